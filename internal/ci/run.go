@@ -1,0 +1,84 @@
+package ci
+
+import (
+	"fmt"
+	"time"
+)
+
+// SHA is the full hexadecimal id of a commit (40 digits, 64 in SHA-256 repositories).
+type SHA string
+
+// Short is the form people read: the first seven digits.
+func (s SHA) Short() string {
+	if len(s) <= 7 {
+		return string(s)
+	}
+	return string(s[:7])
+}
+
+// RunID names a run: ten lower-case letters and digits, safe in DNS names.
+type RunID string
+
+// JobName is the name of the Kubernetes Job, and the key of a job in the
+// database. It follows from run and attempt, so that creating it twice is one creation.
+type JobName string
+
+// JobNameOf names the only job of an attempt.
+func JobNameOf(run RunID, attempt int) JobName {
+	return JobName(fmt.Sprintf("yaci-%s-%d", run, attempt))
+}
+
+// Run is one trigger of one commit. Its state is that of its newest attempt.
+type Run struct {
+	ID      RunID
+	Number  int64 // counts the runs of one repository from 1; 0 for runs without a repository
+	Event   Event
+	Attempt int // newest attempt, from 1
+	State   State
+	Message string // one sentence for people: why it is in this state
+
+	Created  time.Time
+	Finished time.Time // zero until State is final
+}
+
+// Job is one Kubernetes Job of one attempt.
+type Job struct {
+	Name     JobName
+	Run      RunID
+	Attempt  int
+	State    State
+	Message  string
+	Manifest []byte // the batch/v1 Job as JSON, compiled when the run was created
+	Files    []byte // JSON map of file name to content that the clone container hands to the steps
+	UID      string // of the Kubernetes Job, empty until it exists
+	Steps    []Step
+	Started  time.Time // zero until launched
+	Finished time.Time // zero until final
+}
+
+// Step is the outcome of one step, in the order of the file.
+type Step struct {
+	Name      string // as the person wrote it
+	Container string // as Kubernetes knows it
+	State     State
+	Exit      int // of the step's command; meaningful in Failure
+	Started   time.Time
+	Finished  time.Time
+	Bytes     int64 // output written by the command
+	Lines     int64 // line feeds in that output
+}
+
+// Status is what a commit shows.
+type Status struct {
+	Repo        Repo
+	SHA         SHA
+	Context     string // "yaci"; never holds a run number, because branch protection matches by name
+	State       string // pending, success, failure or error: GitHub's words
+	Description string // at most 140 characters
+	TargetURL   string // where the reader learns more; empty when there is no page
+	Version     int64  // grows with each change; the sender confirms the version it sent
+	Attempts    int    // failed tries to send this version
+}
+
+// StatusContext is the context of the status that every run reports to.
+const StatusContext = "yaci"
