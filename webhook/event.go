@@ -1,0 +1,65 @@
+package webhook
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Event is what a delivery says, in the fields that a CI needs. Absent values are zero.
+type Event struct {
+	Name           string // X-GitHub-Event
+	Action         string // of events that have one
+	RepoID         int64
+	Owner, Repo    string
+	Private        bool
+	InstallationID int64
+	SenderID       int64 // numeric identity of who caused it
+	SenderLogin    string
+
+	SHA     string // push: the commit; pull_request: the head commit
+	Ref     string // push: the full ref; pull_request: refs/pull/N/head
+	Title   string // first line of the commit message, or the pull request's title
+	Deleted bool   // push: the ref is gone
+
+	Number     int    // pull_request
+	HeadRef    string // pull_request: branch name in the head repository
+	HeadRepoID int64  // pull_request: 0 when the fork was deleted
+	BaseRef    string // pull_request: branch that it would merge into
+
+	Ignored string // why YACI has nothing to do with it, in one sentence; empty otherwise
+}
+
+// ErrMalformed says that a signed body is not what its X-GitHub-Event header claims.
+// Only bodies are signed, so a body under another event's name ends here.
+var ErrMalformed = errors.New("the body is not a payload of the event that X-GitHub-Event names")
+
+type decoder func(body []byte, ev *Event) error
+
+// decoderOf is the registry: one file for each event.
+func decoderOf(name string) (decoder, bool) {
+	d, ok := map[string]decoder{
+		"ping":         decodePing,
+		"push":         decodePush,
+		"pull_request": decodePullRequest,
+	}[name]
+	return d, ok
+}
+
+// Decode turns a body into an Event. Events that nothing is done with come back
+// with Ignored set. The error is ErrMalformed, wrapped with what is wrong.
+func Decode(name string, body []byte) (Event, error) {
+	ev := Event{Name: name}
+	if !json.Valid(body) {
+		return ev, fmt.Errorf("decode %s: not JSON: %w", name, ErrMalformed)
+	}
+	decode, ok := decoderOf(name)
+	if !ok {
+		ev.Ignored = fmt.Sprintf("Ignored: YACI does nothing for %s events.", name)
+		return ev, nil
+	}
+	if err := decode(body, &ev); err != nil {
+		return ev, fmt.Errorf("decode %s: %w", name, err)
+	}
+	return ev, nil
+}

@@ -1,0 +1,60 @@
+package webhook
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/google/go-github/v62/github"
+)
+
+// decodePullRequest reads what happened to a pull request. Which actions start
+// a run is not decided here.
+func decodePullRequest(body []byte, ev *Event) error {
+	var p github.PullRequestEvent
+	if err := json.Unmarshal(body, &p); err != nil {
+		return fmt.Errorf("%w (%v)", ErrMalformed, err)
+	}
+	pr := p.GetPullRequest()
+	if p.Action == nil || pr == nil || p.Repo == nil || p.GetNumber() == 0 {
+		return fmt.Errorf("action, number, pull_request or repository is missing: %w", ErrMalformed)
+	}
+	ev.Action = p.GetAction()
+	ev.RepoID = p.GetRepo().GetID()
+	ev.Owner, ev.Repo, _ = strings.Cut(p.GetRepo().GetFullName(), "/")
+	ev.Private = p.GetRepo().GetPrivate()
+	ev.InstallationID = p.GetInstallation().GetID()
+	ev.SenderID, ev.SenderLogin = p.GetSender().GetID(), p.GetSender().GetLogin()
+	ev.Number = p.GetNumber()
+	ev.Title = firstLine(pr.GetTitle())
+	ev.SHA = pr.GetHead().GetSHA()
+	ev.Ref = fmt.Sprintf("refs/pull/%d/head", ev.Number)
+	ev.HeadRef = pr.GetHead().GetRef()
+	ev.HeadRepoID = pr.GetHead().GetRepo().GetID()
+	ev.BaseRef = pr.GetBase().GetRef()
+	return requireRepo(ev)
+}
+
+// requireRepo refuses what cannot be a repository or a commit, so that nothing
+// past the door has to wonder whether a name could be a path or an option.
+func requireRepo(ev *Event) error {
+	if ev.RepoID == 0 || !plainName(ev.Owner) || !plainName(ev.Repo) {
+		return fmt.Errorf("the repository has no id or no plain name: %w", ErrMalformed)
+	}
+	if !hexSHA(ev.SHA) {
+		return fmt.Errorf("the commit id is not 40 or 64 hexadecimal digits: %w", ErrMalformed)
+	}
+	return nil
+}
+
+func plainName(s string) bool {
+	if s == "" || s == "." || s == ".." || len(s) > 100 || s[0] == '-' {
+		return false
+	}
+	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == "" &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r > 126 || strings.ContainsRune("/\\ \t\r\n\x00", r) })
+}
+
+func hexSHA(s string) bool {
+	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
+}

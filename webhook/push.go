@@ -1,0 +1,41 @@
+package webhook
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/google/go-github/v62/github"
+)
+
+// decodePush reads a push of a branch or a tag. The commit is head_commit's,
+// because "after" of an annotated tag is the tag object and statuses go on commits.
+func decodePush(body []byte, ev *Event) error {
+	var p github.PushEvent
+	if err := json.Unmarshal(body, &p); err != nil {
+		return fmt.Errorf("%w (%v)", ErrMalformed, err)
+	}
+	if p.Ref == nil || p.After == nil || p.Repo == nil {
+		return fmt.Errorf("ref, after or repository is missing: %w", ErrMalformed)
+	}
+	ev.Ref = p.GetRef()
+	ev.SHA = p.GetAfter()
+	ev.RepoID = p.GetRepo().GetID()
+	ev.Owner, ev.Repo, _ = strings.Cut(p.GetRepo().GetFullName(), "/")
+	ev.Private = p.GetRepo().GetPrivate()
+	ev.InstallationID = p.GetInstallation().GetID()
+	ev.SenderID, ev.SenderLogin = p.GetSender().GetID(), p.GetSender().GetLogin()
+	ev.Deleted = p.GetDeleted()
+	if c := p.GetHeadCommit(); c != nil && !ev.Deleted {
+		ev.Title = firstLine(c.GetMessage())
+		if c.GetID() != "" {
+			ev.SHA = c.GetID()
+		}
+	}
+	return requireRepo(ev)
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return strings.TrimSpace(line)
+}
