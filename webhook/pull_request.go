@@ -51,8 +51,9 @@ func plainName(s string) bool {
 	if s == "" || s == "." || s == ".." || len(s) > 100 || s[0] == '-' {
 		return false
 	}
-	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == "" &&
-		!strings.ContainsFunc(s, func(r rune) bool { return r > 126 || strings.ContainsRune("/\\ \t\r\n\x00", r) })
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r))
+	})
 }
 
 func hexSHA(s string) bool {
