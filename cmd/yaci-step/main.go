@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// layout is where things are in the pod; pipeline/pod.go mounts them there.
+type layout struct {
+	bin, sync, seed, workspace, termination string
+}
+
+func podLayout() layout {
+	return layout{"/yaci/bin", "/yaci/sync", "/yaci/seed", "/workspace", "/dev/termination-log"}
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], podLayout()))
+}
+
+func run(args []string, at layout) int {
+	switch {
+	case len(args) == 1 && args[0] == "prepare":
+		return prepare(at)
+	case len(args) == 2 && args[0] == "run":
+		if n, err := strconv.Atoi(args[1]); err == nil && n >= 0 {
+			return step(n, at)
+		}
+	}
+	fmt.Fprintln(os.Stderr, "usage: yaci-step prepare | yaci-step run N")
+	return 2
+}
+
+// record is how a step ended. The server reads it from the termination message (internal/watch).
+type record struct {
+	Exit     int    `json:"exit"`
+	Started  int64  `json:"started"` // Unix milliseconds; 0 when nothing was run
+	Finished int64  `json:"finished"`
+	Skipped  bool   `json:"skipped,omitempty"`
+	Reason   string `json:"reason,omitempty"` // a sentence, when the exit code does not say it all
+	Bytes    int64  `json:"bytes"`            // of output
+	Lines    int64  `json:"lines"`            // line feeds in it
+}
+
+// write leaves the record in the termination log and, when index is not
+// negative, hands over to the waiting steps.
+func (r record) write(at layout, index int) error {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("encode record: %w", err)
+	}
+	if err := os.WriteFile(at.termination, data, 0o666); err != nil {
+		return fmt.Errorf("write record: %w", err)
+	}
+	if index < 0 {
+		return nil
+	}
+	tmp := filepath.Join(at.sync, fmt.Sprintf(".%d.tmp", index))
+	if err := os.WriteFile(tmp, data, 0o644); err != nil {
+		return fmt.Errorf("hand over: %w", err)
+	}
+	if err := os.Rename(tmp, doneFile(at, index)); err != nil {
+		return fmt.Errorf("hand over: %w", err)
+	}
+	return nil
+}
+
+func doneFile(at layout, index int) string {
+	return filepath.Join(at.sync, strconv.Itoa(index)+".json")
+}
