@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// AddDelivery stores a delivery. One that is known by hook and GUID already is
+// left as it is: GitHub repeats a GUID when it delivers again.
+func (s *Store) AddDelivery(ctx context.Context, d ci.Delivery) error {
+	state := "pending"
+	if d.Ignored != "" {
+		state = "ignored"
+	}
+	now := s.now().UnixMilli()
+	_, err := s.db.ExecContext(ctx, `INSERT INTO deliveries (hook_id, guid, name, body, received, state, reason, due)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (hook_id, guid) DO NOTHING`,
+		d.HookID, d.GUID, d.Name, d.Body, now, state, d.Ignored, now)
+	if err != nil {
+		return fmt.Errorf("add delivery %s: %w", d.GUID, err)
+	}
+	return nil
+}
+
+// DueDeliveries returns deliveries that wait to be handled, oldest first.
+func (s *Store) DueDeliveries(ctx context.Context, limit int) ([]ci.Delivery, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT id, hook_id, guid, name, body, received, attempts FROM deliveries
+		WHERE state = 'pending' AND due <= ? ORDER BY id LIMIT ?`, s.now().UnixMilli(), limit)
+	if err != nil {
+		return nil, fmt.Errorf("due deliveries: %w", err)
+	}
+	defer rows.Close()
+	var due []ci.Delivery
+	for rows.Next() {
+		var d ci.Delivery
+		var received int64
+		if err := rows.Scan(&d.ID, &d.HookID, &d.GUID, &d.Name, &d.Body, &received, &d.Attempts); err != nil {
+			return nil, fmt.Errorf("due deliveries: %w", err)
+		}
+		d.Received = moment(received)
+		due = append(due, d)
+	}
+	return due, rows.Err()
+}
+
+// IgnoreDelivery ends a delivery that leads to nothing, with the reason.
+func (s *Store) IgnoreDelivery(ctx context.Context, id int64, reason string) error {
+	return s.endDelivery(ctx, s.db, id, "ignored", reason)
+}
+
+// DeferDelivery puts a delivery that could not be handled off by a while.
+func (s *Store) DeferDelivery(ctx context.Context, id int64, reason string, wait time.Duration) error {
+	_, err := s.db.ExecContext(ctx, `UPDATE deliveries SET attempts = attempts + 1, reason = ?, due = ? WHERE id = ? AND state = 'pending'`,
+		reason, s.now().Add(wait).UnixMilli(), id)
+	if err != nil {
+		return fmt.Errorf("defer delivery %d: %w", id, err)
+	}
+	return nil
+}
+
+type execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+func (s *Store) endDelivery(ctx context.Context, db execer, id int64, state, reason string) error {
+	if _, err := db.ExecContext(ctx, `UPDATE deliveries SET state = ?, reason = ? WHERE id = ?`, state, reason, id); err != nil {
+		return fmt.Errorf("end delivery %d: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,11 @@
+// Package store keeps what must survive a crash: deliveries (the inbox), runs
+// with their jobs, and statuses on their way to GitHub (the outbox). It is
+// SQLite inside one file. internal/server opens it and hands it to flow, queue,
+// watch, report and api, each of which declares the few methods that it needs.
+//
+// A method is one transaction. State and the status that tells of it change in
+// the same one, so that a crash can never leave a commit with a stale status.
+//
+// Invariant: a job in a final state is never written again; [Store.Observe]
+// refuses by reporting that nothing changed.
+package store

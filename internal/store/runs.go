@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// CreateRun stores a run with its jobs and its first status, and ends the
+// delivery that led to it (0: none), all or nothing. It sets run.Number. When
+// the same event already has a run, the delivery ends and nothing else happens.
+func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs []ci.Job) error {
+	err := s.tx(ctx, func(tx *sql.Tx) error {
+		event, err := json.Marshal(run.Event)
+		if err != nil {
+			return err
+		}
+		repo := run.Event.Repo.ID
+		if repo != 0 {
+			if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(number), 0) + 1 FROM runs WHERE repo_id = ?`, repo).Scan(&run.Number); err != nil {
+				return err
+			}
+		}
+		res, err := tx.ExecContext(ctx, `INSERT INTO runs (id, number, repo_id, sha, kind, ref, event, attempt, state, message, created, finished)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (repo_id, sha, kind, ref) WHERE sha <> '' DO NOTHING`,
+			run.ID, run.Number, repo, run.Event.SHA, run.Event.Kind, run.Event.Ref, event, run.Attempt, run.State, run.Message,
+			millis(run.Created), millis(run.Finished))
+		if err != nil {
+			return err
+		}
+		if n, _ := res.RowsAffected(); n == 0 {
+			return s.endDelivery(ctx, tx, delivery, "done", "Ignored: this event already has a run.")
+		}
+		if err := addJobs(ctx, tx, s.now().UnixMilli(), jobs); err != nil {
+			return err
+		}
+		if err := s.endDelivery(ctx, tx, delivery, "done", "Run "+string(run.ID)+"."); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, *run)
+	})
+	if err != nil {
+		return fmt.Errorf("create run %s: %w", run.ID, err)
+	}
+	return nil
+}
+
+// AddAttempt stores the next attempt of a finished run. It reports false when
+// the run is not finished, or another attempt was faster.
+func (s *Store) AddAttempt(ctx context.Context, run ci.Run, jobs []ci.Job) (added bool, err error) {
+	err = s.tx(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `UPDATE runs SET attempt = ?, state = ?, message = ?, finished = ? WHERE id = ? AND attempt = ? AND finished > 0`,
+			run.Attempt, run.State, run.Message, millis(run.Finished), run.ID, run.Attempt-1)
+		if err != nil {
+			return err
+		}
+		if n, _ := res.RowsAffected(); n == 0 {
+			return nil
+		}
+		added = true
+		if err := addJobs(ctx, tx, s.now().UnixMilli(), jobs); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, run)
+	})
+	if err != nil {
+		return false, fmt.Errorf("attempt %d of run %s: %w", run.Attempt, run.ID, err)
+	}
+	return added, nil
+}
+
+func addJobs(ctx context.Context, tx *sql.Tx, now int64, jobs []ci.Job) error {
+	for _, j := range jobs {
+		steps, err := json.Marshal(j.Steps)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO jobs (name, run, attempt, state, message, manifest, files, steps, created)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, j.Name, j.Run, j.Attempt, j.State, j.Message, j.Manifest, j.Files, steps, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const runColumns = `id, number, event, attempt, state, message, created, finished`
+
+// Run returns a run by its id, or ErrNotFound.
+func (s *Store) Run(ctx context.Context, id ci.RunID) (ci.Run, error) {
+	return scanRun(s.db.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = ?`, id))
+}
+
+// RunOf returns the run of an event's meaning, or ErrNotFound.
+func (s *Store) RunOf(ctx context.Context, repo int64, sha ci.SHA, kind ci.Kind, ref string) (ci.Run, error) {
+	return scanRun(s.db.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? AND kind = ? AND ref = ?`, repo, sha, kind, ref))
+}
+
+func scanRun(row interface{ Scan(...any) error }) (r ci.Run, err error) {
+	var event []byte
+	var created, finished int64
+	err = row.Scan(&r.ID, &r.Number, &event, &r.Attempt, &r.State, &r.Message, &created, &finished)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, fmt.Errorf("run: %w", ErrNotFound)
+	}
+	if err != nil {
+		return r, fmt.Errorf("run: %w", err)
+	}
+	r.Created, r.Finished = moment(created), moment(finished)
+	if err := json.Unmarshal(event, &r.Event); err != nil {
+		return r, fmt.Errorf("run %s: event: %w", r.ID, err)
+	}
+	return r, nil
+}

@@ -1,0 +1,148 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/store"
+)
+
+func open(t *testing.T) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "a b?c.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func pushRun(id ci.RunID, ref string) (*ci.Run, []ci.Job) {
+	ev := ci.Event{Kind: ci.Push, Repo: ci.Repo{ID: 1, Owner: "ada", Name: "hello"}, SHA: ci.SHA(strings.Repeat("a", 40)), Ref: ref}
+	run := &ci.Run{ID: id, Event: ev, Attempt: 1, State: ci.Queued, Message: "Waiting.", Created: time.Now()}
+	return run, []ci.Job{{Name: ci.JobNameOf(id, 1), Run: id, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}")}}
+}
+
+func TestDeliveryIsStoredOnce(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	d := ci.Delivery{HookID: 1, GUID: "g", Name: "push", Body: []byte("{}")}
+	must(t, s.AddDelivery(ctx, d))
+	must(t, s.AddDelivery(ctx, d))
+	due, err := s.DueDeliveries(ctx, 10)
+	must(t, err)
+	if len(due) != 1 || string(due[0].Body) != "{}" {
+		t.Fatalf("due %+v", due)
+	}
+	must(t, s.DeferDelivery(ctx, due[0].ID, "github: 502", time.Hour))
+	if due, _ := s.DueDeliveries(ctx, 10); len(due) != 0 {
+		t.Errorf("a deferred delivery is due at once: %+v", due)
+	}
+	must(t, s.AddDelivery(ctx, ci.Delivery{HookID: 1, GUID: "i", Name: "star", Ignored: "Ignored: x."}))
+	if due, _ := s.DueDeliveries(ctx, 10); len(due) != 0 {
+		t.Errorf("an ignored delivery is due: %+v", due)
+	}
+}
+
+func TestRunToStatus(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	run, jobs := pushRun("r1", "refs/heads/main")
+	must(t, s.CreateRun(ctx, 0, run, jobs))
+	if run.Number != 1 {
+		t.Errorf("number %d", run.Number)
+	}
+	first := due(ctx, t, s, "pending")
+	must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
+	must(t, s.StatusSent(ctx, first))
+	job, err := s.Job(ctx, "yaci-r1-1")
+	must(t, err)
+	if job.State != ci.Running || job.UID != "uid-1" {
+		t.Errorf("job %+v", job)
+	}
+	job.State, job.Message = ci.Failure, "test failed in 2s (exit 1)"
+	if changed, err := s.Observe(ctx, job); err != nil || !changed {
+		t.Fatalf("observe: %v %v", changed, err)
+	}
+	last := due(ctx, t, s, "failure")
+	if last.Description != job.Message {
+		t.Errorf("status %+v", last)
+	}
+	job.State = ci.Success
+	if changed, err := s.Observe(ctx, job); err != nil || changed {
+		t.Errorf("a final state changed: %v %v", changed, err)
+	}
+	must(t, s.StatusSent(ctx, first)) // an old confirmation, late
+	due(ctx, t, s, "failure")
+	if _, err := s.Run(ctx, "nope"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("unknown run: %v", err)
+	}
+}
+
+func due(ctx context.Context, t *testing.T, s *store.Store, state string) ci.Status {
+	t.Helper()
+	list, err := s.DueStatuses(ctx, 10)
+	must(t, err)
+	if len(list) != 1 || list[0].State != state {
+		t.Fatalf("due %+v, want one %s", list, state)
+	}
+	return list[0]
+}
+
+func TestSameMeaningIsOneRun(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	for _, id := range []ci.RunID{"r1", "r2"} {
+		run, jobs := pushRun(id, "refs/heads/main")
+		must(t, s.CreateRun(ctx, 0, run, jobs))
+	}
+	queued, err := s.QueuedJobs(ctx, 10)
+	must(t, err)
+	if len(queued) != 1 {
+		t.Errorf("%d jobs of one push", len(queued))
+	}
+}
+
+// Two runs of one commit share a status: the worse one shows.
+func TestWorstRunShows(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	for _, id := range []ci.RunID{"r1", "r2"} {
+		run, jobs := pushRun(id, "refs/heads/"+string(id))
+		must(t, s.CreateRun(ctx, 0, run, jobs))
+	}
+	for i, state := range []ci.State{ci.Failure, ci.Success} {
+		id := ci.RunID([]string{"r1", "r2"}[i])
+		_, err := s.Observe(ctx, ci.Job{Name: ci.JobNameOf(id, 1), Run: id, Attempt: 1, State: state, Message: string(state)})
+		must(t, err)
+	}
+	due(ctx, t, s, "failure")
+}
+
+func TestAttempt(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	run, jobs := pushRun("r1", "refs/heads/main")
+	must(t, s.CreateRun(ctx, 0, run, jobs))
+	next, _ := pushRun("r1", "refs/heads/main")
+	next.Attempt = 2
+	again := []ci.Job{{Name: "yaci-r1-2", Run: "r1", Attempt: 2, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}")}}
+	if added, err := s.AddAttempt(ctx, *next, again); err != nil || added {
+		t.Errorf("a running run was retried: %v %v", added, err)
+	}
+	_, err := s.Observe(ctx, ci.Job{Name: "yaci-r1-1", Run: "r1", Attempt: 1, State: ci.Error, Message: "x"})
+	must(t, err)
+	for i, want := range []bool{true, false} {
+		if added, err := s.AddAttempt(ctx, *next, again); err != nil || added != want {
+			t.Errorf("retry %d: %v %v", i, added, err)
+		}
+	}
+	due(ctx, t, s, "pending")
+}
