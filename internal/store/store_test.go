@@ -49,7 +49,7 @@ func TestDeliveryIsStoredOnce(t *testing.T) {
 	if due, _ := s.DueDeliveries(ctx, 10); len(due) != 0 {
 		t.Errorf("a deferred delivery is due at once: %+v", due)
 	}
-	must(t, s.AddDelivery(ctx, ci.Delivery{HookID: 1, GUID: "i", Name: "star", Ignored: "Ignored: x."}))
+	must(t, s.AddDelivery(ctx, ci.Delivery{HookID: 1, GUID: "i", Name: "star", Body: []byte("{}"), Ignored: "Ignored: x."}))
 	if due, _ := s.DueDeliveries(ctx, 10); len(due) != 0 {
 		t.Errorf("an ignored delivery is due: %+v", due)
 	}

@@ -1,0 +1,83 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+	"unicode"
+
+	"github.com/google/go-github/v62/github"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// File returns a file's content at a commit, at most limit bytes of it.
+// ErrNotFound when the commit has no such file, or it is no plain file.
+func (c *Client) File(ctx context.Context, repo ci.Repo, sha ci.SHA, path string) ([]byte, error) {
+	file, _, res, err := c.repoClient(repo).Repositories.GetContents(ctx, repo.Owner, repo.Name, path, &github.RepositoryContentGetOptions{Ref: string(sha)})
+	if res != nil && res.StatusCode == http.StatusNotFound || err == nil && (file == nil || file.GetType() != "file") {
+		return nil, fmt.Errorf("fetch %s at %s: %w", path, sha.Short(), ErrNotFound)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fetch %s at %s: github: %w", path, sha.Short(), err)
+	}
+	text, err := file.GetContent()
+	if err != nil {
+		return nil, fmt.Errorf("fetch %s at %s: content: %w", path, sha.Short(), err)
+	}
+	return []byte(text), nil
+}
+
+// PostStatus shows a status on its commit.
+func (c *Client) PostStatus(ctx context.Context, st ci.Status) error {
+	text := description(st.Description)
+	body := &github.RepoStatus{State: &st.State, Description: &text, Context: &st.Context}
+	if st.TargetURL != "" {
+		body.TargetURL = &st.TargetURL
+	}
+	if _, _, err := c.repoClient(st.Repo).Repositories.CreateStatus(ctx, st.Repo.Owner, st.Repo.Name, string(st.SHA), body); err != nil {
+		return fmt.Errorf("status of %s: github: %w", st.SHA.Short(), err)
+	}
+	return nil
+}
+
+// maxDescription is GitHub's limit in characters; more is refused with 422.
+const maxDescription = 140
+
+// description makes a text that GitHub takes: no control or invisible
+// characters, nothing outside the basic plane, at most 140 characters.
+func description(s string) string {
+	var out []rune
+	for _, r := range s {
+		switch {
+		case r > 0xffff || r == unicode.ReplacementChar:
+			r = '?'
+		case r == '\n' || r == '\t':
+			r = ' '
+		case !unicode.IsPrint(r):
+			continue
+		}
+		out = append(out, r)
+	}
+	if len(out) > maxDescription {
+		out = append(out[:maxDescription-1], '…')
+	}
+	return string(out)
+}
+
+// RetryAfter is how long GitHub asked to wait before the next call, 0 when it did not.
+func RetryAfter(err error, now time.Time) time.Duration {
+	var limit *github.RateLimitError
+	var abuse *github.AbuseRateLimitError
+	switch {
+	case errors.As(err, &limit):
+		return max(limit.Rate.Reset.Sub(now), time.Second)
+	case errors.As(err, &abuse) && abuse.RetryAfter != nil:
+		return *abuse.RetryAfter
+	case errors.As(err, &abuse):
+		return time.Minute
+	}
+	return 0
+}

@@ -1,0 +1,140 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bradleyfalzon/ghinstallation/v2"
+	"github.com/google/go-github/v62/github"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// ErrNotFound says that GitHub has no such file at that commit.
+var ErrNotFound = errors.New("not found on GitHub")
+
+const callTimeout = 30 * time.Second
+
+// Client calls GitHub as an App, or with one personal token.
+type Client struct {
+	api   *url.URL
+	token string                        // personal; empty for an App
+	app   *ghinstallation.AppsTransport // nil with a personal token
+
+	mu      sync.Mutex
+	clients map[int64]*github.Client // by repository
+}
+
+// maxClients bounds the cache of clients; beyond it the cache starts anew.
+const maxClients = 1000
+
+// NewApp returns a Client for a GitHub App. apiURL is as in YACI_GITHUB_API_URL; key is its PEM.
+func NewApp(apiURL string, appID int64, key []byte) (*Client, error) {
+	c, err := newClient(apiURL)
+	if err != nil {
+		return nil, err
+	}
+	if c.app, err = ghinstallation.NewAppsTransport(http.DefaultTransport, appID, key); err != nil {
+		return nil, fmt.Errorf("key of GitHub App %d: %w", appID, err)
+	}
+	c.app.BaseURL = strings.TrimSuffix(c.api.String(), "/")
+	return c, nil
+}
+
+// NewToken returns a Client that uses one personal token for everything, cloning too.
+func NewToken(apiURL, token string) (*Client, error) {
+	c, err := newClient(apiURL)
+	if err != nil {
+		return nil, err
+	}
+	c.token = token
+	return c, nil
+}
+
+func newClient(apiURL string) (*Client, error) {
+	u, err := url.Parse(apiURL)
+	if err != nil || u.Host == "" {
+		return nil, fmt.Errorf("GitHub's API address %q is not a URL", apiURL)
+	}
+	if !strings.HasSuffix(u.Path, "/") {
+		u.Path += "/"
+	}
+	return &Client{api: u, clients: map[int64]*github.Client{}}, nil
+}
+
+// CloneURL is where git finds a repository: github.com for api.github.com, and
+// the API's own host for GitHub Enterprise Server, whose API is at /api/v3/.
+func (c *Client) CloneURL(repo ci.Repo) string {
+	u := url.URL{Scheme: c.api.Scheme, Host: c.api.Host}
+	if u.Host == "api.github.com" {
+		u.Host = "github.com"
+	}
+	return u.JoinPath(repo.Owner, repo.Name+".git").String()
+}
+
+// repoClient is a go-github client whose token is good for one repository.
+func (c *Client) repoClient(repo ci.Repo) *github.Client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if gh, ok := c.clients[repo.ID]; ok {
+		return gh
+	}
+	if len(c.clients) >= maxClients {
+		clear(c.clients)
+	}
+	gh := c.with(c.tokenTransport(repo, &github.InstallationPermissions{Contents: github.String("read"), Statuses: github.String("write")}))
+	c.clients[repo.ID] = gh
+	return gh
+}
+
+func (c *Client) tokenTransport(repo ci.Repo, perm *github.InstallationPermissions) http.RoundTripper {
+	if c.app == nil {
+		return bearer{c.token}
+	}
+	t := ghinstallation.NewFromAppsTransport(c.app, repo.Installation)
+	t.InstallationTokenOptions = &github.InstallationTokenOptions{RepositoryIDs: []int64{repo.ID}, Permissions: perm}
+	return t
+}
+
+func (c *Client) with(t http.RoundTripper) *github.Client {
+	gh := github.NewClient(&http.Client{Transport: t, Timeout: callTimeout, CheckRedirect: sameHost})
+	gh.BaseURL = c.api
+	return gh
+}
+
+// sameHost follows GitHub's redirects (renamed repositories) but carries no token to another host.
+func sameHost(r *http.Request, via []*http.Request) error {
+	if len(via) > 5 || r.URL.Host != via[0].URL.Host {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+type bearer struct{ token string }
+
+func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+b.token)
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// CloneToken mints a token that can read one repository's contents for an hour.
+// With a personal token it is that token.
+func (c *Client) CloneToken(ctx context.Context, repo ci.Repo) (string, error) {
+	if c.app == nil {
+		return c.token, nil
+	}
+	t, _, err := c.with(c.app).Apps.CreateInstallationToken(ctx, repo.Installation, &github.InstallationTokenOptions{
+		RepositoryIDs: []int64{repo.ID}, Permissions: &github.InstallationPermissions{Contents: github.String("read")},
+	})
+	if err != nil {
+		return "", fmt.Errorf("clone token for %s: github: %w", repo.FullName(), err)
+	}
+	return t.GetToken(), nil
+}
