@@ -17,7 +17,7 @@ import (
 )
 
 // ErrNotFound says that GitHub has no such file at that commit.
-var ErrNotFound = errors.New("not found on GitHub")
+var ErrNotFound = ci.ErrNotFound
 
 const callTimeout = 30 * time.Second
 

@@ -29,13 +29,10 @@ type Tokens interface {
 
 // Launcher makes a job's objects in the cluster and returns the UID of its Job.
 // Called again for the same job it finds what it made. The error is
-// ErrRefused, wrapped, when the cluster will never take this job.
+// ci.ErrRefused, wrapped, when the cluster will never take this job.
 type Launcher interface {
 	Launch(ctx context.Context, job ci.Job, token string) (uid string, err error)
 }
-
-// ErrRefused says that the cluster refused a job for good.
-var ErrRefused = errors.New("the cluster refused the job")
 
 // Queue launches waiting jobs.
 type Queue struct {
@@ -82,7 +79,7 @@ func (q *Queue) launch(ctx context.Context, job ci.Job) error {
 		}
 	}
 	uid, err := q.Launcher.Launch(ctx, job, token)
-	if errors.Is(err, ErrRefused) {
+	if errors.Is(err, ci.ErrRefused) {
 		job.State, job.Message = ci.Error, "The cluster refused the job: "+err.Error()
 		_, err = q.Runs.Observe(ctx, job)
 		return err

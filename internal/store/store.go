@@ -4,13 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"errors"
+
 	"fmt"
 	"io/fs"
 	"net/url"
 	"time"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/yaci-ci/yaci/internal/ci"
 	_ "modernc.org/sqlite" // the driver named sqlite
 )
 
@@ -18,7 +20,7 @@ import (
 var migrations embed.FS
 
 // ErrNotFound says that there is no row of that name.
-var ErrNotFound = errors.New("not found")
+var ErrNotFound = ci.ErrNotFound
 
 // Store is the database. It is safe for concurrent use.
 type Store struct {

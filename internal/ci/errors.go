@@ -1,0 +1,11 @@
+package ci
+
+import "errors"
+
+// Errors that more than one package speaks of.
+var (
+	// ErrRefused: the cluster will never take this job as it is.
+	ErrRefused = errors.New("refused by the cluster")
+	// ErrNotFound: there is no such run, job or file.
+	ErrNotFound = errors.New("not found")
+)

@@ -1,0 +1,108 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// Cluster is one namespace of one cluster.
+type Cluster struct {
+	Client    kubernetes.Interface
+	Namespace string
+}
+
+// Connect reaches the cluster of a kubeconfig file; empty means the usual ones,
+// and inside a pod that pod's own cluster.
+func Connect(kubeconfig, namespace string) (*Cluster, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = kubeconfig
+	cfg, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("kubeconfig: %w", err)
+	}
+	cfg = rest.AddUserAgent(cfg, "yaci")
+	cfg.QPS, cfg.Burst = 50, 100
+	client, err := kubernetes.NewForConfig(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("kubernetes: %w", err)
+	}
+	return &Cluster{client, namespace}, nil
+}
+
+// Launch makes the Secret and the Job of a job and returns the Job's UID. The
+// Secret comes first, so that the pod never waits for it; should a crash leave
+// one without a Job, the next launch or the sweep takes it up.
+func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string, error) {
+	var want batchv1.Job
+	if err := json.Unmarshal(job.Manifest, &want); err != nil {
+		return "", fmt.Errorf("manifest: %w", err)
+	}
+	if err := c.putSecret(ctx, want, job.Files, token); err != nil {
+		return "", err
+	}
+	made, err := c.Client.BatchV1().Jobs(c.Namespace).Create(ctx, &want, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		made, err = c.Client.BatchV1().Jobs(c.Namespace).Get(ctx, want.Name, metav1.GetOptions{})
+	}
+	if err != nil {
+		return "", fmt.Errorf("create job: %w", refused(err))
+	}
+	return string(made.UID), nil
+}
+
+func (c *Cluster) putSecret(ctx context.Context, job batchv1.Job, files []byte, token string) error {
+	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: job.Name, Labels: job.Labels}}
+	if err := json.Unmarshal(files, &s.StringData); err != nil {
+		return fmt.Errorf("files: %w", err)
+	}
+	if token != "" {
+		s.StringData["token"] = token
+	}
+	secrets := c.Client.CoreV1().Secrets(c.Namespace)
+	_, err := secrets.Create(ctx, s, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		_, err = secrets.Update(ctx, s, metav1.UpdateOptions{})
+	}
+	if err != nil {
+		return fmt.Errorf("create secret: %w", refused(err))
+	}
+	return nil
+}
+
+// refused marks the answers that no repetition changes.
+func refused(err error) error {
+	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsRequestEntityTooLargeError(err) {
+		return fmt.Errorf("%w: %w", ci.ErrRefused, err)
+	}
+	return err
+}
+
+// DropSecret deletes a job's Secret; one that is gone already is fine.
+func (c *Cluster) DropSecret(ctx context.Context, name ci.JobName) error {
+	err := c.Client.CoreV1().Secrets(c.Namespace).Delete(ctx, string(name), metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete secret %s: %w", name, err)
+	}
+	return nil
+}
+
+// Stop deletes a Job and its pods; one that is gone already is fine.
+func (c *Cluster) Stop(ctx context.Context, name ci.JobName) error {
+	policy := metav1.DeletePropagationBackground
+	err := c.Client.BatchV1().Jobs(c.Namespace).Delete(ctx, string(name), metav1.DeleteOptions{PropagationPolicy: &policy})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete job %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sort"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// PodLog is a pod with what its steps have written so far.
+type PodLog struct {
+	Pod    string `json:"pod"`
+	Status string `json:"status"` // the pod's phase
+	Log    string `json:"log"`    // of the steps, in order
+}
+
+// maxLog bounds how much of one container's log is read, in bytes.
+const maxLog = 4 << 20
+
+// Logs returns the pods of a job. None is no error: the Job may be new.
+func (c *Cluster) Logs(ctx context.Context, name ci.JobName) ([]PodLog, error) {
+	pods, err := c.Client.CoreV1().Pods(c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + string(name)})
+	if err != nil {
+		return nil, fmt.Errorf("pods of %s: %w", name, err)
+	}
+	sort.Slice(pods.Items, func(i, j int) bool { return pods.Items[i].Name < pods.Items[j].Name })
+	logs := []PodLog{}
+	for _, pod := range pods.Items {
+		l := PodLog{Pod: pod.Name, Status: string(pod.Status.Phase)}
+		for _, container := range pod.Spec.Containers {
+			if !begun(pod, container.Name) {
+				continue
+			}
+			text, err := c.containerLog(ctx, pod.Name, container.Name)
+			if err != nil {
+				return nil, err
+			}
+			l.Log += text
+		}
+		logs = append(logs, l)
+	}
+	return logs, nil
+}
+
+func begun(pod corev1.Pod, container string) bool {
+	for _, s := range pod.Status.ContainerStatuses {
+		if s.Name == container {
+			return s.State.Running != nil || s.State.Terminated != nil
+		}
+	}
+	return false
+}
+
+func (c *Cluster) containerLog(ctx context.Context, pod, container string) (string, error) {
+	limit := int64(maxLog)
+	r, err := c.Client.CoreV1().Pods(c.Namespace).GetLogs(pod, &corev1.PodLogOptions{Container: container, LimitBytes: &limit}).Stream(ctx)
+	if err != nil {
+		return "", fmt.Errorf("log of %s/%s: %w", pod, container, err)
+	}
+	defer r.Close()
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return "", fmt.Errorf("log of %s/%s: %w", pod, container, err)
+	}
+	return string(text), nil
+}

@@ -1,0 +1,198 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	batchlisters "k8s.io/client-go/listers/batch/v1"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// Jobs is what the watcher reads and writes of the database.
+type Jobs interface {
+	Job(ctx context.Context, name ci.JobName) (ci.Job, error)
+	RunningJobs(ctx context.Context) ([]ci.Job, error)
+	Observe(ctx context.Context, job ci.Job) (bool, error)
+}
+
+// Cluster is what the watcher does in the cluster.
+type Cluster interface {
+	DropSecret(ctx context.Context, name ci.JobName) error
+	Stop(ctx context.Context, name ci.JobName) error
+}
+
+// Watcher keeps the database true to the cluster.
+type Watcher struct {
+	Jobs    Jobs
+	Cluster Cluster
+	Changed func() // called after a state was written; wakes report and queue
+	Log     *slog.Logger
+
+	factory informers.SharedInformerFactory
+	jobs    batchlisters.JobNamespaceLister
+	pods    corelisters.PodNamespaceLister
+	keys    workqueue.TypedRateLimitingInterface[ci.JobName]
+	synced  []cache.InformerSynced
+}
+
+const (
+	managed    = "app.kubernetes.io/managed-by=yaci"
+	sweepEvery = 15 * time.Second
+)
+
+// New prepares a Watcher on one namespace.
+func New(client kubernetes.Interface, namespace string, w Watcher) (*Watcher, error) {
+	w.factory = informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
+		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = managed }))
+	w.keys = workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ci.JobName]())
+	w.jobs = w.factory.Batch().V1().Jobs().Lister().Jobs(namespace)
+	w.pods = w.factory.Core().V1().Pods().Lister().Pods(namespace)
+	for _, inf := range []cache.SharedIndexInformer{w.factory.Batch().V1().Jobs().Informer(), w.factory.Core().V1().Pods().Informer()} {
+		handle := func(obj any) { w.enqueue(obj) }
+		reg, err := inf.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: handle, UpdateFunc: func(_, obj any) { w.enqueue(obj) }, DeleteFunc: handle})
+		if err != nil {
+			return nil, fmt.Errorf("watch: %w", err)
+		}
+		w.synced = append(w.synced, reg.HasSynced)
+	}
+	return &w, nil
+}
+
+// enqueue takes the name of the job that an object belongs to. Objects may be tombstones.
+func (w *Watcher) enqueue(obj any) {
+	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+		obj = gone.Obj
+	}
+	switch o := obj.(type) {
+	case *batchv1.Job:
+		w.keys.Add(ci.JobName(o.Name))
+	case *corev1.Pod:
+		w.keys.Add(ci.JobName(o.Labels["batch.kubernetes.io/job-name"]))
+	}
+}
+
+// Run watches until the context ends.
+func (w *Watcher) Run(ctx context.Context) error {
+	w.factory.Start(ctx.Done())
+	if !cache.WaitForCacheSync(ctx.Done(), w.synced...) {
+		return ctx.Err()
+	}
+	context.AfterFunc(ctx, w.keys.ShutDown)
+	go w.sweep(ctx)
+	for {
+		name, shutdown := w.keys.Get()
+		if shutdown {
+			return nil
+		}
+		w.one(ctx, name)
+	}
+}
+
+// one reconciles a job; its panic or error concerns that job alone.
+func (w *Watcher) one(ctx context.Context, name ci.JobName) {
+	defer w.keys.Done(name)
+	defer func() {
+		if r := recover(); r != nil {
+			w.Log.Error("reconcile panicked", "job", name, "panic", r)
+		}
+	}()
+	if err := w.reconcile(ctx, name); err != nil && ctx.Err() == nil {
+		w.Log.Warn("reconcile", "job", name, "err", err)
+		w.keys.AddRateLimited(name)
+		return
+	}
+	w.keys.Forget(name)
+}
+
+// sweep enqueues what no event may ever speak of again.
+func (w *Watcher) sweep(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		jobs, err := w.Jobs.RunningJobs(ctx)
+		if err != nil && ctx.Err() == nil {
+			w.Log.Warn("sweep", "err", err)
+		}
+		for _, j := range jobs {
+			w.keys.Add(j.Name)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
+	stored, err := w.Jobs.Job(ctx, name)
+	if errors.Is(err, ci.ErrNotFound) {
+		return nil // not this database's
+	}
+	if err != nil {
+		return err
+	}
+	if stored.State != ci.Running {
+		return nil
+	}
+	v := View{Stored: stored, Now: time.Now()}
+	if v.Job, err = w.jobs.Get(string(name)); err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	if v.Job == nil && time.Since(stored.Started) < sweepEvery {
+		return nil // made a moment ago; the cache may not have it yet
+	}
+	if v.Pods, err = w.podsOf(stored); err != nil {
+		return err
+	}
+	return w.act(ctx, Observe(v))
+}
+
+// podsOf returns the pods that the job's own Job controls, by UID.
+func (w *Watcher) podsOf(job ci.Job) (own []*corev1.Pod, err error) {
+	pods, err := w.pods.List(labels.SelectorFromSet(labels.Set{"batch.kubernetes.io/job-name": string(job.Name)}))
+	for _, p := range pods {
+		if owner := metav1.GetControllerOf(p); owner != nil && string(owner.UID) == job.UID {
+			own = append(own, p)
+		}
+	}
+	return own, err
+}
+
+// act writes a sighting down and does what follows from it. The state is
+// written last when it is final, so that a crash before it repeats the rest.
+func (w *Watcher) act(ctx context.Context, s Sighting) error {
+	if s.Cloned || s.Job.State.Final() {
+		if err := w.Cluster.DropSecret(ctx, s.Job.Name); err != nil {
+			return err
+		}
+	}
+	if s.Stop {
+		if err := w.Cluster.Stop(ctx, s.Job.Name); err != nil {
+			return err
+		}
+	}
+	changed, err := w.Jobs.Observe(ctx, s.Job)
+	if err != nil {
+		return err
+	}
+	if changed && s.Job.State.Final() {
+		w.Log.Info("ended", "run", s.Job.Run, "job", s.Job.Name, "state", s.Job.State, "why", s.Job.Message)
+		w.Changed()
+	}
+	return nil
+}
