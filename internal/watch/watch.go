@@ -47,6 +47,7 @@ type Watcher struct {
 	pods    corelisters.PodNamespaceLister
 	keys    workqueue.TypedRateLimitingInterface[ci.JobName]
 	synced  []cache.InformerSynced
+	dropped map[ci.JobName]bool // spares repeated calls; forgetting it costs one
 }
 
 const (
@@ -59,6 +60,7 @@ func New(client kubernetes.Interface, namespace string, w Watcher) (*Watcher, er
 	w.factory = informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = managed }))
 	w.keys = workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ci.JobName]())
+	w.dropped = map[ci.JobName]bool{}
 	w.jobs = w.factory.Batch().V1().Jobs().Lister().Jobs(namespace)
 	w.pods = w.factory.Core().V1().Pods().Lister().Pods(namespace)
 	for _, inf := range []cache.SharedIndexInformer{w.factory.Batch().V1().Jobs().Informer(), w.factory.Core().V1().Pods().Informer()} {
@@ -176,9 +178,12 @@ func (w *Watcher) podsOf(job ci.Job) (own []*corev1.Pod, err error) {
 // act writes a sighting down and does what follows from it. The state is
 // written last when it is final, so that a crash before it repeats the rest.
 func (w *Watcher) act(ctx context.Context, s Sighting) error {
-	if s.Cloned || s.Job.State.Final() {
+	if final := s.Job.State.Final(); final || s.Cloned && !w.dropped[s.Job.Name] {
 		if err := w.Cluster.DropSecret(ctx, s.Job.Name); err != nil {
 			return err
+		}
+		if w.dropped[s.Job.Name] = true; final {
+			delete(w.dropped, s.Job.Name)
 		}
 	}
 	if s.Stop {

@@ -1,0 +1,145 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// maxCommand bounds the body of POST /run, in bytes.
+const maxCommand = 256 << 10
+
+// Starter starts and retries runs.
+type Starter interface {
+	Command(ctx context.Context, image, command string) (ci.JobName, error)
+	Retry(ctx context.Context, id ci.RunID) (ci.Run, error)
+}
+
+// Jobs finds jobs by name.
+type Jobs interface {
+	Job(ctx context.Context, name ci.JobName) (ci.Job, error)
+}
+
+// API answers the three calls.
+type API struct {
+	Token       string // empty: everything answers 401
+	Image       string // for commands that name none
+	Starter     Starter
+	Jobs        Jobs
+	Logs        func(ctx context.Context, name ci.JobName) (any, error) // a JSON list of pods
+	NotFinished error                                                   // Starter's word for a run that has not ended
+	Log         *slog.Logger
+}
+
+// Authenticated lets requests with the API token through, and answers 401 to all others.
+func (a *API) Authenticated(next http.HandlerFunc) http.HandlerFunc {
+	want := sha256.Sum256([]byte(a.Token))
+	return func(w http.ResponseWriter, r *http.Request) {
+		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		got := sha256.Sum256([]byte(token))
+		if !ok || a.Token == "" || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="yaci"`)
+			Problem(w, http.StatusUnauthorized, "send the header Authorization: Bearer TOKEN, with the token of YACI_API_TOKEN")
+			return
+		}
+		next(w, r)
+	}
+}
+
+// Run makes a Job from the command in the body: {"name": "..."}.
+func (a *API) Run(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCommand))
+	if err != nil {
+		Problem(w, http.StatusRequestEntityTooLarge, "the command is larger than 256 KiB")
+		return
+	}
+	command := string(body)
+	if strings.TrimSpace(command) == "" || strings.ContainsRune(command, 0) {
+		Problem(w, http.StatusBadRequest, "the body must be a shell command, like: echo great success")
+		return
+	}
+	image := r.URL.Query().Get("image")
+	if image == "" {
+		image = a.Image
+	}
+	name, err := a.Starter.Command(r.Context(), image, command)
+	if err != nil {
+		a.internal(w, r, err)
+		return
+	}
+	reply(w, http.StatusOK, map[string]string{"name": string(name)})
+}
+
+// Get answers with the pods of a Job: [{"pod", "status", "log"}].
+func (a *API) Get(w http.ResponseWriter, r *http.Request) {
+	id := r.URL.Query().Get("id")
+	if id == "" {
+		Problem(w, http.StatusBadRequest, "id query param is required")
+		return
+	}
+	job, err := a.Jobs.Job(r.Context(), ci.JobName(id))
+	if errors.Is(err, ci.ErrNotFound) {
+		Problem(w, http.StatusNotFound, "there is no job of this name")
+		return
+	}
+	if err != nil {
+		a.internal(w, r, err)
+		return
+	}
+	pods, err := a.Logs(r.Context(), job.Name)
+	if err != nil {
+		a.internal(w, r, err)
+		return
+	}
+	reply(w, http.StatusOK, pods)
+}
+
+// Retry makes a new attempt of a finished run. The id may be the run's or that of any of its jobs.
+func (a *API) Retry(w http.ResponseWriter, r *http.Request) {
+	id := r.URL.Query().Get("id")
+	if id == "" {
+		Problem(w, http.StatusBadRequest, "id query param is required")
+		return
+	}
+	runID := ci.RunID(id)
+	if job, err := a.Jobs.Job(r.Context(), ci.JobName(id)); err == nil {
+		runID = job.Run
+	}
+	run, err := a.Starter.Retry(r.Context(), runID)
+	switch {
+	case errors.Is(err, ci.ErrNotFound):
+		Problem(w, http.StatusNotFound, "there is no run of this id")
+	case errors.Is(err, a.NotFinished):
+		Problem(w, http.StatusConflict, err.Error())
+	case err != nil:
+		a.internal(w, r, err)
+	default:
+		reply(w, http.StatusOK, map[string]any{"id": ci.JobNameOf(run.ID, run.Attempt), "run": run.ID, "attempt": run.Attempt})
+	}
+}
+
+// internal logs what went wrong and tells the caller no more than that it did.
+func (a *API) internal(w http.ResponseWriter, r *http.Request, err error) {
+	a.Log.Error("request", "method", r.Method, "path", r.URL.Path, "err", err)
+	Problem(w, http.StatusInternalServerError, "internal error; the server's log has the cause")
+}
+
+// Problem answers with an error as JSON.
+func Problem(w http.ResponseWriter, code int, message string) {
+	reply(w, code, map[string]string{"error": message})
+}
+
+func reply(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	json.NewEncoder(w).Encode(v)
+}

@@ -1,0 +1,5 @@
+// Package api is the HTTP surface for programs: POST /run, GET /get and
+// POST /retry, each with an API token. internal/server mounts it.
+//
+// Invariant: without a configured token nobody is let in.
+package api

@@ -1,0 +1,73 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// Config is what an operator can set. Each field is a flag and, in capitals
+// with YACI_ before it, a variable of the environment.
+type Config struct {
+	Listen          string        `default:":4000" env:"YACI_LISTEN" help:"Address to listen on."`
+	DatabaseURL     string        `default:"sqlite:///var/lib/yaci/yaci.db" env:"YACI_DATABASE_URL" help:"Where runs are kept: sqlite:///path/to/file."`
+	WebhookSecret   string        `env:"YACI_WEBHOOK_SECRET" help:"Secret of the GitHub App's webhook. Required."`
+	GithubAPIURL    string        `name:"github-api-url" default:"https://api.github.com/" env:"YACI_GITHUB_API_URL" help:"GitHub's API."`
+	GithubAppID     int64         `name:"github-app-id" env:"YACI_GITHUB_APP_ID" help:"Id of the GitHub App."`
+	GithubAppKey    string        `name:"github-app-key-file" env:"YACI_GITHUB_APP_KEY_FILE" help:"File with the App's private key (PEM)."`
+	GithubToken     string        `name:"github-token" env:"YACI_GITHUB_TOKEN" help:"A personal token instead of an App."`
+	APIToken        string        `name:"api-token" env:"YACI_API_TOKEN" help:"Token for /run, /get and /retry. Unset: they answer 401."`
+	Kubeconfig      string        `env:"KUBECONFIG" help:"Cluster to run in; default: the pod's own, or ~/.kube/config."`
+	Namespace       string        `default:"yaci-builds" env:"YACI_NAMESPACE" help:"Namespace of the Jobs."`
+	Image           string        `default:"ghcr.io/yaci-ci/yaci:latest" env:"YACI_IMAGE" help:"YACI's own image: clone and step runner."`
+	RunImage        string        `default:"alpine" env:"YACI_RUN_IMAGE" help:"Image of POST /run when it names none."`
+	MaxRunning      int           `default:"50" env:"YACI_MAX_RUNNING" help:"Jobs that run at once."`
+	Timeout         time.Duration `default:"1h" env:"YACI_TIMEOUT" help:"Time limit of a job."`
+	KeepJobs        time.Duration `default:"24h" env:"YACI_KEEP_JOBS" help:"A finished Job stays in the cluster this long."`
+	CPURequest      string        `name:"cpu-request" default:"250m" env:"YACI_CPU_REQUEST" help:"CPU that a job asks for."`
+	MemoryRequest   string        `default:"256Mi" env:"YACI_MEMORY_REQUEST" help:"Memory that a job asks for."`
+	MemoryLimit     string        `default:"4Gi" env:"YACI_MEMORY_LIMIT" help:"Memory limit of each step."`
+	DiskLimit       string        `default:"10Gi" env:"YACI_DISK_LIMIT" help:"Disk limit of each step and of the workspace."`
+	ImagePullPolicy string        `default:"" env:"YACI_IMAGE_PULL_POLICY" help:"Pull policy of the steps' images; empty: Kubernetes' default."`
+}
+
+// Problems returns a sentence for each thing that is wrong, all at once.
+func (c Config) Problems() (ps []string) {
+	problem := func(format string, args ...any) { ps = append(ps, fmt.Sprintf(format, args...)) }
+	if c.WebhookSecret == "" {
+		problem("YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook.")
+	}
+	if !strings.HasPrefix(c.DatabaseURL, "sqlite:") || c.DatabasePath() == "" {
+		problem("YACI_DATABASE_URL is %q: write sqlite:///path/to/file.", c.DatabaseURL)
+	}
+	if u, err := url.Parse(c.GithubAPIURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		problem("YACI_GITHUB_API_URL is %q: write a URL like https://api.github.com/.", c.GithubAPIURL)
+	}
+	app, token := c.GithubAppID != 0 || c.GithubAppKey != "", c.GithubToken != ""
+	switch {
+	case app && token:
+		problem("Both a GitHub App and YACI_GITHUB_TOKEN are set: keep one of them.")
+	case !app && !token:
+		problem("GitHub is not connected: set YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE, or YACI_GITHUB_TOKEN.")
+	case app && (c.GithubAppID == 0 || c.GithubAppKey == ""):
+		problem("A GitHub App needs both YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE.")
+	case app:
+		if _, err := os.Stat(c.GithubAppKey); err != nil {
+			problem("YACI_GITHUB_APP_KEY_FILE cannot be read: %v.", err)
+		}
+	}
+	if c.MaxRunning < 1 {
+		problem("YACI_MAX_RUNNING is %d: at least 1 is needed.", c.MaxRunning)
+	}
+	if c.Timeout < time.Second {
+		problem("YACI_TIMEOUT is %v: at least 1s is needed.", c.Timeout)
+	}
+	return ps
+}
+
+// DatabasePath is the file of a sqlite URL.
+func (c Config) DatabasePath() string {
+	return strings.TrimPrefix(strings.TrimPrefix(c.DatabaseURL, "sqlite://"), "sqlite:")
+}
