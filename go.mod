@@ -3,7 +3,9 @@ module github.com/yaci-ci/yaci
 go 1.26.0
 
 require (
+	github.com/alecthomas/kong v1.17.0
 	github.com/bradleyfalzon/ghinstallation/v2 v2.11.0
+	github.com/go-chi/chi/v5 v5.5.0
 	github.com/google/go-cmp v0.7.0
 	github.com/google/go-github/v62 v62.0.0
 	github.com/pressly/goose/v3 v3.29.0

@@ -49,8 +49,10 @@ func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
 	if decision.Verdict == decide.Ignore {
 		return f.Inbox.IgnoreDelivery(ctx, d.ID, decision.Why)
 	}
-	if why, err := f.sameCommit(ctx, ev); err != nil || why != "" {
-		return errors.Join(err, f.Inbox.IgnoreDelivery(ctx, d.ID, why))
+	if why, err := f.sameCommit(ctx, ev); err != nil {
+		return err
+	} else if why != "" {
+		return f.Inbox.IgnoreDelivery(ctx, d.ID, why)
 	}
 	run := ci.Run{ID: newRunID(), Event: ev, Attempt: 1, Created: time.Now()}
 	jobs, err := f.compile(ctx, &run, decision)
@@ -77,7 +79,10 @@ func (f *Flow) sameCommit(ctx context.Context, ev ci.Event) (string, error) {
 	if errors.Is(err, ci.ErrNotFound) {
 		return "", nil
 	}
-	return fmt.Sprintf("Ignored: run %s of the push to %s covers this commit.", run.ID, ev.Branch), err
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("Ignored: run %s of the push to %s covers this commit.", run.ID, ev.Branch), nil
 }
 
 // compile fetches, parses and compiles the file at the run's commit, and sets

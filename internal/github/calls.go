@@ -14,11 +14,11 @@ import (
 )
 
 // File returns a file's content at a commit, at most limit bytes of it.
-// ErrNotFound when the commit has no such file, or it is no plain file.
+// ci.ErrNotFound when the commit has no such file, or it is no plain file.
 func (c *Client) File(ctx context.Context, repo ci.Repo, sha ci.SHA, path string) ([]byte, error) {
 	file, _, res, err := c.repoClient(repo).Repositories.GetContents(ctx, repo.Owner, repo.Name, path, &github.RepositoryContentGetOptions{Ref: string(sha)})
 	if res != nil && res.StatusCode == http.StatusNotFound || err == nil && (file == nil || file.GetType() != "file") {
-		return nil, fmt.Errorf("fetch %s at %s: %w", path, sha.Short(), ErrNotFound)
+		return nil, fmt.Errorf("fetch %s at %s: %w", path, sha.Short(), ci.ErrNotFound)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fetch %s at %s: github: %w", path, sha.Short(), err)

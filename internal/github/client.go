@@ -2,7 +2,6 @@ package github
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -15,9 +14,6 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
-
-// ErrNotFound says that GitHub has no such file at that commit.
-var ErrNotFound = ci.ErrNotFound
 
 const callTimeout = 30 * time.Second
 

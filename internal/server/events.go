@@ -1,0 +1,52 @@
+package server
+
+import (
+	"context"
+	"strings"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/webhook"
+)
+
+// inbox is the webhook.Sink that writes to the database.
+type inbox struct {
+	add  func(ctx context.Context, d ci.Delivery) error
+	bell bell
+}
+
+// Store returns nil once the delivery is committed.
+func (s inbox) Store(ctx context.Context, d webhook.Delivery) error {
+	err := s.add(ctx, ci.Delivery{HookID: d.HookID, GUID: d.GUID, Name: d.Event.Name, Body: d.Body, Ignored: d.Event.Ignored})
+	if err == nil {
+		s.bell.ring()
+	}
+	return err
+}
+
+// decode reads a stored delivery again, so that the inbox keeps only what GitHub signed.
+func decode(d ci.Delivery) (ci.Event, error) {
+	ev, err := webhook.Decode(d.Name, d.Body)
+	if err != nil {
+		return ci.Event{}, err
+	}
+	return event(ev), nil
+}
+
+// event translates the public package's event to the domain's.
+func event(ev webhook.Event) ci.Event {
+	out := ci.Event{
+		Repo: ci.Repo{ID: ev.RepoID, Owner: ev.Owner, Name: ev.Repo, Private: ev.Private, Installation: ev.InstallationID},
+		SHA:  ci.SHA(ev.SHA), Ref: ev.Ref, Title: ev.Title, Deleted: ev.Deleted,
+		Actor: ci.Actor{ID: ev.SenderID, Login: ev.SenderLogin},
+	}
+	switch branch, isBranch := strings.CutPrefix(ev.Ref, "refs/heads/"); {
+	case ev.Name == "pull_request":
+		out.Kind, out.PR, out.PRAction = ci.PullRequest, ev.Number, ev.Action
+		out.Branch, out.PRBase, out.Fork = ev.HeadRef, ev.BaseRef, ev.HeadRepoID != ev.RepoID
+	case ev.Name == "push" && isBranch:
+		out.Kind, out.Branch = ci.Push, branch
+	case ev.Name == "push":
+		out.Kind, out.Tag = ci.Tag, strings.TrimPrefix(ev.Ref, "refs/tags/")
+	}
+	return out
+}

@@ -1,0 +1,29 @@
+package server
+
+import (
+	"io"
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/yaci-ci/yaci/internal/api"
+)
+
+// routes is the HTTP surface of the design's section 8, as far as it exists.
+func routes(hook http.Handler, a *api.API) http.Handler {
+	r := chi.NewRouter()
+	r.Use(middleware.Recoverer)
+	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
+		api.Problem(w, http.StatusNotFound, "there is nothing at this address")
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
+		api.Problem(w, http.StatusMethodNotAllowed, "this address does not know the method")
+	})
+	r.Method(http.MethodPost, "/webhook", hook)
+	r.Post("/run", a.Authenticated(a.Run))
+	r.Get("/get", a.Authenticated(a.Get))
+	r.Post("/retry", a.Authenticated(a.Retry))
+	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	return r
+}

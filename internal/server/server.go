@@ -1,0 +1,158 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/api"
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/config"
+	"github.com/yaci-ci/yaci/internal/flow"
+	"github.com/yaci-ci/yaci/internal/github"
+	"github.com/yaci-ci/yaci/internal/kube"
+	"github.com/yaci-ci/yaci/internal/queue"
+	"github.com/yaci-ci/yaci/internal/report"
+	"github.com/yaci-ci/yaci/internal/store"
+	"github.com/yaci-ci/yaci/internal/watch"
+	"github.com/yaci-ci/yaci/pipeline"
+	"github.com/yaci-ci/yaci/webhook"
+)
+
+const (
+	pollEvery    = time.Second // the clock behind each bell
+	shutdownTime = 10 * time.Second
+)
+
+// Serve runs YACI until the context ends, then stops taking requests and
+// returns. What runs in the cluster goes on; the next Serve takes it over.
+func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	if err := os.MkdirAll(filepath.Dir(cfg.DatabasePath()), 0o700); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	db, err := store.Open(ctx, cfg.DatabasePath())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	gh, err := connectGitHub(cfg)
+	if err != nil {
+		return err
+	}
+	cluster, err := kube.Connect(cfg.Kubeconfig, cfg.Namespace)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	s, err := wire(cfg, db, gh, cluster, log)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	log.Info("ready", "listen", listener.Addr().String(), "namespace", cfg.Namespace, "github", cfg.GithubAPIURL)
+	return s.run(ctx, listener)
+}
+
+func connectGitHub(cfg config.Config) (*github.Client, error) {
+	if cfg.GithubToken != "" {
+		return github.NewToken(cfg.GithubAPIURL, cfg.GithubToken)
+	}
+	key, err := os.ReadFile(cfg.GithubAppKey)
+	if err != nil {
+		return nil, fmt.Errorf("key of the GitHub App: %w", err)
+	}
+	return github.NewApp(cfg.GithubAPIURL, cfg.GithubAppID, key)
+}
+
+// server is what runs once everything is wired.
+type server struct {
+	handler http.Handler
+	watcher *watch.Watcher
+	loops   []func(context.Context)
+	log     *slog.Logger
+}
+
+// wire joins the packages in the order of the way of a push.
+func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.Cluster, log *slog.Logger) (*server, error) {
+	arrived, queued, ended := newBell(), newBell(), newBell()
+
+	hook, err := webhook.New(cfg.WebhookSecret, inbox{db.AddDelivery, arrived}, log)
+	if err != nil {
+		return nil, err
+	}
+	spine := &flow.Flow{
+		Inbox: db, Runs: db, GitHub: gh, Decode: decode, Operator: operator(cfg),
+		Queued: func() { queued.ring(); ended.ring() },
+	}
+	line := &queue.Queue{Jobs: db, Runs: db, Tokens: gh, Launcher: cluster, MaxRunning: cfg.MaxRunning, Log: log}
+	watcher, err := watch.New(cluster.Client, cfg.Namespace, watch.Watcher{
+		Jobs: db, Cluster: cluster, Log: log, Changed: func() { ended.ring(); queued.ring() },
+	})
+	if err != nil {
+		return nil, err
+	}
+	sender := &report.Sender{Outbox: db, Poster: gh, RetryAfter: github.RetryAfter, Log: log}
+	calls := &api.API{
+		Token: cfg.APIToken, Image: cfg.RunImage, Starter: spine, Jobs: db, NotFinished: flow.ErrNotFinished, Log: log,
+		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
+	}
+	return &server{
+		handler: routes(hook, calls), watcher: watcher, log: log,
+		loops: []func(context.Context){
+			func(ctx context.Context) {
+				loop(ctx, "inbox", arrived, pollEvery, log, func(ctx context.Context) error { return spine.Drain(ctx, log) })
+			},
+			func(ctx context.Context) { loop(ctx, "queue", queued, pollEvery, log, line.Pass) },
+			func(ctx context.Context) { loop(ctx, "outbox", ended, pollEvery, log, sender.Drain) },
+		},
+	}, nil
+}
+
+func operator(cfg config.Config) pipeline.Operator {
+	return pipeline.Operator{
+		Image: cfg.Image, ServiceAccount: "default",
+		TimeoutSeconds: int64(cfg.Timeout.Seconds()), TTLSeconds: int32(cfg.KeepJobs.Seconds()), GraceSeconds: 15,
+		CPURequest: cfg.CPURequest, MemoryRequest: cfg.MemoryRequest, MemoryLimit: cfg.MemoryLimit, DiskLimit: cfg.DiskLimit,
+		PullPolicy: cfg.ImagePullPolicy,
+	}
+}
+
+// run serves until the context ends and all loops have come to rest.
+func (s *server) run(ctx context.Context, listener net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	for _, l := range s.loops {
+		wg.Go(func() { l(ctx) })
+	}
+	failed := make(chan error, 2)
+	wg.Go(func() { failed <- s.watcher.Run(ctx) })
+	srv := &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	}
+	go func() { failed <- srv.Serve(listener) }()
+	select {
+	case err := <-failed:
+		srv.Close()
+		return err
+	case <-ctx.Done():
+	}
+	stop, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer done()
+	if err := srv.Shutdown(stop); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("shut down: %w", err)
+	}
+	return nil
+}
