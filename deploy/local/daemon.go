@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// daemon starts a component that outlives this command, unless it runs already.
+func (n instance) daemon(name string, argv ...string) error {
+	if n.alive(name) {
+		return nil
+	}
+	log, err := os.OpenFile(n.path(name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", name, err)
+	}
+	defer log.Close()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = n.state, log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", name, err)
+	}
+	go cmd.Wait()
+	return os.WriteFile(n.path(name+".pid"), []byte(strconv.Itoa(cmd.Process.Pid)), 0o644)
+}
+
+// pid is a component's process, or 0. The state directory on its command line
+// proves that it is ours, should the number have been used again.
+func (n instance) pid(name string) int {
+	data, err := os.ReadFile(n.path(name + ".pid"))
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(string(data))
+	if err != nil || !n.owns(pid) {
+		return 0
+	}
+	return pid
+}
+
+func (n instance) owns(pid int) bool {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return err == nil && (bytes.Contains(line, []byte(n.state+"/")) || bytes.Contains(line, []byte(n.socket())))
+}
+
+func (n instance) alive(name string) bool { return n.pid(name) != 0 }
+
+// stop ends a process: TERM, and KILL when it does not listen.
+func (n instance) stop(pid int) {
+	if pid <= 1 || !n.owns(pid) {
+		return
+	}
+	syscall.Kill(pid, syscall.SIGTERM)
+	if waitFor(5*time.Second, func() bool { return !n.owns(pid) }) != nil {
+		syscall.Kill(pid, syscall.SIGKILL)
+		waitFor(5*time.Second, func() bool { return !n.owns(pid) })
+	}
+}
+
+// ownProcesses finds what carries this instance's paths on its command line: components and shims.
+func (n instance) ownProcesses() (pids []int) {
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, d := range dirs {
+		pid, _ := strconv.Atoi(filepath.Base(d))
+		if pid != os.Getpid() && n.owns(pid) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func waitFor(limit time.Duration, done func() bool) error {
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if done() {
+			return nil
+		}
+	}
+	return fmt.Errorf("not within %v", limit)
+}
+
+// command runs a program to its end; its last line of output explains a failure.
+func command(argv ...string) error {
+	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+	if err != nil {
+		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+		return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, lines[len(lines)-1])
+	}
+	return nil
+}
