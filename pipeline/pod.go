@@ -53,7 +53,7 @@ func job(file *File, in Input, op Operator) (*batchv1.Job, error) {
 }
 
 func podSpec(in Input, op Operator, q sizes) corev1.PodSpec {
-	no, grace := false, op.GraceSeconds
+	yes, no, grace := true, false, op.GraceSeconds
 	spec := corev1.PodSpec{
 		RestartPolicy:                 corev1.RestartPolicyNever,
 		ServiceAccountName:            op.ServiceAccount,
@@ -66,7 +66,8 @@ func podSpec(in Input, op Operator, q sizes) corev1.PodSpec {
 			scratch("bin", resource.MustParse("64Mi")),
 			scratch("sync", resource.MustParse("16Mi")),
 			scratch("workspace", q.disk),
-			{Name: "seed", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: in.JobName}}},
+			// Optional, because it is deleted while the pod lives; the clone container refuses to go on without its plan.
+			{Name: "seed", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: in.JobName, Optional: &yes}}},
 		},
 	}
 	if op.RuntimeClass != "" {

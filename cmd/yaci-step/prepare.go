@@ -51,6 +51,9 @@ func seed(at layout) error {
 			return err
 		}
 	}
+	if _, err := os.Stat(filepath.Join(at.bin, "plan.json")); err != nil {
+		return fmt.Errorf("the job's Secret is gone: %w", err)
+	}
 	return nil
 }
 

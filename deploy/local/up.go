@@ -132,12 +132,15 @@ func (n instance) bootAPI() error {
 }
 
 func (n instance) bootNode() error {
+	if err := n.makeCgroups(); err != nil {
+		return err
+	}
 	if err := n.daemon("kubelet", n.kube(), "kubelet", "--config", n.path("kubelet.yaml"), "--kubeconfig", n.kubeconfig(),
 		"--root-dir", n.path("kubelet"), "--cert-dir", n.path("certs-k"), "--hostname-override=localhost"); err != nil {
 		return err
 	}
-	if err := waitFor(90*time.Second, n.ready); err != nil {
-		return fmt.Errorf("the node is not ready: %w; see %s", err, n.path("kubelet.log"))
+	if err := waitFor(90*time.Second, func() bool { return n.ready() || !n.alive("kubelet") }); err != nil || !n.alive("kubelet") {
+		return fmt.Errorf("the node is not ready (%v); see %s", err, n.path("kubelet.log"))
 	}
 	return nil
 }

@@ -34,16 +34,17 @@ func (gh *GitHub) user(login string) *User {
 	}
 	u := &User{ID: gh.newID(), Login: login, Name: login, Token: "ghp_" + randomText(36), created: gh.opts.Now(), kind: "User"}
 	u.Email = fmt.Sprintf("%d+%s@users.noreply.github.com", u.ID, login)
+	if strings.HasSuffix(login, botSuffix) {
+		u.kind = "Bot"
+	}
 	gh.users[strings.ToLower(login)] = u
 	return u
 }
 
 // bot is the account that the App acts as. gh.mu must be held.
-func (gh *GitHub) bot() *User {
-	u := gh.user(gh.opts.AppSlug + "[bot]")
-	u.kind = "Bot"
-	return u
-}
+func (gh *GitHub) bot() *User { return gh.user(gh.opts.AppSlug + botSuffix) }
+
+const botSuffix = "[bot]"
 
 // userByToken returns the owner of a personal token, nil when there is none.
 func (gh *GitHub) userByToken(token string) *User {
@@ -78,7 +79,7 @@ func nodeID(prefix string, id int64) string {
 // object is a JSON object on its way out.
 type object = map[string]any
 
-// user renders the "simple-user" of GitHub's description.
+// renderUser is the "simple-user" of GitHub's description.
 func (gh *GitHub) renderUser(u *User) object {
 	api, html := gh.APIURL()+"users/"+u.Login, gh.url+"/"+u.Login
 	o := object{
