@@ -17,9 +17,32 @@ check: ## gofmt and vet
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "run: gofmt -w ."; exit 1; }
 	$(GO) vet ./...
 
-.PHONY: unit
-unit: ## unit tests
-	$(GO) test ./...
+.PHONY: local
+local: ## bin/local, which boots the local cluster
+	cd deploy/local && $(GO) build -o ../../bin/local .
 
+.PHONY: cluster
+cluster: local ## boot a real Kubernetes on this machine and print its kubeconfig
+	@bin/local up
+
+.PHONY: cluster-down
+cluster-down: local ## end it and leave nothing behind
+	@bin/local down
+
+.PHONY: image
+image: build cluster ## YACI's image and the shell image, loaded into the local cluster
+	@bin/local image
+
+.PHONY: unit
+unit: ## unit tests; end-to-end tests are skipped without a cluster
+	$(GO) test ./...
+	cd deploy/local && $(GO) vet . ./pause && $(GO) test . ./pause
+
+# The cluster stays up for the next call; CI takes it down.
 .PHONY: test
-test: check build unit ## everything that CI runs
+test: check image ## everything that CI runs: checks, unit tests, end-to-end tests on a real cluster
+	@trap '[ -z "$$CI" ] || bin/local down' EXIT; eval "$$(bin/local env)"; $(MAKE) --no-print-directory unit
+
+.PHONY: demo
+demo: image ## a push to a stand-in GitHub, run on the local cluster, shown on the terminal
+	@trap '[ -n "$$WAIT" ] || bin/local down' EXIT; eval "$$(bin/local env)"; $(GO) run ./internal/citest/demo

@@ -1,0 +1,143 @@
+package arch_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const (
+	root   = "../.."
+	module = "github.com/yaci-ci/yaci/"
+)
+
+// mayImport lists, for each package, which of YACI's own it may import.
+func mayImport() map[string][]string {
+	onlyNouns := []string{"internal/ci"}
+	all := []string{"internal/ci", "internal/api", "internal/config", "internal/decide", "internal/flow", "internal/github", "internal/kube",
+		"internal/queue", "internal/report", "internal/store", "internal/watch", "pipeline", "webhook"}
+	return map[string][]string{
+		"webhook": nil, "pipeline": nil, "internal/ci": nil, "internal/config": nil, "internal/arch": nil, "cmd/yaci-step": nil,
+		"internal/decide": onlyNouns, "internal/store": onlyNouns, "internal/github": onlyNouns, "internal/queue": onlyNouns,
+		"internal/kube": onlyNouns, "internal/watch": onlyNouns, "internal/report": onlyNouns, "internal/api": onlyNouns,
+		"internal/flow":           {"internal/ci", "internal/decide", "pipeline"},
+		"internal/server":         all,
+		"cmd/yaci":                {"internal/config", "internal/server", "pipeline"},
+		"internal/citest/standin": nil,
+		"internal/citest/demo":    {"internal/citest/standin"},
+	}
+}
+
+// onlyIn names the packages that may know an outside one, and why.
+func onlyIn() map[string]struct {
+	in  []string
+	why string
+} {
+	type rule = struct {
+		in  []string
+		why string
+	}
+	return map[string]rule{
+		"github.com/google/go-github": {[]string{"webhook", "internal/github"}, "GitHub's types stay at the edge"},
+		"k8s.io/client-go":            {[]string{"internal/kube", "internal/watch"}, "the cluster is reached through two packages"},
+		"modernc.org/sqlite":          {[]string{"internal/store"}, "only the store knows its engine"},
+		"gopkg.in/yaml.v3":            {[]string{"pipeline"}, "only the language reads YAML"},
+	}
+}
+
+type source struct {
+	pkg  string
+	path string
+	file *ast.File
+	size int
+}
+
+// sources are all Go files of the main module that are not tests.
+func sources(t *testing.T) (list []source) {
+	t.Helper()
+	fset := token.NewFileSet()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(root, path)
+		if d.IsDir() && (rel == filepath.Join("deploy", "local") || strings.HasPrefix(d.Name(), ".") && rel != ".") {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(fset, path, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		list = append(list, source{filepath.ToSlash(filepath.Dir(rel)), rel, f, fset.File(f.Pos()).LineCount()})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestImports(t *testing.T) {
+	allowed := mayImport()
+	for _, s := range sources(t) {
+		own, known := allowed[s.pkg]
+		if !known {
+			t.Errorf("%s: package %s is not in the table: add it here and in ARCHITECTURE.md", s.path, s.pkg)
+			continue
+		}
+		for _, imp := range s.file.Imports {
+			name, _ := strconv.Unquote(imp.Path.Value)
+			if rel, ok := strings.CutPrefix(name, module); ok && !slices.Contains(own, rel) {
+				t.Errorf("%s imports %s: neighbours meet in internal/server only", s.path, rel)
+			}
+			for outside, rule := range onlyIn() {
+				if (name == outside || strings.HasPrefix(name, outside+"/")) && !slices.Contains(rule.in, s.pkg) {
+					t.Errorf("%s imports %s: %s", s.path, name, rule.why)
+				}
+			}
+			if (s.pkg == "internal/ci" || s.pkg == "cmd/yaci-step") && strings.Contains(name, ".") {
+				t.Errorf("%s imports %s: this package uses the standard library only", s.path, name)
+			}
+		}
+	}
+}
+
+func TestPackagesAreDocumented(t *testing.T) {
+	documented := map[string]bool{}
+	for _, s := range sources(t) {
+		documented[s.pkg] = documented[s.pkg] || s.file.Doc.Text() != ""
+	}
+	for pkg, ok := range documented {
+		if !ok {
+			t.Errorf("package %s has no comment that says what it is for", pkg)
+		}
+	}
+}
+
+func TestShape(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.size > 400 {
+			t.Errorf("%s has %d lines; over 400 needs a reason", s.path, s.size)
+		}
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == "init" && f.Recv == nil {
+				t.Errorf("%s has an init(): say what happens where it happens", s.path)
+			}
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && strings.Contains(lit.Value, "failed to") {
+				t.Errorf("%s: %s: an error is a path, not a plea", s.path, lit.Value)
+			}
+			return true
+		})
+	}
+}
