@@ -111,6 +111,7 @@ failSwapOn: false
 localStorageCapacityIsolation: false
 evictionHard: {memory.available: "100Mi", nodefs.available: "1%%", imagefs.available: "1%%"}
 imageGCHighThresholdPercent: 100
+makeIPTablesUtilChains: false
 maxPods: 110
 podPidsLimit: 512
 syncFrequency: 10s

@@ -26,11 +26,11 @@ func mayImport() map[string][]string {
 		"webhook": nil, "pipeline": nil, "internal/ci": nil, "internal/config": nil, "internal/arch": nil, "cmd/yaci-step": nil,
 		"internal/decide": onlyNouns, "internal/store": onlyNouns, "internal/github": onlyNouns, "internal/queue": onlyNouns,
 		"internal/kube": onlyNouns, "internal/watch": onlyNouns, "internal/report": onlyNouns, "internal/api": onlyNouns,
-		"internal/flow":           {"internal/ci", "internal/decide", "pipeline"},
-		"internal/server":         all,
-		"cmd/yaci":                {"internal/config", "internal/server", "pipeline"},
-		"internal/citest/standin": nil,
-		"internal/citest/demo":    {"internal/citest/standin"},
+		"internal/flow":   {"internal/ci", "internal/decide", "pipeline"},
+		"internal/server": all,
+		"cmd/yaci":        {"internal/config", "internal/server", "pipeline"},
+		"internal/citest": nil, "internal/citest/standin": nil, "internal/citest/citesttest": {"internal/citest"},
+		"internal/citest/demo": {"internal/citest/standin"},
 	}
 }
 
@@ -134,7 +134,8 @@ func TestShape(t *testing.T) {
 			}
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {
-			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && strings.Contains(lit.Value, "failed to") {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && strings.Contains(lit.Value, "failed to") &&
+				s.pkg != "internal/citest" { // which repeats GitHub's own words
 				t.Errorf("%s: %s: an error is a path, not a plea", s.path, lit.Value)
 			}
 			return true

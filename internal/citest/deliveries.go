@@ -94,8 +94,7 @@ func (gh *GitHub) DropWebhooks(n int) {
 }
 
 // DropWebhooksIf loses the deliveries that drop likes, until KeepWebhooks. It is
-// asked once for each delivery, by one goroutine at a time as long as only
-// events of this GitHub, not Send or Redeliver, are under way.
+// asked once for each delivery, one at a time, and must not call back into gh.
 func (gh *GitHub) DropWebhooksIf(drop func(Delivery) bool) {
 	gh.hooks.mu.Lock()
 	defer gh.hooks.mu.Unlock()

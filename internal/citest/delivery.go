@@ -11,8 +11,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"slices"
 	"strings"
 	"time"
 )
@@ -40,9 +38,9 @@ func (d Delivery) OK() bool { return d.StatusCode >= 200 && d.StatusCode < 300 }
 
 // send makes the request and keeps the record.
 func (h *hooks) send(d *Delivery) Delivery {
-	target, secret, drops := h.target()
+	target, secret := h.target()
 	d.At, d.RequestHeader = time.Now(), h.header(d, secret)
-	if slices.ContainsFunc(drops, func(drop func(Delivery) bool) bool { return drop(*d) }) {
+	if h.dropped(*d) {
 		d.StatusCode, d.Status = http.StatusBadGateway, "failed to connect to host"
 	} else {
 		h.post(d, target)
@@ -66,7 +64,7 @@ func (h *hooks) post(d *Delivery, target string) {
 	res, err := h.client.Do(req)
 	var failed *url.Error
 	switch {
-	case errors.As(err, &failed) && failed.Timeout(), errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.As(err, &failed) && failed.Timeout():
 		d.StatusCode, d.Status = http.StatusGatewayTimeout, "timed out"
 		return
 	case err != nil:
@@ -109,6 +107,6 @@ func sign(secret string, body []byte) string {
 
 // Sign is the value of X-Hub-Signature-256 for a body, with the present secret.
 func (gh *GitHub) Sign(body []byte) string {
-	_, secret, _ := gh.hooks.target()
+	_, secret := gh.hooks.target()
 	return sign(secret, body)
 }

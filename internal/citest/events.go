@@ -59,7 +59,7 @@ func (gh *GitHub) enqueue(event string, repoID int64, payload object) {
 func (gh *GitHub) Ping() {
 	gh.mu.Lock()
 	defer gh.mu.Unlock()
-	url, _, _ := gh.hooks.target()
+	url, _ := gh.hooks.target()
 	gh.enqueue("ping", 0, object{
 		"zen": "Keep it logically awesome.", "hook_id": hookID, "hook": object{
 			"type": "App", "id": hookID, "name": "web", "active": true, "app_id": gh.AppID(), "events": gh.opts.Events,

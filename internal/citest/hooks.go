@@ -110,10 +110,17 @@ func (h *hooks) announce() {
 	h.changed = make(chan struct{})
 }
 
-func (h *hooks) target() (url, secret string, drops []func(Delivery) bool) {
+func (h *hooks) target() (url, secret string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.url, h.secret, slices.Clone(h.drops)
+	return h.url, h.secret
+}
+
+// dropped says whether a delivery is to be lost on purpose.
+func (h *hooks) dropped(d Delivery) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.ContainsFunc(h.drops, func(drop func(Delivery) bool) bool { return drop(d) })
 }
 
 // SetHook says where webhooks go from now on and what signs them.

@@ -106,3 +106,9 @@ func (gh *GitHub) userByEmail(email string) *User {
 	}
 	return nil
 }
+
+// lookup finds an account. gh.mu must be held.
+func (gh *GitHub) lookup(login string) (*User, bool) {
+	u, ok := gh.users[strings.ToLower(login)]
+	return u, ok
+}

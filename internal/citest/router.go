@@ -1,0 +1,102 @@
+package citest
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/routers"
+)
+
+// route is one call of the REST API.
+type route struct {
+	method     string
+	path       string // as in GitHub's description
+	permission string // "app" for a JWT, "any" for everyone, "token" for an installation token, else like statuses:write on {owner}/{repo}
+	handle     func(*call) (answer, error)
+	pattern    *regexp.Regexp
+	names      []string
+	op         *routers.Route // nil for the few calls beyond the description
+}
+
+// multi are the parameters that may contain slashes.
+func multi() []string { return []string{"path", "ref", "basehead", "branch", "commit_sha"} }
+
+// compile prepares a route. A call of the description that is built nowhere answers 501.
+func (gh *GitHub) compile(r route) (route, error) {
+	var pattern strings.Builder
+	for segment := range strings.SplitSeq(strings.TrimPrefix(r.path, "/"), "/") {
+		name, isParam := strings.CutPrefix(segment, "{")
+		name = strings.TrimSuffix(name, "}")
+		switch {
+		case !isParam:
+			pattern.WriteString("/" + regexp.QuoteMeta(segment))
+			continue
+		case name == "path":
+			pattern.WriteString("/?(.*)") // the root directory has no path
+		case slices.Contains(multi(), name):
+			pattern.WriteString("/(.+)")
+		default:
+			pattern.WriteString("/([^/]+)")
+		}
+		r.names = append(r.names, name)
+	}
+	var err error
+	if r.pattern, err = regexp.Compile("^" + pattern.String() + "$"); err != nil {
+		return r, fmt.Errorf("route %s: %w", r.path, err)
+	}
+	r.op = gh.schema.operation(r.method, r.path)
+	return r, nil
+}
+
+// literals counts the fixed parts of a path; the more it has, the sooner it is tried.
+func (r route) literals() int {
+	return strings.Count(r.path, "/") - strings.Count(r.path, "{")
+}
+
+// find returns the route of a request and its parameters.
+func (gh *GitHub) find(method, escapedPath string) (route, map[string]string, bool) {
+	for _, r := range gh.routes {
+		m := r.pattern.FindStringSubmatch(escapedPath)
+		if r.method != method || m == nil {
+			continue
+		}
+		params := map[string]string{}
+		for i, name := range r.names {
+			value, err := url.PathUnescape(m[i+1])
+			if err != nil {
+				return route{}, nil, false
+			}
+			params[name] = value
+		}
+		return r, params, true
+	}
+	return route{}, nil, false
+}
+
+// table is every call, built or not.
+func (gh *GitHub) table() ([]route, error) {
+	all := slices.Concat(gh.appRoutes(), gh.repoRoutes(), gh.pullRoutes(), gh.miscRoutes())
+	for path, item := range gh.schema.doc.Paths.Map() {
+		for method := range item.Operations() {
+			if !slices.ContainsFunc(all, func(r route) bool { return r.method == method && r.path == path }) {
+				all = append(all, route{method: method, path: path, permission: "any", handle: notBuilt})
+			}
+		}
+	}
+	for i := range all {
+		var err error
+		if all[i], err = gh.compile(all[i]); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(all, func(a, b route) int { return b.literals() - a.literals() })
+	return all, nil
+}
+
+func notBuilt(*call) (answer, error) {
+	return answer{}, apiError{http.StatusNotImplemented, "Not built in citest"}
+}
