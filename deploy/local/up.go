@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -132,7 +133,7 @@ func (n instance) bootAPI() error {
 }
 
 func (n instance) bootNode() error {
-	if err := n.makeCgroups(); err != nil {
+	if err := errors.Join(n.makeCgroups(), n.makeBridge()); err != nil {
 		return err
 	}
 	if err := n.daemon("kubelet", n.kube(), "kubelet", "--config", n.path("kubelet.yaml"), "--kubeconfig", n.kubeconfig(),
