@@ -3,9 +3,6 @@ package pipeline
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
 
 	batchv1 "k8s.io/api/batch/v1"
 )
@@ -14,7 +11,7 @@ import (
 // values of environment variables and nothing else.
 type Input struct {
 	RunID, RunURL string
-	JobName       string // of the Kubernetes Job, at most 63 characters
+	JobName       string // of the Kubernetes Jobs; several get a number behind it; at most 58 characters
 	Attempt       int
 	Repo          string // owner/name; empty for a command without a repository
 	CloneURL      string // without credentials; empty: nothing is cloned
@@ -22,99 +19,118 @@ type Input struct {
 	Ref           string
 	Branch        string
 	Tag           string
-	Event         string
+	Event         string // push, tag, pull_request, merge_group or api
 	PR            int
-	PRBase        string
+	PRBase        string // branch
+	PRBaseSHA     string // full; what clone.merge merges into
+	PRAction      string
 	Actor         string
+	Paths         []string // that the event changed
+	PathsKnown    bool     // Paths is all of them
+	Secrets       map[string]SecretRef
 }
 
-// Operator is what the operator of YACI decides about every pod.
-type Operator struct {
-	Image          string // YACI's own: clone and step runner
-	ServiceAccount string
-	TimeoutSeconds int64 // of a job
-	TTLSeconds     int32 // a finished Job is removed after this
-	MemoryRequest  string
-	CPURequest     string
-	MemoryLimit    string // of each container
-	DiskLimit      string // ephemeral storage, of each container and of the workspace
-	GraceSeconds   int64  // between TERM and KILL when a run is stopped
-	PullPolicy     string // of the steps' images; empty is Kubernetes' default
-	RuntimeClass   string // empty is the cluster's default
-	UserNamespace  bool   // hostUsers: false
-}
+// SecretRef is a key of a Kubernetes Secret that the operator grants.
+type SecretRef struct{ Name, Key string }
 
 // Compiled is one Job and the files that its clone container hands out.
 type Compiled struct {
-	Job   *batchv1.Job
-	Files map[string]string // name to content; they travel in a Secret
-	Steps []string          // names as people wrote them, in order; container i is Job's containers[i]
+	Job         *batchv1.Job
+	Name        string            // of the job as people wrote it, with its matrix values; "" when it is the only one
+	Needs       []int             // indexes of the compiled jobs that must have passed before
+	Concurrency *Concurrency      // nil: no limit
+	Files       map[string]string // name to content; they travel in a Secret
+	Steps       []string          // names as people wrote them, in order; container i is Job's containers[i]
+	Services    []string          // likewise; Job's init containers after clone
 }
 
 // StepPlan is one entry of the file PlanFile, which yaci-step reads.
 type StepPlan struct {
-	Name   string   `json:"name"`
-	Script string   `json:"script"`          // file name
-	Needs  []int    `json:"needs"`           // indexes of the steps to wait for
-	Shell  []string `json:"shell,omitempty"` // argv in front of the script's path
+	Name         string      `json:"name"`
+	Script       string      `json:"script,omitempty"` // file name
+	Command      []string    `json:"command"`          // what to run; the script's path comes behind it
+	Needs        []int       `json:"needs"`            // indexes of the steps to wait for
+	When         string      `json:"when,omitempty"`   // failure or always
+	TimeoutMS    int64       `json:"timeout_ms,omitempty"`
+	Attempts     int         `json:"attempts,omitempty"`
+	OnExit       []int       `json:"on_exit,omitempty"`
+	AllowFailure bool        `json:"allow_failure,omitempty"`
+	Ready        []ReadyPlan `json:"ready,omitempty"`
+}
+
+// ReadyPlan is a service that a step awaits before it starts.
+type ReadyPlan struct {
+	Service   string `json:"service"`
+	TCP       int    `json:"tcp"`
+	TimeoutMS int64  `json:"timeout_ms"`
 }
 
 // PlanFile is the name of the plan among Compiled.Files.
 const PlanFile = "plan.json"
 
-// Compile makes the Job of a file.
-func Compile(file *File, in Input, op Operator) (*Compiled, error) {
-	c := &Compiled{Files: map[string]string{}}
-	var plan []StepPlan
-	for i, s := range file.Steps {
-		script := fmt.Sprintf("step-%d.sh", i+1)
-		c.Files[script] = s.Run
-		c.Steps = append(c.Steps, s.Name)
-		plan = append(plan, StepPlan{Name: s.Name, Script: script, Needs: before(i), Shell: []string{"sh", "-e"}})
+// Title is a job as people see it: its name and its matrix values.
+func (j *Job) Title() string {
+	switch {
+	case len(j.cell) == 0:
+		return j.Name
+	case j.Name == "":
+		return label(j.cell)
 	}
-	data, err := json.MarshalIndent(plan, "", "  ")
+	return fmt.Sprintf("%s (%s)", j.Name, label(j.cell))
+}
+
+// Compile makes the Jobs of a file for one event, or nothing when [File.Select]
+// selects nothing. The error is of type [Problems] when the file asks for more
+// than the operator or the grants of the repository allow.
+func Compile(file *File, in Input, op Operator) ([]*Compiled, error) {
+	selected := file.Select(in)
+	if !selected.Runs {
+		return nil, nil
+	}
+	b := &builder{in: in, op: op}
+	if err := b.operator(); err != nil {
+		return nil, err
+	}
+	needs := jobEdges(file.Jobs, selected)
+	var out []*Compiled
+	for i, j := range file.Jobs {
+		if !selected.Jobs[i].Runs {
+			continue
+		}
+		c, err := b.job(j, selected.Jobs[i], numbered(in.JobName, len(out), len(needs)))
+		if err != nil {
+			return nil, err
+		}
+		c.Needs = needs[len(out)]
+		c.Concurrency = j.Concurrency.filled(in)
+		out = append(out, c)
+	}
+	if len(b.found.problems) > 0 {
+		return nil, b.found.problems.sorted()
+	}
+	return out, nil
+}
+
+// numbered is the name of one of several Kubernetes Jobs.
+func numbered(name string, i, of int) string {
+	if of == 1 {
+		return name
+	}
+	return fmt.Sprintf("%s-%d", name, i+1)
+}
+
+// files are the plan and the scripts.
+func files(plans []StepPlan, steps []*Step) (map[string]string, error) {
+	files := map[string]string{}
+	for i, s := range steps {
+		if s.Run.Words == nil {
+			files[plans[i].Script] = s.Run.Script
+		}
+	}
+	data, err := json.MarshalIndent(plans, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encode plan: %w", err)
 	}
-	c.Files[PlanFile] = string(data)
-	if c.Job, err = job(file, in, op); err != nil {
-		return nil, fmt.Errorf("compile %s: %w", in.JobName, err)
-	}
-	return c, nil
+	files[PlanFile] = string(data)
+	return files, nil
 }
-
-// before is the default of needs: the step before, so steps run one after another.
-func before(i int) []int {
-	if i == 0 {
-		return []int{}
-	}
-	return []int{i - 1}
-}
-
-// variables is the environment of one step: YACI's own over the step's over the file's.
-func variables(file *File, s Step, in Input) map[string]string {
-	env := map[string]string{}
-	maps.Copy(env, file.Env)
-	maps.Copy(env, s.Env)
-	maps.Copy(env, map[string]string{
-		"CI": "true", "YACI": "true",
-		"YACI_RUN_ID": in.RunID, "YACI_RUN_URL": in.RunURL, "YACI_ATTEMPT": strconv.Itoa(in.Attempt),
-		"YACI_JOB": in.JobName, "YACI_WORKSPACE": workspaceDir, "YACI_EVENT": in.Event, "YACI_ACTOR": in.Actor,
-	})
-	if in.Repo == "" {
-		return env
-	}
-	maps.Copy(env, map[string]string{
-		"YACI_REPO": in.Repo, "YACI_SHA": in.SHA, "YACI_REF": in.Ref, "YACI_BRANCH": in.Branch, "YACI_TAG": in.Tag,
-		"YACI_PR_NUMBER": "", "YACI_PR_BASE": in.PRBase,
-		"GITHUB_SHA": in.SHA, "GITHUB_REF": in.Ref, "GITHUB_REPOSITORY": in.Repo,
-		// Git trusts the workspace whatever user the image runs as.
-		"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*",
-	})
-	if in.PR > 0 {
-		env["YACI_PR_NUMBER"] = strconv.Itoa(in.PR)
-	}
-	return env
-}
-
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

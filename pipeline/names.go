@@ -5,11 +5,12 @@ import (
 	"strings"
 )
 
-// containerName is the DNS-1123 label of the step at an index. It begins with
-// the step's number, so two steps never share one, whatever people call them.
-func containerName(index int, name string) string {
+// containerName is a DNS-1123 label that begins with the number of its step or
+// service, so two never share one, whatever people call them. A step's begins
+// with a digit and a service's with s and a digit, and so neither is "clone".
+func containerName(kind string, index int, name string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d", index+1)
+	fmt.Fprintf(&b, "%s%d", kind, index+1)
 	dash := true
 	for _, r := range strings.ToLower(name) {
 		if b.Len() >= 50 {

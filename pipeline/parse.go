@@ -1,106 +1,116 @@
 package pipeline
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
-	"io"
-	"regexp"
-	"strconv"
-	"strings"
-	"unicode/utf8"
+	"maps"
+	"reflect"
 
 	"gopkg.in/yaml.v3"
 )
 
-// Parse reads a file strictly. The error is of type Problems.
+// Parse reads a file strictly. Its jobs come back complete: defaults filled in,
+// one for each cell of a matrix. The error is of type [Problems].
 func Parse(data []byte) (*File, error) {
 	root, err := document(data)
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{}
-	file := p.file(root)
-	if len(p.problems) > 0 {
-		return nil, p.problems.sorted()
+	d := &decoder{}
+	file := &File{}
+	d.mapping(root, reflect.ValueOf(file).Elem(), "the file")
+	if root.Kind == yaml.MappingNode {
+		d.file(file)
+	}
+	if len(d.problems) > 0 {
+		return nil, d.problems.sorted()
 	}
 	return file, nil
 }
 
-// yamlLine finds the position in yaml.v3's own errors, which are text only.
-func yamlProblem(err error) Problems {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	line := 1
-	if m := regexp.MustCompile(`^line (\d+): `).FindStringSubmatch(text); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		text = text[len(m[0]):]
-	}
-	return Problems{{line, 1, "not valid YAML: " + text}}
+// OneCommand is the file of a single command in an image: what POST /run runs.
+func OneCommand(image, command string) *File {
+	step := &Step{Name: "run", Image: image, Run: Command{Script: command}, Shell: Shell{"sh", "-e"}}
+	return &File{Jobs: Jobs{{Steps: []*Step{step}, Clone: Clone{Off: true}}}}
 }
 
-// document bounds the input before and after YAML is read, and returns the root value.
-func document(data []byte) (*yaml.Node, error) {
-	switch {
-	case len(data) > MaxFileBytes:
-		return nil, Problems{{1, 1, fmt.Sprintf("the file has %d bytes; at most %d are allowed", len(data), MaxFileBytes)}}
-	case !utf8.Valid(data) || bytes.HasPrefix(data, []byte("\ufeff")):
-		return nil, Problems{{1, 1, "the file is not plain UTF-8; save it as UTF-8 without a byte order mark"}}
-	case nesting(data) > maxDepth:
-		return nil, Problems{{1, 1, fmt.Sprintf("brackets are nested more than %d deep", maxDepth)}}
+// file checks what the decoder could not see, and makes Jobs the list of what will run.
+func (d *decoder) file(f *File) {
+	f.Job.source = f.source
+	if f.has("version") && f.Version != 1 {
+		d.problem(f.at("version"), "version must be 1, the only one there is")
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	var doc, more yaml.Node
-	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
-		return nil, Problems{{1, 1, "the file is empty; it needs at least image and steps"}}
-	} else if err != nil {
-		return nil, yamlProblem(err)
-	}
-	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
-		return nil, Problems{{max(more.Line, 1), 1, "a second document begins here; one file is one pipeline"}}
-	}
-	left := maxNodes
-	if at := tooLarge(doc.Content[0], maxDepth, &left); at != nil {
-		return nil, Problems{{at.Line, at.Column, "too deeply nested, or too large once its aliases are filled in"}}
-	}
-	return doc.Content[0], nil
-}
-
-// nesting is the deepest flow nesting that the bytes could open. It guards
-// yaml.v3's recursive parser, so counting brackets in strings too is on the safe side.
-func nesting(data []byte) (deepest int) {
-	depth := 0
-	for _, b := range data {
-		switch b {
-		case '[', '{':
-			depth++
-		case ']', '}':
-			depth = max(depth-1, 0)
-		case '\n':
-			if depth < 4 {
-				depth = 0
+	d.triggers(&f.On)
+	jobs := f.Jobs
+	if !f.has("jobs") {
+		jobs = Jobs{&f.Job}
+		if f.has("needs") {
+			d.problem(f.at("needs"), "needs belongs to a job under jobs, or to a step")
+		}
+	} else {
+		for _, key := range []string{"steps", "services", "matrix", "needs"} {
+			if f.has(key) {
+				d.problem(f.at(key), "%s cannot stand beside jobs: put it into a job", key)
 			}
 		}
-		deepest = max(deepest, depth)
+		for _, j := range jobs {
+			j.inherit(&f.Job)
+		}
 	}
-	return deepest
+	d.jobNeeds(jobs)
+	f.Jobs = nil
+	for _, j := range jobs {
+		d.job(j)
+		f.Jobs = append(f.Jobs, d.cellsOf(j)...)
+	}
+	if len(f.Jobs) > MaxJobs {
+		d.problem(f.at("jobs"), "there are %d jobs; at most %d are allowed", len(f.Jobs), MaxJobs)
+	}
 }
 
-// tooLarge walks the tree as if aliases were filled in, and returns the node
-// where the budget ends, or nil.
-func tooLarge(n *yaml.Node, depth int, left *int) *yaml.Node {
-	*left--
-	if depth == 0 || *left < 0 {
-		return n
+// inherit fills what a job does not set from the top of the file.
+func (j *Job) inherit(top *Job) {
+	if !j.has("image") {
+		j.Image = top.Image
 	}
-	if n.Kind == yaml.AliasNode {
-		if at := tooLarge(n.Alias, depth-1, left); at != nil {
-			return n
+	if !j.has("shell") {
+		j.Shell = top.Shell
+	}
+	if !j.has("timeout") {
+		j.Timeout = top.Timeout
+	}
+	if !j.has("concurrency") {
+		j.Concurrency = top.Concurrency
+	}
+	if !j.has("clone") {
+		j.Clone = top.Clone
+	}
+	j.Env = overlay(top.Env, j.Env)
+	j.Resources = j.Resources.or(top.Resources)
+	for _, key := range []string{"image", "env"} { // where problems are shown
+		if j.keys != nil && !j.has(key) && top.has(key) {
+			j.keys[key] = top.keys[key]
 		}
 	}
-	for _, c := range n.Content {
-		if at := tooLarge(c, depth-1, left); at != nil {
-			return at
+}
+
+// or fills the amounts that r does not name from other, with the places where they were written.
+func (r Resources) or(other Resources) Resources {
+	keys := maps.Clone(r.keys)
+	if keys == nil {
+		keys = map[string]*yaml.Node{}
+	}
+	for key, p := range map[string][2]*Quantity{"cpu": {&r.CPU, &other.CPU}, "memory": {&r.Memory, &other.Memory}, "disk": {&r.Disk, &other.Disk}} {
+		if *p[0] == "" {
+			*p[0], keys[key] = *p[1], other.at(key)
 		}
 	}
-	return nil
+	r.keys = keys
+	return r
+}
+
+// overlay is a copy of below with the values of above over it.
+func overlay(below, above Env) Env {
+	env := Env{}
+	maps.Copy(env, below)
+	maps.Copy(env, above)
+	return env
 }

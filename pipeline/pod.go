@@ -1,10 +1,6 @@
 package pipeline
 
 import (
-	"fmt"
-	"strconv"
-	"strings"
-
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -28,52 +24,64 @@ const (
 	cloneUser      = 65532
 )
 
-func job(file *File, in Input, op Operator) (*batchv1.Job, error) {
-	q, err := quantities(op)
-	if err != nil {
+// job is the Job around the pod of one job.
+func (b *builder) job(j *Job, selected JobSelection, name string) (*Compiled, error) {
+	c := &Compiled{Name: j.Title()}
+	spec := b.pod(j, name)
+	plans, steps := b.steps(j, selected, &spec)
+	spec.Volumes = append(spec.Volumes, scratch("workspace", largestDisk(spec.Containers)))
+	for _, s := range steps {
+		c.Steps = append(c.Steps, s.Name)
+	}
+	for _, s := range j.Services {
+		c.Services = append(c.Services, s.Name)
+	}
+	var err error
+	if c.Files, err = files(plans, steps); err != nil {
 		return nil, err
 	}
-	labels := map[string]string{LabelManaged: Manager, LabelRun: in.RunID}
-	never := batchv1.Failed
-	pod := podSpec(in, op, q)
-	for i, s := range file.Steps {
-		pod.Containers = append(pod.Containers, stepContainer(i, s, variables(file, s, in), op, q))
-	}
-	return &batchv1.Job{
+	labels := map[string]string{LabelManaged: Manager, LabelRun: b.in.RunID}
+	never, deadline, ttl := batchv1.Failed, b.seconds(j), b.op.TTLSeconds
+	c.Job = &batchv1.Job{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},
-		ObjectMeta: metav1.ObjectMeta{Name: in.JobName, Labels: labels},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
 		Spec: batchv1.JobSpec{
 			BackoffLimit:            new(int32),
-			ActiveDeadlineSeconds:   &op.TimeoutSeconds,
-			TTLSecondsAfterFinished: &op.TTLSeconds,
+			ActiveDeadlineSeconds:   &deadline,
+			TTLSecondsAfterFinished: &ttl,
 			PodReplacementPolicy:    &never,
-			Template:                corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: pod},
+			Template:                corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: spec},
 		},
-	}, nil
+	}
+	return c, nil
 }
 
-func podSpec(in Input, op Operator, q sizes) corev1.PodSpec {
-	yes, no, grace := true, false, op.GraceSeconds
+// pod is everything but the steps. Services start after the clone, so that the
+// token is gone from the pod before any container that the file names begins.
+func (b *builder) pod(j *Job, name string) corev1.PodSpec {
+	yes, no, grace := true, false, b.op.GraceSeconds
 	spec := corev1.PodSpec{
 		RestartPolicy:                 corev1.RestartPolicyNever,
-		ServiceAccountName:            op.ServiceAccount,
+		ServiceAccountName:            b.op.ServiceAccount,
 		AutomountServiceAccountToken:  &no,
 		EnableServiceLinks:            &no,
 		TerminationGracePeriodSeconds: &grace,
 		SecurityContext:               &corev1.PodSecurityContext{SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}},
-		InitContainers:                []corev1.Container{cloneContainer(in, op, q)},
+		InitContainers:                []corev1.Container{b.clone(j)},
 		Volumes: []corev1.Volume{
 			scratch("bin", resource.MustParse("64Mi")),
 			scratch("sync", resource.MustParse("16Mi")),
-			scratch("workspace", q.disk),
 			// Optional, because it is deleted while the pod lives; the clone container refuses to go on without its plan.
-			{Name: "seed", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: in.JobName, Optional: &yes}}},
+			{Name: "seed", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name, Optional: &yes}}},
 		},
 	}
-	if op.RuntimeClass != "" {
-		spec.RuntimeClassName = &op.RuntimeClass
+	for i, s := range j.Services {
+		spec.InitContainers = append(spec.InitContainers, b.service(i, s))
 	}
-	if op.UserNamespace {
+	if b.op.RuntimeClass != "" {
+		spec.RuntimeClassName = &b.op.RuntimeClass
+	}
+	if b.op.UserNamespace {
 		spec.HostUsers = &no
 	}
 	return spec
@@ -83,39 +91,22 @@ func scratch(name string, limit resource.Quantity) corev1.Volume {
 	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: &limit}}}
 }
 
-// cloneContainer gets nothing from the file: its environment is YACI's alone.
-func cloneContainer(in Input, op Operator, q sizes) corev1.Container {
-	yes, user := true, int64(cloneUser)
-	sec := hardened(nil)
-	sec.RunAsNonRoot, sec.RunAsUser, sec.RunAsGroup, sec.ReadOnlyRootFilesystem = &yes, &user, &user, &yes
-	return corev1.Container{
-		Name: CloneContainer, Image: op.Image, ImagePullPolicy: corev1.PullIfNotPresent,
-		Command:         []string{"/usr/local/bin/yaci-step", "prepare"},
-		WorkingDir:      "/",
-		Env:             environment(map[string]string{"YACI_CLONE_URL": in.CloneURL, "YACI_CLONE_SHA": in.SHA, "HOME": binDir}),
-		SecurityContext: sec,
-		Resources:       q.of(false),
-		VolumeMounts: []corev1.VolumeMount{
-			{Name: "bin", MountPath: binDir}, {Name: "sync", MountPath: syncDir},
-			{Name: "workspace", MountPath: workspaceDir}, {Name: "seed", MountPath: seedDir, ReadOnly: true},
-		},
+// service is a native sidecar: it starts as its image is made to start.
+func (b *builder) service(i int, s *Service) corev1.Container {
+	always := corev1.ContainerRestartPolicyAlways
+	c := corev1.Container{
+		Name: containerName("s", i, s.Name), Image: s.Image, ImagePullPolicy: corev1.PullPolicy(b.op.PullPolicy),
+		RestartPolicy: &always, Env: environment(s.Env), SecurityContext: hardened(rootInside()), Resources: b.limits(s.Resources),
 	}
+	for _, word := range s.Command {
+		c.Command = append(c.Command, literal(word))
+	}
+	return c
 }
 
-func stepContainer(i int, s Step, env map[string]string, op Operator, q sizes) corev1.Container {
-	return corev1.Container{
-		Name: containerName(i, s.Name), Image: s.Image, ImagePullPolicy: corev1.PullPolicy(op.PullPolicy),
-		Command:    []string{binDir + "/yaci-step", "run", strconv.Itoa(i)},
-		WorkingDir: workspaceDir,
-		Env:        environment(env),
-		// Root in an image can install packages with these and no more.
-		SecurityContext: hardened([]corev1.Capability{"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}),
-		Resources:       q.of(i == 0),
-		VolumeMounts: []corev1.VolumeMount{
-			{Name: "bin", MountPath: binDir, ReadOnly: true}, {Name: "sync", MountPath: syncDir},
-			{Name: "workspace", MountPath: workspaceDir},
-		},
-	}
+// rootInside lets root in an image install packages, and no more.
+func rootInside() []corev1.Capability {
+	return []corev1.Capability{"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
 }
 
 func hardened(add []corev1.Capability) *corev1.SecurityContext {
@@ -124,46 +115,4 @@ func hardened(add []corev1.Capability) *corev1.SecurityContext {
 		AllowPrivilegeEscalation: &no, Privileged: &no,
 		Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: add},
 	}
-}
-
-// environment keeps values as they are: Kubernetes would rewrite $(NAME) and
-// reads $$ as one $ (kubernetes.io, "Define dependent environment variables").
-func environment(env map[string]string) []corev1.EnvVar {
-	var vars []corev1.EnvVar
-	for _, k := range sortedKeys(env) {
-		vars = append(vars, corev1.EnvVar{Name: k, Value: strings.ReplaceAll(env[k], "$", "$$")})
-	}
-	return vars
-}
-
-// sizes are the operator's amounts, parsed.
-type sizes struct{ cpu, memory, limit, disk resource.Quantity }
-
-func quantities(op Operator) (q sizes, err error) {
-	for _, f := range []struct {
-		to   *resource.Quantity
-		name string
-		text string
-	}{{&q.cpu, "CPU request", op.CPURequest}, {&q.memory, "memory request", op.MemoryRequest},
-		{&q.limit, "memory limit", op.MemoryLimit}, {&q.disk, "disk limit", op.DiskLimit}} {
-		if *f.to, err = resource.ParseQuantity(f.text); err != nil {
-			return q, fmt.Errorf("%s %q: %w", f.name, f.text, err)
-		}
-	}
-	return q, nil
-}
-
-// of is one container's share. Steps run one after another, so the first one
-// asks for the whole job and the others for nothing: the pod's request is the
-// sum of its containers'.
-func (q sizes) of(first bool) corev1.ResourceRequirements {
-	zero := resource.MustParse("0")
-	r := corev1.ResourceRequirements{
-		Requests: corev1.ResourceList{corev1.ResourceCPU: zero, corev1.ResourceMemory: zero, corev1.ResourceEphemeralStorage: zero},
-		Limits:   corev1.ResourceList{corev1.ResourceMemory: q.limit, corev1.ResourceEphemeralStorage: q.disk},
-	}
-	if first {
-		r.Requests[corev1.ResourceCPU], r.Requests[corev1.ResourceMemory] = q.cpu, q.memory
-	}
-	return r
 }

@@ -21,11 +21,13 @@ type Event struct {
 	Ref     string // push: the full ref; pull_request: refs/pull/N/head
 	Title   string // first line of the commit message, or the pull request's title
 	Deleted bool   // push: the ref is gone
+	Before  string // push: what the ref pointed to before; all zeros when it is new
 
 	Number     int    // pull_request
 	HeadRef    string // pull_request: branch name in the head repository
 	HeadRepoID int64  // pull_request: 0 when the fork was deleted
-	BaseRef    string // pull_request: branch that it would merge into
+	BaseRef    string // pull_request, merge_group: branch that it would merge into
+	BaseSHA    string // pull_request, merge_group: the commit of that branch
 
 	Ignored string // why YACI has nothing to do with it, in one sentence; empty otherwise
 }
@@ -42,6 +44,7 @@ func decoderOf(name string) (decoder, bool) {
 		"ping":         decodePing,
 		"push":         decodePush,
 		"pull_request": decodePullRequest,
+		"merge_group":  decodeMergeGroup,
 	}[name]
 	return d, ok
 }

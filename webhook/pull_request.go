@@ -31,7 +31,7 @@ func decodePullRequest(body []byte, ev *Event) error {
 	ev.Ref = fmt.Sprintf("refs/pull/%d/head", ev.Number)
 	ev.HeadRef = pr.GetHead().GetRef()
 	ev.HeadRepoID = pr.GetHead().GetRepo().GetID()
-	ev.BaseRef = pr.GetBase().GetRef()
+	ev.BaseRef, ev.BaseSHA = pr.GetBase().GetRef(), pr.GetBase().GetSHA()
 	return requireRepo(ev)
 }
 
@@ -41,7 +41,7 @@ func requireRepo(ev *Event) error {
 	if ev.RepoID == 0 || !plainName(ev.Owner) || !plainName(ev.Repo) {
 		return fmt.Errorf("the repository has no id or no plain name: %w", ErrMalformed)
 	}
-	if !hexSHA(ev.SHA) {
+	if !hexSHA(ev.SHA) || ev.Before != "" && !hexSHA(ev.Before) || ev.BaseSHA != "" && !hexSHA(ev.BaseSHA) {
 		return fmt.Errorf("the commit id is not 40 or 64 hexadecimal digits: %w", ErrMalformed)
 	}
 	return nil

@@ -19,7 +19,7 @@ func decodePush(body []byte, ev *Event) error {
 		return fmt.Errorf("ref, after or repository is missing: %w", ErrMalformed)
 	}
 	ev.Ref = p.GetRef()
-	ev.SHA = p.GetAfter()
+	ev.SHA, ev.Before = p.GetAfter(), p.GetBefore()
 	ev.RepoID = p.GetRepo().GetID()
 	ev.Owner, ev.Repo, _ = strings.Cut(p.GetRepo().GetFullName(), "/")
 	ev.Private = p.GetRepo().GetPrivate()

@@ -1,76 +1,99 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 // Times to wait for what a command leaves behind.
 const (
-	killAfter  = 10 * time.Second // between TERM and KILL when the pod is being stopped
+	killAfter  = 10 * time.Second // between TERM and KILL
 	drainAfter = time.Second      // for output of children that outlive the command
 )
 
-// execute runs a command in a process group of its own, copies its output to
-// standard output, and reaps every child that is left to it as process 1.
-func execute(argv []string) (exit int, reason string, size, lines int64) {
-	path, err := exec.LookPath(argv[0])
+// command is one attempt of a step; the fields below out say how it ended.
+type command struct {
+	argv    []string
+	timeout time.Duration // 0: none
+	out     *output
+
+	exit     int
+	reason   string // a sentence, when the exit code does not say it all
+	timedOut bool
+	stopped  bool // by a signal from outside
+}
+
+// execute runs the command in a process group of its own, copies its output,
+// and reaps every child that is left to it as process 1.
+func (c *command) execute() {
+	path, err := exec.LookPath(c.argv[0])
 	if err != nil {
-		return 127, fmt.Sprintf("the image has no %s to run the script with", argv[0]), 0, 0
+		c.exit, c.reason = 127, fmt.Sprintf("the image has no %s; use another image, or write run as a list to do without a shell", c.argv[0])
+		return
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
-		return 127, "pipe: " + err.Error(), 0, 0
+		c.exit, c.reason = 127, "pipe: "+err.Error()
+		return
 	}
+	defer r.Close()
 	stop := make(chan os.Signal, 4)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	proc, err := os.StartProcess(path, argv, &os.ProcAttr{
+	defer signal.Stop(stop)
+	proc, err := os.StartProcess(path, c.argv, &os.ProcAttr{
 		Env: os.Environ(), Files: []*os.File{nil, w, w}, Sys: &syscall.SysProcAttr{Setpgid: true},
 	})
 	w.Close()
 	if err != nil {
-		return 126, "start: " + err.Error(), 0, 0
+		c.exit, c.reason = 126, "start: "+err.Error()
+		return
 	}
-	out := &counter{}
 	drained := make(chan struct{})
-	go func() { out.copy(r); close(drained) }()
+	go func() { c.out.copy(r); close(drained) }()
 	ended := make(chan syscall.WaitStatus, 1)
 	go func() { ended <- reap(proc.Pid) }()
 
-	status, stopped := watchOver(proc.Pid, stop, ended)
+	c.exit = exitCode(c.watchOver(proc.Pid, stop, ended))
 	syscall.Kill(-proc.Pid, syscall.SIGKILL) // what the command left running in its group
 	select {
 	case <-drained:
 	case <-time.After(drainAfter):
 	}
-	if stopped {
-		reason = "stopped from outside"
+	switch {
+	case c.stopped:
+		c.reason = "stopped from outside"
+	case c.timedOut:
+		c.exit, c.reason = 124, fmt.Sprintf("timed out after %v", c.timeout) // 124 as timeout(1) has it
 	}
-	return exitCode(status), reason, out.size.Load(), out.lines.Load()
 }
 
-// watchOver waits for the command and forwards signals to its group.
-func watchOver(pid int, stop <-chan os.Signal, ended <-chan syscall.WaitStatus) (syscall.WaitStatus, bool) {
-	var kill <-chan time.Time
-	stopped := false
+// watchOver waits for the command, forwards signals to its group and ends it when its time is over.
+func (c *command) watchOver(pid int, stop <-chan os.Signal, ended <-chan syscall.WaitStatus) syscall.WaitStatus {
+	var late, kill <-chan time.Time
+	if c.timeout > 0 {
+		late = time.After(c.timeout)
+	}
 	for {
 		select {
 		case status := <-ended:
-			return status, stopped
+			return status
 		case s := <-stop:
-			stopped = true
+			c.stopped = true
 			syscall.Kill(-pid, s.(syscall.Signal))
-			if kill == nil {
-				kill = time.After(killAfter)
-			}
+		case <-late:
+			c.timedOut = true
+			syscall.Kill(-pid, syscall.SIGTERM)
 		case <-kill:
 			syscall.Kill(-pid, syscall.SIGKILL)
+			kill = nil
+			continue
+		}
+		if kill == nil {
+			kill = time.After(killAfter)
 		}
 	}
 }
@@ -91,24 +114,4 @@ func exitCode(s syscall.WaitStatus) int {
 		return 128 + int(s.Signal())
 	}
 	return s.ExitStatus()
-}
-
-// counter copies output and counts it. Its totals may be read while copy runs.
-type counter struct {
-	size, lines atomic.Int64
-}
-
-func (c *counter) copy(r *os.File) {
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := r.Read(buf)
-		if n > 0 {
-			os.Stdout.Write(buf[:n])
-			c.size.Add(int64(n))
-			c.lines.Add(int64(bytes.Count(buf[:n], []byte{'\n'})))
-		}
-		if err != nil {
-			return
-		}
-	}
 }

@@ -18,10 +18,10 @@ func podLayout() layout {
 }
 
 func main() {
-	os.Exit(run(os.Args[1:], podLayout()))
+	os.Exit(dispatch(os.Args[1:], podLayout()))
 }
 
-func run(args []string, at layout) int {
+func dispatch(args []string, at layout) int {
 	switch {
 	case len(args) == 1 && args[0] == "prepare":
 		return prepare(at)
@@ -39,10 +39,16 @@ type record struct {
 	Exit     int    `json:"exit"`
 	Started  int64  `json:"started"` // Unix milliseconds; 0 when nothing was run
 	Finished int64  `json:"finished"`
+	Attempts int    `json:"attempts,omitempty"`
 	Skipped  bool   `json:"skipped,omitempty"`
-	Reason   string `json:"reason,omitempty"` // a sentence, when the exit code does not say it all
-	Bytes    int64  `json:"bytes"`            // of output
-	Lines    int64  `json:"lines"`            // line feeds in it
+	TimedOut bool   `json:"timed_out,omitempty"`
+	Stopped  bool   `json:"stopped,omitempty"` // by a signal from outside
+	Allowed  bool   `json:"allowed,omitempty"` // it failed, and that is allowed
+	Failed   bool   `json:"failed,omitempty"`  // it, or a step that it waited for, failed
+	Broken   bool   `json:"broken,omitempty"`  // not the step's fault: plan, hand-over or service
+	Reason   string `json:"reason,omitempty"`  // a sentence, when the exit code does not say it all
+	Bytes    int64  `json:"bytes"`             // of output
+	Lines    int64  `json:"lines"`             // line feeds in it
 }
 
 // write leaves the record in the termination log and, when index is not

@@ -5,38 +5,88 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
-// plan is the part of pipeline.StepPlan that is read here.
+// plan is one step of the pod; pipeline.StepPlan writes it.
 type plan struct {
-	Name   string   `json:"name"`
-	Script string   `json:"script"`
-	Needs  []int    `json:"needs"`
-	Shell  []string `json:"shell"`
+	Name         string   `json:"name"`
+	Script       string   `json:"script"`
+	Command      []string `json:"command"`
+	Needs        []int    `json:"needs"`
+	When         string   `json:"when"`
+	TimeoutMS    int64    `json:"timeout_ms"`
+	Attempts     int      `json:"attempts"`
+	OnExit       []int    `json:"on_exit"`
+	AllowFailure bool     `json:"allow_failure"`
+	Ready        []ready  `json:"ready"`
 }
 
 // step is one container's life: wait, run, record. It returns the exit code.
 func step(index int, at layout) int {
+	out := &output{}
+	r := record{}
 	p, err := readPlan(index, at)
-	if err != nil {
-		return end(record{Exit: 127, Reason: err.Error(), Finished: now()}, index, at)
+	if err == nil {
+		err = awaitNeeds(at, p.Needs, &r)
 	}
-	for _, need := range p.Needs {
-		r, err := await(at, need)
+	switch {
+	case err != nil:
+		r.Exit, r.Reason, r.Broken = 127, err.Error(), true
+	case skips(p.When, r.Failed):
+		r.Skipped, r.Reason = true, "skipped: "+whySkipped(p.When)
+	default:
+		run(p, at, &r, out)
+	}
+	return end(r, p.AllowFailure, index, at, out)
+}
+
+// awaitNeeds waits for the steps before, and learns whether one of them failed.
+func awaitNeeds(at layout, needs []int, r *record) error {
+	for _, need := range needs {
+		before, err := await(at, need)
 		if err != nil {
-			return end(record{Exit: 127, Reason: err.Error(), Finished: now()}, index, at)
+			return err
 		}
-		if r.Exit != 0 || r.Skipped {
-			why := fmt.Sprintf("skipped: step %d did not succeed", need+1)
-			return end(record{Skipped: true, Reason: why, Finished: now()}, index, at)
+		r.Failed = r.Failed || before.Failed
+	}
+	return nil
+}
+
+func skips(when string, failed bool) bool {
+	return when != "always" && failed != (when == "failure")
+}
+
+func whySkipped(when string) string {
+	if when == "failure" {
+		return "no step before it failed"
+	}
+	return "a step before it did not pass"
+}
+
+// run makes the attempts that the plan allows.
+func run(p plan, at layout, r *record, out *output) {
+	for _, s := range p.Ready {
+		if err := s.await(); err != nil {
+			r.Exit, r.Reason, r.Broken = 1, err.Error(), true
+			return
 		}
 	}
-	argv := append(append([]string{}, p.Shell...), filepath.Join(at.bin, p.Script))
-	r := record{Started: now()}
-	r.Exit, r.Reason, r.Bytes, r.Lines = execute(argv)
-	r.Finished = now()
-	return end(r, index, at)
+	argv := p.Command
+	if p.Script != "" {
+		argv = append(slices.Clone(argv), filepath.Join(at.bin, p.Script))
+	}
+	r.Started = now()
+	for r.Attempts = 1; ; r.Attempts++ {
+		c := command{argv: argv, timeout: time.Duration(p.TimeoutMS) * time.Millisecond, out: out}
+		c.execute()
+		r.Exit, r.Reason, r.TimedOut, r.Stopped = c.exit, c.reason, c.timedOut, c.stopped
+		if r.Exit == 0 || c.stopped || r.Attempts >= p.Attempts || len(p.OnExit) > 0 && !slices.Contains(p.OnExit, r.Exit) {
+			return
+		}
+		out.say(fmt.Sprintf("attempt %d of %d ended with %d; trying again", r.Attempts, p.Attempts, r.Exit))
+	}
 }
 
 func readPlan(index int, at layout) (plan, error) {
@@ -48,21 +98,29 @@ func readPlan(index int, at layout) (plan, error) {
 	if err := json.Unmarshal(data, &plans); err != nil {
 		return plan{}, fmt.Errorf("read plan: %w", err)
 	}
-	if index >= len(plans) || len(plans[index].Shell) == 0 {
+	if index >= len(plans) || len(plans[index].Command) == 0 {
 		return plan{}, fmt.Errorf("read plan: there is no step %d", index+1)
 	}
 	return plans[index], nil
 }
 
-// end records and returns the exit code. A record that cannot be written fails
-// the step: success without proof is no success.
-func end(r record, index int, at layout) int {
+// end records and returns the container's exit code, which is 0 for a failure
+// that is allowed. A record that cannot be written fails the step: success
+// without proof is no success.
+func end(r record, allowed bool, index int, at layout, out *output) int {
 	if r.Reason != "" && !r.Skipped {
-		fmt.Fprintln(os.Stderr, "yaci-step: "+r.Reason)
+		out.say(r.Reason)
 	}
+	r.Finished = now()
+	r.Bytes, r.Lines = out.size.Load(), out.lines.Load()
+	r.Allowed = allowed && r.Exit != 0
+	r.Failed = r.Failed || r.Exit != 0 && !r.Allowed
 	if err := r.write(at, index); err != nil {
-		fmt.Fprintln(os.Stderr, "yaci-step: "+err.Error())
+		out.say(err.Error())
 		return max(r.Exit, 1)
+	}
+	if r.Allowed {
+		return 0
 	}
 	return r.Exit
 }

@@ -2,9 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -12,7 +15,7 @@ import (
 // TestMain lets the test binary stand in for the runner: steps are processes, as in a pod.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("YACI_STEP_TEST_ROOT"); dir != "" {
-		os.Exit(run(os.Args[1:], layoutIn(dir)))
+		os.Exit(dispatch(os.Args[1:], layoutIn(dir)))
 	}
 	os.Exit(m.Run())
 }
@@ -29,25 +32,59 @@ type pod struct {
 
 // newPod lays out a pod whose steps run one after another.
 func newPod(t *testing.T, scripts ...string) pod {
+	var plans []plan
+	for i, s := range scripts {
+		p := script(s)
+		if i > 0 {
+			p.Needs = []int{i - 1}
+		}
+		plans = append(plans, p)
+	}
+	return newPodOf(t, plans...)
+}
+
+// script is a plan whose Script is the text; newPodOf makes a file of it.
+func script(text string) plan { return plan{Script: text, Command: []string{"sh", "-e"}} }
+
+func newPodOf(t *testing.T, plans ...plan) pod {
 	p := pod{t, t.TempDir()}
 	for _, d := range []string{"bin", "sync", "seed", "workspace"} {
 		if err := os.Mkdir(filepath.Join(p.dir, d), 0o777); err != nil {
 			t.Fatal(err)
 		}
 	}
-	var plans []plan
-	for i, s := range scripts {
-		needs := []int{}
-		if i > 0 {
-			needs = append(needs, i-1)
+	for i := range plans {
+		if text := plans[i].Script; text != "" {
+			plans[i].Script = string(rune('a'+i)) + ".sh"
+			p.write("seed/"+plans[i].Script, text)
 		}
-		name := string(rune('a'+i)) + ".sh"
-		plans = append(plans, plan{Script: name, Needs: needs, Shell: []string{"sh", "-e"}})
-		p.write("seed/"+name, s)
 	}
 	data, _ := json.Marshal(plans)
 	p.write("seed/plan.json", string(data))
+	if out, err := p.command("clone", "prepare").CombinedOutput(); err != nil {
+		t.Fatalf("prepare: %v: %s", err, out)
+	}
 	return p
+}
+
+// runAll runs all steps at once, as a kubelet does, and returns exit codes and outputs.
+func (p pod) runAll(count int) (codes []int, outputs []string) {
+	p.t.Helper()
+	buffers := make([]strings.Builder, count)
+	cmds := make([]*exec.Cmd, count)
+	for i := count - 1; i >= 0; i-- { // the later ones first: order must not matter
+		name := strconv.Itoa(i)
+		cmds[i] = p.command(name, "run", name)
+		cmds[i].Stdout = &buffers[i]
+		if err := cmds[i].Start(); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	for i, c := range cmds {
+		c.Wait()
+		codes, outputs = append(codes, c.ProcessState.ExitCode()), append(outputs, buffers[i].String())
+	}
+	return codes, outputs
 }
 
 func (p pod) write(name, text string) {
@@ -75,40 +112,23 @@ func (p pod) record(name string) (r record) {
 	return r
 }
 
-// TestStepsHandOver: the later steps are started first, as a kubelet may do.
 func TestStepsHandOver(t *testing.T) {
 	p := newPod(t, "echo one; printf two", "echo second; exit 3", "touch never")
-	if out, err := p.command("clone", "prepare").CombinedOutput(); err != nil {
-		t.Fatalf("prepare: %v: %s", err, out)
-	}
-	outputs := make([]strings.Builder, 3)
-	var cmds []*exec.Cmd
-	for i := 2; i >= 0; i-- {
-		name := string(rune('0' + i))
-		cmd := p.command(name, "run", name)
-		cmd.Stdout = &outputs[i]
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		cmds = append(cmds, cmd)
-	}
-	for _, c := range cmds {
-		c.Wait()
-	}
-	if codes := []int{cmds[2].ProcessState.ExitCode(), cmds[1].ProcessState.ExitCode(), cmds[0].ProcessState.ExitCode()}; codes[0] != 0 || codes[1] != 3 || codes[2] != 0 {
+	codes, outputs := p.runAll(3)
+	if !slices.Equal(codes, []int{0, 3, 0}) {
 		t.Errorf("exit codes %v, want 0 3 0", codes)
 	}
-	if got := outputs[0].String(); got != "one\ntwo" {
-		t.Errorf("output %q", got)
+	if outputs[0] != "one\ntwo" {
+		t.Errorf("output %q", outputs[0])
 	}
 	first, second, third := p.record("0"), p.record("1"), p.record("2")
-	if first.Exit != 0 || first.Bytes != 7 || first.Lines != 1 || first.Started == 0 || first.Finished < first.Started {
+	if first.Exit != 0 || first.Bytes != 7 || first.Lines != 1 || first.Started == 0 || first.Finished < first.Started || first.Failed {
 		t.Errorf("first %+v", first)
 	}
-	if second.Exit != 3 || second.Started < first.Finished {
+	if second.Exit != 3 || second.Started < first.Finished || !second.Failed {
 		t.Errorf("second %+v after %+v", second, first)
 	}
-	if !third.Skipped || third.Started != 0 {
+	if !third.Skipped || third.Started != 0 || !third.Failed {
 		t.Errorf("third %+v, want skipped", third)
 	}
 	if _, err := os.Stat(filepath.Join(p.dir, "workspace", "never")); err == nil {
@@ -116,9 +136,118 @@ func TestStepsHandOver(t *testing.T) {
 	}
 }
 
+// TestWhenAndAllowed: what runs after a failure, and after one that is allowed.
+func TestWhenAndAllowed(t *testing.T) {
+	step := func(text, when string, allow bool, needs ...int) plan {
+		p := script(text)
+		p.When, p.AllowFailure, p.Needs = when, allow, needs
+		return p
+	}
+	for name, c := range map[string]struct {
+		plans []plan
+		ran   string // y or n for each step
+		codes []int
+	}{
+		"failure":            {[]plan{step("exit 1", "", false), step("true", "", false, 0), step("true", "failure", false, 1), step("true", "always", false, 2), step("true", "", false, 3)}, "ynyyn", []int{1, 0, 0, 0, 0}},
+		"allowed":            {[]plan{step("exit 7", "", true), step("true", "", false, 0), step("true", "failure", false, 1), step("true", "", false, 2)}, "yyny", []int{0, 0, 0, 0}},
+		"all pass":           {[]plan{step("true", "", false), step("true", "failure", false, 0), step("true", "always", false, 1)}, "yny", []int{0, 0, 0}},
+		"another branch":     {[]plan{step("exit 1", "", false), step("true", "", false), step("true", "", false, 0, 1), step("true", "", false, 1)}, "yyny", []int{1, 0, 0, 0}},
+		"the last one fails": {[]plan{step("true", "", false), step("exit 2", "always", false, 0)}, "yy", []int{0, 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPodOf(t, c.plans...)
+			codes, _ := p.runAll(len(c.plans))
+			ran := ""
+			for i := range c.plans {
+				if p.record(strconv.Itoa(i)).Skipped {
+					ran += "n"
+				} else {
+					ran += "y"
+				}
+			}
+			if ran != c.ran || !slices.Equal(codes, c.codes) {
+				t.Errorf("ran %s with %v, want %s with %v", ran, codes, c.ran, c.codes)
+			}
+			if name == "allowed" {
+				if r := p.record("0"); r.Exit != 7 || !r.Allowed || r.Failed {
+					t.Errorf("record %+v", r)
+				}
+			}
+		})
+	}
+}
+
+func TestRetry(t *testing.T) {
+	retried := script("echo x >> tries; test $(wc -l < tries) -ge 3 || exit 75")
+	retried.Attempts, retried.OnExit = 5, []int{75}
+	p := newPodOf(t, retried)
+	codes, outputs := p.runAll(1)
+	if r := p.record("0"); codes[0] != 0 || r.Attempts != 3 || r.Lines != 2 || r.Bytes != int64(len(outputs[0])) {
+		t.Errorf("%v: %+v with output %q", codes, r, outputs[0])
+	}
+	other := script("exit 3")
+	other.Attempts, other.OnExit = 5, []int{75}
+	p = newPodOf(t, other)
+	if codes, _ := p.runAll(1); codes[0] != 3 || p.record("0").Attempts != 1 {
+		t.Errorf("%v: %+v, want one attempt", codes, p.record("0"))
+	}
+}
+
+// TestTimeout: the whole group is ended, and the record says why.
+func TestTimeout(t *testing.T) {
+	slow := script("trap 'echo told; exit 1' TERM; sleep 600 & wait")
+	slow.TimeoutMS = 100
+	p := newPodOf(t, slow)
+	codes, outputs := p.runAll(1)
+	if r := p.record("0"); codes[0] != 124 || !r.TimedOut || !r.Failed || r.Reason != "timed out after 100ms" {
+		t.Errorf("%v: %+v", codes, r)
+	}
+	if !strings.HasPrefix(outputs[0], "told\n") {
+		t.Errorf("output %q: the script was not told to end", outputs[0])
+	}
+}
+
+func TestCommandWithoutShell(t *testing.T) {
+	p := newPodOf(t, plan{Command: []string{"echo", "$HOME", "a  b"}})
+	cmd := p.command("0", "run", "0")
+	if out, err := cmd.Output(); err != nil || string(out) != "$HOME a  b\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// TestServices: a step waits until its service accepts, and names the one that never does.
+func TestServices(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	waiting := script("true")
+	waiting.Ready = []ready{{"db", port, 60_000}}
+	p := newPodOf(t, waiting)
+	cmd := p.command("0", "run", "0")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if l, err = net.Listen("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v: %+v", err, p.record("0"))
+	}
+	l.Close()
+	waiting = script("touch never")
+	waiting.Ready = []ready{{"db", port, 50}}
+	p = newPodOf(t, waiting)
+	p.runAll(1)
+	if r := p.record("0"); !r.Broken || !r.Failed || r.Started != 0 || !strings.Contains(r.Reason, "service db was not ready") {
+		t.Errorf("record %+v", r)
+	}
+}
+
 func TestShErrexitAndMissingShell(t *testing.T) {
 	p := newPod(t, "false\ntouch never\n")
-	p.command("clone", "prepare").Run()
 	p.command("0", "run", "0").Run()
 	if r := p.record("0"); r.Exit != 1 {
 		t.Errorf("record %+v, want exit 1", r)
@@ -133,8 +262,7 @@ func TestShErrexitAndMissingShell(t *testing.T) {
 
 // A child that keeps the output open must not keep the step.
 func TestLeftoverChild(t *testing.T) {
-	p := newPod(t, "sleep 600 & setsid sleep 30 & echo done")
-	p.command("clone", "prepare").Run()
+	p := newPod(t, "sleep 600 & setsid sleep 3 & echo done")
 	out, err := p.command("0", "run", "0").Output()
 	if err != nil || string(out) != "done\n" {
 		t.Errorf("%q, %v", out, err)

@@ -22,6 +22,7 @@ const (
 	Push        Kind = "push"         // a branch moved
 	Tag         Kind = "tag"          // a tag was made or moved
 	PullRequest Kind = "pull_request" // a pull request was opened, reopened or got new commits
+	MergeGroup  Kind = "merge_group"  // a merge queue asks whether a group of pull requests may be merged
 	API         Kind = "api"          // POST /run: a command without a repository
 )
 
@@ -36,9 +37,11 @@ type Event struct {
 	Title    string // first line of the commit, or the pull request's title
 	Actor    Actor
 	Deleted  bool // the ref is gone
+	Before   SHA  // of a push: what the ref pointed to; all zeros when it is new
 	PR       int  // number; 0 when this is no pull request
 	PRAction string
-	PRBase   string // branch that the pull request would merge into
+	PRBase   string // branch that the pull request, or the merge group, would merge into
+	BaseSHA  SHA    // what that branch pointed to
 	Fork     bool   // the pull request's head lives in another repository
 	Command  string // of API events: the shell command
 	Image    string // of API events: the image to run it in

@@ -23,7 +23,7 @@ type RunID string
 // database. It follows from run and attempt, so that creating it twice is one creation.
 type JobName string
 
-// JobNameOf names the only job of an attempt.
+// JobNameOf names the only job of an attempt; several have -1, -2 and so on behind it.
 func JobNameOf(run RunID, attempt int) JobName {
 	return JobName(fmt.Sprintf("yaci-%s-%d", run, attempt))
 }
@@ -46,12 +46,17 @@ type Job struct {
 	Name     JobName
 	Run      RunID
 	Attempt  int
+	Title    string    // as people wrote it, with its matrix values; empty for the only job of a run
+	Needs    []JobName // of the same attempt, that must succeed before; as stored, not as read back
+	Group    string    // concurrency group; empty: none
+	Limit    int       // how many runs may be in the group at once
 	State    State
 	Message  string
 	Manifest []byte // the batch/v1 Job as JSON, compiled when the run was created
 	Files    []byte // JSON map of file name to content that the clone container hands to the steps
 	UID      string // of the Kubernetes Job, empty until it exists
 	Steps    []Step
+	Services []Service
 	Started  time.Time // zero until launched
 	Finished time.Time // zero until final
 }
@@ -61,11 +66,19 @@ type Step struct {
 	Name      string // as the person wrote it
 	Container string // as Kubernetes knows it
 	State     State
-	Exit      int // of the step's command; meaningful in Failure
+	Exit      int    // of the step's command; meaningful in Failure
+	Allowed   bool   // it failed, and the file allows that
+	Reason    string // a sentence, when the exit code does not say it all
 	Started   time.Time
 	Finished  time.Time
 	Bytes     int64 // output written by the command
 	Lines     int64 // line feeds in that output
+}
+
+// Service is a container beside the steps.
+type Service struct {
+	Name      string // as the person wrote it
+	Container string // as Kubernetes knows it
 }
 
 // Status is what a commit shows.
@@ -80,5 +93,19 @@ type Status struct {
 	Attempts    int    // failed tries to send this version
 }
 
-// StatusContext is the context of the status that every run reports to.
+// StatusContext is the context of the status that every run reports to. The
+// jobs of a run that has several report to yaci/<title> besides.
 const StatusContext = "yaci"
+
+// Duration writes a time as people read it: 0.4s, 12s, 1m12s, 2h03m.
+func Duration(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+}

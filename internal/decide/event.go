@@ -31,7 +31,9 @@ func Event(ev ci.Event) Decision {
 	case ci.PullRequest:
 		return pullRequest(ev)
 	case ci.Tag:
-		return Decision{Ignore, fmt.Sprintf("Ignored: tag %s; tags run only when .yaci.yml names them.", ev.Tag)}
+		return tag(ev)
+	case ci.MergeGroup:
+		return mergeGroup(ev)
 	case ci.API:
 		return Decision{Run, "Run: asked for by the API."}
 	}
@@ -48,16 +50,38 @@ func push(ev ci.Event) Decision {
 	return Decision{Run, fmt.Sprintf("Run: %s was pushed to %s.", ev.SHA.Short(), ev.Branch)}
 }
 
+func tag(ev ci.Event) Decision {
+	if ev.Deleted {
+		return Decision{Ignore, fmt.Sprintf("Ignored: tag %s was deleted.", ev.Tag)}
+	}
+	return Decision{Run, fmt.Sprintf("Run: tag %s was made.", ev.Tag)}
+}
+
+func mergeGroup(ev ci.Event) Decision {
+	if ev.PRAction != "checks_requested" {
+		return Decision{Ignore, fmt.Sprintf("Ignored: a merge group was %s.", ev.PRAction)}
+	}
+	return Decision{Run, fmt.Sprintf("Run: a merge group for %s asks for checks.", ev.PRBase)}
+}
+
 func pullRequest(ev ci.Event) Decision {
 	switch ev.PRAction {
 	case "opened", "synchronize", "reopened", "ready_for_review":
 	default:
+		if Optional(ev) {
+			break
+		}
 		return Decision{Ignore, fmt.Sprintf("Ignored: a pull request that is %s has no new commit to run.", strings.ReplaceAll(ev.PRAction, "_", " "))}
 	}
 	if ev.Fork {
 		return Decision{Hold, fmt.Sprintf("Waiting for approval by a maintainer: pull request #%d comes from a fork.", ev.PR)}
 	}
 	return Decision{Run, fmt.Sprintf("Run: pull request #%d was %s at %s.", ev.PR, past(ev.PRAction), ev.SHA.Short())}
+}
+
+// Optional reports whether a pull request's event runs only where a file names its action.
+func Optional(ev ci.Event) bool {
+	return ev.PRAction == "labeled" || ev.PRAction == "unlabeled" || ev.PRAction == "edited"
 }
 
 func past(action string) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,6 +17,7 @@ import (
 // GitHub is what flow asks of GitHub.
 type GitHub interface {
 	File(ctx context.Context, repo ci.Repo, sha ci.SHA, path string) ([]byte, error)
+	Changes(ctx context.Context, ev ci.Event) (paths []string, complete bool, err error)
 	CloneURL(repo ci.Repo) string
 }
 
@@ -49,17 +49,15 @@ func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
 	if decision.Verdict == decide.Ignore {
 		return f.Inbox.IgnoreDelivery(ctx, d.ID, decision.Why)
 	}
-	if why, err := f.sameCommit(ctx, ev); err != nil {
-		return err
-	} else if why != "" {
-		return f.Inbox.IgnoreDelivery(ctx, d.ID, why)
-	}
 	run := ci.Run{ID: newRunID(), Event: ev, Attempt: 1, Created: time.Now()}
 	jobs, err := f.compile(ctx, &run, decision)
-	if errors.Is(err, ci.ErrNotFound) {
+	var nothing nothingToRun
+	switch {
+	case errors.Is(err, ci.ErrNotFound):
 		return f.Inbox.IgnoreDelivery(ctx, d.ID, fmt.Sprintf("Ignored: %s has no %s at %s.", ev.Repo.FullName(), pipeline.FileName, ev.SHA.Short()))
-	}
-	if err != nil {
+	case errors.As(err, &nothing):
+		return f.Inbox.IgnoreDelivery(ctx, d.ID, "Ignored: "+string(nothing))
+	case err != nil:
 		return err
 	}
 	if err := f.Runs.CreateRun(ctx, d.ID, &run, jobs); err != nil {
@@ -69,57 +67,93 @@ func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
 	return nil
 }
 
-// sameCommit explains why a pull request needs no run of its own: its head was
-// pushed to a branch of the same repository, and that push has a run.
-func (f *Flow) sameCommit(ctx context.Context, ev ci.Event) (string, error) {
-	if ev.Kind != ci.PullRequest || ev.Fork {
-		return "", nil
-	}
-	run, err := f.Runs.RunOf(ctx, ev.Repo.ID, ev.SHA, ci.Push, "refs/heads/"+ev.Branch)
-	if errors.Is(err, ci.ErrNotFound) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("Ignored: run %s of the push to %s covers this commit.", run.ID, ev.Branch), nil
-}
+// nothingToRun is why an event makes no run, not even one that tells that it was skipped.
+type nothingToRun string
+
+func (n nothingToRun) Error() string { return string(n) }
 
 // compile fetches, parses and compiles the file at the run's commit, and sets
-// the run's state. A wrong file is a run in error, without jobs.
+// the run's state. A wrong file is a run in error, and one that selects nothing
+// a run that is skipped: both without jobs.
 func (f *Flow) compile(ctx context.Context, run *ci.Run, decision decide.Decision) ([]ci.Job, error) {
 	if decision.Verdict == decide.Hold {
 		run.State, run.Message = ci.Held, decision.Why
 		return nil, nil
 	}
-	file, err := f.file(ctx, run.Event)
+	file, in, err := f.read(ctx, *run)
+	var compiled []*pipeline.Compiled
+	if err == nil {
+		compiled, err = pipeline.Compile(file, in, f.Operator)
+	}
 	var problems pipeline.Problems
-	if errors.As(err, &problems) {
+	switch {
+	case errors.As(err, &problems):
 		run.State, run.Message, run.Finished = ci.Error, problems[0].String(), time.Now()
 		return nil, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
+	case len(compiled) == 0:
+		return nil, f.skip(run, file.Select(in).Why)
 	}
-	c, err := pipeline.Compile(file, f.input(*run), f.Operator)
-	if err != nil {
-		return nil, err
-	}
-	run.State, run.Message = ci.Queued, fmt.Sprintf("Started: %d %s.", len(c.Steps), plural(len(c.Steps), "step"))
-	job, err := newJob(*run, c)
-	return []ci.Job{job}, err
+	run.State, run.Message = ci.Queued, started(compiled)
+	return newJobs(*run, compiled)
 }
 
-// file is the pipeline of an event: the repository's, or one step for a command.
-func (f *Flow) file(ctx context.Context, ev ci.Event) (*pipeline.File, error) {
+// read fetches and parses the file, and collects what it is held against.
+func (f *Flow) read(ctx context.Context, run ci.Run) (*pipeline.File, pipeline.Input, error) {
+	in := f.input(run)
+	ev := run.Event
 	if ev.Kind == ci.API {
-		return &pipeline.File{Steps: []pipeline.Step{{Name: "run", Image: ev.Image, Run: ev.Command}}}, nil
+		return pipeline.OneCommand(ev.Image, ev.Command), in, nil
 	}
 	data, err := f.GitHub.File(ctx, ev.Repo, ev.SHA, pipeline.FileName)
-	if err != nil {
-		return nil, err
+	if errors.Is(err, ci.ErrTooLarge) {
+		return nil, in, pipeline.Problems{{Line: 1, Column: 1, Text: fmt.Sprintf("the file is too large; at most %d bytes are allowed", pipeline.MaxFileBytes)}}
 	}
-	return pipeline.Parse(data)
+	if err != nil {
+		return nil, in, err
+	}
+	file, err := pipeline.Parse(data)
+	if err != nil {
+		return nil, in, err
+	}
+	if run.Attempt == 1 {
+		if err := f.sameCommit(ctx, ev, file); err != nil {
+			return nil, in, err
+		}
+	}
+	if file.NeedsPaths() {
+		in.Paths, in.PathsKnown, err = f.GitHub.Changes(ctx, ev)
+	}
+	return file, in, err
+}
+
+// sameCommit explains why a pull request needs no run of its own: its head was
+// pushed to a branch of the same repository, that push has a run, and the file
+// makes no difference between the two.
+func (f *Flow) sameCommit(ctx context.Context, ev ci.Event, file *pipeline.File) error {
+	if ev.Kind != ci.PullRequest || ev.Fork || file.Distinguishes() {
+		return nil
+	}
+	run, err := f.Runs.RunOf(ctx, ev.Repo.ID, ev.SHA, ci.Push, "refs/heads/"+ev.Branch)
+	if errors.Is(err, ci.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return nothingToRun(fmt.Sprintf("run %s of the push to %s covers this commit.", run.ID, ev.Branch))
+}
+
+// skip ends a run that has nothing to do with success, so that a required check
+// does not wait for ever. Events that nobody waits for leave no run.
+func (f *Flow) skip(run *ci.Run, why string) error {
+	switch ev := run.Event; {
+	case ev.Kind == ci.Tag, ev.Kind == ci.PullRequest && decide.Optional(ev):
+		return nothingToRun(why)
+	}
+	run.State, run.Message, run.Finished = ci.Skipped, why, time.Now()
+	return nil
 }
 
 func (f *Flow) input(run ci.Run) pipeline.Input {
@@ -127,34 +161,12 @@ func (f *Flow) input(run ci.Run) pipeline.Input {
 	in := pipeline.Input{
 		RunID: string(run.ID), JobName: string(ci.JobNameOf(run.ID, run.Attempt)), Attempt: run.Attempt,
 		SHA: string(ev.SHA), Ref: ev.Ref, Branch: ev.Branch, Tag: ev.Tag, Event: string(ev.Kind),
-		PR: ev.PR, PRBase: ev.PRBase, Actor: ev.Actor.Login,
+		PR: ev.PR, PRBase: ev.PRBase, PRBaseSHA: string(ev.BaseSHA), PRAction: ev.PRAction, Actor: ev.Actor.Login,
 	}
 	if ev.Kind != ci.API {
 		in.Repo, in.CloneURL = ev.Repo.FullName(), f.GitHub.CloneURL(ev.Repo)
 	}
 	return in
-}
-
-func newJob(run ci.Run, c *pipeline.Compiled) (ci.Job, error) {
-	job := ci.Job{Name: ci.JobName(c.Job.Name), Run: run.ID, Attempt: run.Attempt, State: ci.Queued}
-	for i, name := range c.Steps {
-		job.Steps = append(job.Steps, ci.Step{Name: name, Container: c.Job.Spec.Template.Spec.Containers[i].Name, State: ci.Queued})
-	}
-	var err error
-	if job.Manifest, err = json.Marshal(c.Job); err != nil {
-		return job, fmt.Errorf("encode job: %w", err)
-	}
-	if job.Files, err = json.Marshal(c.Files); err != nil {
-		return job, fmt.Errorf("encode files: %w", err)
-	}
-	return job, nil
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return word
-	}
-	return word + "s"
 }
 
 // newRunID is 50 random bits as ten lower-case letters and digits.

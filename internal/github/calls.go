@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 	"unicode"
 
@@ -13,8 +14,12 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// File returns a file's content at a commit, at most limit bytes of it.
-// ci.ErrNotFound when the commit has no such file, or it is no plain file.
+// maxFile is the largest file that GitHub sends with its content, in bytes
+// (docs.github.com, "Get repository content").
+const maxFile = 1 << 20
+
+// File returns a file's content at a commit. ci.ErrNotFound when the commit has
+// no such file, or it is no plain file; ci.ErrTooLarge over 1 MiB.
 func (c *Client) File(ctx context.Context, repo ci.Repo, sha ci.SHA, path string) ([]byte, error) {
 	file, _, res, err := c.repoClient(repo).Repositories.GetContents(ctx, repo.Owner, repo.Name, path, &github.RepositoryContentGetOptions{Ref: string(sha)})
 	if res != nil && res.StatusCode == http.StatusNotFound || err == nil && (file == nil || file.GetType() != "file") {
@@ -23,11 +28,67 @@ func (c *Client) File(ctx context.Context, repo ci.Repo, sha ci.SHA, path string
 	if err != nil {
 		return nil, fmt.Errorf("fetch %s at %s: github: %w", path, sha.Short(), err)
 	}
+	if file.GetSize() > maxFile {
+		return nil, fmt.Errorf("fetch %s at %s: %w", path, sha.Short(), ci.ErrTooLarge)
+	}
 	text, err := file.GetContent()
 	if err != nil {
 		return nil, fmt.Errorf("fetch %s at %s: content: %w", path, sha.Short(), err)
 	}
 	return []byte(text), nil
+}
+
+// maxChanged bounds how many changed paths are asked for; GitHub lists no more
+// than this of a pull request (docs.github.com, "List pull requests files").
+const maxChanged = 3000
+
+// Changes are the paths that an event changed: those of the whole pull request,
+// or of the pushed commits. complete is false when GitHub cannot say or cut the
+// list short; a comparison has at most 300 files (docs.github.com, "Compare two commits").
+func (c *Client) Changes(ctx context.Context, ev ci.Event) (paths []string, complete bool, err error) {
+	if ev.Kind == ci.PullRequest {
+		return c.pullChanges(ctx, ev)
+	}
+	base := ev.Before
+	if ev.Kind == ci.MergeGroup {
+		base = ev.BaseSHA
+	}
+	if strings.Trim(string(base), "0") == "" { // a new ref
+		return nil, false, nil
+	}
+	cmp, res, err := c.repoClient(ev.Repo).Repositories.CompareCommits(ctx, ev.Repo.Owner, ev.Repo.Name, string(base), string(ev.SHA), &github.ListOptions{PerPage: 1})
+	if res != nil && res.StatusCode == http.StatusNotFound { // before is gone after a forced push
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("compare %s with %s: github: %w", base.Short(), ev.SHA.Short(), err)
+	}
+	for _, f := range cmp.Files {
+		paths = append(paths, f.GetFilename())
+		if f.GetPreviousFilename() != "" {
+			paths = append(paths, f.GetPreviousFilename())
+		}
+	}
+	return paths, len(cmp.Files) < 300, nil
+}
+
+func (c *Client) pullChanges(ctx context.Context, ev ci.Event) (paths []string, complete bool, err error) {
+	count := 0
+	for page := 1; page != 0; {
+		files, res, err := c.repoClient(ev.Repo).PullRequests.ListFiles(ctx, ev.Repo.Owner, ev.Repo.Name, ev.PR, &github.ListOptions{PerPage: 100, Page: page})
+		if err != nil {
+			return nil, false, fmt.Errorf("files of pull request #%d: github: %w", ev.PR, err)
+		}
+		for _, f := range files {
+			count++
+			paths = append(paths, f.GetFilename())
+			if f.GetPreviousFilename() != "" {
+				paths = append(paths, f.GetPreviousFilename())
+			}
+		}
+		page = res.NextPage
+	}
+	return paths, count < maxChanged, nil
 }
 
 // PostStatus shows a status on its commit.

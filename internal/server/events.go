@@ -37,12 +37,14 @@ func event(ev webhook.Event) ci.Event {
 	out := ci.Event{
 		Repo: ci.Repo{ID: ev.RepoID, Owner: ev.Owner, Name: ev.Repo, Private: ev.Private, Installation: ev.InstallationID},
 		SHA:  ci.SHA(ev.SHA), Ref: ev.Ref, Title: ev.Title, Deleted: ev.Deleted,
-		Actor: ci.Actor{ID: ev.SenderID, Login: ev.SenderLogin},
+		Before: ci.SHA(ev.Before), BaseSHA: ci.SHA(ev.BaseSHA), Actor: ci.Actor{ID: ev.SenderID, Login: ev.SenderLogin},
 	}
 	switch branch, isBranch := strings.CutPrefix(ev.Ref, "refs/heads/"); {
 	case ev.Name == "pull_request":
 		out.Kind, out.PR, out.PRAction = ci.PullRequest, ev.Number, ev.Action
 		out.Branch, out.PRBase, out.Fork = ev.HeadRef, ev.BaseRef, ev.HeadRepoID != ev.RepoID
+	case ev.Name == "merge_group":
+		out.Kind, out.PRAction, out.Branch, out.PRBase = ci.MergeGroup, ev.Action, branch, ev.BaseRef
 	case ev.Name == "push" && isBranch:
 		out.Kind, out.Branch = ci.Push, branch
 	case ev.Name == "push":

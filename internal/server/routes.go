@@ -8,6 +8,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/yaci-ci/yaci/internal/api"
+	"github.com/yaci-ci/yaci/pipeline"
 )
 
 // routes is the HTTP surface of the design's section 8, as far as it exists.
@@ -24,6 +25,10 @@ func routes(hook http.Handler, a *api.API) http.Handler {
 	r.Post("/run", a.Authenticated(a.Run))
 	r.Get("/get", a.Authenticated(a.Get))
 	r.Post("/retry", a.Authenticated(a.Retry))
+	r.Get(pipeline.SchemaURL, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/schema+json")
+		io.WriteString(w, pipeline.Schema())
+	})
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	return r
 }

@@ -10,16 +10,22 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-const jobColumns = `name, run, attempt, state, message, uid, manifest, files, steps, started, finished`
+const jobColumns = `name, run, attempt, title, grp, grp_limit, state, message, uid, manifest, files, steps, services, started, finished`
 
 // Job returns a job by its name, or ErrNotFound.
 func (s *Store) Job(ctx context.Context, name ci.JobName) (ci.Job, error) {
 	return scanJob(s.db.QueryRowContext(ctx, `SELECT `+jobColumns+` FROM jobs WHERE name = ?`, name))
 }
 
-// QueuedJobs returns the jobs that wait to be launched, oldest first.
+// QueuedJobs returns the jobs that may be launched, oldest first: what they need
+// has succeeded, and their concurrency group has room. Of a group that has room
+// for one run more, the jobs of the oldest run come.
 func (s *Store) QueuedJobs(ctx context.Context, limit int) ([]ci.Job, error) {
-	return s.jobs(ctx, `SELECT `+jobColumns+` FROM jobs WHERE finished = 0 AND state = 'queued' ORDER BY created, name LIMIT ?`, limit)
+	return s.jobs(ctx, `SELECT `+jobColumns+` FROM jobs AS j WHERE finished = 0 AND state = 'queued'
+		AND NOT EXISTS (SELECT 1 FROM job_needs n JOIN jobs d ON d.name = n.need WHERE n.job = j.name AND d.state <> 'success')
+		AND (grp = '' OR (SELECT count(DISTINCT g.run) FROM jobs g WHERE g.grp = j.grp AND g.finished = 0 AND g.run <> j.run
+			AND (g.state = 'running' OR g.created < j.created)) < grp_limit)
+		ORDER BY created, name LIMIT ?`, limit)
 }
 
 // RunningJobs returns the jobs that have been launched and not ended.
@@ -45,9 +51,9 @@ func (s *Store) jobs(ctx context.Context, query string, args ...any) ([]ci.Job, 
 }
 
 func scanJob(row interface{ Scan(...any) error }) (j ci.Job, err error) {
-	var steps []byte
+	var steps, services []byte
 	var started, finished int64
-	err = row.Scan(&j.Name, &j.Run, &j.Attempt, &j.State, &j.Message, &j.UID, &j.Manifest, &j.Files, &steps, &started, &finished)
+	err = row.Scan(&j.Name, &j.Run, &j.Attempt, &j.Title, &j.Group, &j.Limit, &j.State, &j.Message, &j.UID, &j.Manifest, &j.Files, &steps, &services, &started, &finished)
 	if errors.Is(err, sql.ErrNoRows) {
 		return j, fmt.Errorf("job: %w", ErrNotFound)
 	}
@@ -57,6 +63,9 @@ func scanJob(row interface{ Scan(...any) error }) (j ci.Job, err error) {
 	j.Started, j.Finished = moment(started), moment(finished)
 	if err := json.Unmarshal(steps, &j.Steps); err != nil {
 		return j, fmt.Errorf("job %s: steps: %w", j.Name, err)
+	}
+	if err := json.Unmarshal(services, &j.Services); err != nil {
+		return j, fmt.Errorf("job %s: services: %w", j.Name, err)
 	}
 	return j, nil
 }
@@ -74,48 +83,4 @@ func (s *Store) Launched(ctx context.Context, name ci.JobName, uid string) error
 		}
 		return nil
 	})
-}
-
-// Observe records what was seen of a job: state, message, steps and, when the
-// state is final, its run's end and the status that tells of it. It reports
-// false, and changes nothing, for a job that has ended before.
-func (s *Store) Observe(ctx context.Context, seen ci.Job) (changed bool, err error) {
-	err = s.tx(ctx, func(tx *sql.Tx) error {
-		steps, err := json.Marshal(seen.Steps)
-		if err != nil {
-			return err
-		}
-		if seen.State.Final() && seen.Finished.IsZero() {
-			seen.Finished = s.now()
-		}
-		res, err := tx.ExecContext(ctx, `UPDATE jobs SET state = ?, message = ?, steps = ?, finished = ? WHERE name = ? AND finished = 0`,
-			seen.State, seen.Message, steps, millis(seen.Finished), seen.Name)
-		if err != nil {
-			return err
-		}
-		if n, _ := res.RowsAffected(); n == 0 {
-			return nil
-		}
-		changed = true
-		if !seen.State.Final() {
-			return nil
-		}
-		res, err = tx.ExecContext(ctx, `UPDATE runs SET state = ?, message = ?, finished = ? WHERE id = ? AND attempt = ?`,
-			seen.State, seen.Message, millis(seen.Finished), seen.Run, seen.Attempt)
-		if err != nil {
-			return err
-		}
-		if n, _ := res.RowsAffected(); n == 0 {
-			return nil
-		}
-		run, err := scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = ?`, seen.Run))
-		if err != nil {
-			return err
-		}
-		return s.tell(ctx, tx, run)
-	})
-	if err != nil {
-		return false, fmt.Errorf("observe %s: %w", seen.Name, err)
-	}
-	return changed, nil
 }

@@ -41,7 +41,7 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 		if err := s.endDelivery(ctx, tx, delivery, "done", "Run "+string(run.ID)+"."); err != nil {
 			return err
 		}
-		return s.tell(ctx, tx, *run)
+		return s.tellAll(ctx, tx, *run, jobs)
 	})
 	if err != nil {
 		return fmt.Errorf("create run %s: %w", run.ID, err)
@@ -65,7 +65,7 @@ func (s *Store) AddAttempt(ctx context.Context, run ci.Run, jobs []ci.Job) (adde
 		if err := addJobs(ctx, tx, s.now().UnixMilli(), jobs); err != nil {
 			return err
 		}
-		return s.tell(ctx, tx, run)
+		return s.tellAll(ctx, tx, run, jobs)
 	})
 	if err != nil {
 		return false, fmt.Errorf("attempt %d of run %s: %w", run.Attempt, run.ID, err)
@@ -74,14 +74,25 @@ func (s *Store) AddAttempt(ctx context.Context, run ci.Run, jobs []ci.Job) (adde
 }
 
 func addJobs(ctx context.Context, tx *sql.Tx, now int64, jobs []ci.Job) error {
-	for _, j := range jobs {
+	for i, j := range jobs {
 		steps, err := json.Marshal(j.Steps)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO jobs (name, run, attempt, state, message, manifest, files, steps, created)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, j.Name, j.Run, j.Attempt, j.State, j.Message, j.Manifest, j.Files, steps, now); err != nil {
+		services, err := json.Marshal(j.Services)
+		if err != nil {
 			return err
+		}
+		// created grows by one, so that jobs of a run stay in the order of the file.
+		if _, err := tx.ExecContext(ctx, `INSERT INTO jobs (name, run, attempt, title, state, message, manifest, files, steps, services, grp, grp_limit, created)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, j.Name, j.Run, j.Attempt, j.Title, j.State, j.Message, j.Manifest, j.Files, steps, services,
+			j.Group, j.Limit, now+int64(i)); err != nil {
+			return err
+		}
+		for _, need := range j.Needs {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO job_needs (job, need) VALUES (?, ?)`, j.Name, need); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

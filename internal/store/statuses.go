@@ -10,30 +10,69 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// tell writes the status of a run's commit to the outbox: the worst of all runs
-// of that commit, so that no run's success hides another's failure.
-func (s *Store) tell(ctx context.Context, tx *sql.Tx, run ci.Run) error {
+// tellAll writes the statuses of a run to the outbox: of its commit, and of each
+// job when there are several.
+func (s *Store) tellAll(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.Job) error {
 	if run.Event.SHA == "" {
 		return nil
 	}
+	worst, err := worstOf(ctx, tx, run)
+	if err != nil {
+		return err
+	}
+	if err := s.tell(ctx, tx, run, ci.StatusContext, worst.State, worst.Message); err != nil {
+		return err
+	}
+	if len(jobs) < 2 {
+		return nil
+	}
+	for _, j := range jobs {
+		message := j.Message
+		if !j.State.Final() {
+			message = "Waiting."
+			if j.State == ci.Running {
+				message = "Running."
+			}
+		}
+		if err := s.tell(ctx, tx, run, jobContext(j.Title), j.State, message); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxContext bounds a context, in characters. GitHub documents no limit; names here may have 300.
+const maxContext = 100
+
+func jobContext(title string) string {
+	if r := []rune(title); len(r) > maxContext {
+		title = string(r[:maxContext-1]) + "…"
+	}
+	return ci.StatusContext + "/" + title
+}
+
+// worstOf is the worst of all runs of a commit, so that no run's success hides another's failure.
+func worstOf(ctx context.Context, tx *sql.Tx, run ci.Run) (ci.Run, error) {
 	rows, err := tx.QueryContext(ctx, `SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ?`, run.Event.Repo.ID, run.Event.SHA)
 	if err != nil {
-		return fmt.Errorf("status of %s: %w", run.Event.SHA.Short(), err)
+		return run, fmt.Errorf("status of %s: %w", run.Event.SHA.Short(), err)
 	}
 	defer rows.Close()
 	worst := run
 	for rows.Next() {
 		other, err := scanRun(rows)
 		if err != nil {
-			return err
+			return run, err
 		}
 		if other.State.Worse(worst.State) {
 			worst = other
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
+	return worst, rows.Err()
+}
+
+// tell writes one status. What says nothing new is not sent again.
+func (s *Store) tell(ctx context.Context, tx *sql.Tx, run ci.Run, name string, state ci.State, message string) error {
 	repo, err := json.Marshal(run.Event.Repo)
 	if err != nil {
 		return err
@@ -41,8 +80,9 @@ func (s *Store) tell(ctx context.Context, tx *sql.Tx, run ci.Run) error {
 	_, err = tx.ExecContext(ctx, `INSERT INTO statuses (repo_id, sha, context, repo, state, description, target_url, version, due)
 		VALUES (?, ?, ?, ?, ?, ?, '', 1, ?)
 		ON CONFLICT (repo_id, sha, context) DO UPDATE SET repo = excluded.repo, state = excluded.state, description = excluded.description,
-		  version = version + 1, attempts = 0, due = excluded.due`,
-		run.Event.Repo.ID, run.Event.SHA, ci.StatusContext, repo, githubState(worst.State), worst.Message, s.now().UnixMilli())
+		  version = version + 1, attempts = 0, due = excluded.due
+		WHERE state <> excluded.state OR description <> excluded.description`,
+		run.Event.Repo.ID, run.Event.SHA, name, repo, githubState(state), message, s.now().UnixMilli())
 	if err != nil {
 		return fmt.Errorf("status of %s: %w", run.Event.SHA.Short(), err)
 	}

@@ -151,7 +151,7 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 	if stored.State != ci.Running {
 		return nil
 	}
-	v := View{Stored: stored, Now: time.Now()}
+	v := View{Stored: stored}
 	if v.Job, err = w.jobs.Get(string(name)); err != nil && !apierrors.IsNotFound(err) {
 		return err
 	}

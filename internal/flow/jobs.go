@@ -1,0 +1,56 @@
+package flow
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/pipeline"
+)
+
+// newJobs are the rows of what was compiled.
+func newJobs(run ci.Run, compiled []*pipeline.Compiled) (jobs []ci.Job, err error) {
+	for _, c := range compiled {
+		job := ci.Job{Name: ci.JobName(c.Job.Name), Run: run.ID, Attempt: run.Attempt, Title: c.Name, State: ci.Queued}
+		for _, need := range c.Needs {
+			job.Needs = append(job.Needs, ci.JobName(compiled[need].Job.Name))
+		}
+		if c.Concurrency != nil { // groups of one repository are no other's
+			job.Group, job.Limit = fmt.Sprintf("%d/%s", run.Event.Repo.ID, c.Concurrency.Group), c.Concurrency.Limit
+		}
+		pod := c.Job.Spec.Template.Spec
+		for i, name := range c.Steps {
+			job.Steps = append(job.Steps, ci.Step{Name: name, Container: pod.Containers[i].Name, State: ci.Queued})
+		}
+		for i, name := range c.Services {
+			job.Services = append(job.Services, ci.Service{Name: name, Container: pod.InitContainers[i+1].Name})
+		}
+		if job.Manifest, err = json.Marshal(c.Job); err != nil {
+			return nil, fmt.Errorf("encode job: %w", err)
+		}
+		if job.Files, err = json.Marshal(c.Files); err != nil {
+			return nil, fmt.Errorf("encode files: %w", err)
+		}
+		jobs = append(jobs, job)
+	}
+	return jobs, nil
+}
+
+// started tells how much there is to do.
+func started(compiled []*pipeline.Compiled) string {
+	steps := 0
+	for _, c := range compiled {
+		steps += len(c.Steps)
+	}
+	if len(compiled) == 1 {
+		return fmt.Sprintf("Started: %d %s.", steps, plural(steps, "step"))
+	}
+	return fmt.Sprintf("Started: %d jobs with %d steps.", len(compiled), steps)
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}

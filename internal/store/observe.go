@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// Observe records what was seen of a job: state, message, steps. A final state
+// also skips the jobs that need it, when it is no success, ends the run when it
+// was the last, and writes the statuses that tell of it. It reports false, and
+// changes nothing, for a job that has ended before.
+func (s *Store) Observe(ctx context.Context, seen ci.Job) (changed bool, err error) {
+	err = s.tx(ctx, func(tx *sql.Tx) error {
+		steps, err := json.Marshal(seen.Steps)
+		if err != nil {
+			return err
+		}
+		if seen.State.Final() && seen.Finished.IsZero() {
+			seen.Finished = s.now()
+		}
+		res, err := tx.ExecContext(ctx, `UPDATE jobs SET state = ?, message = ?, steps = ?, finished = ? WHERE name = ? AND finished = 0`,
+			seen.State, seen.Message, steps, millis(seen.Finished), seen.Name)
+		if err != nil {
+			return err
+		}
+		if n, _ := res.RowsAffected(); n == 0 {
+			return nil
+		}
+		changed = true
+		if !seen.State.Final() {
+			return nil
+		}
+		if seen.State != ci.Success {
+			if err := skipDependents(ctx, tx, seen); err != nil {
+				return err
+			}
+		}
+		return s.settle(ctx, tx, seen.Run, seen.Attempt)
+	})
+	if err != nil {
+		return false, fmt.Errorf("observe %s: %w", seen.Name, err)
+	}
+	return changed, nil
+}
+
+// skipDependents ends the jobs that wait for one that did not pass, and those that wait for them.
+func skipDependents(ctx context.Context, tx *sql.Tx, seen ci.Job) error {
+	_, err := tx.ExecContext(ctx, `WITH RECURSIVE dependents (name) AS (
+			SELECT job FROM job_needs WHERE need = ? UNION SELECT n.job FROM job_needs n JOIN dependents d ON n.need = d.name)
+		UPDATE jobs SET state = 'skipped', message = ?, finished = ? WHERE state = 'queued' AND finished = 0 AND name IN (SELECT name FROM dependents)`,
+		seen.Name, fmt.Sprintf("Skipped: %s did not pass.", seen.Title), millis(seen.Finished))
+	return err
+}
+
+// settle ends an attempt when its last job has ended, and tells of it either way.
+func (s *Store) settle(ctx context.Context, tx *sql.Tx, run ci.RunID, attempt int) error {
+	jobs, err := attemptJobs(ctx, tx, run, attempt)
+	if err != nil {
+		return err
+	}
+	state, message, finished := outcome(jobs)
+	if state.Final() {
+		if _, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, message = ?, finished = ? WHERE id = ? AND attempt = ?`,
+			state, message, millis(finished), run, attempt); err != nil {
+			return err
+		}
+	}
+	stored, err := scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = ?`, run))
+	if err != nil || stored.Attempt != attempt {
+		return err
+	}
+	return s.tellAll(ctx, tx, stored, jobs)
+}
+
+func attemptJobs(ctx context.Context, tx *sql.Tx, run ci.RunID, attempt int) (jobs []ci.Job, err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT `+jobColumns+` FROM jobs WHERE run = ? AND attempt = ? ORDER BY created, name`, run, attempt)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		j, err := scanJob(rows)
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs, rows.Err()
+}
+
+// outcome is a run's state by its jobs: running until all have ended, then the worst of them.
+func outcome(jobs []ci.Job) (state ci.State, message string, finished time.Time) {
+	var started time.Time
+	worst := jobs[0]
+	for _, j := range jobs {
+		if !j.State.Final() {
+			return ci.Running, "", time.Time{}
+		}
+		if j.State.Worse(worst.State) {
+			worst = j
+		}
+		if j.Finished.After(finished) {
+			finished = j.Finished
+		}
+		if !j.Started.IsZero() && (started.IsZero() || j.Started.Before(started)) {
+			started = j.Started
+		}
+	}
+	switch {
+	case len(jobs) == 1:
+		message = worst.Message
+	case worst.State == ci.Success:
+		message = fmt.Sprintf("Passed in %s: %d jobs.", ci.Duration(finished.Sub(started)), len(jobs))
+	default:
+		message = worst.Title + ": " + worst.Message
+	}
+	return worst.State, message, finished
+}

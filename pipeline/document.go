@@ -1,0 +1,149 @@
+package pipeline
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// document bounds the input before and after YAML is read, and returns the
+// root value with aliases and merge keys filled in.
+func document(data []byte) (*yaml.Node, error) {
+	switch {
+	case len(data) > MaxFileBytes:
+		return nil, Problems{{1, 1, fmt.Sprintf("the file has %d bytes; at most %d are allowed", len(data), MaxFileBytes)}}
+	case !utf8.Valid(data) || bytes.HasPrefix(data, []byte("\ufeff")):
+		return nil, Problems{{1, 1, "the file is not plain UTF-8; save it as UTF-8 without a byte order mark"}}
+	case bytes.Count(data, []byte("\n"))+bytes.Count(data, []byte(",")) > 3*maxNodes: // a value needs one of them; scripts have some too
+		return nil, Problems{{1, 1, fmt.Sprintf("the file has more than %d lines and commas", 3*maxNodes)}}
+	case nesting(data) > maxDepth:
+		return nil, Problems{{1, 1, fmt.Sprintf("the file is nested more than %d deep", maxDepth)}}
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, more yaml.Node
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
+		return nil, Problems{{1, 1, "the file is empty; it needs at least image and steps"}}
+	} else if err != nil {
+		return nil, yamlProblem(data, err)
+	}
+	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
+		return nil, Problems{{max(more.Line, 1), 1, "a second document begins here; one file is one pipeline"}}
+	}
+	f := flattener{left: maxNodes}
+	root := f.flat(doc.Content[0], maxDepth)
+	if len(f.problems) > 0 {
+		return nil, f.problems.sorted()
+	}
+	return root, nil
+}
+
+// yamlProblem finds the position in yaml.v3's own errors, which are text only.
+func yamlProblem(data []byte, err error) Problems {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	line := 1
+	if m := regexp.MustCompile(`^line (\d+): `).FindStringSubmatch(text); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		text = text[len(m[0]):]
+	}
+	line = max(line, 1)
+	if lines := bytes.Split(data, []byte("\n")); line <= len(lines) && bytes.HasPrefix(bytes.TrimLeft(lines[line-1], " "), []byte("\t")) {
+		return Problems{{line, 1, "not valid YAML: a tab cannot indent; use spaces"}}
+	}
+	return Problems{{line, 1, "not valid YAML: " + text}}
+}
+
+// nesting is the deepest nesting that the bytes could open, in brackets or in
+// "- - -" lists. It guards yaml.v3's recursive parser, so counting what stands
+// in strings too is on the safe side. Scripts are full of brackets that never
+// close, and so a line outside of deep nesting begins anew.
+func nesting(data []byte) (deepest int) {
+	flow, dashes := 0, 0
+	for i, b := range data {
+		switch {
+		case b == '[' || b == '{':
+			flow++
+		case b == ']' || b == '}':
+			flow = max(flow-1, 0)
+		case b == '\n':
+			dashes = 0
+			if flow < 4 {
+				flow = 0
+			}
+		case (b == '-' || b == '?' || b == ':') && i+1 < len(data) && (data[i+1] == ' ' || data[i+1] == '\t'):
+			dashes++
+		case b != ' ' && b != '\t':
+			dashes = 0
+		}
+		deepest = max(deepest, flow, dashes)
+	}
+	return deepest
+}
+
+// flattener copies a tree, with aliases and merge keys (<<) filled in, within a budget.
+type flattener struct {
+	left     int
+	problems Problems
+}
+
+func (f *flattener) flat(n *yaml.Node, depth int) *yaml.Node {
+	for n.Kind == yaml.AliasNode && depth > 0 {
+		n, depth = n.Alias, depth-1
+	}
+	f.left--
+	if depth == 0 || f.left < 0 {
+		if len(f.problems) == 0 {
+			f.problems = Problems{{n.Line, n.Column, fmt.Sprintf("nested more than %d deep, or more than %d values once aliases are filled in", maxDepth, maxNodes)}}
+		}
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: n.Line, Column: n.Column}
+	}
+	out := *n
+	out.Content = nil
+	if n.Kind != yaml.MappingNode {
+		for _, c := range n.Content {
+			out.Content = append(out.Content, f.flat(c, depth-1))
+		}
+		return &out
+	}
+	seen := map[string]bool{}
+	var merged []*yaml.Node
+	for i := 0; i+1 < len(n.Content) && f.left >= 0; i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Tag == "!!merge" {
+			merged = append(merged, f.flat(value, depth-1))
+			continue
+		}
+		key = f.flat(key, depth-1)
+		seen[key.Value] = true
+		out.Content = append(out.Content, key, f.flat(value, depth-1))
+	}
+	for _, m := range merged {
+		f.merge(&out, m, seen)
+	}
+	return &out
+}
+
+// merge adds the keys of a mapping, or of a list of them, that are not there yet.
+func (f *flattener) merge(out, from *yaml.Node, seen map[string]bool) {
+	switch from.Kind {
+	case yaml.SequenceNode:
+		for _, c := range from.Content {
+			f.merge(out, c, seen)
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(from.Content); i += 2 {
+			if key := from.Content[i]; !seen[key.Value] {
+				seen[key.Value] = true
+				out.Content = append(out.Content, key, from.Content[i+1])
+			}
+		}
+	default:
+		f.problems = append(f.problems, Problem{from.Line, from.Column, "<< needs a mapping to merge, like *anchor"})
+	}
+}

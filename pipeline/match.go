@@ -1,0 +1,221 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// Selection is what of a file runs for one event, with a sentence for each decision.
+type Selection struct {
+	Runs    bool
+	Why     string // of the whole
+	Trigger []Decision
+	Jobs    []JobSelection // in the order of File.Jobs
+}
+
+// JobSelection is the decision on one job and on its steps.
+type JobSelection struct {
+	Decision
+	Steps []Decision
+}
+
+// Decision is yes or no, and why.
+type Decision struct {
+	What string // the key or the name that was decided on
+	Runs bool
+	Why  string
+}
+
+// NeedsPaths reports whether the changed paths of an event can matter to the file.
+func (f *File) NeedsPaths() bool {
+	if p := f.On.Push; p != nil && len(p.Paths) > 0 {
+		return true
+	}
+	if p := f.On.PullRequest; p != nil && len(p.Paths) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(f.Jobs, func(j *Job) bool {
+		return slices.ContainsFunc(j.Steps, func(s *Step) bool { return len(s.When.Paths) > 0 })
+	})
+}
+
+// Distinguishes reports whether a push and a pull request of one commit can
+// lead to different runs.
+func (f *File) Distinguishes() bool {
+	return f.On.node != nil || slices.ContainsFunc(f.Jobs, func(j *Job) bool {
+		return j.Clone.Merge || slices.ContainsFunc(j.Steps, func(s *Step) bool { return len(s.When.Event)+len(s.When.Branch)+len(s.When.Paths) > 0 })
+	})
+}
+
+// Select decides what runs. It never fails: a file that matches nothing selects nothing.
+func (f *File) Select(in Input) Selection {
+	s := Selection{Trigger: f.On.decide(in)}
+	if i := slices.IndexFunc(s.Trigger, func(d Decision) bool { return !d.Runs }); i >= 0 {
+		s.Why = fmt.Sprintf("Skipped: %s.", s.Trigger[i].Why)
+		return s
+	}
+	for _, j := range f.Jobs {
+		js := JobSelection{Decision: Decision{What: j.Title(), Why: "no step matches"}}
+		for _, step := range j.Steps {
+			d := step.When.decide(in)
+			d.What = step.Name
+			js.Steps = append(js.Steps, d)
+			if d.Runs && step.When.Status != "failure" { // steps for failures alone have nothing to wait for
+				js.Runs, js.Why = true, "at least one step matches"
+			}
+		}
+		s.Jobs = append(s.Jobs, js)
+		s.Runs = s.Runs || js.Runs
+	}
+	if s.Why = fmt.Sprintf("%s starts a run.", in.what()); !s.Runs {
+		s.Why = fmt.Sprintf("Skipped: no step matches %s.", in.what())
+	}
+	return s
+}
+
+// what names an event for people.
+func (in Input) what() string {
+	switch in.Event {
+	case "push":
+		return "a push to " + in.Branch
+	case "tag":
+		return "tag " + in.Tag
+	case "pull_request":
+		return fmt.Sprintf("pull request #%d into %s", in.PR, in.PRBase)
+	case "merge_group":
+		return "a merge group for " + in.PRBase
+	}
+	return "a command by the API"
+}
+
+// decide is one decision for each filter that the event meets; all must say yes.
+func (o On) decide(in Input) []Decision {
+	if in.Event == "api" {
+		return nil
+	}
+	if o.node == nil { // no on at all
+		if in.Event == "tag" || in.Event == "merge_group" {
+			return []Decision{{"on", false, fmt.Sprintf("the file does not name %s under on", map[string]string{"tag": "tags", "merge_group": "merge_group"}[in.Event])}}
+		}
+		return []Decision{{"on", true, "the default is every branch push and every pull request"}}
+	}
+	switch in.Event {
+	case "push", "tag":
+		if o.MergeGroup != nil && strings.HasPrefix(in.Branch, "gh-readonly-queue/") {
+			return []Decision{{"on.merge_group", false, "the merge group of this branch has a run of its own"}}
+		}
+		return o.Push.decide(in)
+	case "pull_request":
+		return o.PullRequest.decide(in)
+	}
+	return []Decision{named("on.merge_group", o.MergeGroup != nil)}
+}
+
+func named(what string, yes bool) Decision {
+	if yes {
+		return Decision{what, true, "the file names " + what}
+	}
+	return Decision{what, false, "the file does not name " + what}
+}
+
+func (p *PushFilter) decide(in Input) []Decision {
+	ds := []Decision{named("on.push", p != nil)}
+	if p == nil {
+		return ds
+	}
+	if in.Event == "tag" {
+		if len(p.Tags) == 0 {
+			return append(ds, Decision{"on.push.tags", false, "the file names no tags under on.push"})
+		}
+		return append(ds, p.Tags.decide("on.push.tags", "tag", in.Tag))
+	}
+	if len(p.Branches) == 0 && len(p.Tags) > 0 {
+		return append(ds, Decision{"on.push.branches", false, "on.push names tags only"})
+	}
+	ds = append(ds, p.Branches.decide("on.push.branches", "branch", in.Branch))
+	return append(ds, p.Paths.decidePaths("on.push.paths", in))
+}
+
+func (p *PullFilter) decide(in Input) []Decision {
+	ds := []Decision{named("on.pull_request", p != nil)}
+	if p == nil {
+		return ds
+	}
+	types := p.Types
+	if types == nil {
+		types = []string{"opened", "synchronize", "reopened", "ready_for_review"}
+	}
+	if in.PRAction != "" {
+		d := Decision{"on.pull_request.types", slices.Contains(types, in.PRAction), fmt.Sprintf("%s is one of types", in.PRAction)}
+		if !d.Runs {
+			d.Why = fmt.Sprintf("%s is not one of types (%s)", in.PRAction, strings.Join(types, ", "))
+		}
+		ds = append(ds, d)
+	}
+	ds = append(ds, p.Branches.decide("on.pull_request.branches", "base branch", in.PRBase))
+	return append(ds, p.Paths.decidePaths("on.pull_request.paths", in))
+}
+
+func (w When) decide(in Input) Decision {
+	if len(w.Event) > 0 && !slices.Contains(w.Event, in.Event) {
+		return Decision{"when.event", false, fmt.Sprintf("when.event is %s, and this is %s", strings.Join(w.Event, ", "), in.what())}
+	}
+	branch := in.Branch
+	if in.Event == "pull_request" || in.Event == "merge_group" {
+		branch = in.PRBase
+	}
+	if d := w.Branch.decide("when.branch", "branch", branch); !d.Runs {
+		return d
+	}
+	if d := w.Paths.decidePaths("when.paths", in); !d.Runs {
+		return d
+	}
+	why := "nothing excludes it"
+	if w.Status != "" {
+		why = "when.status is " + w.Status
+	}
+	return Decision{"when", true, why}
+}
+
+// decide matches one name. No patterns match every name.
+func (p Patterns) decide(what, kind, name string) Decision {
+	if len(p) == 0 {
+		return Decision{what, true, fmt.Sprintf("every %s matches", kind)}
+	}
+	if name != "" && p.match(name) {
+		return Decision{what, true, fmt.Sprintf("%s %q matches %s", kind, name, what)}
+	}
+	return Decision{what, false, fmt.Sprintf("%s %q does not match %s (%s)", kind, name, what, strings.Join(p, ", "))}
+}
+
+// decidePaths matches the changed paths. A comparison that is missing or was cut
+// short counts as matching: better a run too many than a change that nobody tested.
+func (p Patterns) decidePaths(what string, in Input) Decision {
+	if len(p) == 0 {
+		return Decision{what, true, "every path matches"}
+	}
+	for _, path := range in.Paths {
+		if p.match(path) {
+			return Decision{what, true, fmt.Sprintf("%q matches %s", path, what)}
+		}
+	}
+	if !in.PathsKnown {
+		return Decision{what, true, "it is not known which paths changed, and so they match"}
+	}
+	return Decision{what, false, fmt.Sprintf("none of %d changed paths matches %s (%s)", len(in.Paths), what, strings.Join(p, ", "))}
+}
+
+// match lets the last pattern that matches decide. Exclusions alone exclude from everything.
+func (p Patterns) match(name string) bool {
+	yes := strings.HasPrefix(p[0], "!")
+	for _, pattern := range p {
+		glob, not := strings.CutPrefix(pattern, "!")
+		if ok, _ := doublestar.Match(glob, name); ok {
+			yes = !not
+		}
+	}
+	return yes
+}

@@ -1,0 +1,200 @@
+package pipeline
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Matrix makes one job for each combination of its variables.
+type Matrix struct {
+	source
+	Variables []Variable // in the order of the file
+	Include   [][]variable
+	Exclude   [][]variable
+}
+
+// Variable is one axis of a matrix.
+type Variable struct {
+	Name   string
+	Values []string
+}
+
+type variable struct{ name, value string }
+
+var matrixName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,62}$`)
+
+func (m *Matrix) decode(d *decoder, n *yaml.Node, what string) {
+	keys := d.pairs(n, what, func(key, value *yaml.Node) {
+		switch key.Value {
+		case "include":
+			m.Include = d.cells(value, key.Value)
+		case "exclude":
+			m.Exclude = d.cells(value, key.Value)
+		default:
+			if d.matrixName(key) {
+				m.Variables = append(m.Variables, Variable{key.Value, d.words(value, key.Value)})
+			}
+		}
+	})
+	m.setSource(n, keys)
+	if n.Kind == yaml.MappingNode && len(m.Variables)+len(m.Include) == 0 {
+		d.problem(n, "matrix has no variables: name one with a list of values")
+	}
+}
+
+func (d *decoder) matrixName(key *yaml.Node) bool {
+	if !matrixName.MatchString(key.Value) {
+		d.problem(key, "%q is no name for a matrix variable: use letters, digits, _ and -", key.Value)
+		return false
+	}
+	return true
+}
+
+// cells is a list of mappings from variable to value.
+func (d *decoder) cells(n *yaml.Node, what string) (cells [][]variable) {
+	if n.Kind != yaml.SequenceNode {
+		d.problem(n, "%s must be a list of mappings, not %s", what, kindOf(n))
+		return nil
+	}
+	for _, c := range n.Content {
+		var cell []variable
+		d.pairs(c, what, func(key, value *yaml.Node) {
+			if d.matrixName(key) {
+				cell = append(cell, variable{key.Value, d.text(value, key.Value)})
+			}
+		})
+		cells = append(cells, cell)
+	}
+	return cells
+}
+
+// expand is the product without what is excluded, with what is included.
+// An included cell adds its other variables to each cell that it agrees with;
+// one that agrees with none is a cell of its own.
+func (m *Matrix) expand(d *decoder) [][]variable {
+	count := 1
+	for _, v := range m.Variables {
+		count = min(count*len(v.Values), 1_000_000) // a file has no more than that to show
+	}
+	if count > MaxCells {
+		d.problem(m.at(""), "the matrix has %d combinations; at most %d are allowed", count, MaxCells)
+		return nil
+	}
+	cells := [][]variable{{}}
+	for _, v := range m.Variables {
+		var next [][]variable
+		for _, c := range cells {
+			for _, value := range v.Values {
+				next = append(next, append(slices.Clone(c), variable{v.Name, value}))
+			}
+		}
+		cells = next
+	}
+	if len(m.Variables) == 0 {
+		cells = nil
+	}
+	cells = slices.DeleteFunc(cells, func(c []variable) bool {
+		return slices.ContainsFunc(m.Exclude, func(ex []variable) bool { return contains(c, ex) })
+	})
+	product := len(cells)
+	for _, in := range m.Include {
+		if added := m.extend(cells[:product], in); !added {
+			cells = append(cells, slices.Clone(in))
+		}
+	}
+	switch {
+	case len(cells) > MaxCells:
+		d.problem(m.at("include"), "the matrix has %d combinations; at most %d are allowed", len(cells), MaxCells)
+		return nil
+	case len(cells) == 0 && len(m.Exclude) > 0:
+		d.problem(m.at("exclude"), "exclude leaves no combination of the matrix")
+	}
+	return cells
+}
+
+func (m *Matrix) extend(cells [][]variable, in []variable) (added bool) {
+	var shared, extra []variable
+	for _, v := range in {
+		if slices.ContainsFunc(m.Variables, func(x Variable) bool { return x.Name == v.name }) {
+			shared = append(shared, v)
+		} else {
+			extra = append(extra, v)
+		}
+	}
+	for i, c := range cells {
+		if !contains(c, shared) {
+			continue
+		}
+		added = true
+		for _, v := range extra {
+			c = slices.DeleteFunc(slices.Clone(c), func(old variable) bool { return old.name == v.name })
+			c = append(c, v)
+		}
+		cells[i] = c
+	}
+	return added
+}
+
+func contains(cell, part []variable) bool {
+	for _, v := range part {
+		if !slices.Contains(cell, v) {
+			return false
+		}
+	}
+	return true
+}
+
+// label is how a cell is shown: "1.26, linux".
+func label(cell []variable) string {
+	var values []string
+	for _, v := range cell {
+		values = append(values, v.value)
+	}
+	return strings.Join(values, ", ")
+}
+
+// matrixEnv gives the values to scripts: MATRIX_GO=1.26.
+func matrixEnv(cell []variable) Env {
+	env := Env{}
+	for _, v := range cell {
+		env[envOf(v.name)] = v.value
+	}
+	return env
+}
+
+func envOf(name string) string {
+	return "MATRIX_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+var expression = regexp.MustCompile(`\$\{\{([^}]*)\}\}`)
+
+// fill replaces ${{ matrix.NAME }}, the only interpolation there is.
+func (d *decoder) fill(text string, cell []variable, n *yaml.Node) string {
+	return expression.ReplaceAllStringFunc(text, func(found string) string {
+		inner := strings.TrimSpace(found[3 : len(found)-2])
+		name, ok := strings.CutPrefix(inner, "matrix.")
+		if !ok {
+			d.problem(n, "%s cannot be filled in: only ${{ matrix.NAME }} can; everything else is an environment variable", found)
+			return ""
+		}
+		var names []string
+		for _, v := range cell {
+			if v.name == name {
+				return v.value
+			}
+			names = append(names, v.name)
+		}
+		switch hint := suggestion(name, names); {
+		case len(cell) == 0:
+			d.problem(n, "%s: this job has no matrix", found)
+		case hint != "":
+			d.problem(n, "the matrix has no variable %q%s", name, hint)
+		default:
+			d.problem(n, "the matrix has no variable %q in its combination (%s)", name, label(cell))
+		}
+		return ""
+	})
+}

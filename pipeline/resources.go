@@ -1,0 +1,60 @@
+package pipeline
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// limits are those of one container. There is none on CPU: it would slow builds
+// down and protect nobody whom requests do not protect.
+func (b *builder) limits(r Resources) corev1.ResourceRequirements {
+	return corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{
+			corev1.ResourceCPU:              b.amount(&r, "cpu", r.CPU, b.cpu, b.maxCPU),
+			corev1.ResourceMemory:           b.amount(&r, "memory", r.Memory, b.memory, b.maxMemory),
+			corev1.ResourceEphemeralStorage: resource.MustParse("0"),
+		},
+		Limits: corev1.ResourceList{
+			corev1.ResourceMemory:           b.amount(&r, "memory", r.Memory, b.memoryLimit, b.maxMemory),
+			corev1.ResourceEphemeralStorage: b.amount(&r, "disk", r.Disk, b.disk, b.maxDisk),
+		},
+	}
+}
+
+// share leaves requests only to the containers that can run at the same time and
+// together ask for most. A pod asks for the sum of its containers, and this makes
+// that sum what the job can use at once.
+func share(steps []corev1.Container, edges [][]int) {
+	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+		weights := make([]int64, len(steps))
+		for i, c := range steps {
+			q := c.Resources.Requests[name]
+			if weights[i] = q.Value(); name == corev1.ResourceCPU {
+				weights[i] = q.MilliValue()
+			}
+		}
+		for i, in := range peak(weights, edges) {
+			if !in {
+				steps[i].Resources.Requests[name] = resource.MustParse("0")
+			}
+		}
+	}
+}
+
+// idle asks for nothing: the clone container ends before the steps begin.
+func idle(r corev1.ResourceRequirements) corev1.ResourceRequirements {
+	for name := range r.Requests {
+		r.Requests[name] = resource.MustParse("0")
+	}
+	return r
+}
+
+// largestDisk is what the workspace may hold.
+func largestDisk(containers []corev1.Container) (largest resource.Quantity) {
+	for _, c := range containers {
+		if q := c.Resources.Limits[corev1.ResourceEphemeralStorage]; q.Cmp(largest) > 0 {
+			largest = q
+		}
+	}
+	return largest
+}

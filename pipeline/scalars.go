@@ -1,0 +1,153 @@
+package pipeline
+
+import (
+	"strings"
+	"time"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"gopkg.in/yaml.v3"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// Duration is a time like 90s, 20m or 1h30m.
+type Duration time.Duration
+
+func (t *Duration) decode(d *decoder, n *yaml.Node, what string) {
+	s := d.text(n, what)
+	if s == "" {
+		return
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil || v < time.Second || v > 7*24*time.Hour {
+		d.problem(n, "%s %q is no time from 1s to 168h, like 90s, 20m or 1h30m", what, s)
+		return
+	}
+	*t = Duration(v)
+}
+
+// Quantity is an amount as Kubernetes writes it: 500m, 2, 512Mi.
+type Quantity string
+
+func (q *Quantity) decode(d *decoder, n *yaml.Node, what string) {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" && n.Tag != "!!int" && n.Tag != "!!float" {
+		d.problem(n, "%s must be an amount like 500m, 2 or 512Mi, not %s", what, kindOf(n))
+		return
+	}
+	if !strings.Contains(n.Value, "${{") {
+		d.quantity(n, n.Value, what)
+	}
+	*q = Quantity(n.Value)
+}
+
+// quantity reports whether an amount is one, and more than nothing.
+func (d *decoder) quantity(n *yaml.Node, s, what string) bool {
+	v, err := resource.ParseQuantity(s)
+	if len(s) > 30 || err != nil || v.Sign() <= 0 {
+		d.problem(n, "%s %q is no amount like 500m, 2 or 512Mi", what, s)
+		return false
+	}
+	return true
+}
+
+// Patterns are globs (doublestar); one that begins with ! excludes.
+type Patterns []string
+
+func (p *Patterns) decode(d *decoder, n *yaml.Node, what string) {
+	list := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		list = n.Content
+	}
+	if len(list) == 0 {
+		d.problem(n, "%s is empty, so that nothing could match; leave it out to match all", what)
+	}
+	for _, c := range list {
+		s := d.text(c, what)
+		if c.Tag == "!!str" && (strings.TrimPrefix(s, "!") == "" || !doublestar.ValidatePattern(strings.TrimPrefix(s, "!"))) {
+			d.problem(c, "%s %q is no glob, like main or release/**", what, s)
+		}
+		*p = append(*p, s)
+	}
+}
+
+// Shell is the command in front of a script's path.
+type Shell []string
+
+func (s *Shell) decode(d *decoder, n *yaml.Node, what string) {
+	if n.Kind == yaml.ScalarNode {
+		switch name := d.text(n, what); {
+		case name == "sh":
+			*s = Shell{"sh", "-e"}
+		case name == "bash":
+			*s = Shell{"bash", "-eo", "pipefail"}
+		case n.Tag == "!!str":
+			d.problem(n, "%s cannot be %q%s; it is sh, bash, or a list like [python3, -u]", what, name, suggestion(name, []string{"sh", "bash"}))
+		}
+		return
+	}
+	*s = d.words(n, what)
+}
+
+// words is a list of at least one text.
+func (d *decoder) words(n *yaml.Node, what string) (words []string) {
+	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+		d.problem(n, "%s must be a list of at least one word, not %s", what, orEmpty(n))
+		return nil
+	}
+	for _, c := range n.Content {
+		words = append(words, d.text(c, what))
+	}
+	if words[0] == "" {
+		d.problem(n, "%s begins with an empty word", what)
+	}
+	return words
+}
+
+func orEmpty(n *yaml.Node) string {
+	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
+		return "an empty one"
+	}
+	return kindOf(n)
+}
+
+// Command is what a step runs: a script, or words that need no shell.
+type Command struct {
+	Script string
+	Words  []string
+}
+
+func (c *Command) decode(d *decoder, n *yaml.Node, what string) {
+	if n.Kind == yaml.SequenceNode {
+		c.Words = d.words(n, what)
+		return
+	}
+	c.Script = d.text(n, what)
+	if n.Tag == "!!str" && strings.TrimSpace(c.Script) == "" {
+		d.problem(n, "run is empty: say which command the step runs")
+	}
+}
+
+// Size is the number of bytes of the script or the words.
+func (c Command) Size() int { return len(c.Script) + len(strings.Join(c.Words, " ")) }
+
+// Env is environment variables; their values are data.
+type Env map[string]string
+
+func (e *Env) decode(d *decoder, n *yaml.Node, what string) {
+	*e = Env{}
+	size := 0
+	d.pairs(n, what, func(key, value *yaml.Node) {
+		name := key.Value
+		size += len(name) + len(value.Value) + 2
+		switch {
+		case !isEnvName(name):
+			d.problem(key, "%q is no name for a variable: use letters, digits and _, not beginning with a digit", name)
+		case strings.HasPrefix(name, "YACI"):
+			d.problem(key, "%q cannot be set: names that begin with YACI are YACI's own", name)
+		default:
+			(*e)[name] = d.text(value, name)
+		}
+	})
+	if size > MaxEnvBytes {
+		d.problem(n, "%s has %d bytes; at most %d are allowed", what, size, MaxEnvBytes)
+	}
+}

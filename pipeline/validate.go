@@ -1,0 +1,190 @@
+package pipeline
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// job checks one job before its matrix is expanded, and completes its steps.
+func (d *decoder) job(j *Job) {
+	d.steps(j)
+	d.services(j)
+	d.stepNeeds(j)
+	d.concurrency(j.Concurrency)
+	if depth := j.Clone.Depth; depth != nil && (*depth < 0 || *depth > 1_000_000) {
+		d.problem(j.Clone.at("depth"), "depth must be a number of commits, or 0 for all of them")
+	}
+}
+
+func (d *decoder) steps(j *Job) {
+	switch n := j.at("steps"); {
+	case !j.has("steps"):
+		d.problem(n, "steps is missing%s: list at least one command under steps", inJob(j))
+	case len(j.Steps) == 0 && n.Kind == yaml.SequenceNode:
+		d.problem(n, "steps is empty: list at least one command")
+	case len(j.Steps) > MaxSteps:
+		d.problem(n, "there are %d steps; at most %d are allowed", len(j.Steps), MaxSteps)
+	}
+	lines := map[string]int{}
+	size := 0
+	for i, s := range j.Steps {
+		if s.has("name") {
+			s.Name = strings.TrimSpace(s.Name)
+			d.name(s.at("name"), s.Name, "step")
+			if line, twice := lines[s.Name]; twice {
+				d.problem(s.at("name"), "the name %q is already taken by the step on line %d", s.Name, line)
+			}
+			lines[s.Name] = s.at("name").Line
+		} else {
+			s.Name = title(s.Run, i)
+		}
+		d.step(j, s)
+		size += s.Run.Size()
+	}
+	if size > MaxScriptBytes {
+		d.problem(j.at("steps"), "the scripts have %d bytes; at most %d are allowed", size, MaxScriptBytes)
+	}
+}
+
+func (d *decoder) step(j *Job, s *Step) {
+	if s.node != nil && s.node.Kind == yaml.MappingNode && !s.has("run") {
+		d.problem(s.at(""), "run is missing: say which command the step runs; for an image without a shell, write it as a list")
+	}
+	if s.Shell == nil {
+		s.Shell = j.Shell
+	}
+	if s.Shell == nil {
+		s.Shell = Shell{"sh", "-e"}
+	}
+	if r := s.Retry; r != nil && (r.Attempts < 2 || r.Attempts > 10) {
+		d.problem(s.at("retry"), "retry needs attempts from 2 to 10")
+	} else if r != nil && slices.ContainsFunc(r.OnExit, func(code int) bool { return code < 1 || code > 255 }) {
+		d.problem(s.at("retry"), "on_exit lists exit codes from 1 to 255")
+	}
+	for _, name := range s.Secrets {
+		if !isEnvName(name) || strings.HasPrefix(name, "YACI") {
+			d.problem(s.at("secrets"), "secret %q is no name for a variable: use letters, digits and _", name)
+		} else if _, both := s.Env[name]; both {
+			d.problem(s.at("secrets"), "%s is in env and in secrets: keep one of them", name)
+		}
+	}
+	for _, m := range expression.FindAllStringSubmatch(s.Run.Script, -1) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(m[1]), "matrix."); ok && j.Matrix != nil {
+			d.problem(s.at("run"), "nothing is written into scripts: use \"$%s\" instead of %s", envOf(name), m[0])
+		}
+	}
+}
+
+func (d *decoder) services(j *Job) {
+	if len(j.Services) > MaxServices {
+		d.problem(j.at("services"), "there are %d services; at most %d are allowed", len(j.Services), MaxServices)
+	}
+	lines := map[string]int{}
+	for _, s := range j.Services {
+		if !s.has("name") || !s.has("image") {
+			d.problem(s.at(""), "a service needs a name and an image")
+			continue
+		}
+		d.name(s.at("name"), s.Name, "service")
+		if line, twice := lines[s.Name]; twice {
+			d.problem(s.at("name"), "the name %q is already taken by the service on line %d", s.Name, line)
+		}
+		lines[s.Name] = s.at("name").Line
+		if s.Ready != nil && (s.Ready.TCP < 1 || s.Ready.TCP > 65535) {
+			d.problem(s.at("ready"), "ready needs tcp, a port from 1 to 65535")
+		}
+	}
+}
+
+// triggers checks what on can only mean together.
+func (d *decoder) triggers(on *On) {
+	if p := on.Push; p != nil && len(p.Paths) > 0 && len(p.Branches) == 0 && len(p.Tags) > 0 {
+		d.problem(on.at("push"), "paths cannot filter tags: name branches too, or leave paths out")
+	}
+}
+
+func (d *decoder) concurrency(c *Concurrency) {
+	if c == nil {
+		return
+	}
+	if strings.TrimSpace(c.Group) == "" || utf8.RuneCountInString(c.Group) > MaxNameRunes {
+		d.problem(c.at(""), "concurrency needs a group, a name of at most %d letters", MaxNameRunes)
+	}
+	if !c.has("limit") {
+		c.Limit = 1
+	}
+	if c.Limit < 1 || c.Limit > 1000 {
+		d.problem(c.at("limit"), "limit must be from 1 to 1000")
+	}
+}
+
+// name checks what people call a thing; any letters will do.
+func (d *decoder) name(n *yaml.Node, s, what string) {
+	switch count := utf8.RuneCountInString(s); {
+	case strings.TrimSpace(s) == "":
+		d.problem(n, "the name of a %s is empty", what)
+	case count > MaxNameRunes:
+		d.problem(n, "the name of a %s has %d letters; at most %d are allowed", what, count, MaxNameRunes)
+	case strings.ContainsFunc(s, unicode.IsControl):
+		d.problem(n, "the name of a %s is one line without control characters", what)
+	}
+}
+
+var imageRef = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$`)
+
+func (d *decoder) image(n *yaml.Node, s string) {
+	if s != "" && !imageRef.MatchString(s) {
+		d.problem(n, "image %q is not the name of an image, like golang:1.26", s)
+	}
+}
+
+// envSize bounds what a job's steps carry together.
+func (d *decoder) envSize(j *Job) {
+	size := 0
+	for _, s := range j.Steps {
+		for _, k := range slices.Collect(maps.Keys(s.Env)) {
+			size += len(k) + len(s.Env[k]) + 30
+		}
+	}
+	if size > MaxJobEnvBytes {
+		d.problem(j.at("steps"), "the environment of all steps%s has %d bytes; at most %d are allowed", inJob(j), size, MaxJobEnvBytes)
+	}
+}
+
+func inJob(j *Job) string {
+	if j.Name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" in job %q", j.Name)
+}
+
+// title names a step that has no name by the first line of its script.
+func title(c Command, i int) string {
+	script := c.Script
+	if c.Words != nil {
+		script = strings.Join(c.Words, " ")
+	}
+	for line := range strings.Lines(script) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if r := []rune(line); len(r) > 60 {
+			line = string(r[:59]) + "…"
+		}
+		return strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return ' '
+			}
+			return r
+		}, line)
+	}
+	return fmt.Sprintf("step %d", i+1)
+}

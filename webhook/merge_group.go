@@ -1,0 +1,31 @@
+package webhook
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/google/go-github/v62/github"
+)
+
+// decodeMergeGroup reads that a merge queue wants to know whether a group may be merged.
+func decodeMergeGroup(body []byte, ev *Event) error {
+	var p github.MergeGroupEvent
+	if err := json.Unmarshal(body, &p); err != nil {
+		return fmt.Errorf("%w (%v)", ErrMalformed, err)
+	}
+	g := p.GetMergeGroup()
+	if p.Action == nil || g == nil || p.Repo == nil {
+		return fmt.Errorf("action, merge_group or repository is missing: %w", ErrMalformed)
+	}
+	ev.Action = p.GetAction()
+	ev.RepoID = p.GetRepo().GetID()
+	ev.Owner, ev.Repo, _ = strings.Cut(p.GetRepo().GetFullName(), "/")
+	ev.Private = p.GetRepo().GetPrivate()
+	ev.InstallationID = p.GetInstallation().GetID()
+	ev.SenderID, ev.SenderLogin = p.GetSender().GetID(), p.GetSender().GetLogin()
+	ev.SHA, ev.Ref = g.GetHeadSHA(), g.GetHeadRef()
+	ev.BaseSHA, ev.BaseRef = g.GetBaseSHA(), strings.TrimPrefix(g.GetBaseRef(), "refs/heads/")
+	ev.Title = firstLine(g.GetHeadCommit().GetMessage())
+	return requireRepo(ev)
+}
