@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/go-chi/chi/v5"
 )
 
 const (
@@ -36,6 +38,14 @@ func (c *call) decode(v any) error {
 }
 
 func (c *call) query(name string) string { return c.r.URL.Query().Get(name) }
+
+// handler is the whole server: REST, git, and nothing else.
+func (gh *GitHub) handler() http.Handler {
+	r := chi.NewRouter()
+	r.HandleFunc(apiPrefix+"*", gh.serveAPI)
+	r.HandleFunc("/{owner}/{repo}.git/*", gh.serveGit)
+	return r
+}
 
 // serveAPI answers one REST request: find it, know the caller, check the
 // request, do it, check the answer.

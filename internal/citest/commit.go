@@ -85,38 +85,3 @@ func (r *Repo) importStream(branch, message, parent string, files []File, author
 	}
 	return b.Bytes()
 }
-
-// Tag puts a tag on a commit and sends the events; with a message it is an annotated one.
-func (r *Repo) Tag(name, sha, message string, author User) error {
-	return r.change(author, "tag "+name, func() error {
-		args := []string{"tag", name, sha}
-		if message != "" {
-			args = []string{"tag", "-a", "-m", message, name, sha}
-		}
-		_, err := git(r.dir, args...)
-		return err
-	})
-}
-
-// ForcePush moves a branch to any commit and sends the events.
-func (r *Repo) ForcePush(branch, sha string, author User) error {
-	return r.change(author, "move "+branch, func() error {
-		_, err := git(r.dir, "update-ref", "refs/heads/"+branch, sha)
-		return err
-	})
-}
-
-// Delete removes a branch (heads/name) or a tag (tags/name) and sends the events.
-func (r *Repo) Delete(ref string, author User) error {
-	return r.change(author, "delete "+ref, func() error {
-		_, err := git(r.dir, "update-ref", "-d", "refs/"+ref)
-		return err
-	})
-}
-
-func (r *Repo) change(author User, what string, do func() error) error {
-	if err := r.push(author, do); err != nil {
-		return fmt.Errorf("%s of %s: %w", what, r.FullName(), err)
-	}
-	return nil
-}

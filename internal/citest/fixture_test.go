@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -131,7 +129,7 @@ func (w *world) app(t *testing.T) *github.Client {
 
 func (w *world) appTransport(t *testing.T) *ghinstallation.AppsTransport {
 	t.Helper()
-	tr := must(ghinstallation.NewAppsTransport(http.DefaultTransport, w.AppID(), w.AppKeyPEM()))(t)
+	tr := must(ghinstallation.NewAppsTransport(http.DefaultTransport, citest.AppID, w.AppKeyPEM()))(t)
 	tr.BaseURL = strings.TrimSuffix(w.APIURL(), "/")
 	return tr
 }
@@ -146,7 +144,7 @@ func (w *world) client(t *testing.T, tr http.RoundTripper) *github.Client {
 // installation is a go-github client whose token is scoped as asked.
 func (w *world) installation(t *testing.T, opts *github.InstallationTokenOptions) *github.Client {
 	t.Helper()
-	tr := ghinstallation.NewFromAppsTransport(w.appTransport(t), w.InstallationID())
+	tr := ghinstallation.NewFromAppsTransport(w.appTransport(t), citest.InstallationID)
 	tr.InstallationTokenOptions = opts
 	return w.client(t, tr)
 }
@@ -165,25 +163,20 @@ func scoped(repo *citest.Repo) *github.InstallationTokenOptions {
 	}
 }
 
-// runGit runs git as a person would, without the machine's configuration.
-func runGit(t *testing.T, dir string, args ...string) (string, error) {
+// clone is a working copy of a repository.
+func clone(t *testing.T, repo *citest.Repo, as citest.User) *citest.Clone {
 	t.Helper()
-	cmd := exec.Command("git", args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
-		"GIT_AUTHOR_NAME=ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=ada", "GIT_COMMITTER_EMAIL=ada@example.com")
-	out, err := cmd.CombinedOutput()
-	return strings.TrimSpace(string(out)), err
+	return must(repo.Clone(t.TempDir(), as))(t)
 }
 
-func mustGit(t *testing.T, dir string, args ...string) string {
+// mustGit runs git in a working copy.
+func mustGit(t *testing.T, c *citest.Clone, args ...string) string {
 	t.Helper()
-	out, err := runGit(t, dir, args...)
-	if err != nil {
-		t.Fatalf("git %v: %v\n%s", args, err, out)
-	}
-	return out
+	return must(c.Git(args...))(t)
 }
+
+// str is for go-github's optional fields.
+func str(s string) *string { return &s }
 
 // status is the HTTP status of a go-github call that failed, 0 when it did not.
 func status(err error) int {

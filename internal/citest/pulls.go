@@ -18,33 +18,22 @@ type Pull struct {
 
 // pullState is what changes in a pull request; guarded by gh.mu.
 type pullState struct {
-	title, body      string
-	open, draft      bool
-	merged           bool
+	title            string
+	open             bool
 	headRef, headSHA string
 	baseRef, baseSHA string
-	mergeSHA         string // of the test merge, or of the merge; "" when there are conflicts
+	mergeSHA         string // of the test merge; "" when there are conflicts
 	commits          int
 	additions        int
 	deletions        int
 	files            int
 	created, updated time.Time
-	closed, mergedAt time.Time
-	mergedBy         *User
+	closed           time.Time
 }
 
 // OpenPull opens a pull request and sends its event. head is a branch of this
 // repository, or "login:branch" of a fork.
 func (r *Repo) OpenPull(head, base, title string, author User) (*Pull, error) {
-	return r.openPull(head, base, title, false, author)
-}
-
-// OpenDraft is OpenPull for a draft.
-func (r *Repo) OpenDraft(head, base, title string, author User) (*Pull, error) {
-	return r.openPull(head, base, title, true, author)
-}
-
-func (r *Repo) openPull(head, base, title string, draft bool, author User) (*Pull, error) {
 	p := &Pull{Repo: r, head: r, author: author}
 	if login, branch, ok := strings.Cut(head, ":"); ok {
 		head = branch
@@ -52,10 +41,10 @@ func (r *Repo) openPull(head, base, title string, draft bool, author User) (*Pul
 			return nil, fmt.Errorf("open a pull request on %s: %s has no fork of it", r.FullName(), login)
 		}
 	}
-	p.state = pullState{title: title, open: true, draft: draft, headRef: head, baseRef: base, created: r.gh.opts.Now()}
 	r.gh.mu.Lock()
 	r.lastNumber++
 	p.Number, p.id = r.lastNumber, r.gh.newID()
+	p.state = pullState{title: title, open: true, headRef: head, baseRef: base, created: r.gh.opts.Now()}
 	r.gh.mu.Unlock()
 	if err := p.refresh(); err != nil {
 		return nil, fmt.Errorf("open a pull request on %s from %s: %w", r.FullName(), head, err)

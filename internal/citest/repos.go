@@ -29,8 +29,6 @@ type Repo struct {
 	pulls      []*Pull
 	lastNumber int
 	statuses   map[string][]Status // by SHA, oldest first
-	comments   []*comment
-	checks     []*checkRun
 }
 
 // DefaultBranch is the one that every repository here starts with.
@@ -93,9 +91,6 @@ func (gh *GitHub) Repo(fullName string) *Repo {
 
 // FullName is "owner/name".
 func (r *Repo) FullName() string { return r.Owner + "/" + r.Name }
-
-// Dir is the bare repository on disk.
-func (r *Repo) Dir() string { return r.dir }
 
 // CloneURL is what a user gives to git: with the personal token in it.
 func (r *Repo) CloneURL(user User) string {

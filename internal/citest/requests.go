@@ -50,17 +50,6 @@ func (gh *GitHub) Requests() []Request {
 	return slices.Clone(gh.requests)
 }
 
-// CountRequests counts those with this method (any when empty) and a path that starts so.
-func (gh *GitHub) CountRequests(method, prefix string) int {
-	n := 0
-	for _, r := range gh.Requests() {
-		if (method == "" || r.Method == method) && strings.HasPrefix(r.Path, prefix) {
-			n++
-		}
-	}
-	return n
-}
-
 // Violations are the ways in which somebody did not speak GitHub's protocol:
 // requests that GitHub would refuse with 422 or does not know, and answers of
 // this package that GitHub would not give.

@@ -65,7 +65,6 @@ func TestStatuses(t *testing.T) {
 		_, _, err := c.Repositories.CreateStatus(w.ctx, "ada", "hello", sha, &st)
 		return err
 	}
-	str := github.String
 	if err := post(w.sha, github.RepoStatus{State: str("pending"), Context: str("yaci")}); err != nil {
 		t.Fatal(err)
 	}
@@ -117,45 +116,38 @@ func TestTooManyStatuses(t *testing.T) {
 	w.ForgetViolations()
 }
 
-func TestHistory(t *testing.T) {
+func TestCompare(t *testing.T) {
 	w := newWorld(t, citest.Options{})
-	second := must(w.repo.CommitFiles("feature/x", "second\n\nbody", []citest.File{
+	must(w.repo.CommitFiles("feature/x", "second\n\nbody", []citest.File{
 		{Path: "new.go", Content: "package x\n"}, {Path: "dir/a.txt", Delete: true},
 	}, w.ada))(t)
-	if err := w.repo.Tag("v1", second, "release", w.ada); err != nil {
-		t.Fatal(err)
-	}
 	c := w.installation(t, nil)
-	cmp, _, err := c.Repositories.CompareCommits(w.ctx, "ada", "hello", "main", "feature/x", nil)
-	if err != nil || cmp.GetStatus() != "ahead" || cmp.GetTotalCommits() != 1 || len(cmp.Files) != 2 {
-		t.Errorf("compare = %v, %v", cmp, err)
+	type result struct {
+		status         string
+		ahead, behind  int
+		commits, files int
 	}
-	commit, _, err := c.Repositories.GetCommit(w.ctx, "ada", "hello", "v1", nil)
-	if err != nil || commit.GetSHA() != second || len(commit.Files) != 2 || commit.GetAuthor().GetLogin() != "ada" {
-		t.Errorf("commit = %v, %v", commit, err)
+	compare := func(base, head string) (result, error) {
+		got, _, err := c.Repositories.CompareCommits(w.ctx, "ada", "hello", base, head, nil)
+		if err != nil {
+			return result{}, err
+		}
+		return result{got.GetStatus(), got.GetAheadBy(), got.GetBehindBy(), len(got.Commits), len(got.Files)}, nil
 	}
-	if _, _, err := c.Repositories.GetCommit(w.ctx, "ada", "hello", "nothing", nil); status(err) != 422 {
-		t.Errorf("unknown commit: %v, want 422", err)
+	for _, tc := range []struct {
+		base, head string
+		want       result
+	}{
+		{"main", "feature/x", result{"ahead", 1, 0, 1, 2}},
+		{"feature/x", "main", result{"behind", 0, 1, 0, 0}},
+		{w.sha, "main", result{"identical", 0, 0, 0, 0}},
+	} {
+		if got, err := compare(tc.base, tc.head); err != nil || got != tc.want {
+			t.Errorf("%s...%s = %+v, %v, want %+v", tc.base, tc.head, got, err, tc.want)
+		}
 	}
-	branch, _, err := c.Repositories.GetBranch(w.ctx, "ada", "hello", "feature/x", 0)
-	if err != nil || branch.GetCommit().GetSHA() != second {
-		t.Errorf("branch = %v, %v", branch, err)
-	}
-	branches, _, err := c.Repositories.ListBranches(w.ctx, "ada", "hello", &github.BranchListOptions{ListOptions: github.ListOptions{PerPage: 1}})
-	if err != nil || len(branches) != 1 || branches[0].GetName() != "feature/x" {
-		t.Errorf("branches = %v, %v", branches, err)
-	}
-	ref, _, err := c.Git.GetRef(w.ctx, "ada", "hello", "tags/v1")
-	if err != nil || ref.GetObject().GetType() != "tag" {
-		t.Errorf("ref = %v, %v", ref, err)
-	}
-	refs, _, err := c.Git.ListMatchingRefs(w.ctx, "ada", "hello", &github.ReferenceListOptions{Ref: "heads/"})
-	if err != nil || len(refs) != 2 {
-		t.Errorf("refs = %v, %v", refs, err)
-	}
-	tags, _, err := c.Repositories.ListTags(w.ctx, "ada", "hello", nil)
-	if err != nil || len(tags) != 1 || tags[0].GetCommit().GetSHA() != second {
-		t.Errorf("tags = %v, %v", tags, err)
+	if _, err := compare("main", "nothing"); status(err) != http.StatusNotFound {
+		t.Errorf("unknown branch: %v, want 404", err)
 	}
 }
 
@@ -170,26 +162,18 @@ func TestPeople(t *testing.T) {
 			t.Errorf("%s: %v, %v, want %s", login, got, err, want)
 		}
 	}
-	me, _, err := w.asUser(t, eve).Users.Get(w.ctx, "")
-	if err != nil || me.GetID() != eve.ID {
-		t.Errorf("user = %v, %v", me, err)
-	}
 	if _, _, err := w.asUser(t, eve).Repositories.Get(w.ctx, "ada", "hello"); status(err) != 404 {
 		t.Errorf("a stranger sees a private repository: %v", err)
 	}
-	if _, _, err := w.client(t, http.DefaultTransport).Meta.Get(w.ctx); err != nil {
-		t.Errorf("meta: %v", err)
-	}
-	limits, _, err := c.RateLimit.Get(w.ctx)
-	if err != nil || limits.GetCore().Limit != 5000 || limits.GetCore().Remaining >= 5000 {
-		t.Errorf("limits = %v, %v", limits, err)
+	if _, _, err := c.Repositories.GetPermissionLevel(w.ctx, "ada", "hello", "nobody"); status(err) != http.StatusNotFound {
+		t.Errorf("no such account: %v, want 404", err)
 	}
 }
 
 func TestETagAndRateHeaders(t *testing.T) {
 	w := newWorld(t, citest.Options{})
 	get := func(tag string) *http.Response {
-		req := must(http.NewRequest("GET", w.APIURL()+"repos/ada/hello/git/ref/heads/main", nil))(t)
+		req := must(http.NewRequest("GET", w.APIURL()+"repos/ada/hello/contents/.yaci.yml", nil))(t)
 		req.Header.Set("Authorization", "token "+w.ada.Token)
 		req.Header.Set("If-None-Match", tag)
 		res := must(http.DefaultClient.Do(req))(t)
@@ -207,37 +191,13 @@ func TestETagAndRateHeaders(t *testing.T) {
 	}
 }
 
-func TestUnknownAndUnbuiltCallsAreViolations(t *testing.T) {
+func TestUnknownCallIsViolation(t *testing.T) {
 	w := newWorld(t, citest.Options{})
-	c := w.asUser(t, w.ada)
-	if _, _, err := c.Repositories.ListHooks(w.ctx, "ada", "hello", nil); status(err) != http.StatusNotImplemented {
-		t.Errorf("unbuilt: %v, want 501", err)
-	}
-	if _, _, err := c.Repositories.ListLanguages(w.ctx, "ada", "hello"); status(err) != http.StatusNotFound {
+	if _, _, err := w.asUser(t, w.ada).Repositories.ListLanguages(w.ctx, "ada", "hello"); status(err) != http.StatusNotFound {
 		t.Errorf("unknown: %v, want 404", err)
 	}
-	if n := len(w.Violations()); n != 2 {
-		t.Errorf("violations %q, want 2", w.Violations())
+	if n := len(w.Violations()); n != 1 {
+		t.Errorf("violations %q, want 1", w.Violations())
 	}
 	w.ForgetViolations()
-}
-
-func TestCheckRuns(t *testing.T) {
-	w := newWorld(t, citest.Options{})
-	c := w.installation(t, nil)
-	run, _, err := c.Checks.CreateCheckRun(w.ctx, "ada", "hello", github.CreateCheckRunOptions{Name: "yaci", HeadSHA: w.sha})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _, err = c.Checks.UpdateCheckRun(w.ctx, "ada", "hello", run.GetID(), github.UpdateCheckRunOptions{
-		Name: "yaci", Conclusion: github.String("failure"),
-		Output: &github.CheckRunOutput{Title: github.String("test failed"), Summary: github.String("exit 1")},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := w.repo.CheckRuns(w.sha)
-	if len(got) != 1 || got[0].Status != "completed" || got[0].Title != "test failed" {
-		t.Errorf("check runs = %+v", got)
-	}
 }

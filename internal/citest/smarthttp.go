@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
-	"strings"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -128,9 +127,4 @@ func (s *statusWriter) Flush() {
 	if f, ok := s.ResponseWriter.(http.Flusher); ok {
 		f.Flush()
 	}
-}
-
-// splitLines is the non-empty lines of what git printed.
-func splitLines(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return r == '\n' })
 }

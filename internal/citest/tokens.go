@@ -40,7 +40,7 @@ func newTokenText(appID int64, classic bool) string {
 // gh.mu must be held.
 func (gh *GitHub) mint(ask tokenRequest, classic bool) (*installationToken, error) {
 	t := &installationToken{
-		token: newTokenText(gh.opts.AppID, classic), expires: gh.opts.Now().Add(tokenTime),
+		token: newTokenText(AppID, classic), expires: gh.opts.Now().Add(tokenTime),
 		permission: maps.Clone(gh.opts.Permission),
 	}
 	if ask.Permissions != nil {
@@ -88,33 +88,4 @@ func (gh *GitHub) renderToken(t *installationToken) object {
 		o["repositories"] = repos
 	}
 	return o
-}
-
-// InstallationToken makes a token as the App would get it: for the repositories
-// given (none means all), with the permissions given (nil means all).
-func (gh *GitHub) InstallationToken(permission map[string]string, repos ...*Repo) (string, error) {
-	gh.mu.Lock()
-	defer gh.mu.Unlock()
-	ask := tokenRequest{Permissions: permission}
-	for _, r := range repos {
-		ask.RepositoryIDs = append(ask.RepositoryIDs, r.ID)
-	}
-	t, err := gh.mint(ask, false)
-	if err != nil {
-		return "", fmt.Errorf("installation token: %w", err)
-	}
-	return t.token, nil
-}
-
-// LiveTokens counts the installation tokens that are neither expired nor revoked.
-func (gh *GitHub) LiveTokens() int {
-	gh.mu.Lock()
-	defer gh.mu.Unlock()
-	n := 0
-	for _, t := range gh.tokens {
-		if gh.opts.Now().Before(t.expires) {
-			n++
-		}
-	}
-	return n
 }
