@@ -43,7 +43,6 @@ func TestFaults(t *testing.T) {
 		"no match": {citest.Fault{Match: func(*http.Request) bool { return false }, Status: 500},
 			func(err error) bool { return err == nil }},
 	} {
-		tc.fault.Times = 1
 		w.Inject(tc.fault)
 		c = w.asUser(t, w.ada) // go-github remembers a limit and would not ask again
 		if err := get(w.ctx); !tc.good(err) {

@@ -69,15 +69,6 @@ func (gh *GitHub) forkOf(r *Repo, login string) *Repo {
 	return nil
 }
 
-// HeadSHA is the newest commit of the pull request.
-func (p *Pull) HeadSHA() string { return p.snapshot().headSHA }
-
-// MergeSHA is the test merge of head into base, "" when there are conflicts.
-func (p *Pull) MergeSHA() string { return p.snapshot().mergeSHA }
-
-// Open says whether it is neither closed nor merged.
-func (p *Pull) Open() bool { return p.snapshot().open }
-
 func (p *Pull) snapshot() pullState {
 	p.Repo.gh.mu.Lock()
 	defer p.Repo.gh.mu.Unlock()

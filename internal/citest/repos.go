@@ -112,15 +112,8 @@ func (r *Repo) Grant(user User, level string) {
 	r.access[user.Login] = level
 }
 
-// Permission is what a user may do: "none", "read", "write" or "admin".
-// Everyone may read a public repository.
-func (r *Repo) Permission(login string) string {
-	r.gh.mu.Lock()
-	defer r.gh.mu.Unlock()
-	return r.permission(login)
-}
-
-// permission is Permission with gh.mu held.
+// permission is what a user may do: "none", "read", "write" or "admin". Everyone
+// may read a public repository. gh.mu must be held.
 func (r *Repo) permission(login string) string {
 	for name, level := range r.access {
 		if strings.EqualFold(name, login) && (level != "none" || r.Private) {

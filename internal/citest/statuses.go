@@ -56,8 +56,3 @@ func (r *Repo) WaitStatus(ctx context.Context, sha, name string, ok func(Status)
 
 // Finished is for WaitStatus: success, failure or error.
 func Finished(s Status) bool { return s.State != "pending" }
-
-// State is for WaitStatus: this one state.
-func State(state string) func(Status) bool {
-	return func(s Status) bool { return s.State == state }
-}
