@@ -46,7 +46,6 @@ func (h *hooks) send(d *Delivery) Delivery {
 		h.post(d, target)
 	}
 	d.Duration = time.Since(d.At)
-	h.gh.opts.Log.Info("webhook", "event", d.Event, "action", d.Action, "guid", d.GUID, "status", d.Status)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.done = append(h.done, *d)

@@ -2,7 +2,7 @@
 //
 // It is an HTTP server in one process that speaks the part of GitHub's REST API
 // that YACI uses, keeps real bare git repositories in a directory, serves them
-// over git smart HTTP, and sends signed webhooks when someone pushes, opens a
+// over git smart HTTP, and sends signed webhooks when someone pushes or opens a
 // pull request. Addresses are those of a GitHub Enterprise Server:
 // REST below /api/v3/, repositories at /{owner}/{repo}.git.
 //

@@ -13,7 +13,7 @@ import (
 func (gh *GitHub) emit(event string, repo *Repo, sender User, own object) {
 	gh.mu.Lock()
 	defer gh.mu.Unlock()
-	if !repo.installed || !slices.Contains(gh.opts.Events, event) {
+	if !repo.installed || !slices.Contains(subscribed(), event) {
 		return
 	}
 	payload := maps.Clone(own)

@@ -87,20 +87,15 @@ func TestWhoMayUseGit(t *testing.T) {
 	must(public.Commit("main", "first", map[string]string{"x": "x"}, w.ada))(t)
 	bob, eve := w.CreateUser("bob"), w.CreateUser("eve")
 	w.repo.Grant(bob, "read")
-	app := func(repo *citest.Repo, contents string) citest.User {
-		opts := &github.InstallationTokenOptions{RepositoryIDs: []int64{repo.ID}}
-		opts.Permissions = &github.InstallationPermissions{Metadata: &contents}
-		if contents != "" {
-			opts.Permissions = &github.InstallationPermissions{Contents: &contents}
-		} else {
-			opts.Permissions.Metadata = str("read")
-		}
-		tok, _, err := w.app(t).Apps.CreateInstallationToken(w.ctx, citest.InstallationID, opts)
+	app := func(repo *citest.Repo, permission github.InstallationPermissions) citest.User {
+		tok, _, err := w.app(t).Apps.CreateInstallationToken(w.ctx, citest.InstallationID,
+			&github.InstallationTokenOptions{RepositoryIDs: []int64{repo.ID}, Permissions: &permission})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return citest.User{Login: "x-access-token", Token: tok.GetToken()}
 	}
+	contents := github.InstallationPermissions{Contents: str("read")}
 	for _, tc := range []struct {
 		name        string
 		repo        *citest.Repo
@@ -113,9 +108,9 @@ func TestWhoMayUseGit(t *testing.T) {
 		{"nobody", w.repo, citest.User{}, false, false},
 		{"nobody, public", public, citest.User{}, true, false},
 		{"stranger, public", public, eve, true, false},
-		{"app", w.repo, app(w.repo, "read"), true, false},
-		{"app, another repository", w.repo, app(public, "read"), false, false},
-		{"app, without contents", w.repo, app(w.repo, ""), false, false},
+		{"app", w.repo, app(w.repo, contents), true, false},
+		{"app, another repository", w.repo, app(public, contents), false, false},
+		{"app, without contents", w.repo, app(w.repo, github.InstallationPermissions{Statuses: str("write")}), false, false},
 		{"app, no such token", w.repo, citest.User{Login: "x-access-token", Token: "ghs_none"}, false, false},
 	} {
 		url := tc.repo.PublicURL()

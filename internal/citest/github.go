@@ -67,7 +67,7 @@ func New(opts Options) (*GitHub, error) {
 	gh.server = &http.Server{Handler: gh.handler(), ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		if err := gh.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			gh.opts.Log.Error("serve", "err", err)
+			gh.violate("serve: %v", err)
 		}
 	}()
 	return gh, nil

@@ -41,7 +41,7 @@ func (gh *GitHub) renderInstallation() object {
 		"access_tokens_url": gh.APIURL() + "app/installations/" + itoa(id) + "/access_tokens",
 		"repositories_url":  gh.APIURL() + "installation/repositories",
 		"html_url":          gh.url + "/settings/installations/" + itoa(id),
-		"permissions":       gh.opts.Permission, "events": gh.opts.Events, "single_file_name": nil,
+		"permissions":       granted(), "events": subscribed(), "single_file_name": nil,
 		"created_at": stamp(gh.installed), "updated_at": stamp(gh.installed),
 		"suspended_at": nil, "suspended_by": nil,
 	}

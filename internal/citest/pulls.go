@@ -51,7 +51,6 @@ func (r *Repo) OpenPull(head, base, title string, author User) (*Pull, error) {
 	}
 	r.gh.mu.Lock()
 	r.pulls = append(r.pulls, p)
-	r.gh.notify()
 	r.gh.mu.Unlock()
 	p.emit("opened", author, nil)
 	return p, nil
@@ -82,7 +81,6 @@ func (p *Pull) update(change func(*pullState)) {
 	defer gh.mu.Unlock()
 	change(&p.state)
 	p.state.updated = gh.opts.Now()
-	gh.notify()
 }
 
 // emit sends a pull_request event. more goes beside action and pull_request.

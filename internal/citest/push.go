@@ -39,7 +39,6 @@ func (r *Repo) push(by User, change func() error) error {
 	if len(changes) > 0 {
 		r.gh.mu.Lock()
 		r.pushed = r.gh.opts.Now()
-		r.gh.notify()
 		r.gh.mu.Unlock()
 	}
 	if err := r.sendPushes(by, changes, before); err != nil {

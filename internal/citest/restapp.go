@@ -30,7 +30,7 @@ func (gh *GitHub) renderApp() object {
 		"id": AppID, "slug": appSlug, "node_id": nodeID("A", AppID), "name": appSlug,
 		"owner": gh.renderUser(gh.user(gh.account())), "description": nil, "external_url": "https://yaci.dev",
 		"html_url": gh.url + "/apps/" + appSlug, "created_at": stamp(gh.installed), "updated_at": stamp(gh.installed),
-		"permissions": gh.opts.Permission, "events": gh.opts.Events,
+		"permissions": granted(), "events": subscribed(),
 	}
 }
 
@@ -53,7 +53,7 @@ func createToken(c *call) (answer, error) {
 	}
 	c.gh.mu.Lock()
 	defer c.gh.mu.Unlock()
-	t, err := c.gh.mint(ask, c.r.Header.Get("X-GitHub-Stateless-S2S-Token") == "disabled")
+	t, err := c.gh.mint(ask)
 	if err != nil {
 		return answer{}, err
 	}

@@ -14,7 +14,7 @@ import (
 type route struct {
 	method     string
 	path       string // as in GitHub's description
-	permission string // "app" for a JWT, "any" for everyone, "token" for an installation token, else like statuses:write on {owner}/{repo}
+	permission string // "app" for a JWT, "token" for an installation token, else like statuses:write on {owner}/{repo}
 	handle     func(*call) (answer, error)
 	pattern    *regexp.Regexp
 	names      []string

@@ -15,7 +15,7 @@ import (
 // http-backend, to those who may.
 func (gh *GitHub) serveGit(w http.ResponseWriter, r *http.Request) {
 	by := gh.identify(r)
-	record := gh.record(r, by, nil)
+	record := gh.record(r, by)
 	if f := gh.fault(r); f != nil && !f.act(w, r, gh.opts.Now()) {
 		gh.finish(record, f.status())
 		return
