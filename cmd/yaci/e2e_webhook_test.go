@@ -88,7 +88,7 @@ func TestUnknownEvent(t *testing.T) {
 	}
 }
 
-// stored reads one value from the server's database.
+// stored reads one value from the server's database; its driver comes with the server's own packages.
 func (w *world) stored(query string, args ...any) (value string) {
 	w.t.Helper()
 	db := must(sql.Open("sqlite", "file:"+filepath.Join(w.dir, "yaci.db")+"?mode=ro"))(w.t)

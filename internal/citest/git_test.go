@@ -123,18 +123,10 @@ func TestWhoMayUseGit(t *testing.T) {
 		if _, err := c.Git("fetch", "--quiet", url, "main"); (err == nil) != tc.read {
 			t.Errorf("%s reads: %v, want %v", tc.name, err, tc.read)
 		}
-		if _, err := c.Git("push", "--quiet", "--force", url, "HEAD:refs/heads/"+strings.Map(letter, tc.name)); (err == nil) != tc.write {
+		if _, err := c.Git("push", "--quiet", "--force", url, "HEAD:refs/heads/pushed"); (err == nil) != tc.write {
 			t.Errorf("%s writes: %v, want %v", tc.name, err, tc.write)
 		}
 	}
-}
-
-// letter drops what a branch name cannot have.
-func letter(r rune) rune {
-	if r == ' ' || r == ',' {
-		return -1
-	}
-	return r
 }
 
 // One commit is fetched by its id, as YACI's clone does it.

@@ -105,6 +105,42 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
+// GitHub's rule: the newest status of each context counts; any failure or error
+// is a failure, else any pending, or none at all, is pending.
+func TestCombinedStatus(t *testing.T) {
+	w := newWorld(t, citest.Options{})
+	c := w.installation(t, scoped(w.repo))
+	for _, tc := range []struct {
+		posted   [][2]string // context and state
+		want     string
+		contexts int
+	}{
+		{nil, "pending", 0},
+		{[][2]string{{"a", "success"}}, "success", 1},
+		{[][2]string{{"a", "success"}, {"b", "pending"}}, "pending", 2},
+		{[][2]string{{"a", "error"}, {"b", "pending"}}, "failure", 2},
+		{[][2]string{{"a", "failure"}, {"b", "success"}}, "failure", 2},
+		{[][2]string{{"a", "failure"}, {"b", "success"}, {"a", "success"}}, "success", 2},
+		{[][2]string{{"a", "success"}, {"A", "failure"}}, "failure", 1}, // contexts know no case
+		{[][2]string{{"", "success"}, {"default", "pending"}}, "pending", 1},
+	} {
+		sha := must(w.repo.Commit("main", "next", nil, w.ada))(t)
+		for _, p := range tc.posted {
+			st := &github.RepoStatus{State: str(p[1])}
+			if p[0] != "" {
+				st.Context = str(p[0])
+			}
+			if _, _, err := c.Repositories.CreateStatus(w.ctx, "ada", "hello", sha, st); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, _, err := c.Repositories.GetCombinedStatus(w.ctx, "ada", "hello", sha, nil)
+		if err != nil || got.GetState() != tc.want || len(got.Statuses) != tc.contexts || got.GetTotalCount() != tc.contexts {
+			t.Errorf("%v: %s of %d contexts, %v, want %s of %d", tc.posted, got.GetState(), len(got.Statuses), err, tc.want, tc.contexts)
+		}
+	}
+}
+
 func TestTooManyStatuses(t *testing.T) {
 	w := newWorld(t, citest.Options{})
 	w.repo.FillStatuses(w.sha, "yaci", 1000)
