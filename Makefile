@@ -45,4 +45,4 @@ test: check image ## everything that CI runs: checks, unit tests, end-to-end tes
 
 .PHONY: demo
 demo: image ## a push to a stand-in GitHub, run on the local cluster, shown on the terminal
-	@trap '[ -n "$$WAIT" ] || bin/local down' EXIT; eval "$$(bin/local env)"; $(GO) run ./internal/citest/demo
+	@trap '[ -n "$$WAIT" ] || bin/local down' EXIT; trap exit INT TERM; eval "$$(bin/local env)"; $(GO) run ./internal/citest/demo

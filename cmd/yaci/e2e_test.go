@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,7 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/yaci-ci/yaci/internal/citest/standin"
+	"github.com/yaci-ci/yaci/internal/citest"
+	"github.com/yaci-ci/yaci/internal/citest/citesttest"
 )
 
 // The end-to-end tests run the real binary as a process against a real cluster
@@ -30,7 +30,8 @@ const (
 // world is one server with its GitHub.
 type world struct {
 	t      *testing.T
-	github *standin.GitHub
+	github *citest.GitHub
+	ada    citest.User
 	dir    string
 	listen string
 	cmd    *exec.Cmd
@@ -62,30 +63,22 @@ func newWorld(t *testing.T) *world {
 		t.Skip("no cluster: run make cluster image, then eval \"$(bin/local env)\"; make test does both")
 	}
 	w := &world{t: t, dir: t.TempDir(), log: &lockedBuffer{}}
-	var err error
-	if w.github, err = standin.Start(host+":0", filepath.Join(w.dir, "repos")); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		w.kill()
-		w.github.Close()
-		if v := w.github.Violations(); len(v) > 0 && !t.Failed() {
-			t.Errorf("GitHub would have refused: %v", v)
-		}
-		if t.Failed() {
-			t.Logf("server's log:\n%s", w.log)
-		}
-	})
-	if err := os.WriteFile(filepath.Join(w.dir, "app.pem"), w.github.AppKey(), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.listen = l.Addr().String()
 	l.Close()
-	w.github.SetHook("http://"+w.listen+"/webhook", hookSecret)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("server's log:\n%s", w.log)
+		}
+	})
+	w.github = citesttest.Start(t, citest.Options{Addr: host + ":0", HookURL: "http://" + w.listen + "/webhook", HookSecret: hookSecret})
+	w.ada = w.github.CreateUser("ada")
+	if err := os.WriteFile(filepath.Join(w.dir, "app.pem"), w.github.AppKeyPEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	w.start()
 	return w
 }
@@ -95,12 +88,13 @@ func (w *world) start() {
 	w.t.Helper()
 	w.cmd = exec.Command("../../bin/yaci", "serve")
 	w.cmd.Env = append(os.Environ(), "YACI_LISTEN="+w.listen, "YACI_DATABASE_URL=sqlite://"+filepath.Join(w.dir, "yaci.db"),
-		"YACI_WEBHOOK_SECRET="+hookSecret, "YACI_GITHUB_API_URL="+w.github.APIURL(), fmt.Sprintf("YACI_GITHUB_APP_ID=%d", standin.AppID),
+		"YACI_WEBHOOK_SECRET="+hookSecret, "YACI_GITHUB_API_URL="+w.github.APIURL(), fmt.Sprintf("YACI_GITHUB_APP_ID=%d", citest.AppID),
 		"YACI_GITHUB_APP_KEY_FILE="+filepath.Join(w.dir, "app.pem"), "YACI_API_TOKEN="+apiToken, "YACI_CPU_REQUEST=50m", "YACI_MEMORY_REQUEST=32Mi")
 	w.cmd.Stdout, w.cmd.Stderr = w.log, w.log
 	if err := w.cmd.Start(); err != nil {
 		w.t.Fatalf("%v; make build first", err)
 	}
+	w.t.Cleanup(w.kill)
 	w.until("server answers", func() bool {
 		res, err := http.Get("http://" + w.listen + "/healthz")
 		if err == nil {
@@ -125,37 +119,67 @@ func (w *world) until(what string, ok func() bool) {
 	}
 }
 
-func (w *world) repo(name string, private bool) *standin.Repo {
+func (w *world) repo(name string, private bool) *citest.Repo {
 	w.t.Helper()
-	r, err := w.github.CreateRepo("ada", name, private)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return r
+	return must(w.github.CreateRepo("ada/"+name, private))(w.t)
 }
 
-func (w *world) push(r *standin.Repo, yaml string) string {
-	w.t.Helper()
-	files := map[string]string{"README": "hello\n"}
+// must is for calls that a test cannot go on without.
+func must[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// files are those of a commit; an empty yaml means no .yaci.yml.
+func files(yaml string) map[string]string {
+	f := map[string]string{"README": "hello\n"}
 	if yaml != "" {
-		files[".yaci.yml"] = strings.ReplaceAll(yaml, "IMAGE", os.Getenv("YACI_RUN_IMAGE"))
+		f[".yaci.yml"] = strings.ReplaceAll(yaml, "IMAGE", os.Getenv("YACI_RUN_IMAGE"))
 	}
-	sha, err := r.Push("main", "Change", files)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	return f
+}
+
+// push is a git push to main by ada. When it returns, the webhook was answered.
+func (w *world) push(r *citest.Repo, yaml string) string {
+	w.t.Helper()
+	return w.pushFrom(must(r.Clone(w.t.TempDir(), w.ada))(w.t), yaml)
+}
+
+// pushFrom is push from a working copy.
+func (w *world) pushFrom(c *citest.Clone, yaml string) string {
+	w.t.Helper()
+	sha := must(c.Push("Change", files(yaml)))(w.t)
+	w.drain()
 	return sha
 }
 
-func (w *world) final(sha string) standin.Status {
+// drain waits until all webhooks were answered, or lost.
+func (w *world) drain() {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 90*time.Second)
-	defer cancel()
-	st, err := w.github.WaitFinal(ctx, sha)
-	if err != nil {
+	if err := w.github.Drain(citesttest.Context(w.t, time.Minute)); err != nil {
 		w.t.Fatal(err)
 	}
-	return st
+}
+
+// lastDelivery is the newest webhook.
+func (w *world) lastDelivery() citest.Delivery {
+	w.t.Helper()
+	w.drain()
+	all := w.github.Deliveries()
+	if len(all) == 0 {
+		w.t.Fatal("no webhook was sent")
+	}
+	return all[len(all)-1]
+}
+
+func (w *world) final(r *citest.Repo, sha string) citest.Status {
+	w.t.Helper()
+	return must(r.WaitStatus(citesttest.Context(w.t, 90*time.Second), sha, "yaci", citest.Finished))(w.t)
 }
 
 func (w *world) call(method, path, body, token string) (int, string) {
@@ -180,19 +204,27 @@ const passing = "image: IMAGE\nsteps:\n  - test -f README\n  - name: two\n    ru
 
 func TestPushPasses(t *testing.T) {
 	w := newWorld(t)
-	sha := w.push(w.repo("hello", false), passing)
-	if st := w.final(sha); st.State != "success" || st.Context != "yaci" || !strings.HasPrefix(st.Description, "Passed in ") {
+	r := w.repo("hello", false)
+	sha := w.push(r, passing)
+	if st := w.final(r, sha); st.State != "success" || !strings.HasPrefix(st.Description, "Passed in ") || st.Creator != "yaci[bot]" {
 		t.Errorf("status %+v", st)
 	}
-	if all := w.github.Statuses(sha); all[0].State != "pending" {
+	all := r.Statuses(sha)
+	if all[0].State != "pending" {
 		t.Errorf("the first status is %+v, want pending", all[0])
+	}
+	for _, st := range all {
+		if st.Context != "yaci" {
+			t.Errorf("status %+v, want the context yaci alone", st)
+		}
 	}
 }
 
 func TestSecondStepFails(t *testing.T) {
 	w := newWorld(t)
-	sha := w.push(w.repo("red", false), "image: IMAGE\nsteps:\n  - 'true'\n  - {name: unit tests, run: exit 3}\n  - {name: never, run: echo it ran}\n")
-	st := w.final(sha)
+	r := w.repo("red", false)
+	sha := w.push(r, "image: IMAGE\nsteps:\n  - 'true'\n  - {name: unit tests, run: exit 3}\n  - {name: never, run: echo it ran}\n")
+	st := w.final(r, sha)
 	if st.State != "failure" || !strings.HasPrefix(st.Description, "unit tests failed in ") || !strings.HasSuffix(st.Description, "(exit 3)") {
 		t.Errorf("status %+v", st)
 	}
@@ -206,25 +238,28 @@ func TestBrokenFileAndNoFile(t *testing.T) {
 	r := w.repo("broken", false)
 	none := w.push(r, "")
 	broken := w.push(r, "image: IMAGE\nstpes: []\n")
-	if st := w.final(broken); st.State != "error" || !strings.Contains(st.Description, ".yaci.yml:1:1: steps is missing") {
+	if st := w.final(r, broken); st.State != "error" || !strings.Contains(st.Description, ".yaci.yml:1:1: steps is missing") {
 		t.Errorf("status %+v", st)
 	}
-	if all := w.github.Statuses(none); len(all) != 0 {
+	if all := r.Statuses(none); len(all) != 0 {
 		t.Errorf("a repository without a file got %+v", all)
 	}
 }
 
+// A pull request whose push GitHub did not tell about runs by itself.
 func TestPullRequest(t *testing.T) {
 	w := newWorld(t)
 	r := w.repo("pulls", false)
-	sha, _, err := r.Commit("topic", "Change", map[string]string{".yaci.yml": strings.ReplaceAll("image: IMAGE\nsteps:\n  - test \"$YACI_PR_NUMBER\" = 7\n", "IMAGE", os.Getenv("YACI_RUN_IMAGE"))})
-	if err != nil {
-		t.Fatal(err)
+	w.push(r, "")
+	c := must(r.Clone(t.TempDir(), w.ada))(t)
+	must(c.Git("switch", "--quiet", "-c", "topic"))(t)
+	w.github.DropWebhooks(1)
+	sha := w.pushFrom(c, "image: IMAGE\nsteps:\n  - test \"$YACI_EVENT $YACI_PR_NUMBER $YACI_PR_BASE\" = 'pull_request 1 main'\n")
+	must(r.OpenPull("topic", "main", "Change", w.ada))(t)
+	if d := w.lastDelivery(); d.Event != "pull_request" || d.StatusCode != http.StatusAccepted {
+		t.Fatalf("delivery of %s answered %d", d.Event, d.StatusCode)
 	}
-	if d := r.OpenPull(7, "topic", sha, false); d.Code != http.StatusAccepted {
-		t.Fatalf("answered %d", d.Code)
-	}
-	if st := w.final(sha); st.State != "success" {
+	if st := w.final(r, sha); st.State != "success" {
 		t.Errorf("status %+v", st)
 	}
 }
@@ -232,13 +267,13 @@ func TestPullRequest(t *testing.T) {
 func TestForkIsHeld(t *testing.T) {
 	w := newWorld(t)
 	r := w.repo("forked", false)
-	sha, _, err := r.Commit("topic", "Change", map[string]string{".yaci.yml": "image: x\nsteps: ['true']\n"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.OpenPull(8, "topic", sha, true)
-	w.until("a status", func() bool { return len(w.github.Statuses(sha)) > 0 })
-	if st := w.github.Statuses(sha)[0]; st.State != "pending" || !strings.Contains(st.Description, "Waiting for approval") {
+	w.push(r, "")
+	eve := w.github.CreateUser("eve")
+	fork := must(w.github.Fork(r, eve))(t)
+	sha := w.pushFrom(must(fork.Clone(t.TempDir(), eve))(t), "image: x\nsteps: ['true']\n")
+	must(r.OpenPull("eve:main", "main", "Change", eve))(t)
+	st := must(r.WaitStatus(citesttest.Context(t, time.Minute), sha, "yaci", nil))(t)
+	if st.State != "pending" || !strings.Contains(st.Description, "Waiting for approval") {
 		t.Errorf("status %+v", st)
 	}
 }
@@ -247,49 +282,47 @@ func TestForkIsHeld(t *testing.T) {
 func TestPrivateCloneKeepsItsToken(t *testing.T) {
 	w := newWorld(t)
 	look := "image: IMAGE\nsteps:\n  - |\n    test -f README\n    ! env | grep -i -e ghs_ -e authorization\n    ! grep -r -l ghs_4711_ /workspace /yaci /tmp /etc\n    ! grep -i -e extraheader -e authorization .git/config\n"
-	sha := w.push(w.repo("secret", true), look)
-	if st := w.final(sha); st.State != "success" {
+	r := w.repo("secret", true)
+	sha := w.push(r, look)
+	if st := w.final(r, sha); st.State != "success" {
 		t.Errorf("status %+v", st)
 	}
 }
 
+// fail lets GitHub answer 502 at addresses that contain a text.
+func (w *world) fail(text string) {
+	w.github.Inject(citest.Fault{Match: func(r *http.Request) bool { return strings.Contains(r.URL.Path, text) }, Status: http.StatusBadGateway})
+}
+
 func TestKilledBetween202AndJob(t *testing.T) {
 	w := newWorld(t)
-	w.github.Fail(func(r *http.Request) int {
-		if strings.Contains(r.URL.Path, "/contents/") {
-			return http.StatusBadGateway
-		}
-		return 0
-	})
-	sha := w.push(w.repo("crash1", false), passing)
-	if d := w.github.Deliveries(); len(d) != 1 || d[0].Code != http.StatusAccepted {
+	w.fail("/contents/")
+	r := w.repo("crash1", false)
+	sha := w.push(r, passing)
+	if d := w.github.Deliveries(); len(d) != 1 || d[0].StatusCode != http.StatusAccepted {
 		t.Fatalf("deliveries %+v", d)
 	}
 	w.kill()
-	w.github.Fail(nil)
+	w.github.ClearFaults()
 	w.start()
-	if st := w.final(sha); st.State != "success" {
+	if st := w.final(r, sha); st.State != "success" {
 		t.Errorf("status %+v", st)
 	}
 }
 
 func TestKilledBetweenEndAndStatus(t *testing.T) {
 	w := newWorld(t)
-	w.github.Fail(func(r *http.Request) int {
-		if strings.Contains(r.URL.Path, "/statuses/") {
-			return http.StatusBadGateway
-		}
-		return 0
-	})
-	sha := w.push(w.repo("crash2", false), passing)
+	w.fail("/statuses/")
+	r := w.repo("crash2", false)
+	sha := w.push(r, passing)
 	w.until("the job's end", func() bool { return strings.Contains(w.log.String(), "state=success") })
 	w.kill()
-	if all := w.github.Statuses(sha); len(all) != 0 {
+	if all := r.Statuses(sha); len(all) != 0 {
 		t.Fatalf("statuses %+v before the restart", all)
 	}
-	w.github.Fail(nil)
+	w.github.ClearFaults()
 	w.start()
-	if st := w.final(sha); st.State != "success" {
+	if st := w.final(r, sha); st.State != "success" {
 		t.Errorf("status %+v", st)
 	}
 }
@@ -338,18 +371,5 @@ func (w *world) succeeded(name string) {
 	})
 	if pods[0].Log != "great success\n" {
 		w.t.Errorf("log %q", pods[0].Log)
-	}
-}
-
-// A request without a valid signature stores nothing and calls nobody.
-func TestUnsignedDelivery(t *testing.T) {
-	w := newWorld(t)
-	w.github.SetHook("http://"+w.listen+"/webhook", "another secret")
-	w.push(w.repo("unsigned", false), passing)
-	if d := w.github.Deliveries(); len(d) != 1 || d[0].Code != http.StatusUnauthorized {
-		t.Errorf("deliveries %+v", d)
-	}
-	if calls := w.github.Requests(); len(calls) != 0 {
-		t.Errorf("GitHub was called: %v", calls)
 	}
 }

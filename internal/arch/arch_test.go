@@ -29,8 +29,7 @@ func mayImport() map[string][]string {
 		"internal/flow":   {"internal/ci", "internal/decide", "pipeline"},
 		"internal/server": all,
 		"cmd/yaci":        {"internal/config", "internal/server", "pipeline"},
-		"internal/citest": nil, "internal/citest/standin": nil, "internal/citest/citesttest": {"internal/citest"},
-		"internal/citest/demo": {"internal/citest/standin"},
+		"internal/citest": nil, "internal/citest/citesttest": {"internal/citest"}, "internal/citest/demo": {"internal/citest"},
 	}
 }
 

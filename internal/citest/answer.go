@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// answer is what a handler gives back. A []byte body is sent as it is, anything else as JSON.
+// answer is what a handler gives back; the body is sent as JSON.
 type answer struct {
 	status int
 	body   any
@@ -18,11 +18,6 @@ type answer struct {
 
 func ok(body any) answer      { return answer{status: http.StatusOK, body: body} }
 func created(body any) answer { return answer{status: http.StatusCreated, body: body} }
-
-// raw is a body that is no JSON.
-func raw(contentType string, body []byte) answer {
-	return answer{status: http.StatusOK, body: body, header: http.Header{"Content-Type": {contentType}}}
-}
 
 // apiError is a refusal in GitHub's words.
 type apiError struct {
@@ -61,8 +56,8 @@ func (a *answer) encode() ([]byte, error) {
 	if a.header == nil {
 		a.header = http.Header{}
 	}
-	body, isRaw := a.body.([]byte)
-	if !isRaw && a.body != nil {
+	var body []byte
+	if a.body != nil {
 		var err error
 		if body, err = json.Marshal(a.body); err != nil {
 			return nil, err

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/go-chi/chi/v5"
 )
 
 const (
@@ -37,6 +39,14 @@ func (c *call) decode(v any) error {
 
 func (c *call) query(name string) string { return c.r.URL.Query().Get(name) }
 
+// handler is the whole server: REST, git, and nothing else.
+func (gh *GitHub) handler() http.Handler {
+	r := chi.NewRouter()
+	r.HandleFunc(apiPrefix+"*", gh.serveAPI)
+	r.HandleFunc("/{owner}/{repo}.git/*", gh.serveGit)
+	return r
+}
+
 // serveAPI answers one REST request: find it, know the caller, check the
 // request, do it, check the answer.
 func (gh *GitHub) serveAPI(w http.ResponseWriter, r *http.Request) {
@@ -46,7 +56,7 @@ func (gh *GitHub) serveAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	by := gh.identify(r)
-	record := gh.record(r, by, body)
+	record := gh.record(r, by)
 	f := gh.fault(r)
 	if f != nil && !f.Late && !f.act(w, r, gh.opts.Now()) {
 		gh.finish(record, f.status())
@@ -105,8 +115,6 @@ func (c *call) authorize(permission string) error {
 		}
 	}
 	switch {
-	case permission == "any":
-		return nil
 	case permission == "app" && c.by.kind != AuthApp:
 		return apiError{http.StatusUnauthorized, "A JSON web token could not be decoded"}
 	case permission == "token" && c.by.kind != AuthInstallation:

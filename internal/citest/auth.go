@@ -52,11 +52,8 @@ func (gh *GitHub) identify(r *http.Request) caller {
 	gh.mu.Lock()
 	defer gh.mu.Unlock()
 	t, ok := gh.tokens[secret]
-	switch {
-	case !ok || !gh.opts.Now().Before(t.expires):
+	if !ok || !gh.opts.Now().Before(t.expires) {
 		return caller{kind: AuthBad, err: apiError{http.StatusUnauthorized, "Bad credentials"}}
-	case !gh.suspended.IsZero():
-		return caller{kind: AuthBad, err: apiError{http.StatusForbidden, "This installation has been suspended"}}
 	}
 	return caller{kind: AuthInstallation, user: gh.bot(), token: t, key: "installation"}
 }
@@ -77,7 +74,7 @@ func (gh *GitHub) checkJWT(text string) error {
 	now := gh.opts.Now()
 	refuse := func(text string) error { return apiError{http.StatusUnauthorized, text} }
 	switch {
-	case claims.Issuer != fmt.Sprint(gh.opts.AppID):
+	case claims.Issuer != fmt.Sprint(AppID):
 		return apiError{http.StatusNotFound, "Integration not found"}
 	case claims.IssuedAt == nil || claims.IssuedAt.After(now.Add(jwtSkew)):
 		return refuse("'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued")
@@ -110,7 +107,7 @@ func (c caller) allow(repo *Repo, permission string) error {
 			return errNotFound
 		case !c.token.reaches(repo) && level == "read":
 			return nil // public
-		case !c.token.reaches(repo) || !c.has(name, level):
+		case !c.token.reaches(repo) || !covers(c.token.permission[name], level):
 			return errIntegration
 		}
 		return nil
@@ -118,9 +115,6 @@ func (c caller) allow(repo *Repo, permission string) error {
 		return errIntegration
 	case AuthUser:
 		have := repo.permission(c.user.Login)
-		if name == "issues" { // everyone who reads may comment
-			level = "read"
-		}
 		switch {
 		case !covers(have, "read"):
 			return errNotFound
@@ -136,13 +130,6 @@ func (c caller) allow(repo *Repo, permission string) error {
 		return errNoAuth
 	}
 	return nil
-}
-
-// has says whether an installation token holds a permission. Comments on pull
-// requests need one of two.
-func (c caller) has(name, level string) bool {
-	have := c.token.permission
-	return covers(have[name], level) || name == "issues" && covers(have["pull_requests"], level)
 }
 
 // statusOf is the status code of an error that is an apiError, else 500.

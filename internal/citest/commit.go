@@ -23,30 +23,8 @@ func (r *Repo) Commit(branch, message string, files map[string]string, author Us
 }
 
 // CommitFiles is Commit for other changes than plain files.
-func (r *Repo) CommitFiles(branch, message string, files []File, author User) (string, error) {
-	return r.commit(branch, message, files, author, r.push)
-}
-
-// CommitQuietly is Commit without events, as if GitHub never delivered them.
-func (r *Repo) CommitQuietly(branch, message string, files map[string]string, author User) (string, error) {
-	return r.commit(branch, message, plainFiles(files), author, func(_ User, change func() error) error {
-		r.pushing.Lock()
-		defer r.pushing.Unlock()
-		return change()
-	})
-}
-
-func plainFiles(files map[string]string) []File {
-	var out []File
-	for path, content := range files {
-		out = append(out, File{Path: path, Content: content})
-	}
-	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	return out
-}
-
-func (r *Repo) commit(branch, message string, files []File, author User, push func(User, func() error) error) (sha string, err error) {
-	err = push(author, func() error {
+func (r *Repo) CommitFiles(branch, message string, files []File, author User) (sha string, err error) {
+	err = r.push(author, func() error {
 		parent := commitOf(r.dir, "heads/"+branch)
 		if parent == "" {
 			parent = commitOf(r.dir, "heads/"+DefaultBranch)
@@ -62,6 +40,15 @@ func (r *Repo) commit(branch, message string, files []File, author User, push fu
 		return "", fmt.Errorf("commit to %s of %s: %w", branch, r.FullName(), err)
 	}
 	return sha, nil
+}
+
+func plainFiles(files map[string]string) []File {
+	var out []File
+	for path, content := range files {
+		out = append(out, File{Path: path, Content: content})
+	}
+	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return out
 }
 
 // importStream is one commit in the language of git fast-import.
@@ -84,39 +71,4 @@ func (r *Repo) importStream(branch, message, parent string, files []File, author
 		}
 	}
 	return b.Bytes()
-}
-
-// Tag puts a tag on a commit and sends the events; with a message it is an annotated one.
-func (r *Repo) Tag(name, sha, message string, author User) error {
-	return r.change(author, "tag "+name, func() error {
-		args := []string{"tag", name, sha}
-		if message != "" {
-			args = []string{"tag", "-a", "-m", message, name, sha}
-		}
-		_, err := git(r.dir, args...)
-		return err
-	})
-}
-
-// ForcePush moves a branch to any commit and sends the events.
-func (r *Repo) ForcePush(branch, sha string, author User) error {
-	return r.change(author, "move "+branch, func() error {
-		_, err := git(r.dir, "update-ref", "refs/heads/"+branch, sha)
-		return err
-	})
-}
-
-// Delete removes a branch (heads/name) or a tag (tags/name) and sends the events.
-func (r *Repo) Delete(ref string, author User) error {
-	return r.change(author, "delete "+ref, func() error {
-		_, err := git(r.dir, "update-ref", "-d", "refs/"+ref)
-		return err
-	})
-}
-
-func (r *Repo) change(author User, what string, do func() error) error {
-	if err := r.push(author, do); err != nil {
-		return fmt.Errorf("%s of %s: %w", what, r.FullName(), err)
-	}
-	return nil
 }

@@ -9,10 +9,9 @@ import (
 	"strings"
 )
 
-// GitHub gives a file's content as JSON up to one size and raw up to another.
+// GitHub leaves the content of larger files and the entries beyond this out.
 const (
 	maxJSONContent = 1 << 20
-	maxRawContent  = 100 << 20
 	maxDirEntries  = 1000
 )
 
@@ -96,15 +95,9 @@ func (c *call) symlink(e entry, sha, ref string) (answer, error) {
 }
 
 func (c *call) file(e entry, ref string) (answer, error) {
-	if e.size > maxRawContent {
-		return answer{}, apiError{http.StatusForbidden, "This API returns blobs up to 100 MB in size. The requested blob is too large to fetch via the API."}
-	}
 	text, err := git(c.repo.dir, "cat-file", "blob", e.sha)
 	if err != nil {
 		return answer{}, err
-	}
-	if accept := c.r.Header.Get("Accept"); strings.Contains(accept, ".raw") {
-		return raw("application/vnd.github.raw+json; charset=utf-8", []byte(text)), nil
 	}
 	o := c.renderEntry(e, ref, "file")
 	o["content"], o["encoding"] = "", "none"

@@ -1,7 +1,6 @@
 package citest
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -14,28 +13,6 @@ func (gh *GitHub) Deliveries() []Delivery {
 	return slices.Clone(gh.hooks.done)
 }
 
-// WaitDelivery waits for a delivery that match likes, of the past or to come.
-func (gh *GitHub) WaitDelivery(ctx context.Context, match func(Delivery) bool) (Delivery, error) {
-	h := gh.hooks
-	for {
-		h.mu.Lock()
-		i, changed := slices.IndexFunc(h.done, match), h.changed
-		var found Delivery
-		if i >= 0 {
-			found = h.done[i]
-		}
-		h.mu.Unlock()
-		if i >= 0 {
-			return found, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return Delivery{}, fmt.Errorf("wait for a webhook: %w", ctx.Err())
-		}
-	}
-}
-
 // Send delivers any payload at once, signed like a real one, and returns how it went.
 func (gh *GitHub) Send(event string, payload []byte) Delivery {
 	var about struct {
@@ -46,20 +23,10 @@ func (gh *GitHub) Send(event string, payload []byte) Delivery {
 	gh.mu.Lock()
 	d := &Delivery{
 		ID: gh.newID(), GUID: newGUID(), Event: event, Action: about.Action,
-		InstallationID: gh.InstallationID(), RepositoryID: about.Repository.ID, Payload: payload,
+		InstallationID: InstallationID, RepositoryID: about.Repository.ID, Payload: payload,
 	}
 	gh.mu.Unlock()
 	return gh.hooks.send(d)
-}
-
-// Redeliver sends a delivery once more, with the same GUID, and returns how it
-// went. id is the ID of a Delivery.
-func (gh *GitHub) Redeliver(id int64) (Delivery, error) {
-	d, err := gh.copyOf(id)
-	if err != nil {
-		return Delivery{}, err
-	}
-	return gh.hooks.send(d), nil
 }
 
 // copyOf prepares another attempt of a delivery.
@@ -85,25 +52,10 @@ func (gh *GitHub) delivery(id int64) (Delivery, bool) {
 	return all[i], true
 }
 
-// DropWebhooks loses the next n deliveries: they are kept as failed, and the receiver never sees them.
+// DropWebhooks loses the next n deliveries: the receiver never sees them, and
+// they are listed as failed. 0 ends it.
 func (gh *GitHub) DropWebhooks(n int) {
-	gh.DropWebhooksIf(func(Delivery) bool {
-		n--
-		return n >= 0
-	})
-}
-
-// DropWebhooksIf loses the deliveries that drop likes, until KeepWebhooks. It is
-// asked once for each delivery, one at a time, and must not call back into gh.
-func (gh *GitHub) DropWebhooksIf(drop func(Delivery) bool) {
 	gh.hooks.mu.Lock()
 	defer gh.hooks.mu.Unlock()
-	gh.hooks.drops = append(gh.hooks.drops, drop)
-}
-
-// KeepWebhooks ends what DropWebhooks and DropWebhooksIf began.
-func (gh *GitHub) KeepWebhooks() {
-	gh.hooks.mu.Lock()
-	defer gh.hooks.mu.Unlock()
-	gh.hooks.drops = nil
+	gh.hooks.drops = n
 }

@@ -40,13 +40,12 @@ func (d Delivery) OK() bool { return d.StatusCode >= 200 && d.StatusCode < 300 }
 func (h *hooks) send(d *Delivery) Delivery {
 	target, secret := h.target()
 	d.At, d.RequestHeader = time.Now(), h.header(d, secret)
-	if h.dropped(*d) {
+	if h.dropped() {
 		d.StatusCode, d.Status = http.StatusBadGateway, "failed to connect to host"
 	} else {
 		h.post(d, target)
 	}
 	d.Duration = time.Since(d.At)
-	h.gh.opts.Log.Info("webhook", "event", d.Event, "action", d.Action, "guid", d.GUID, "status", d.Status)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.done = append(h.done, *d)
@@ -84,7 +83,7 @@ func (h *hooks) header(d *Delivery, secret string) http.Header {
 	for k, v := range map[string]string{
 		"Accept": "*/*", "Content-Type": "application/json", "User-Agent": "GitHub-Hookshot/7e5f1ab",
 		"X-GitHub-Delivery": d.GUID, "X-GitHub-Event": d.Event, "X-GitHub-Hook-ID": fmt.Sprint(hookID),
-		"X-GitHub-Hook-Installation-Target-ID": fmt.Sprint(h.gh.AppID()), "X-GitHub-Hook-Installation-Target-Type": "integration",
+		"X-GitHub-Hook-Installation-Target-ID": fmt.Sprint(AppID), "X-GitHub-Hook-Installation-Target-Type": "integration",
 		"X-GitHub-Enterprise-Host": strings.TrimPrefix(h.gh.url, "http://"), "X-GitHub-Enterprise-Version": "3.18.0",
 	} {
 		header.Set(k, v)

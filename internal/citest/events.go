@@ -13,7 +13,7 @@ import (
 func (gh *GitHub) emit(event string, repo *Repo, sender User, own object) {
 	gh.mu.Lock()
 	defer gh.mu.Unlock()
-	if !repo.installed || !gh.suspended.IsZero() || !slices.Contains(gh.opts.Events, event) {
+	if !repo.installed || !slices.Contains(subscribed(), event) {
 		return
 	}
 	payload := maps.Clone(own)
@@ -27,18 +27,8 @@ func (gh *GitHub) emit(event string, repo *Repo, sender User, own object) {
 		r["stargazers"], r["master_branch"] = 0, DefaultBranch
 	}
 	payload["repository"], payload["sender"] = r, gh.renderUser(&sender)
-	payload["installation"] = object{"id": gh.InstallationID(), "node_id": nodeID("MDIzOk", gh.InstallationID())}
+	payload["installation"] = object{"id": InstallationID, "node_id": nodeID("MDIzOk", InstallationID)}
 	gh.enqueue(event, repo.ID, payload)
-}
-
-// emitApp queues an event about the installation itself, which every App gets. gh.mu must be held.
-func (gh *GitHub) emitApp(event string, own object) {
-	payload := maps.Clone(own)
-	inst := gh.renderInstallation()
-	inst["created_at"], inst["updated_at"] = gh.installed.Unix(), gh.installed.Unix()
-	payload["installation"] = inst
-	payload["sender"] = gh.renderUser(gh.user(gh.account()))
-	gh.enqueue(event, 0, payload)
 }
 
 // enqueue puts one event at the end of the line. gh.mu must be held.
@@ -51,20 +41,6 @@ func (gh *GitHub) enqueue(event string, repoID int64, payload object) {
 	action, _ := payload["action"].(string)
 	gh.hooks.enqueue(&Delivery{
 		ID: gh.newID(), GUID: newGUID(), Event: event, Action: action,
-		InstallationID: gh.InstallationID(), RepositoryID: repoID, Payload: body,
-	})
-}
-
-// Ping sends what GitHub sends when a webhook is set up.
-func (gh *GitHub) Ping() {
-	gh.mu.Lock()
-	defer gh.mu.Unlock()
-	url, _ := gh.hooks.target()
-	gh.enqueue("ping", 0, object{
-		"zen": "Keep it logically awesome.", "hook_id": hookID, "hook": object{
-			"type": "App", "id": hookID, "name": "web", "active": true, "app_id": gh.AppID(), "events": gh.opts.Events,
-			"config":     object{"content_type": "json", "insecure_ssl": "0", "secret": "********", "url": url},
-			"updated_at": stamp(gh.installed), "created_at": stamp(gh.installed), "deliveries_url": gh.APIURL() + "app/hook/deliveries",
-		},
+		InstallationID: InstallationID, RepositoryID: repoID, Payload: body,
 	})
 }

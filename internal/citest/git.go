@@ -38,9 +38,6 @@ func gitInput(dir string, stdin []byte, args ...string) (string, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir, cmd.Env, cmd.Stdin = dir, gitEnv(), bytes.NewReader(stdin)
-	cmd.Env = append(cmd.Env,
-		"GIT_AUTHOR_NAME=GitHub", "GIT_AUTHOR_EMAIL=noreply@github.com",
-		"GIT_COMMITTER_NAME=GitHub", "GIT_COMMITTER_EMAIL=noreply@github.com")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
@@ -74,6 +71,7 @@ func initBare(dir string) error {
 		{"http.receivepack", "true"}, {"uploadpack.allowFilter", "true"},
 		{"uploadpack.allowAnySHA1InWant", "true"}, {"uploadpack.allowReachableSHA1InWant", "true"},
 		{"receive.hideRefs", "refs/pull"}, {"gc.auto", "0"}, {"receive.autogc", "false"},
+		{"user.name", "GitHub"}, {"user.email", "noreply@github.com"},
 	} {
 		if _, err := git(dir, "config", kv[0], kv[1]); err != nil {
 			return err

@@ -15,11 +15,17 @@ import (
 	"time"
 )
 
+// The one GitHub App here, and its one installation.
+const (
+	AppID          = 4711
+	InstallationID = 1_004_711
+	appSlug        = "yaci"
+)
+
 // GitHub is a running server. All methods may be called from many goroutines.
 type GitHub struct {
 	opts    Options
 	dir     string
-	ownDir  bool
 	url     string
 	key     *rsa.PrivateKey
 	schema  *schema
@@ -35,7 +41,6 @@ type GitHub struct {
 	repos      map[string]*Repo // by lower-case owner/name
 	tokens     map[string]*installationToken
 	installed  time.Time
-	suspended  time.Time // zero while the installation is active
 	faults     []*fault
 	requests   []Request
 	violations []string
@@ -57,13 +62,12 @@ func New(opts Options) (*GitHub, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start a GitHub: %w", err), gh.removeDir())
 	}
-	gh.url = gh.opts.URL
-	setDefault(&gh.url, "http://"+listener.Addr().String())
+	gh.url = "http://" + listener.Addr().String()
 	gh.hooks = newHooks(gh)
 	gh.server = &http.Server{Handler: gh.handler(), ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		if err := gh.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			gh.opts.Log.Error("serve", "err", err)
+			gh.violate("serve: %v", err)
 		}
 	}()
 	return gh, nil
@@ -73,12 +77,7 @@ func New(opts Options) (*GitHub, error) {
 const firstID = 24_000_000_000
 
 func (gh *GitHub) prepare() (err error) {
-	if gh.dir = gh.opts.Dir; gh.dir == "" {
-		gh.ownDir = true
-		if gh.dir, err = os.MkdirTemp("", "citest-"); err != nil {
-			return err
-		}
-	} else if err = os.MkdirAll(gh.dir, 0o755); err != nil {
+	if gh.dir, err = os.MkdirTemp("", "citest-"); err != nil {
 		return err
 	}
 	if gh.key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
@@ -94,7 +93,7 @@ func (gh *GitHub) prepare() (err error) {
 	return err
 }
 
-// Close stops the server and the webhooks. It removes a temporary directory.
+// Close stops the server and the webhooks and removes the repositories.
 func (gh *GitHub) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -106,7 +105,7 @@ func (gh *GitHub) Close() error {
 }
 
 func (gh *GitHub) removeDir() error {
-	if !gh.ownDir || gh.dir == "" {
+	if gh.dir == "" {
 		return nil
 	}
 	return os.RemoveAll(gh.dir)
@@ -117,15 +116,6 @@ func (gh *GitHub) URL() string { return gh.url }
 
 // APIURL is the address of the REST API, for YACI_GITHUB_API_URL.
 func (gh *GitHub) APIURL() string { return gh.url + apiPrefix }
-
-// Dir is where the repositories are: <owner>/<name>.git below it.
-func (gh *GitHub) Dir() string { return gh.dir }
-
-// AppID is the id of the one GitHub App.
-func (gh *GitHub) AppID() int64 { return gh.opts.AppID }
-
-// InstallationID is the id of the App's one installation.
-func (gh *GitHub) InstallationID() int64 { return gh.opts.AppID + 1_000_000 }
 
 // AppKeyPEM is the App's private key as GitHub hands it out.
 func (gh *GitHub) AppKeyPEM() []byte {

@@ -18,33 +18,22 @@ type Pull struct {
 
 // pullState is what changes in a pull request; guarded by gh.mu.
 type pullState struct {
-	title, body      string
-	open, draft      bool
-	merged           bool
+	title            string
+	open             bool
 	headRef, headSHA string
 	baseRef, baseSHA string
-	mergeSHA         string // of the test merge, or of the merge; "" when there are conflicts
+	mergeSHA         string // of the test merge; "" when there are conflicts
 	commits          int
 	additions        int
 	deletions        int
 	files            int
 	created, updated time.Time
-	closed, mergedAt time.Time
-	mergedBy         *User
+	closed           time.Time
 }
 
 // OpenPull opens a pull request and sends its event. head is a branch of this
 // repository, or "login:branch" of a fork.
 func (r *Repo) OpenPull(head, base, title string, author User) (*Pull, error) {
-	return r.openPull(head, base, title, false, author)
-}
-
-// OpenDraft is OpenPull for a draft.
-func (r *Repo) OpenDraft(head, base, title string, author User) (*Pull, error) {
-	return r.openPull(head, base, title, true, author)
-}
-
-func (r *Repo) openPull(head, base, title string, draft bool, author User) (*Pull, error) {
 	p := &Pull{Repo: r, head: r, author: author}
 	if login, branch, ok := strings.Cut(head, ":"); ok {
 		head = branch
@@ -52,17 +41,16 @@ func (r *Repo) openPull(head, base, title string, draft bool, author User) (*Pul
 			return nil, fmt.Errorf("open a pull request on %s: %s has no fork of it", r.FullName(), login)
 		}
 	}
-	p.state = pullState{title: title, open: true, draft: draft, headRef: head, baseRef: base, created: r.gh.opts.Now()}
 	r.gh.mu.Lock()
 	r.lastNumber++
 	p.Number, p.id = r.lastNumber, r.gh.newID()
+	p.state = pullState{title: title, open: true, headRef: head, baseRef: base, created: r.gh.opts.Now()}
 	r.gh.mu.Unlock()
 	if err := p.refresh(); err != nil {
 		return nil, fmt.Errorf("open a pull request on %s from %s: %w", r.FullName(), head, err)
 	}
 	r.gh.mu.Lock()
 	r.pulls = append(r.pulls, p)
-	r.gh.notify()
 	r.gh.mu.Unlock()
 	p.emit("opened", author, nil)
 	return p, nil
@@ -80,15 +68,6 @@ func (gh *GitHub) forkOf(r *Repo, login string) *Repo {
 	return nil
 }
 
-// HeadSHA is the newest commit of the pull request.
-func (p *Pull) HeadSHA() string { return p.snapshot().headSHA }
-
-// MergeSHA is the test merge of head into base, "" when there are conflicts.
-func (p *Pull) MergeSHA() string { return p.snapshot().mergeSHA }
-
-// Open says whether it is neither closed nor merged.
-func (p *Pull) Open() bool { return p.snapshot().open }
-
 func (p *Pull) snapshot() pullState {
 	p.Repo.gh.mu.Lock()
 	defer p.Repo.gh.mu.Unlock()
@@ -102,7 +81,6 @@ func (p *Pull) update(change func(*pullState)) {
 	defer gh.mu.Unlock()
 	change(&p.state)
 	p.state.updated = gh.opts.Now()
-	gh.notify()
 }
 
 // emit sends a pull_request event. more goes beside action and pull_request.

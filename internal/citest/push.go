@@ -39,7 +39,6 @@ func (r *Repo) push(by User, change func() error) error {
 	if len(changes) > 0 {
 		r.gh.mu.Lock()
 		r.pushed = r.gh.opts.Now()
-		r.gh.notify()
 		r.gh.mu.Unlock()
 	}
 	if err := r.sendPushes(by, changes, before); err != nil {
@@ -89,25 +88,6 @@ func (r *Repo) sendPushes(by User, changes []refChange, before map[string]string
 			return fmt.Errorf("push event of %s: %w", c.ref, err)
 		}
 		r.gh.emit("push", r, by, payload)
-		switch {
-		case c.created():
-			r.gh.emit("create", r, by, r.refPayload(c.ref, true))
-		case c.deleted():
-			r.gh.emit("delete", r, by, r.refPayload(c.ref, false))
-		}
 	}
 	return nil
-}
-
-// refPayload is the own part of a create or delete event.
-func (r *Repo) refPayload(ref string, create bool) object {
-	kind, name := "branch", strings.TrimPrefix(ref, "refs/heads/")
-	if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok {
-		kind, name = "tag", tag
-	}
-	o := object{"ref": name, "ref_type": kind, "pusher_type": "user"}
-	if create {
-		o["master_branch"], o["description"] = DefaultBranch, nil
-	}
-	return o
 }

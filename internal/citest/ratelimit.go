@@ -57,14 +57,3 @@ func setRate(h http.Header, limit, remaining int, reset time.Time) {
 	h.Set("X-RateLimit-Reset", itoa(reset.Unix()))
 	h.Set("X-RateLimit-Resource", "core")
 }
-
-// getRateLimit answers GET /rate_limit.
-func getRateLimit(c *call) (answer, error) {
-	c.gh.refund(c.by) // asking is free
-	c.gh.mu.Lock()
-	defer c.gh.mu.Unlock()
-	r := c.gh.rateOf(c.by)
-	limit := c.gh.opts.RateLimit
-	core := object{"limit": limit, "remaining": limit - r.used, "reset": r.reset.Unix(), "used": r.used}
-	return ok(object{"rate": core, "resources": object{"core": core, "search": core}}), nil
-}

@@ -16,10 +16,10 @@ func (gh *GitHub) renderPull(p *Pull, full bool) object {
 	o := object{
 		"url": api, "id": p.id, "node_id": nodeID("PR", p.id), "html_url": html, "diff_url": html + ".diff", "patch_url": html + ".patch",
 		"issue_url": issue, "number": p.Number, "state": openWord(s.open), "locked": false, "title": s.title,
-		"user": gh.renderUser(&p.author), "body": textOrNull(s.body), "created_at": stamp(s.created), "updated_at": stamp(s.updated),
-		"closed_at": stampOrNull(s.closed), "merged_at": stampOrNull(s.mergedAt), "merge_commit_sha": textOrNull(s.mergeSHA),
+		"user": gh.renderUser(&p.author), "body": nil, "created_at": stamp(s.created), "updated_at": stamp(s.updated),
+		"closed_at": stampOrNull(s.closed), "merged_at": nil, "merge_commit_sha": textOrNull(s.mergeSHA),
 		"assignee": nil, "assignees": []object{}, "requested_reviewers": []object{}, "requested_teams": []object{},
-		"labels": []object{}, "milestone": nil, "draft": s.draft, "commits_url": api + "/commits",
+		"labels": []object{}, "milestone": nil, "draft": false, "commits_url": api + "/commits",
 		"review_comments_url": api + "/comments", "review_comment_url": reviewComment,
 		"comments_url": issue + "/comments", "statuses_url": statuses,
 		"head": gh.renderSide(p.head, s.headRef, s.headSHA), "base": gh.renderSide(p.Repo, s.baseRef, s.baseSHA),
@@ -38,21 +38,11 @@ func (gh *GitHub) renderPull(p *Pull, full bool) object {
 
 func (gh *GitHub) addPullDetails(o object, p *Pull) {
 	s := p.state
-	o["merged"], o["mergeable"], o["rebaseable"], o["mergeable_state"] = s.merged, s.mergeSHA != "", s.mergeSHA != "", "clean"
+	o["merged"], o["mergeable"], o["rebaseable"], o["mergeable_state"] = false, s.mergeSHA != "", s.mergeSHA != "", "clean"
 	if s.mergeSHA == "" {
 		o["mergeable_state"] = "dirty"
 	}
-	o["merged_by"] = nil
-	if s.mergedBy != nil {
-		o["merged_by"] = gh.renderUser(s.mergedBy)
-	}
-	comments := 0
-	for _, c := range p.Repo.comments {
-		if c.issue == p.Number {
-			comments++
-		}
-	}
-	o["comments"], o["review_comments"], o["maintainer_can_modify"] = comments, 0, p.head != p.Repo
+	o["merged_by"], o["comments"], o["review_comments"], o["maintainer_can_modify"] = nil, 0, 0, p.head != p.Repo
 	o["commits"], o["additions"], o["deletions"], o["changed_files"] = s.commits, s.additions, s.deletions, s.files
 }
 
@@ -71,11 +61,6 @@ func (r *Repo) association(login string) string {
 		return "OWNER"
 	case r.access[login] != "" && r.access[login] != "none":
 		return "COLLABORATOR"
-	}
-	for _, p := range r.pulls {
-		if p.author.Login == login && p.state.merged {
-			return "CONTRIBUTOR"
-		}
 	}
 	return "NONE"
 }

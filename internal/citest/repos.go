@@ -29,8 +29,6 @@ type Repo struct {
 	pulls      []*Pull
 	lastNumber int
 	statuses   map[string][]Status // by SHA, oldest first
-	comments   []*comment
-	checks     []*checkRun
 }
 
 // DefaultBranch is the one that every repository here starts with.
@@ -94,9 +92,6 @@ func (gh *GitHub) Repo(fullName string) *Repo {
 // FullName is "owner/name".
 func (r *Repo) FullName() string { return r.Owner + "/" + r.Name }
 
-// Dir is the bare repository on disk.
-func (r *Repo) Dir() string { return r.dir }
-
 // CloneURL is what a user gives to git: with the personal token in it.
 func (r *Repo) CloneURL(user User) string {
 	u, err := url.Parse(r.PublicURL())
@@ -117,15 +112,8 @@ func (r *Repo) Grant(user User, level string) {
 	r.access[user.Login] = level
 }
 
-// Permission is what a user may do: "none", "read", "write" or "admin".
-// Everyone may read a public repository.
-func (r *Repo) Permission(login string) string {
-	r.gh.mu.Lock()
-	defer r.gh.mu.Unlock()
-	return r.permission(login)
-}
-
-// permission is Permission with gh.mu held.
+// permission is what a user may do: "none", "read", "write" or "admin". Everyone
+// may read a public repository. gh.mu must be held.
 func (r *Repo) permission(login string) string {
 	for name, level := range r.access {
 		if strings.EqualFold(name, login) && (level != "none" || r.Private) {

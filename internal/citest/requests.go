@@ -12,23 +12,15 @@ type Request struct {
 	Method string
 	Path   string // with the query, as sent; REST paths without /api/v3
 	Auth   string // AuthNone, AuthApp, ...
-	Login  string // of an AuthUser
-	Body   []byte // of a REST request
-	Header http.Header
-	Status int // of the answer; 0 while under way or when the connection was dropped
+	Status int    // of the answer; 0 while under way or when the connection was dropped
 }
 
 // record keeps a request and returns its place.
-func (gh *GitHub) record(r *http.Request, by caller, body []byte) int {
+func (gh *GitHub) record(r *http.Request, by caller) int {
 	path := strings.TrimPrefix(r.URL.RequestURI(), strings.TrimSuffix(apiPrefix, "/"))
-	req := Request{Method: r.Method, Path: path, Auth: by.kind, Body: body, Header: r.Header.Clone()}
-	if by.kind == AuthUser {
-		req.Login = by.user.Login
-	}
 	gh.mu.Lock()
 	defer gh.mu.Unlock()
-	gh.requests = append(gh.requests, req)
-	gh.notify()
+	gh.requests = append(gh.requests, Request{Method: r.Method, Path: path, Auth: by.kind})
 	return len(gh.requests) - 1
 }
 
@@ -36,11 +28,7 @@ func (gh *GitHub) record(r *http.Request, by caller, body []byte) int {
 func (gh *GitHub) finish(place, status int) {
 	gh.mu.Lock()
 	defer gh.mu.Unlock()
-	if place < len(gh.requests) {
-		gh.requests[place].Status = status
-	}
-	gh.opts.Log.Debug("request", "method", gh.requests[place].Method, "path", gh.requests[place].Path, "status", status)
-	gh.notify()
+	gh.requests[place].Status = status
 }
 
 // Requests are all requests so far, oldest first.
@@ -48,17 +36,6 @@ func (gh *GitHub) Requests() []Request {
 	gh.mu.Lock()
 	defer gh.mu.Unlock()
 	return slices.Clone(gh.requests)
-}
-
-// CountRequests counts those with this method (any when empty) and a path that starts so.
-func (gh *GitHub) CountRequests(method, prefix string) int {
-	n := 0
-	for _, r := range gh.Requests() {
-		if (method == "" || r.Method == method) && strings.HasPrefix(r.Path, prefix) {
-			n++
-		}
-	}
-	return n
 }
 
 // Violations are the ways in which somebody did not speak GitHub's protocol:
@@ -82,5 +59,4 @@ func (gh *GitHub) violate(format string, args ...any) {
 	gh.mu.Lock()
 	defer gh.mu.Unlock()
 	gh.violations = append(gh.violations, text)
-	gh.opts.Log.Warn("violation", "what", text)
 }

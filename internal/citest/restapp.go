@@ -9,14 +9,9 @@ import (
 func (gh *GitHub) appRoutes() []route {
 	return []route{
 		{method: "GET", path: "/app", permission: "app", handle: getApp},
-		{method: "GET", path: "/app/installations", permission: "app", handle: listInstallations},
-		{method: "GET", path: "/app/installations/{installation_id}", permission: "app", handle: getInstallation},
 		{method: "POST", path: "/app/installations/{installation_id}/access_tokens", permission: "app", handle: createToken},
 		{method: "GET", path: "/repos/{owner}/{repo}/installation", permission: "app", handle: repoInstallation},
-		{method: "GET", path: "/installation/repositories", permission: "token", handle: installationRepos},
 		{method: "DELETE", path: "/installation/token", permission: "token", handle: revokeToken},
-		{method: "GET", path: "/app/hook/config", permission: "app", handle: getHookConfig},
-		{method: "PATCH", path: "/app/hook/config", permission: "app", handle: setHookConfig},
 		{method: "GET", path: "/app/hook/deliveries", permission: "app", handle: listDeliveries},
 		{method: "GET", path: "/app/hook/deliveries/{delivery_id}", permission: "app", handle: getDelivery},
 		{method: "POST", path: "/app/hook/deliveries/{delivery_id}/attempts", permission: "app", handle: redeliver},
@@ -32,26 +27,11 @@ func getApp(c *call) (answer, error) {
 // renderApp is the App ("integration"). gh.mu must be held.
 func (gh *GitHub) renderApp() object {
 	return object{
-		"id": gh.AppID(), "slug": gh.opts.AppSlug, "node_id": nodeID("A", gh.AppID()), "name": gh.opts.AppSlug,
+		"id": AppID, "slug": appSlug, "node_id": nodeID("A", AppID), "name": appSlug,
 		"owner": gh.renderUser(gh.user(gh.account())), "description": nil, "external_url": "https://yaci.dev",
-		"html_url": gh.url + "/apps/" + gh.opts.AppSlug, "created_at": stamp(gh.installed), "updated_at": stamp(gh.installed),
-		"permissions": gh.opts.Permission, "events": gh.opts.Events,
+		"html_url": gh.url + "/apps/" + appSlug, "created_at": stamp(gh.installed), "updated_at": stamp(gh.installed),
+		"permissions": granted(), "events": subscribed(),
 	}
-}
-
-func listInstallations(c *call) (answer, error) {
-	c.gh.mu.Lock()
-	defer c.gh.mu.Unlock()
-	return ok([]object{c.gh.renderInstallation()}), nil
-}
-
-func getInstallation(c *call) (answer, error) {
-	if c.params["installation_id"] != itoa(c.gh.InstallationID()) {
-		return answer{}, errNotFound
-	}
-	c.gh.mu.Lock()
-	defer c.gh.mu.Unlock()
-	return ok(c.gh.renderInstallation()), nil
 }
 
 func repoInstallation(c *call) (answer, error) {
@@ -64,7 +44,7 @@ func repoInstallation(c *call) (answer, error) {
 }
 
 func createToken(c *call) (answer, error) {
-	if c.params["installation_id"] != itoa(c.gh.InstallationID()) {
+	if c.params["installation_id"] != itoa(InstallationID) {
 		return answer{}, errNotFound
 	}
 	var ask tokenRequest
@@ -73,10 +53,7 @@ func createToken(c *call) (answer, error) {
 	}
 	c.gh.mu.Lock()
 	defer c.gh.mu.Unlock()
-	if !c.gh.suspended.IsZero() {
-		return answer{}, apiError{http.StatusForbidden, "This installation has been suspended"}
-	}
-	t, err := c.gh.mint(ask, c.r.Header.Get("X-GitHub-Stateless-S2S-Token") == "disabled")
+	t, err := c.gh.mint(ask)
 	if err != nil {
 		return answer{}, err
 	}
@@ -88,19 +65,6 @@ func revokeToken(c *call) (answer, error) {
 	defer c.gh.mu.Unlock()
 	delete(c.gh.tokens, c.by.token.token)
 	return answer{status: http.StatusNoContent}, nil
-}
-
-func installationRepos(c *call) (answer, error) {
-	c.gh.mu.Lock()
-	defer c.gh.mu.Unlock()
-	repos := []object{}
-	for _, r := range c.gh.installedRepos() {
-		if c.by.token.reaches(r) {
-			repos = append(repos, c.gh.renderRepo(r))
-		}
-	}
-	page, header := paginate(c, repos)
-	return answer{http.StatusOK, object{"total_count": len(repos), "repository_selection": "selected", "repositories": page}, header}, nil
 }
 
 // paginate cuts the page that was asked for and makes the Link header.

@@ -8,31 +8,6 @@ import (
 	"strings"
 )
 
-func getHookConfig(c *call) (answer, error) {
-	url, secret := c.gh.hooks.target()
-	o := object{"content_type": "json", "insecure_ssl": "0", "url": url}
-	if secret != "" {
-		o["secret"] = "********"
-	}
-	return ok(o), nil
-}
-
-func setHookConfig(c *call) (answer, error) {
-	var config struct{ URL, Secret *string }
-	if err := c.decode(&config); err != nil {
-		return answer{}, err
-	}
-	url, secret := c.gh.hooks.target()
-	if config.URL != nil {
-		url = *config.URL
-	}
-	if config.Secret != nil {
-		secret = *config.Secret
-	}
-	c.gh.SetHook(url, secret)
-	return getHookConfig(c)
-}
-
 // listDeliveries shows the newest first, in pages that begin at a cursor.
 func listDeliveries(c *call) (answer, error) {
 	all := c.gh.Deliveries()

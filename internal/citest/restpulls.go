@@ -7,25 +7,21 @@ import (
 	"strings"
 )
 
-// pullRoutes are the calls about pull requests and their comments.
+// pullRoutes are the calls about pull requests.
 func (gh *GitHub) pullRoutes() []route {
 	const repo = "/repos/{owner}/{repo}"
 	return []route{
 		{method: "GET", path: repo + "/pulls", permission: "pull_requests:read", handle: listPulls},
 		{method: "GET", path: repo + "/pulls/{pull_number}", permission: "pull_requests:read", handle: getPull},
 		{method: "GET", path: repo + "/pulls/{pull_number}/files", permission: "pull_requests:read", handle: pullFiles},
-		{method: "GET", path: repo + "/commits/{commit_sha}/pulls", permission: "pull_requests:read", handle: commitPulls},
-		{method: "GET", path: repo + "/issues/{issue_number}/comments", permission: "issues:read", handle: listComments},
-		{method: "POST", path: repo + "/issues/{issue_number}/comments", permission: "issues:write", handle: createComment},
-		{method: "POST", path: repo + "/issues/comments/{comment_id}/reactions", permission: "issues:write", handle: createReaction},
 		// Not in the description, because YACI never does it; for people who try the demo with curl.
 		{method: "POST", path: repo + "/pulls", permission: "user", handle: createPull},
 	}
 }
 
-// pull finds {pull_number} or {issue_number}; every issue here is a pull request.
+// pull finds {pull_number}.
 func (c *call) pull() (*Pull, error) {
-	n, err := strconv.Atoi(c.params["pull_number"] + c.params["issue_number"])
+	n, err := strconv.Atoi(c.params["pull_number"])
 	if err != nil {
 		return nil, errNotFound
 	}
@@ -89,34 +85,12 @@ func pullFiles(c *call) (answer, error) {
 	return answer{http.StatusOK, page, header}, nil
 }
 
-// commitPulls lists the pull requests that a commit belongs to.
-func commitPulls(c *call) (answer, error) {
-	sha := commitOf(c.repo.dir, c.params["commit_sha"])
-	if sha == "" {
-		return answer{}, noCommit(c.params["commit_sha"])
-	}
-	list := []object{}
-	for _, p := range c.pulls() {
-		s := p.snapshot()
-		commits, err := logCommits(c.repo.dir, s.baseSHA+".."+s.headSHA)
-		if err != nil {
-			return answer{}, err
-		}
-		if slices.ContainsFunc(commits, func(ci commit) bool { return ci.sha == sha }) {
-			list = append(list, c.gh.renderPull(p, false))
-		}
-	}
-	page, header := paginate(c, list)
-	return answer{http.StatusOK, page, header}, nil
-}
-
 func createPull(c *call) (answer, error) {
 	if err := c.by.allow(c.repo, "metadata:read"); err != nil {
 		return answer{}, err
 	}
 	var ask struct {
 		Title, Head, Base string
-		Draft             bool
 	}
 	if err := c.decode(&ask); err != nil {
 		return answer{}, err
@@ -125,7 +99,7 @@ func createPull(c *call) (answer, error) {
 		return answer{}, validationError{"PullRequest", "head", "title, head and base are needed"}
 	}
 	head := strings.TrimPrefix(ask.Head, c.repo.Owner+":")
-	p, err := c.repo.openPull(head, ask.Base, ask.Title, ask.Draft, *c.by.user)
+	p, err := c.repo.OpenPull(head, ask.Base, ask.Title, *c.by.user)
 	if err != nil {
 		return answer{}, validationError{"PullRequest", "head", err.Error()}
 	}

@@ -2,7 +2,6 @@ package citest
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -12,18 +11,11 @@ func (gh *GitHub) repoRoutes() []route {
 	return []route{
 		{method: "GET", path: repo, permission: "metadata:read", handle: getRepo},
 		{method: "GET", path: repo + "/contents/{path}", permission: "contents:read", handle: getContents},
-		{method: "GET", path: repo + "/commits/{ref}", permission: "contents:read", handle: getCommit},
 		{method: "GET", path: repo + "/compare/{basehead}", permission: "contents:read", handle: compare},
 		{method: "POST", path: repo + "/statuses/{sha}", permission: "statuses:write", handle: createStatus},
 		{method: "GET", path: repo + "/commits/{ref}/status", permission: "statuses:read", handle: combinedStatus},
 		{method: "GET", path: repo + "/commits/{ref}/statuses", permission: "statuses:read", handle: listStatuses},
-		{method: "GET", path: repo + "/branches", permission: "contents:read", handle: listBranches},
-		{method: "GET", path: repo + "/branches/{branch}", permission: "contents:read", handle: getBranch},
-		{method: "GET", path: repo + "/git/ref/{ref}", permission: "contents:read", handle: getRef},
-		{method: "GET", path: repo + "/git/matching-refs/{ref}", permission: "contents:read", handle: matchingRefs},
-		{method: "GET", path: repo + "/tags", permission: "metadata:read", handle: listTags},
-		{method: "POST", path: repo + "/check-runs", permission: "checks:write", handle: createCheck},
-		{method: "PATCH", path: repo + "/check-runs/{check_run_id}", permission: "checks:write", handle: updateCheck},
+		{method: "GET", path: repo + "/collaborators/{username}/permission", permission: "metadata:read", handle: getPermission},
 	}
 }
 
@@ -35,38 +27,6 @@ func getRepo(c *call) (answer, error) {
 
 func noCommit(ref string) error {
 	return apiError{http.StatusUnprocessableEntity, "No commit found for SHA: " + ref}
-}
-
-// commitWithFiles is a full "commit".
-func (r *Repo) commitWithFiles(sha string) (object, error) {
-	commits, err := logCommits(r.dir, "-1", sha)
-	if err != nil {
-		return nil, err
-	}
-	files, err := diffFiles(r.dir, commits[0].base(), sha)
-	if err != nil {
-		return nil, err
-	}
-	o := r.renderCommit(commits[0])
-	add, del := 0, 0
-	for _, f := range files {
-		add, del = add+f.additions, del+f.deletions
-	}
-	o["stats"] = object{"additions": add, "deletions": del, "total": add + del}
-	o["files"] = r.renderFiles(files, sha)
-	return o, nil
-}
-
-func getCommit(c *call) (answer, error) {
-	sha := commitOf(c.repo.dir, c.params["ref"])
-	if sha == "" {
-		return answer{}, noCommit(c.params["ref"])
-	}
-	if strings.Contains(c.r.Header.Get("Accept"), "sha") {
-		return raw("application/vnd.github.sha; charset=utf-8", []byte(sha)), nil
-	}
-	o, err := c.repo.commitWithFiles(sha)
-	return ok(o), err
 }
 
 // maxCompareFiles is how many files GitHub shows of a comparison.
@@ -152,20 +112,4 @@ func (c *call) side(name string) string {
 		}
 	}
 	return sha
-}
-
-// sortedRefs lists refs below a prefix, by name.
-func (r *Repo) sortedRefs(prefix string) ([]string, map[string]string, error) {
-	refs, err := listRefs(r.dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	var names []string
-	for name := range refs {
-		if strings.HasPrefix(name, prefix) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names, refs, nil
 }

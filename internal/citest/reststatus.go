@@ -34,7 +34,7 @@ func createStatus(c *call) (answer, error) {
 	defer c.gh.mu.Unlock()
 	same := 0
 	for _, s := range c.repo.statuses[sha] {
-		if s.Context == body.Context {
+		if strings.EqualFold(s.Context, body.Context) {
 			same++
 		}
 	}
@@ -56,7 +56,7 @@ func (r *Repo) renderStatus(s Status) object {
 
 func (r *Repo) renderSimpleStatus(s Status) object {
 	return object{
-		"url": r.api() + "/statuses/" + s.SHA, "avatar_url": r.gh.url + "/avatars/in/" + fmt.Sprint(r.gh.AppID()),
+		"url": r.api() + "/statuses/" + s.SHA, "avatar_url": r.gh.url + "/avatars/in/" + fmt.Sprint(AppID),
 		"id": s.ID, "node_id": nodeID("SC", s.ID), "state": s.State, "description": textOrNull(s.Description),
 		"target_url": textOrNull(s.TargetURL), "context": s.Context, "created_at": stamp(s.At), "updated_at": stamp(s.At),
 	}

@@ -43,6 +43,12 @@ type exchange struct {
 }
 
 func newExchange(r *http.Request, body []byte, params map[string]string, op *routers.Route) exchange {
+	if string(bytes.TrimSpace(body)) == "null" {
+		body = nil // as a Go client sends no options; GitHub takes it for nothing
+	}
+	if params["path"] == "" && op != nil && strings.HasSuffix(op.Path, "/{path}") {
+		params = map[string]string{"owner": params["owner"], "repo": params["repo"], "path": "."} // the root directory
+	}
 	clone := r.Clone(context.WithoutCancel(r.Context()))
 	clone.Body, clone.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	if clone.Header.Get("Content-Type") == "" || strings.HasPrefix(clone.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
-	"strings"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -16,7 +15,7 @@ import (
 // http-backend, to those who may.
 func (gh *GitHub) serveGit(w http.ResponseWriter, r *http.Request) {
 	by := gh.identify(r)
-	record := gh.record(r, by, nil)
+	record := gh.record(r, by)
 	if f := gh.fault(r); f != nil && !f.act(w, r, gh.opts.Now()) {
 		gh.finish(record, f.status())
 		return
@@ -128,9 +127,4 @@ func (s *statusWriter) Flush() {
 	if f, ok := s.ResponseWriter.(http.Flusher); ok {
 		f.Flush()
 	}
-}
-
-// splitLines is the non-empty lines of what git printed.
-func splitLines(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return r == '\n' })
 }

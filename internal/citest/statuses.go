@@ -32,18 +32,6 @@ func (r *Repo) Statuses(sha string) []Status {
 	return slices.Clone(r.statuses[sha])
 }
 
-// AllStatuses are the statuses of every commit, in the order in which they came.
-func (r *Repo) AllStatuses() []Status {
-	r.gh.mu.Lock()
-	defer r.gh.mu.Unlock()
-	var all []Status
-	for _, list := range r.statuses {
-		all = append(all, list...)
-	}
-	slices.SortFunc(all, func(a, b Status) int { return int(a.ID - b.ID) })
-	return all
-}
-
 // WaitStatus waits until the newest status of that context on a commit pleases
 // ok (any does when ok is nil). The error shows what was there instead.
 func (r *Repo) WaitStatus(ctx context.Context, sha, name string, ok func(Status) bool) (Status, error) {
@@ -68,8 +56,3 @@ func (r *Repo) WaitStatus(ctx context.Context, sha, name string, ok func(Status)
 
 // Finished is for WaitStatus: success, failure or error.
 func Finished(s Status) bool { return s.State != "pending" }
-
-// State is for WaitStatus: this one state.
-func State(state string) func(Status) bool {
-	return func(s Status) bool { return s.State == state }
-}

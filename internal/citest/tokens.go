@@ -2,7 +2,6 @@ package citest
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -28,25 +27,22 @@ type tokenRequest struct {
 }
 
 // newTokenText has the shape of 2026: ghs_<app id>_<three parts with dots>,
-// about 520 characters. classic asks for the 40 characters of before.
-func newTokenText(appID int64, classic bool) string {
-	if classic {
-		return "ghs_" + randomText(36)
-	}
-	return fmt.Sprintf("ghs_%d_%s.%s.%s", appID, randomText(36), randomText(126), randomText(342))
+// about 520 characters.
+func newTokenText() string {
+	return fmt.Sprintf("ghs_%d_%s.%s.%s", AppID, randomText(36), randomText(126), randomText(342))
 }
 
 // mint makes a token for what was asked, at most what the installation has.
 // gh.mu must be held.
-func (gh *GitHub) mint(ask tokenRequest, classic bool) (*installationToken, error) {
+func (gh *GitHub) mint(ask tokenRequest) (*installationToken, error) {
 	t := &installationToken{
-		token: newTokenText(gh.opts.AppID, classic), expires: gh.opts.Now().Add(tokenTime),
-		permission: maps.Clone(gh.opts.Permission),
+		token: newTokenText(), expires: gh.opts.Now().Add(tokenTime),
+		permission: granted(),
 	}
 	if ask.Permissions != nil {
 		t.permission = map[string]string{"metadata": "read"}
 		for name, level := range ask.Permissions {
-			if !covers(gh.opts.Permission[name], level) {
+			if !covers(granted()[name], level) {
 				return nil, apiError{http.StatusUnprocessableEntity, "The permissions requested are not granted to this installation."}
 			}
 			t.permission[name] = level
@@ -88,33 +84,4 @@ func (gh *GitHub) renderToken(t *installationToken) object {
 		o["repositories"] = repos
 	}
 	return o
-}
-
-// InstallationToken makes a token as the App would get it: for the repositories
-// given (none means all), with the permissions given (nil means all).
-func (gh *GitHub) InstallationToken(permission map[string]string, repos ...*Repo) (string, error) {
-	gh.mu.Lock()
-	defer gh.mu.Unlock()
-	ask := tokenRequest{Permissions: permission}
-	for _, r := range repos {
-		ask.RepositoryIDs = append(ask.RepositoryIDs, r.ID)
-	}
-	t, err := gh.mint(ask, false)
-	if err != nil {
-		return "", fmt.Errorf("installation token: %w", err)
-	}
-	return t.token, nil
-}
-
-// LiveTokens counts the installation tokens that are neither expired nor revoked.
-func (gh *GitHub) LiveTokens() int {
-	gh.mu.Lock()
-	defer gh.mu.Unlock()
-	n := 0
-	for _, t := range gh.tokens {
-		if gh.opts.Now().Before(t.expires) {
-			n++
-		}
-	}
-	return n
 }

@@ -42,7 +42,7 @@ func (gh *GitHub) user(login string) *User {
 }
 
 // bot is the account that the App acts as. gh.mu must be held.
-func (gh *GitHub) bot() *User { return gh.user(gh.opts.AppSlug + botSuffix) }
+func (gh *GitHub) bot() *User { return gh.user(appSlug + botSuffix) }
 
 const botSuffix = "[bot]"
 
@@ -105,10 +105,4 @@ func (gh *GitHub) userByEmail(email string) *User {
 		}
 	}
 	return nil
-}
-
-// lookup finds an account. gh.mu must be held.
-func (gh *GitHub) lookup(login string) (*User, bool) {
-	u, ok := gh.users[strings.ToLower(login)]
-	return u, ok
 }

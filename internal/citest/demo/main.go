@@ -1,192 +1,179 @@
-// Command demo shows the main job on this machine: a stand-in for GitHub with a
-// sample repository, the real server, two pushes, and the statuses as GitHub
-// would show them. `make demo` runs it; with WAIT=1 it stays up until Ctrl-C.
+// Command demo shows the main job on this machine: a GitHub to test against with
+// a sample repository, the real server, two real pushes, and what GitHub would
+// show of them. `make demo` runs it; with WAIT=1 it stays up until Ctrl-C and
+// shows everything that runs meanwhile.
 package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
-	"github.com/yaci-ci/yaci/internal/citest/standin"
+	"github.com/yaci-ci/yaci/internal/citest"
 )
 
-const (
-	address = "127.0.0.1:4000"
-	token   = "demo"
-	secret  = "demo-secret"
-)
+const green = `image: IMAGE
+steps:
+  - name: greet
+    run: echo "Hello from $YACI_REPO, branch $YACI_BRANCH"
+  - name: test
+    run: |
+      for i in 1 2 3; do echo "test $i of 3 ... ok"; sleep 1; done
+`
+
+// runTime bounds one run that the demo waits for.
+const runTime = 2 * time.Minute
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(ctx); err != nil && ctx.Err() == nil {
 		fmt.Fprintln(os.Stderr, "demo: "+err.Error())
 		os.Exit(1)
 	}
 }
 
-// run shows a green and a red push.
-func run(ctx context.Context) error {
+// demo is everything that is up.
+type demo struct {
+	terminal
+	github *citest.GitHub
+	ada    citest.User
+	repo   *citest.Repo
+	clone  *citest.Clone
+	server *server
+	shown  map[string]int64 // by commit, the last status that was shown
+}
+
+// run starts everything, shows a green and a red push, and ends it again.
+func run(ctx context.Context) (err error) {
 	dir, err := os.MkdirTemp("", "yaci-demo-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	gh, err := standin.Start(os.Getenv("YACI_LOCAL_HOST")+":0", filepath.Join(dir, "repos"))
+	d := &demo{terminal: newTerminal(os.Stdout), shown: map[string]int64{}}
+	address, err := freeAddress()
 	if err != nil {
 		return err
 	}
-	defer gh.Close()
-	gh.SetHook("http://"+address+"/webhook", secret)
-	server, err := serve(dir, gh)
+	d.github, err = citest.New(citest.Options{Addr: os.Getenv("YACI_LOCAL_HOST") + ":0", HookURL: "http://" + address + "/webhook", HookSecret: hookSecret})
 	if err != nil {
 		return err
 	}
-	defer server.stop()
-	repo, err := gh.CreateRepo("ada", "hello", true)
+	defer func() { err = errors.Join(err, d.github.Close()) }()
+	if d.server, err = serve(dir, address, d.github); err != nil {
+		return err
+	}
+	defer d.server.stop()
+	d.ada = d.github.CreateUser("ada")
+	if d.repo, err = d.github.CreateRepo("ada/hello", true); err != nil {
+		return err
+	}
+	if d.clone, err = d.repo.Clone(filepath.Join(dir, "hello"), d.ada); err != nil {
+		return err
+	}
+	d.line("")
+	d.line("%s   %s, with the private repository %s", d.bold("GitHub"), d.github.URL(), d.repo.FullName())
+	d.line("%s     http://%s", d.bold("YACI"), address)
+	if config := os.Getenv("KUBECONFIG"); config != "" {
+		d.line("%s  KUBECONFIG=%s", d.bold("Cluster"), config)
+	}
+	return d.story(ctx)
+}
+
+// story is what is shown.
+func (d *demo) story(ctx context.Context) error {
+	if _, err := d.push(ctx, "Say hello", green); err != nil {
+		return err
+	}
+	red, err := d.push(ctx, "Break a test", strings.Replace(green, `"test $i of 3 ... ok"; sleep 1; done`, `"test $i of 3 ... ok"; sleep 1; done
+      echo "test 4: expected 4, got 5"
+      exit 1`, 1))
 	if err != nil {
 		return err
 	}
-	image := os.Getenv("YACI_RUN_IMAGE")
-	green := "image: " + image + "\nsteps:\n  - name: greet\n    run: echo \"Hello from $YACI_REPO at $YACI_BRANCH\"\n  - name: test\n    run: |\n      sleep 1\n      echo all tests passed\n"
-	red := strings.Replace(green, "echo all tests passed", "echo 'expected 4, got 5'; exit 1", 1)
-	for _, push := range []struct{ title, yaml string }{{"Say hello", green}, {"Break the test", red}} {
-		if err := show(ctx, gh, repo, server, push.title, push.yaml); err != nil {
+	d.goOn(red)
+	if v := d.github.Violations(); len(v) > 0 {
+		return fmt.Errorf("GitHub would have refused: %v", v)
+	}
+	if os.Getenv("WAIT") == "" {
+		return nil
+	}
+	for {
+		j, err := d.server.nextJob(ctx)
+		if err == nil {
+			err = d.show(ctx, j)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	fmt.Printf("\nGo on:\n  curl -H 'Authorization: Bearer %s' %s/run -d 'echo great success'\n  curl -H 'Authorization: Bearer %[1]s' '%[2]s/get?id=NAME'\n  curl -H 'Authorization: Bearer %[1]s' -X POST '%[2]s/retry?id=NAME'\n", token, address)
-	if os.Getenv("WAIT") != "" {
-		fmt.Println("\nThe server stays up. Ctrl-C ends it.")
-		<-ctx.Done()
-	} else {
-		fmt.Println("\nWAIT=1 make demo keeps the server up to try these.")
-	}
-	return nil
 }
 
-// show pushes a commit and tells what happens until its status is final.
-func show(ctx context.Context, gh *standin.GitHub, repo *standin.Repo, s *process, title, yaml string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+// push is a real git push of a pipeline; it returns the job that it led to.
+func (d *demo) push(ctx context.Context, title, yaml string) (job, error) {
+	ctx, cancel := context.WithTimeout(ctx, runTime)
 	defer cancel()
-	fmt.Printf("\n● push to %s: %q\n", repo.FullName(), title)
-	fmt.Println(indent(".yaci.yml\n" + yaml))
-	sha, err := repo.Push("main", title, map[string]string{".yaci.yml": yaml})
+	yaml = strings.ReplaceAll(yaml, "IMAGE", os.Getenv("YACI_RUN_IMAGE"))
+	if _, err := d.clone.Commit(title, map[string]string{".yaci.yml": yaml}); err != nil {
+		return job{}, err
+	}
+	d.line("")
+	d.line("%s %s", d.bold("$ cat"), ".yaci.yml")
+	d.block("  ", yaml)
+	d.line("%s %q", d.bold("$ git commit -m"), title)
+	d.line("%s", d.bold("$ git push origin main"))
+	out, err := d.clone.Git("push", "origin", "main")
+	if err != nil {
+		return job{}, err
+	}
+	d.block("  ", out)
+	j, err := d.server.nextJob(ctx)
+	if err != nil {
+		return j, fmt.Errorf("wait for the job of %q: %w", title, err)
+	}
+	return j, d.show(ctx, j)
+}
+
+// show follows a job to its end, then shows its commit as GitHub would.
+func (d *demo) show(ctx context.Context, j job) error {
+	d.line("")
+	d.line("%s %s", d.bold("Job"), j.name)
+	state, err := d.server.follow(ctx, j, func(line string) { d.line("  %s %s", d.dim("│"), line) })
 	if err != nil {
 		return err
 	}
-	done := make(chan struct{})
-	output, finished := context.WithCancel(ctx)
-	go func() { s.follow(output, sha); close(done) }()
-	st, err := gh.WaitFinal(ctx, sha)
-	finished()
-	<-done
+	commit, err := d.clone.Git("log", "-1", "--format=%H %s", j.sha)
+	if j.sha == "" || err != nil { // a command, or a commit of another clone
+		d.line("  %s %s", d.mark(state), state)
+		return nil
+	}
+	sha, title, _ := strings.Cut(commit, " ")
+	ctx, cancel := context.WithTimeout(ctx, runTime)
+	defer cancel()
+	st, err := d.repo.WaitStatus(ctx, sha, "yaci", func(s citest.Status) bool { return citest.Finished(s) && s.ID > d.shown[sha] })
 	if err != nil {
 		return err
 	}
-	mark := map[string]string{"success": "✓", "failure": "✗"}[st.State]
-	fmt.Printf("\n  %s %s  %s — %s   (commit %s, %s)\n", mark, st.Context, st.State, st.Description, sha[:7], repo.FullName())
+	d.shown[sha] = st.ID
+	d.checks(sha, title, st)
 	return nil
 }
 
-func indent(s string) string {
-	return "    " + strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n    ")
-}
-
-// process is the running server.
-type process struct {
-	cmd *exec.Cmd
-	log string // file
-}
-
-func serve(dir string, gh *standin.GitHub) (*process, error) {
-	key := filepath.Join(dir, "app.pem")
-	if err := os.WriteFile(key, gh.AppKey(), 0o600); err != nil {
-		return nil, err
+// checks is the box that GitHub shows below a commit.
+func (d *demo) checks(sha, title string, st citest.Status) {
+	mark, verdict, count := d.mark(st.State), "Some checks were not successful", "1 failing check"
+	if st.State == "success" {
+		verdict, count = "All checks have passed", "1 successful check"
 	}
-	p := &process{cmd: exec.Command("bin/yaci", "serve"), log: filepath.Join(dir, "server.log")}
-	log, err := os.Create(p.log)
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	p.cmd.Stderr = log
-	p.cmd.Env = append(os.Environ(), "YACI_LISTEN="+address, "YACI_DATABASE_URL=sqlite://"+filepath.Join(dir, "yaci.db"), "YACI_WEBHOOK_SECRET="+secret,
-		"YACI_GITHUB_API_URL="+gh.APIURL(), fmt.Sprintf("YACI_GITHUB_APP_ID=%d", standin.AppID), "YACI_GITHUB_APP_KEY_FILE="+key, "YACI_API_TOKEN="+token)
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	for range 200 {
-		if res, err := http.Get("http://" + address + "/healthz"); err == nil {
-			res.Body.Close()
-			return p, nil
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	p.stop()
-	text, _ := os.ReadFile(p.log)
-	return nil, fmt.Errorf("the server did not start: %s", text)
-}
-
-func (p *process) stop() {
-	p.cmd.Process.Signal(os.Interrupt)
-	p.cmd.Wait()
-}
-
-var launched = regexp.MustCompile(`job=(\S+) .*sha=([0-9a-f]+)`)
-
-// follow prints what a commit's steps write, as it comes.
-func (p *process) follow(ctx context.Context, sha string) {
-	shown := 0
-	for last := false; ; {
-		text, _ := os.ReadFile(p.log)
-		for line := range strings.Lines(string(text)) {
-			if m := launched.FindStringSubmatch(line); m != nil && strings.HasPrefix(sha, m[2]) {
-				log := output(m[1])
-				for _, l := range strings.SplitAfter(log[min(shown, len(log)):], "\n") {
-					if l != "" {
-						fmt.Print("  │ " + l)
-					}
-				}
-				shown = max(shown, len(log))
-			}
-		}
-		if last {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			last = true // once more, for the end of the output
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-func output(job string) string {
-	req, err := http.NewRequest("GET", "http://"+address+"/get?id="+job, nil)
-	if err != nil {
-		return ""
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return ""
-	}
-	defer res.Body.Close()
-	var pods []struct{ Log string }
-	data, _ := io.ReadAll(res.Body)
-	if json.Unmarshal(data, &pods) != nil || len(pods) == 0 {
-		return ""
-	}
-	return pods[0].Log
+	d.line("")
+	d.line("%s %s  %s", d.dim(sha[:7]), title, d.dim("("+d.repo.FullName()+")"))
+	d.line("  %s %s %s", mark, d.bold(verdict), d.dim("· "+count))
+	d.line("    %s %s — %s", mark, d.bold(st.Context), st.Description)
 }
