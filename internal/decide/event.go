@@ -31,7 +31,7 @@ func Event(ev ci.Event) Decision {
 	case ci.PullRequest:
 		return pullRequest(ev)
 	case ci.Tag:
-		return Decision{Ignore, fmt.Sprintf("Ignored: tag %s; tags run only when .yaci.yml names them.", ev.Tag)}
+		return tag(ev)
 	case ci.API:
 		return Decision{Run, "Run: asked for by the API."}
 	}
@@ -46,6 +46,13 @@ func push(ev ci.Event) Decision {
 		return Decision{Ignore, "Ignored: the commit's title asks to skip CI."}
 	}
 	return Decision{Run, fmt.Sprintf("Run: %s was pushed to %s.", ev.SHA.Short(), ev.Branch)}
+}
+
+func tag(ev ci.Event) Decision {
+	if ev.Deleted {
+		return Decision{Ignore, fmt.Sprintf("Ignored: tag %s was deleted.", ev.Tag)}
+	}
+	return Decision{Ignore, fmt.Sprintf("Ignored: tag %s; tags run only when .yaci.yml names them.", ev.Tag)}
 }
 
 func pullRequest(ev ci.Event) Decision {

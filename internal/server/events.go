@@ -45,7 +45,7 @@ func event(ev webhook.Event) ci.Event {
 		out.Branch, out.PRBase, out.Fork = ev.HeadRef, ev.BaseRef, ev.HeadRepoID != ev.RepoID
 	case ev.Name == "push" && isBranch:
 		out.Kind, out.Branch = ci.Push, branch
-	case ev.Name == "push":
+	case ev.Name == "push" && strings.HasPrefix(ev.Ref, "refs/tags/"):
 		out.Kind, out.Tag = ci.Tag, strings.TrimPrefix(ev.Ref, "refs/tags/")
 	}
 	return out
