@@ -54,7 +54,7 @@ func decoderOf(name string) (decoder, bool) {
 func Decode(name string, body []byte) (Event, error) {
 	ev := Event{Name: name}
 	if !json.Valid(body) {
-		return ev, fmt.Errorf("decode %s: not JSON: %w", name, ErrMalformed)
+		return ev, fmt.Errorf("decode %s: not JSON (set the webhook's content type to application/json): %w", name, ErrMalformed)
 	}
 	decode, ok := decoderOf(name)
 	if !ok {

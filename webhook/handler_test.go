@@ -5,10 +5,12 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -121,6 +123,56 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
+// The bound is inclusive: what GitHub may send is read, and judged by its signature.
+func TestBodyOfTheBoundIsRead(t *testing.T) {
+	h, _ := webhook.New(secret, &memory{}, slog.New(slog.DiscardHandler))
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("POST", "/webhook", io.LimitReader(zeros{}, webhook.MaxBody)))
+	if w.Code != http.StatusUnauthorized {
+		t.Errorf("status %d, want 401", w.Code)
+	}
+}
+
+// A signed body that cannot be what its headers say is refused and not stored.
+func TestSignedButMalformedIs400(t *testing.T) {
+	for name, c := range map[string]struct {
+		body   string
+		header map[string]string
+	}{
+		"no GUID":       {`{}`, map[string]string{"X-GitHub-Delivery": ""}},
+		"endless GUID":  {`{}`, map[string]string{"X-GitHub-Delivery": strings.Repeat("g", 101)}},
+		"not JSON":      {`payload=%7B%7D`, nil},
+		"not the event": {`{"zen":"x"}`, map[string]string{"X-GitHub-Event": "push"}},
+	} {
+		sink, header := &memory{}, map[string]string{"X-Hub-Signature-256": webhook.Sign([]byte(secret), []byte(c.body))}
+		maps.Copy(header, c.header)
+		if w := post(t, sink, c.body, header); w.Code != http.StatusBadRequest || len(sink.got) != 0 {
+			t.Errorf("%s: status %d, %d stored; want 400 and none", name, w.Code, len(sink.got))
+		}
+	}
+}
+
+func TestTwoSignaturesAreNone(t *testing.T) {
+	h, _ := webhook.New(secret, &memory{}, slog.New(slog.DiscardHandler))
+	r := httptest.NewRequest("POST", "/webhook", strings.NewReader("{}"))
+	r.Header["X-Hub-Signature-256"] = []string{webhook.Sign([]byte(secret), []byte("{}")), webhook.Sign([]byte("x"), []byte("{}"))}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != http.StatusUnauthorized {
+		t.Errorf("status %d, want 401", w.Code)
+	}
+}
+
+// Events that YACI does nothing for are stored with the reason and answered with it.
+func TestUnknownEventIsStoredWithItsReason(t *testing.T) {
+	sink := &memory{}
+	w := post(t, sink, `{}`, map[string]string{"X-GitHub-Event": "star", "X-Hub-Signature-256": webhook.Sign([]byte(secret), []byte("{}"))})
+	const reason = "Ignored: YACI does nothing for star events."
+	if w.Code != http.StatusAccepted || w.Body.String() != reason+"\n" || len(sink.got) != 1 || sink.got[0].Event.Ignored != reason {
+		t.Errorf("status %d %q, stored %+v", w.Code, w.Body, sink.got)
+	}
+}
+
 func TestEmptySecretIsRefused(t *testing.T) {
 	if _, err := webhook.New("", &memory{}, nil); err == nil {
 		t.Error("New accepted an empty secret")
@@ -152,8 +204,9 @@ func payloads(t testing.TB) []string {
 	return files
 }
 
-// FuzzDecode: no body makes a decoder panic.
+// FuzzDecode: no body makes a decoder panic, and what is accepted names a repository and a commit plainly.
 func FuzzDecode(f *testing.F) {
+	plain, sha := regexp.MustCompile(`^[A-Za-z0-9._][A-Za-z0-9._-]*$`), regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 	for _, file := range payloads(f) {
 		body, err := os.ReadFile(file)
 		if err != nil {
@@ -164,8 +217,11 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name string, body []byte) {
 		ev, err := webhook.Decode(name, body)
-		if err == nil && ev.Ignored == "" && (ev.RepoID == 0 || ev.SHA == "") {
-			t.Errorf("accepted without a repository or a commit: %+v", ev)
+		if err != nil || ev.Ignored != "" {
+			return
+		}
+		if ev.RepoID == 0 || !plain.MatchString(ev.Owner) || !plain.MatchString(ev.Repo) || !sha.MatchString(ev.SHA) {
+			t.Errorf("accepted without a plain repository or commit: %+v", ev)
 		}
 	})
 }

@@ -47,7 +47,7 @@ func event(ev webhook.Event) ci.Event {
 		out.Kind, out.PRAction, out.Branch, out.PRBase = ci.MergeGroup, ev.Action, branch, ev.BaseRef
 	case ev.Name == "push" && isBranch:
 		out.Kind, out.Branch = ci.Push, branch
-	case ev.Name == "push":
+	case ev.Name == "push" && strings.HasPrefix(ev.Ref, "refs/tags/"):
 		out.Kind, out.Tag = ci.Tag, strings.TrimPrefix(ev.Ref, "refs/tags/")
 	}
 	return out

@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden file")
 
-// TestDecisions: every real payload has a decision that can be read in one file.
+// TestDecisions: every payload has a decision that can be read in one file.
 func TestDecisions(t *testing.T) {
 	files, err := filepath.Glob("../../testdata/webhooks/*.json")
 	if err != nil || len(files) == 0 {
@@ -38,7 +38,7 @@ func TestDecisions(t *testing.T) {
 		if line == "" {
 			line = decide.Event(event(ev)).Why
 		}
-		fmt.Fprintf(&b, "%-40s %s\n", filepath.Base(file), line)
+		fmt.Fprintf(&b, "%-44s %s\n", filepath.Base(file), line)
 	}
 	golden := "../../testdata/webhooks/decisions.golden.txt"
 	if *update {

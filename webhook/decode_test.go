@@ -1,0 +1,121 @@
+package webhook_test
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/yaci-ci/yaci/webhook"
+)
+
+func decodeFile(t *testing.T, name, file string) webhook.Event {
+	t.Helper()
+	body, err := os.ReadFile("../testdata/webhooks/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev, err := webhook.Decode(name, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ev
+}
+
+func TestDecode(t *testing.T) {
+	const commit, zero = "6113728f27ae82c7b1a177c8d03f9e96e0adf246", "0000000000000000000000000000000000000000"
+	push := webhook.Event{
+		Name: "push", RepoID: 186853002, Owner: "Codertocat", Repo: "Hello-World", InstallationID: 1,
+		SenderID: 21031067, SenderLogin: "Codertocat", SHA: commit, Ref: "refs/heads/main", Title: "Adding a .gitignore file",
+		Before: "4b3a1f2e0d9c8b7a6f5e4d3c2b1a09f8e7d6c5b4",
+	}
+	created, forced, skip, deleted, tag := push, push, push, push, push
+	created.Ref, created.Before = "refs/heads/feature/login", zero
+	skip.Title = "Fix a typo [skip ci]"
+	deleted.Ref, deleted.Deleted, deleted.SHA, deleted.Title = "refs/heads/feature/login", true, zero, ""
+	deleted.Before = commit
+	tag.Ref, tag.Before = "refs/tags/v1.2.0", zero // "after" is the tag object; the commit is head_commit's
+
+	pull := webhook.Event{
+		Name: "pull_request", Action: "opened", RepoID: 186853002, Owner: "Codertocat", Repo: "Hello-World", InstallationID: 1,
+		SenderID: 21031067, SenderLogin: "Codertocat", SHA: "ec26c3e57ca3a959ca5aad62de7213c562f8c821", Ref: "refs/pull/2/head",
+		Title: "Update the README with new information.", Number: 2, HeadRef: "changes", HeadRepoID: 186853002, BaseRef: "master",
+		BaseSHA: "f95f852bd8fca8fcc58a9a2d6c842781e32a215e",
+	}
+	fork, gone := pull, pull
+	fork.HeadRepoID, fork.SenderID, fork.SenderLogin = 99853002, 77031067, "octostranger"
+	gone.Action, gone.HeadRepoID, gone.SenderID, gone.SenderLogin = "reopened", 0, 77031067, "octostranger"
+
+	for file, want := range map[string]webhook.Event{
+		"push.derived-branch.json":               push,
+		"push.derived-branch_created.json":       created,
+		"push.derived-branch_forced.json":        forced,
+		"push.derived-branch_skip_ci.json":       skip,
+		"push.derived-branch_deleted.json":       deleted,
+		"push.derived-tag_annotated.json":        tag,
+		"pull_request.opened.12.json":            pull,
+		"pull_request.derived-draft_opened.json": pull,
+		"pull_request.derived-fork_opened.json":  fork,
+		"pull_request.derived-fork_gone.json":    gone,
+	} {
+		t.Run(file, func(t *testing.T) {
+			if diff := cmp.Diff(want, decodeFile(t, want.Name, file)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What reaches the rest of YACI can be no path and no option.
+func TestMalformed(t *testing.T) {
+	sha := strings.Repeat("a", 40)
+	push := func(id, name, after string) string {
+		return `{"ref":"refs/heads/x","after":"` + after + `","repository":{"id":` + id + `,"full_name":"` + name + `"}}`
+	}
+	pull := func(fields string) string {
+		return `{` + fields + `"pull_request":{"head":{"sha":"` + sha + `"}},"repository":{"id":1,"full_name":"a/b"}}`
+	}
+	for name, c := range map[string]struct{ event, body string }{
+		"not JSON":          {"push", "payload=%7B%7D"},
+		"empty":             {"push", ""},
+		"a list":            {"push", "[]"},
+		"null":              {"push", "null"},
+		"nothing":           {"push", "{}"},
+		"repository id 0":   {"push", push("0", "a/b", sha)},
+		"owner is a path":   {"push", push("1", "../b", sha)},
+		"no slash":          {"push", push("1", "ab", sha)},
+		"two slashes":       {"push", push("1", "a/b/c", sha)},
+		"name is an option": {"push", push("1", "a/-b", sha)},
+		"name is dots":      {"push", push("1", "a/..", sha)},
+		"short commit":      {"push", push("1", "a/b", "abc123")},
+		"upper-case commit": {"push", push("1", "a/b", strings.Repeat("A", 40))},
+		"commit is a ref":   {"push", push("1", "a/b", "refs/heads/main")},
+		"wrong type":        {"push", `{"ref":7}`},
+		"no action":         {"pull_request", pull(`"number":1,`)},
+		"no number":         {"pull_request", pull(`"action":"opened",`)},
+		"no pull request":   {"pull_request", `{"action":"opened","number":1,"repository":{"id":1,"full_name":"a/b"}}`},
+		"unknown, not JSON": {"star", "x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if ev, err := webhook.Decode(c.event, []byte(c.body)); !errors.Is(err, webhook.ErrMalformed) {
+				t.Errorf("err %v, event %+v; want ErrMalformed", err, ev)
+			}
+		})
+	}
+	if _, err := webhook.Decode("push", []byte(push("1", "a/b", sha))); err != nil {
+		t.Errorf("the well-formed one: %v", err)
+	}
+	if _, err := webhook.Decode("pull_request", []byte(pull(`"action":"opened","number":1,`))); err != nil {
+		t.Errorf("the well-formed one: %v", err)
+	}
+}
+
+// An event that YACI does not know is no error: GitHub adds new ones.
+func TestUnknownEventIsIgnored(t *testing.T) {
+	ev, err := webhook.Decode("sponsorship", []byte(`{"action":"created"}`))
+	if err != nil || ev.Ignored != "Ignored: YACI does nothing for sponsorship events." {
+		t.Errorf("%+v, %v", ev, err)
+	}
+}
