@@ -43,6 +43,7 @@ func (c *call) query(name string) string { return c.r.URL.Query().Get(name) }
 func (gh *GitHub) handler() http.Handler {
 	r := chi.NewRouter()
 	r.HandleFunc(apiPrefix+"*", gh.serveAPI)
+	r.HandleFunc("/{owner}/{repo}.git/info/lfs/*", gh.serveLFS)
 	r.HandleFunc("/{owner}/{repo}.git/*", gh.serveGit)
 	return r
 }
