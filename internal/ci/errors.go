@@ -8,4 +8,6 @@ var (
 	ErrRefused = errors.New("refused by the cluster")
 	// ErrNotFound: there is no such run, job or file.
 	ErrNotFound = errors.New("not found")
+	// ErrTooLarge: the file is larger than GitHub hands out.
+	ErrTooLarge = errors.New("too large")
 )

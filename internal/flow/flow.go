@@ -49,10 +49,10 @@ func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
 	if decision.Verdict == decide.Ignore {
 		return f.Inbox.IgnoreDelivery(ctx, d.ID, decision.Why)
 	}
-	if why, err := f.sameCommit(ctx, ev); err != nil {
+	if id, err := f.covering(ctx, ev); err != nil {
 		return err
-	} else if why != "" {
-		return f.Inbox.IgnoreDelivery(ctx, d.ID, why)
+	} else if id != "" {
+		return f.Inbox.IgnoreDelivery(ctx, d.ID, fmt.Sprintf("Ignored: run %s covers this commit.", id))
 	}
 	run := ci.Run{ID: newRunID(), Event: ev, Attempt: 1, Created: time.Now()}
 	jobs, err := f.compile(ctx, &run, decision)
@@ -69,20 +69,19 @@ func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
 	return nil
 }
 
-// sameCommit explains why a pull request needs no run of its own: its head was
-// pushed to a branch of the same repository, and that push has a run.
-func (f *Flow) sameCommit(ctx context.Context, ev ci.Event) (string, error) {
-	if ev.Kind != ci.PullRequest || ev.Fork {
-		return "", nil
+// covering names the run that makes another one needless: of the same event, as
+// when a draft becomes ready for review without a new commit, or of the push
+// that brought a pull request's head to a branch of the same repository. A push
+// is never covered by a pull request: its scripts may deploy.
+func (f *Flow) covering(ctx context.Context, ev ci.Event) (ci.RunID, error) {
+	run, err := f.Runs.RunOf(ctx, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref)
+	if errors.Is(err, ci.ErrNotFound) && ev.Kind == ci.PullRequest && !ev.Fork {
+		run, err = f.Runs.RunOf(ctx, ev.Repo.ID, ev.SHA, ci.Push, "refs/heads/"+ev.Branch)
 	}
-	run, err := f.Runs.RunOf(ctx, ev.Repo.ID, ev.SHA, ci.Push, "refs/heads/"+ev.Branch)
 	if errors.Is(err, ci.ErrNotFound) {
 		return "", nil
 	}
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("Ignored: run %s of the push to %s covers this commit.", run.ID, ev.Branch), nil
+	return run.ID, err
 }
 
 // compile fetches, parses and compiles the file at the run's commit, and sets
@@ -94,11 +93,15 @@ func (f *Flow) compile(ctx context.Context, run *ci.Run, decision decide.Decisio
 	}
 	file, err := f.file(ctx, run.Event)
 	var problems pipeline.Problems
-	if errors.As(err, &problems) {
+	switch {
+	case errors.As(err, &problems):
 		run.State, run.Message, run.Finished = ci.Error, problems[0].String(), time.Now()
 		return nil, nil
-	}
-	if err != nil {
+	case errors.Is(err, ci.ErrTooLarge):
+		why := fmt.Sprintf("%s is too large; at most %d bytes are allowed.", pipeline.FileName, pipeline.MaxFileBytes)
+		run.State, run.Message, run.Finished = ci.Error, why, time.Now()
+		return nil, nil
+	case err != nil:
 		return nil, err
 	}
 	c, err := pipeline.Compile(file, f.input(*run), f.Operator)
