@@ -8,6 +8,7 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
+	"github.com/yaci-ci/yaci/pipeline"
 )
 
 // ErrNotFinished says that a run cannot be retried because it has not ended.
@@ -44,6 +45,9 @@ func (f *Flow) Retry(ctx context.Context, id ci.RunID) (ci.Run, error) {
 	run.Attempt++
 	run.Finished = time.Time{}
 	jobs, err := f.compile(ctx, &run, decision)
+	if errors.Is(err, ci.ErrNotFound) { // the file, not the run: the caller must not mix them up
+		return run, fmt.Errorf("retry %s: %s has no %s at %s any more", id, run.Event.Repo.FullName(), pipeline.FileName, run.Event.SHA.Short())
+	}
 	if err != nil {
 		return run, fmt.Errorf("retry %s: %w", id, err)
 	}

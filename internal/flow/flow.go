@@ -49,6 +49,11 @@ func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
 	if decision.Verdict == decide.Ignore {
 		return f.Inbox.IgnoreDelivery(ctx, d.ID, decision.Why)
 	}
+	if known, err := f.Runs.RunOf(ctx, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref); err == nil { // as when a draft becomes ready for review
+		return f.Inbox.IgnoreDelivery(ctx, d.ID, fmt.Sprintf("Ignored: run %s covers this commit.", known.ID))
+	} else if !errors.Is(err, ci.ErrNotFound) {
+		return err
+	}
 	run := ci.Run{ID: newRunID(), Event: ev, Attempt: 1, Created: time.Now()}
 	jobs, err := f.compile(ctx, &run, decision)
 	var nothing nothingToRun
@@ -142,7 +147,7 @@ func (f *Flow) sameCommit(ctx context.Context, ev ci.Event, file *pipeline.File)
 	if err != nil {
 		return err
 	}
-	return nothingToRun(fmt.Sprintf("run %s of the push to %s covers this commit.", run.ID, ev.Branch))
+	return nothingToRun(fmt.Sprintf("run %s covers this commit.", run.ID))
 }
 
 // skip ends a run that has nothing to do with success, so that a required check

@@ -16,6 +16,12 @@ type Inbox interface {
 	DeferDelivery(ctx context.Context, id int64, reason string, wait time.Duration) error
 }
 
+// A delivery is tried at least this often and this long: GitHub keeps its own copies for three days.
+const (
+	giveUpTries = 20
+	giveUpAfter = 3 * 24 * time.Hour
+)
+
 // Drain handles all deliveries that are due. One that cannot be handled now is
 // put off, so that the others flow on.
 func (f *Flow) Drain(ctx context.Context, log *slog.Logger) error {
@@ -32,13 +38,22 @@ func (f *Flow) Drain(ctx context.Context, log *slog.Logger) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			wait := min(time.Second<<min(d.Attempts, 12), 10*time.Minute)
-			log.Warn("delivery put off", "guid", d.GUID, "event", d.Name, "again_in", wait, "err", err)
-			if err := f.Inbox.DeferDelivery(ctx, d.ID, err.Error(), wait); err != nil {
+			if err := f.putOff(ctx, d, err, log); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// putOff has a delivery wait for its next try, or ends it when there were enough.
+func (f *Flow) putOff(ctx context.Context, d ci.Delivery, cause error, log *slog.Logger) error {
+	if d.Attempts >= giveUpTries && time.Since(d.Received) > giveUpAfter {
+		log.Error("delivery given up", "guid", d.GUID, "event", d.Name, "err", cause)
+		return f.Inbox.IgnoreDelivery(ctx, d.ID, "Given up after three days: "+cause.Error())
+	}
+	wait := min(time.Second<<min(d.Attempts, 12), 10*time.Minute)
+	log.Warn("delivery put off", "guid", d.GUID, "event", d.Name, "again_in", wait, "err", cause)
+	return f.Inbox.DeferDelivery(ctx, d.ID, cause.Error(), wait)
 }
 
 // guarded turns a panic over one delivery into that delivery's error.

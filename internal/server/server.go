@@ -146,8 +146,10 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 	go func() { failed <- srv.Serve(listener) }()
 	select {
 	case err := <-failed:
-		srv.Close()
-		return err
+		if ctx.Err() == nil {
+			srv.Close()
+			return err
+		} // the watcher has seen the end first
 	case <-ctx.Done():
 	}
 	stop, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)

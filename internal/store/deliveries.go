@@ -26,10 +26,10 @@ func (s *Store) AddDelivery(ctx context.Context, d ci.Delivery) error {
 	return nil
 }
 
-// DueDeliveries returns deliveries that wait to be handled, oldest first.
+// DueDeliveries returns deliveries that wait to be handled, those that wait longest first.
 func (s *Store) DueDeliveries(ctx context.Context, limit int) ([]ci.Delivery, error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT id, hook_id, guid, name, body, received, attempts FROM deliveries
-		WHERE state = 'pending' AND due <= ? ORDER BY id LIMIT ?`, s.now().UnixMilli(), limit)
+		WHERE state = 'pending' AND due <= ? ORDER BY due, id LIMIT ?`, s.now().UnixMilli(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("due deliveries: %w", err)
 	}

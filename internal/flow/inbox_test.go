@@ -1,0 +1,107 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// inbox hands out deliveries once and notes what becomes of them.
+type inbox struct {
+	due      []ci.Delivery
+	deferred map[int64]time.Duration
+	reasons  map[int64]string
+	err      error // of a write
+}
+
+func (i *inbox) DueDeliveries(context.Context, int) ([]ci.Delivery, error) {
+	due := i.due
+	i.due = nil
+	return due, nil
+}
+
+func (i *inbox) IgnoreDelivery(_ context.Context, id int64, reason string) error {
+	i.reasons[id] = reason
+	return i.err
+}
+
+func (i *inbox) DeferDelivery(_ context.Context, id int64, reason string, wait time.Duration) error {
+	i.deferred[id], i.reasons[id] = wait, reason
+	return i.err
+}
+
+func TestDrainPutsOffWhatCannotBeHandled(t *testing.T) {
+	now := time.Now()
+	old := now.Add(-73 * time.Hour)
+	for name, c := range map[string]struct {
+		delivery ci.Delivery
+		err      error // GitHub's
+		wait     time.Duration
+		reason   string
+	}{
+		"first":                {ci.Delivery{Received: now}, errors.New("github: 502"), time.Second, "handle push g: github: 502"},
+		"fourth":               {ci.Delivery{Received: now, Attempts: 3}, errors.New("x"), 8 * time.Second, "handle push g: x"},
+		"bounded":              {ci.Delivery{Received: now, Attempts: 5000}, errors.New("x"), 10 * time.Minute, "handle push g: x"},
+		"panic":                {ci.Delivery{Received: now}, errPanic, time.Second, "panic: boom"},
+		"old, hardly tried":    {ci.Delivery{Received: old, Attempts: 2}, errors.New("x"), 4 * time.Second, "handle push g: x"},
+		"old, and often tried": {ci.Delivery{Received: old, Attempts: 500}, errors.New("x"), 0, "Given up after three days: handle push g: x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.gh.err = c.err
+			in := &inbox{deferred: map[int64]time.Duration{}, reasons: map[int64]string{}}
+			w.flow.Inbox, w.flow.Decode = in, func(d ci.Delivery) (ci.Event, error) { return push(string(d.Body)), nil }
+			c.delivery.ID, c.delivery.GUID, c.delivery.Name = 1, "g", "push"
+			in.due = []ci.Delivery{c.delivery}
+			w.drain()
+			if in.deferred[1] != c.wait || in.reasons[1] != c.reason {
+				t.Errorf("put off by %v: %q; want %v: %q", in.deferred[1], in.reasons[1], c.wait, c.reason)
+			}
+		})
+	}
+}
+
+// One delivery that cannot be handled does not keep the next from its run.
+func TestDrainGoesOnAfterAnError(t *testing.T) {
+	w := newWorld(t)
+	decode := w.flow.Decode
+	w.flow.Decode = func(d ci.Delivery) (ci.Event, error) {
+		if d.GUID == "bad" {
+			panic("boom")
+		}
+		return decode(d)
+	}
+	w.arrive("bad", push("x"))
+	w.arrive("good", push("main"))
+	if len(w.queued()) != 1 {
+		t.Errorf("jobs %+v, want the good one's", w.queued())
+	}
+}
+
+// A database that cannot put off is reported, or the loop would spin.
+func TestDrainReturnsTheDatabasesError(t *testing.T) {
+	w := newWorld(t)
+	w.gh.err = errors.New("github: 502")
+	broken := errors.New("disk full")
+	in := &inbox{deferred: map[int64]time.Duration{}, reasons: map[int64]string{}, err: broken, due: []ci.Delivery{{ID: 1, Body: []byte("{}")}}}
+	w.flow.Inbox, w.flow.Decode = in, func(ci.Delivery) (ci.Event, error) { return push("main"), nil }
+	if err := w.flow.Drain(t.Context(), slog.New(slog.DiscardHandler)); !errors.Is(err, broken) {
+		t.Errorf("err %v, want %v", err, broken)
+	}
+}
+
+// Shutting down is no failure of the delivery: it stays due, with no try counted.
+func TestDrainLeavesTheRestWhenItMustStop(t *testing.T) {
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	in := &inbox{deferred: map[int64]time.Duration{}, reasons: map[int64]string{}, due: []ci.Delivery{{ID: 1}, {ID: 2}}}
+	w.flow.Inbox = in
+	w.flow.Decode = func(ci.Delivery) (ci.Event, error) { cancel(); return push("main"), nil }
+	if err := w.flow.Drain(ctx, slog.New(slog.DiscardHandler)); !errors.Is(err, context.Canceled) || len(in.reasons) != 0 {
+		t.Errorf("err %v, noted %v", err, in.reasons)
+	}
+}
