@@ -70,7 +70,7 @@ func (f *File) Select(in Input) Selection {
 		s.Jobs = append(s.Jobs, js)
 		s.Runs = s.Runs || js.Runs
 	}
-	if s.Why = fmt.Sprintf("%s starts a run.", in.what()); !s.Runs {
+	if s.Why = fmt.Sprintf("Runs on %s.", in.what()); !s.Runs {
 		s.Why = fmt.Sprintf("Skipped: no step matches %s.", in.what())
 	}
 	return s

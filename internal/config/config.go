@@ -11,19 +11,24 @@ import (
 // Config is what an operator can set. Each field is a flag and, in capitals
 // with YACI_ before it, a variable of the environment.
 type Config struct {
-	Listen          string        `default:":4000" env:"YACI_LISTEN" help:"Address to listen on."`
-	DatabaseURL     string        `default:"sqlite:///var/lib/yaci/yaci.db" env:"YACI_DATABASE_URL" help:"Where runs are kept: sqlite:///path/to/file."`
-	WebhookSecret   string        `env:"YACI_WEBHOOK_SECRET" help:"Secret of the GitHub App's webhook. Required."`
-	GithubAPIURL    string        `name:"github-api-url" default:"https://api.github.com/" env:"YACI_GITHUB_API_URL" help:"GitHub's API."`
-	GithubAppID     int64         `name:"github-app-id" env:"YACI_GITHUB_APP_ID" help:"Id of the GitHub App."`
-	GithubAppKey    string        `name:"github-app-key-file" env:"YACI_GITHUB_APP_KEY_FILE" help:"File with the App's private key (PEM)."`
-	GithubToken     string        `name:"github-token" env:"YACI_GITHUB_TOKEN" help:"A personal token instead of an App."`
-	APIToken        string        `name:"api-token" env:"YACI_API_TOKEN" help:"Token for /run, /get and /retry. Unset: they answer 401."`
-	Kubeconfig      string        `env:"KUBECONFIG" help:"Cluster to run in; default: the pod's own, or ~/.kube/config."`
-	Namespace       string        `default:"yaci-builds" env:"YACI_NAMESPACE" help:"Namespace of the Jobs."`
+	Listen        string `default:":4000" env:"YACI_LISTEN" help:"Address to listen on."`
+	DatabaseURL   string `default:"sqlite:///var/lib/yaci/yaci.db" env:"YACI_DATABASE_URL" help:"Where runs are kept: sqlite:///path/to/file."`
+	WebhookSecret string `env:"YACI_WEBHOOK_SECRET" help:"Secret of the GitHub App's webhook. Required."`
+	GithubAPIURL  string `name:"github-api-url" default:"https://api.github.com/" env:"YACI_GITHUB_API_URL" help:"GitHub's API."`
+	GithubAppID   int64  `name:"github-app-id" env:"YACI_GITHUB_APP_ID" help:"Id of the GitHub App."`
+	GithubAppKey  string `name:"github-app-key-file" env:"YACI_GITHUB_APP_KEY_FILE" help:"File with the App's private key (PEM)."`
+	GithubToken   string `name:"github-token" env:"YACI_GITHUB_TOKEN" help:"A personal token instead of an App."`
+	APIToken      string `name:"api-token" env:"YACI_API_TOKEN" help:"Token for /run, /get and /retry. Unset: they answer 401."`
+	Kubeconfig    string `env:"KUBECONFIG" help:"Cluster to run in; default: the pod's own, or ~/.kube/config."`
+	Namespace     string `default:"yaci-builds" env:"YACI_NAMESPACE" help:"Namespace of the Jobs."`
+	Pods
+	RunImage   string `default:"alpine" env:"YACI_RUN_IMAGE" help:"Image of POST /run when it names none."`
+	MaxRunning int    `default:"50" env:"YACI_MAX_RUNNING" help:"Jobs that run at once."`
+}
+
+// Pods is what an operator decides about every pod. Quantities are Kubernetes' own.
+type Pods struct {
 	Image           string        `default:"ghcr.io/yaci-ci/yaci:latest" env:"YACI_IMAGE" help:"YACI's own image: clone and step runner."`
-	RunImage        string        `default:"alpine" env:"YACI_RUN_IMAGE" help:"Image of POST /run when it names none."`
-	MaxRunning      int           `default:"50" env:"YACI_MAX_RUNNING" help:"Jobs that run at once."`
 	Timeout         time.Duration `default:"1h" env:"YACI_TIMEOUT" help:"Time limit of a job."`
 	MaxTimeout      time.Duration `default:"6h" env:"YACI_MAX_TIMEOUT" help:"Most time that a .yaci.yml may ask for."`
 	KeepJobs        time.Duration `default:"24h" env:"YACI_KEEP_JOBS" help:"A finished Job stays in the cluster this long."`

@@ -91,7 +91,7 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		return nil, err
 	}
 	spine := &flow.Flow{
-		Inbox: db, Runs: db, GitHub: gh, Decode: decode, Operator: operator(cfg),
+		Inbox: db, Runs: db, GitHub: gh, Decode: decode, Operator: Operator(cfg.Pods),
 		Queued: func() { queued.ring(); ended.ring() },
 	}
 	line := &queue.Queue{Jobs: db, Runs: db, Tokens: gh, Launcher: cluster, MaxRunning: cfg.MaxRunning, Log: log}
@@ -118,7 +118,8 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 	}, nil
 }
 
-func operator(cfg config.Config) pipeline.Operator {
+// Operator is what the configuration says about pods.
+func Operator(cfg config.Pods) pipeline.Operator {
 	return pipeline.Operator{
 		Image: cfg.Image, ServiceAccount: "default",
 		TimeoutSeconds: int64(cfg.Timeout.Seconds()), TTLSeconds: int32(cfg.KeepJobs.Seconds()), GraceSeconds: 15,
