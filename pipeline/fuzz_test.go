@@ -20,8 +20,8 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := pipeline.Parse(data)
 		if err != nil {
-			ps, ok := err.(pipeline.Problems)
-			if !ok || len(ps) == 0 || ps[0].Line < 1 || ps[0].Column < 1 {
+			var ps pipeline.Problems
+			if !errors.As(err, &ps) || len(ps) == 0 || ps[0].Line < 1 || ps[0].Column < 1 {
 				t.Fatalf("error without a position: %#v", err)
 			}
 			return

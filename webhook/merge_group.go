@@ -12,7 +12,7 @@ import (
 func decodeMergeGroup(body []byte, ev *Event) error {
 	var p github.MergeGroupEvent
 	if err := json.Unmarshal(body, &p); err != nil {
-		return fmt.Errorf("%w (%v)", ErrMalformed, err)
+		return fmt.Errorf("%w (%w)", ErrMalformed, err)
 	}
 	g := p.GetMergeGroup()
 	if p.Action == nil || g == nil || p.Repo == nil {

@@ -13,7 +13,7 @@ import (
 func decodePullRequest(body []byte, ev *Event) error {
 	var p github.PullRequestEvent
 	if err := json.Unmarshal(body, &p); err != nil {
-		return fmt.Errorf("%w (%v)", ErrMalformed, err)
+		return fmt.Errorf("%w (%w)", ErrMalformed, err)
 	}
 	pr := p.GetPullRequest()
 	if p.Action == nil || pr == nil || p.Repo == nil || p.GetNumber() == 0 {
@@ -52,7 +52,8 @@ func plainName(s string) bool {
 		return false
 	}
 	return !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r))
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		return !letter && !strings.ContainsRune("._-", r)
 	})
 }
 

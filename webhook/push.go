@@ -13,7 +13,7 @@ import (
 func decodePush(body []byte, ev *Event) error {
 	var p github.PushEvent
 	if err := json.Unmarshal(body, &p); err != nil {
-		return fmt.Errorf("%w (%v)", ErrMalformed, err)
+		return fmt.Errorf("%w (%w)", ErrMalformed, err)
 	}
 	if p.Ref == nil || p.After == nil || p.Repo == nil {
 		return fmt.Errorf("ref, after or repository is missing: %w", ErrMalformed)

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -180,15 +181,18 @@ func str(s string) *string { return &s }
 
 // status is the HTTP status of a go-github call that failed, 0 when it did not.
 func status(err error) int {
-	switch e := err.(type) {
-	case nil:
+	var other *github.ErrorResponse
+	var limit *github.RateLimitError
+	var abuse *github.AbuseRateLimitError
+	switch {
+	case err == nil:
 		return 0
-	case *github.ErrorResponse:
-		return e.Response.StatusCode
-	case *github.RateLimitError:
-		return e.Response.StatusCode
-	case *github.AbuseRateLimitError:
-		return e.Response.StatusCode
+	case errors.As(err, &limit):
+		return limit.Response.StatusCode
+	case errors.As(err, &abuse):
+		return abuse.Response.StatusCode
+	case errors.As(err, &other):
+		return other.Response.StatusCode
 	}
 	return -1
 }

@@ -28,7 +28,7 @@ type gitHub struct {
 
 func (g *gitHub) File(context.Context, ci.Repo, ci.SHA, string) ([]byte, error) {
 	g.calls++
-	if g.err == errPanic {
+	if errors.Is(g.err, errPanic) {
 		panic("boom")
 	}
 	return []byte(g.file), g.err

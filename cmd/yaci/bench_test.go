@@ -1,0 +1,157 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/config"
+	"github.com/yaci-ci/yaci/internal/kube"
+	"github.com/yaci-ci/yaci/internal/server"
+	"github.com/yaci-ci/yaci/pipeline"
+)
+
+var benchSteps = flag.Int("bench-steps", 0, "measure how fast steps run, this often (make bench-steps)")
+
+// TestBenchSteps measures the same commands as YACI's Job, as a chain of init
+// containers (a), and as bare containers that hand over by files without a
+// runner (b), in turns, from the creation of the Job to its pod's success and to
+// the Job's completion. It prints medians.
+func TestBenchSteps(t *testing.T) {
+	if *benchSteps == 0 {
+		t.Skip("make bench-steps")
+	}
+	client := clientset(t)
+	loads := []struct {
+		name    string
+		count   int
+		command string
+	}{{"1 x true", 1, "true"}, {"10 x true", 10, "true"}, {"10 x sleep 0.2", 10, "sleep 0.2"}}
+	variants := []struct {
+		name string
+		make func(t *testing.T, client kubernetes.Interface, name string, commands []string)
+	}{{"YACI", yaciJob}, {"(a) init containers", initChain}, {"(b) bare containers", bareContainers}}
+	type times struct{ pod, job []float64 }
+	all := map[string]*times{}
+	for i := range *benchSteps + 1 { // the first round warms up
+		for _, l := range loads {
+			for _, v := range variants {
+				key := l.name + v.name
+				if all[key] == nil {
+					all[key] = &times{}
+				}
+				name := fmt.Sprintf("bench-%d-%d", time.Now().UnixNano()%1e12, i)
+				start := time.Now()
+				v.make(t, client, name, slices.Repeat([]string{l.command}, l.count))
+				pod, job := finished(t, client, name, start)
+				if i > 0 {
+					all[key].pod, all[key].job = append(all[key].pod, pod), append(all[key].job, job)
+				}
+			}
+		}
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "\nseconds, medians of %d           pod succeeded          Job complete\n", *benchSteps)
+	for _, l := range loads {
+		b := all[l.name+variants[2].name]
+		for _, v := range variants {
+			x := all[l.name+v.name]
+			fmt.Fprintf(&out, "%-15s %-20s %6.2f  (%.2f of b)    %6.2f  (%.2f of b)\n", l.name, v.name,
+				median(x.pod), median(x.pod)/median(b.pod), median(x.job), median(x.job)/median(b.job))
+		}
+	}
+	t.Log(out.String())
+}
+
+func median(x []float64) float64 { return slices.Sorted(slices.Values(x))[len(x)/2] }
+
+// finished waits for the pod and the Job, in seconds since start, and removes them.
+func finished(t *testing.T, client kubernetes.Interface, name string, start time.Time) (pod, job float64) {
+	t.Helper()
+	jobs := must(client.BatchV1().Jobs(buildNamespace).Watch(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + name}))(t)
+	defer jobs.Stop()
+	pods := must(client.CoreV1().Pods(buildNamespace).Watch(t.Context(), metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + name}))(t)
+	defer pods.Stop()
+	limit := time.After(2 * time.Minute)
+	for pod == 0 || job == 0 {
+		select {
+		case e := <-pods.ResultChan():
+			if p, ok := e.Object.(*corev1.Pod); ok && pod == 0 && p.Status.Phase == corev1.PodSucceeded {
+				pod = time.Since(start).Seconds()
+			} else if ok && p.Status.Phase == corev1.PodFailed {
+				t.Fatalf("%s failed: %+v", name, p.Status)
+			}
+		case e := <-jobs.ResultChan():
+			if j, ok := e.Object.(*batchv1.Job); ok && job == 0 && j.Status.Succeeded > 0 && j.Status.CompletionTime != nil {
+				job = time.Since(start).Seconds()
+			}
+		case <-limit:
+			t.Fatalf("%s: not done in 2 minutes", name)
+		}
+	}
+	now := metav1.DeletePropagationBackground
+	if err := client.BatchV1().Jobs(buildNamespace).Delete(t.Context(), name, metav1.DeleteOptions{PropagationPolicy: &now}); err != nil {
+		t.Fatal(err)
+	}
+	return pod, job
+}
+
+// yaciJob goes the server's way: parse, compile, launch.
+func yaciJob(t *testing.T, client kubernetes.Interface, name string, commands []string) {
+	t.Helper()
+	file := must(pipeline.Parse([]byte("image: " + os.Getenv("YACI_RUN_IMAGE") + "\nclone: false\nsteps: ['" + strings.Join(commands, "', '") + "']\n")))(t)
+	op := server.Operator(config.Pods{Image: os.Getenv("YACI_IMAGE"), Timeout: time.Minute, KeepJobs: time.Minute, CPURequest: "50m", MemoryRequest: "32Mi", MemoryLimit: "1Gi", DiskLimit: "1Gi"})
+	compiled := must(pipeline.Compile(file, pipeline.Input{RunID: name, JobName: name, Attempt: 1, Event: "push", Branch: "main"}, op))(t)
+	job := ci.Job{Name: ci.JobName(name), Run: ci.RunID(name), Manifest: must(json.Marshal(compiled[0].Job))(t), Files: must(json.Marshal(compiled[0].Files))(t)}
+	cluster := &kube.Cluster{Client: client, Namespace: buildNamespace}
+	must(cluster.Launch(t.Context(), job, ""))(t)
+	t.Cleanup(func() { _ = cluster.DropSecret(t.Context(), job.Name) })
+}
+
+// initChain has each step but the last as an init container.
+func initChain(t *testing.T, client kubernetes.Interface, name string, commands []string) {
+	spec := corev1.PodSpec{}
+	for i, c := range commands {
+		spec.InitContainers = append(spec.InitContainers, bare(i, c))
+	}
+	last := len(commands) - 1
+	spec.Containers, spec.InitContainers = spec.InitContainers[last:], spec.InitContainers[:last]
+	create(t, client, name, spec)
+}
+
+// bareContainers start together and look for the file of the one before, every 20 ms.
+func bareContainers(t *testing.T, client kubernetes.Interface, name string, commands []string) {
+	spec := corev1.PodSpec{Volumes: []corev1.Volume{{Name: "sync", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}}
+	for i, c := range commands {
+		script := fmt.Sprintf("%s && touch /sync/%d", c, i)
+		if i > 0 {
+			script = fmt.Sprintf("while ! test -e /sync/%d; do sleep 0.02; done; %s", i-1, script)
+		}
+		b := bare(i, script)
+		b.VolumeMounts = []corev1.VolumeMount{{Name: "sync", MountPath: "/sync"}}
+		spec.Containers = append(spec.Containers, b)
+	}
+	create(t, client, name, spec)
+}
+
+func bare(i int, script string) corev1.Container {
+	return corev1.Container{Name: fmt.Sprintf("c%d", i), Image: os.Getenv("YACI_RUN_IMAGE"), Command: []string{"sh", "-e", "-c", script}}
+}
+
+func create(t *testing.T, client kubernetes.Interface, name string, spec corev1.PodSpec) {
+	t.Helper()
+	spec.RestartPolicy = corev1.RestartPolicyNever
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: batchv1.JobSpec{BackoffLimit: new(int32), Template: corev1.PodTemplateSpec{Spec: spec}}}
+	must(client.BatchV1().Jobs(buildNamespace).Create(t.Context(), job, metav1.CreateOptions{}))(t)
+}
