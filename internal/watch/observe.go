@@ -1,9 +1,8 @@
 package watch
 
 import (
-	"encoding/json"
 	"fmt"
-	"time"
+	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -11,23 +10,11 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// record is what yaci-step leaves in the termination message (cmd/yaci-step).
-type record struct {
-	Exit     int    `json:"exit"`
-	Started  int64  `json:"started"`
-	Finished int64  `json:"finished"`
-	Skipped  bool   `json:"skipped"`
-	Reason   string `json:"reason"`
-	Bytes    int64  `json:"bytes"`
-	Lines    int64  `json:"lines"`
-}
-
 // View is all that Observe may know: nil and empty are cases, not mistakes.
 type View struct {
 	Stored ci.Job        // as the database has it
 	Job    *batchv1.Job  // nil: there is none of that name
 	Pods   []*corev1.Pod // those that the Job controls, by UID
-	Now    time.Time
 }
 
 // Sighting is where a job stands.
@@ -40,11 +27,12 @@ type Sighting struct {
 // Observe says where a job stands.
 func Observe(v View) Sighting {
 	s := Sighting{Job: v.Stored}
+	s.Job.Steps = slices.Clone(v.Stored.Steps)
 	switch {
-	case v.Job == nil || string(v.Job.UID) != v.Stored.UID:
+	case v.Job == nil || string(v.Job.UID) != v.Stored.UID || v.Job.DeletionTimestamp != nil && slices.ContainsFunc(v.Pods, alive):
 		s.end(ci.Cancelled, "Cancelled: the Job was deleted outside YACI.")
 	case len(v.Pods) == 0:
-		if why := jobFailed(v.Job); why != "" {
+		if why := endWithoutPod(v.Job); why != "" {
 			s.end(ci.Error, why)
 		}
 	case len(v.Pods) > 1:
@@ -56,58 +44,44 @@ func Observe(v View) Sighting {
 	return s
 }
 
+// end sets the outcome. Steps that have none are over with the job.
 func (s *Sighting) end(state ci.State, message string) {
 	s.Job.State, s.Job.Message = state, message
-}
-
-// jobFailed is a sentence when the Job has ended in failure without a pod to tell why.
-func jobFailed(job *batchv1.Job) string {
-	for _, c := range job.Status.Conditions {
-		if c.Type != batchv1.JobFailed || c.Status != corev1.ConditionTrue {
-			continue
+	for i := range s.Job.Steps {
+		if !s.Job.Steps[i].State.Final() {
+			s.Job.Steps[i].State = ci.Cancelled
 		}
-		if c.Reason == batchv1.JobReasonDeadlineExceeded {
-			return "Timed out: the job reached its time limit."
-		}
-		return fmt.Sprintf("The cluster ended the job (%s: %s); retry it.", c.Reason, c.Message)
 	}
-	return ""
 }
 
 // pod reads the one pod of the job.
 func (s *Sighting) pod(job *batchv1.Job, pod *corev1.Pod) {
 	statuses := map[string]corev1.ContainerState{}
-	for _, c := range pod.Status.ContainerStatuses {
+	for _, c := range allContainers(pod) {
 		statuses[c.Name] = c.State
 	}
-	for _, c := range pod.Status.InitContainerStatuses {
-		statuses[c.Name] = c.State
-	}
-	if clone := statuses["clone"].Terminated; clone != nil {
-		s.Cloned = true
-		if clone.ExitCode != 0 {
-			s.end(ci.Error, cloneMessage(clone))
-			return
-		}
-	}
+	clone := statuses["clone"].Terminated
+	s.Cloned = clone != nil
 	ended, dead := s.steps(statuses)
-	podOver := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
-	switch why := jobFailed(job); {
-	case why != "" && !ended:
+	why := cause(job, pod)
+	switch {
+	case s.Cloned && clone.ExitCode != 0:
+		s.end(ci.Error, either(why, cloneMessage(clone)))
+	case ended || !alive(pod):
+		s.verdict(pod, why)
+	case why != "":
 		s.end(ci.Error, why)
-	case ended || podOver:
-		s.verdict(pod)
 	case dead:
-		s.verdict(pod)
+		s.verdict(pod, why)
 		s.Stop = true
 	default:
 		s.blocked(pod)
 	}
 }
 
-// blocked ends a job whose containers can never start.
+// blocked ends a job one of whose containers can never start.
 func (s *Sighting) blocked(pod *corev1.Pod) {
-	for _, c := range append(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses...) {
+	for _, c := range allContainers(pod) {
 		w := c.State.Waiting
 		if w == nil {
 			continue
@@ -118,7 +92,7 @@ func (s *Sighting) blocked(pod *corev1.Pod) {
 		default:
 			continue
 		}
-		s.end(ci.Error, fmt.Sprintf("%s cannot start with image %s: %s", s.name(c.Name), c.Image, w.Message))
+		s.end(ci.Error, fmt.Sprintf("%s cannot start with image %s: %s", short(s.name(c.Name)), c.Image, w.Message))
 		s.Stop = true
 		return
 	}
@@ -133,10 +107,11 @@ func (s *Sighting) name(container string) string {
 	return container
 }
 
-func cloneMessage(t *corev1.ContainerStateTerminated) string {
-	var r record
-	if json.Unmarshal([]byte(t.Message), &r) == nil && r.Reason != "" {
-		return "Could not prepare the job: " + r.Reason
-	}
-	return fmt.Sprintf("Could not prepare the job: the clone container ended with %d (%s).", t.ExitCode, t.Reason)
+// allContainers copies, because the pod belongs to the informer.
+func allContainers(pod *corev1.Pod) []corev1.ContainerStatus {
+	return slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
+}
+
+func alive(pod *corev1.Pod) bool {
+	return pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
 }

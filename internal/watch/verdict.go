@@ -10,24 +10,27 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
+// record is what yaci-step leaves in the termination message (cmd/yaci-step).
+type record struct {
+	Exit     int    `json:"exit"`
+	Started  int64  `json:"started"`
+	Finished int64  `json:"finished"`
+	Skipped  bool   `json:"skipped"`
+	Reason   string `json:"reason"`
+	Bytes    int64  `json:"bytes"`
+	Lines    int64  `json:"lines"`
+}
+
 // steps reads each step's container. ended: all have terminated. dead: one has
 // terminated without a record, so those that wait for it would wait for ever.
 func (s *Sighting) steps(statuses map[string]corev1.ContainerState) (ended, dead bool) {
 	ended = true
-	steps := make([]ci.Step, len(s.Job.Steps))
-	copy(steps, s.Job.Steps)
-	s.Job.Steps = steps
-	for i := range steps {
-		state := statuses[steps[i].Container]
-		switch {
-		case state.Terminated != nil:
-			if !read(&steps[i], state.Terminated) {
-				dead = true
-			}
-		case state.Running != nil:
+	for i := range s.Job.Steps {
+		t := statuses[s.Job.Steps[i].Container].Terminated
+		if t == nil {
 			ended = false
-		default:
-			ended = false
+		} else if !read(&s.Job.Steps[i], t) {
+			dead = true
 		}
 	}
 	return ended, dead
@@ -48,9 +51,11 @@ func read(step *ci.Step, t *corev1.ContainerStateTerminated) bool {
 	switch {
 	case r.Skipped:
 		step.State = ci.Skipped
+	case r.Started == 0 || r.Reason != "": // it never ran, or it was ended from outside
+		step.State = ci.Error
 	case r.Exit == 0:
 		step.State = ci.Success
-	case r.Started == 0 || r.Reason != "": // it never ran, or it was ended from outside
+	case t.Reason == outOfMemory:
 		step.State = ci.Error
 	default:
 		step.State = ci.Failure
@@ -58,54 +63,56 @@ func read(step *ci.Step, t *corev1.ContainerStateTerminated) bool {
 	return true
 }
 
-// verdict ends the job by its steps, the first that went wrong first.
-func (s *Sighting) verdict(pod *corev1.Pod) {
+// verdict ends the job by its steps, the first that went wrong first. why is
+// the cluster's part in it, if it had one.
+func (s *Sighting) verdict(pod *corev1.Pod, why string) {
 	for _, st := range s.Job.Steps {
 		switch st.State {
 		case ci.Failure:
-			s.end(ci.Failure, fmt.Sprintf("%s failed in %s (exit %d)", short(st.Name), Duration(st.Finished.Sub(st.Started)), st.Exit))
+			s.end(ci.Failure, fmt.Sprintf("%s failed in %s (exit %d)", short(st.Name), duration(st.Finished.Sub(st.Started)), st.Exit))
 			return
 		case ci.Error:
-			s.end(ci.Error, noRecord(st, pod))
+			s.end(ci.Error, either(why, stepMessage(st, pod)))
 			return
 		}
 	}
 	for _, st := range s.Job.Steps {
 		if st.State != ci.Success {
-			s.end(ci.Error, fmt.Sprintf("%s left no proof that it passed; retry the run.", short(st.Name)))
+			s.end(ci.Error, either(why, fmt.Sprintf("%s left no proof that it passed; retry the run.", short(st.Name))))
 			return
 		}
 	}
-	if pod.Status.Phase != corev1.PodSucceeded || len(s.Job.Steps) == 0 {
-		if pod.Status.Phase == corev1.PodFailed {
-			s.end(ci.Error, podMessage(pod))
-		}
-		return // the kubelet has not put the pod's phase down yet; it will
-	}
-	first, last := s.Job.Steps[0], s.Job.Steps[len(s.Job.Steps)-1]
-	s.end(ci.Success, "Passed in "+Duration(last.Finished.Sub(first.Started)))
+	switch {
+	case len(s.Job.Steps) == 0:
+		s.end(ci.Error, either(why, "The job has no steps, so nothing has passed."))
+	case pod.Status.Phase == corev1.PodFailed:
+		s.end(ci.Error, either(why, "The cluster counts the pod as failed although each step passed; retry the run."))
+	case pod.Status.Phase == corev1.PodSucceeded:
+		first, last := s.Job.Steps[0], s.Job.Steps[len(s.Job.Steps)-1]
+		s.end(ci.Success, "Passed in "+duration(last.Finished.Sub(first.Started)))
+	} // else the kubelet has not put the pod's phase down yet; it will
 }
 
-func noRecord(st ci.Step, pod *corev1.Pod) string {
+const outOfMemory = "OOMKilled"
+
+// stepMessage explains a step in error by what its container left.
+func stepMessage(st ci.Step, pod *corev1.Pod) string {
 	for _, c := range pod.Status.ContainerStatuses {
-		if t := c.State.Terminated; c.Name == st.Container && t != nil {
-			if t.Reason == "OOMKilled" {
-				return fmt.Sprintf("%s ran out of memory.", short(st.Name))
-			}
-			var r record
-			if json.Unmarshal([]byte(t.Message), &r) == nil && r.Reason != "" {
-				return fmt.Sprintf("%s: %s (exit %d)", short(st.Name), r.Reason, t.ExitCode)
-			}
+		t := c.State.Terminated
+		if c.Name != st.Container || t == nil {
+			continue
 		}
-	}
-	if pod.Status.Reason != "" {
-		return podMessage(pod)
+		var r record
+		switch {
+		case t.Reason == outOfMemory:
+			return fmt.Sprintf("%s ran out of memory.", short(st.Name))
+		case t.Reason == "StartError" || t.Reason == "ContainerCannotRun":
+			return fmt.Sprintf("%s could not start: %s", short(st.Name), t.Message)
+		case json.Unmarshal([]byte(t.Message), &r) == nil && r.Reason != "":
+			return fmt.Sprintf("%s: %s (exit %d)", short(st.Name), r.Reason, t.ExitCode)
+		}
 	}
 	return fmt.Sprintf("%s ended with %d without a record; the container was stopped from outside. Retry the run.", short(st.Name), st.Exit)
-}
-
-func podMessage(pod *corev1.Pod) string {
-	return fmt.Sprintf("The cluster ended the pod (%s: %s); retry the run.", pod.Status.Reason, pod.Status.Message)
 }
 
 // short keeps a step's name from pushing the reason out of a status.
@@ -116,8 +123,8 @@ func short(name string) string {
 	return name
 }
 
-// Duration writes a time as people read it: 0.4s, 12s, 1m12s, 2h03m.
-func Duration(d time.Duration) string {
+// duration writes a time as people read it: 0.4s, 12s, 1m12s, 2h03m.
+func duration(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:
 		return fmt.Sprintf("%.1fs", d.Seconds())
