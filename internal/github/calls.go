@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
+	"strings"
 	"unicode"
 
 	"github.com/google/go-github/v62/github"
@@ -13,21 +13,32 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// File returns a file's content at a commit, at most limit bytes of it.
-// ci.ErrNotFound when the commit has no such file, or it is no plain file.
+// File returns a file's content at a commit. The error is ci.ErrNotFound when the
+// commit has no such file, or it is no plain file, and ci.ErrTooLarge beyond the
+// megabyte that GitHub hands out (docs.github.com, "Get repository content").
 func (c *Client) File(ctx context.Context, repo ci.Repo, sha ci.SHA, path string) ([]byte, error) {
-	file, _, res, err := c.repoClient(repo).Repositories.GetContents(ctx, repo.Owner, repo.Name, path, &github.RepositoryContentGetOptions{Ref: string(sha)})
-	if res != nil && res.StatusCode == http.StatusNotFound || err == nil && (file == nil || file.GetType() != "file") {
+	file, _, _, err := c.repoClient(repo).Repositories.GetContents(ctx, repo.Owner, repo.Name, path, &github.RepositoryContentGetOptions{Ref: string(sha)})
+	if missing(err) || err == nil && (file == nil || file.GetType() != "file") {
 		return nil, fmt.Errorf("fetch %s at %s: %w", path, sha.Short(), ci.ErrNotFound)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fetch %s at %s: github: %w", path, sha.Short(), err)
+	}
+	if file.GetEncoding() == "none" {
+		return nil, fmt.Errorf("fetch %s at %s: %w", path, sha.Short(), ci.ErrTooLarge)
 	}
 	text, err := file.GetContent()
 	if err != nil {
 		return nil, fmt.Errorf("fetch %s at %s: content: %w", path, sha.Short(), err)
 	}
 	return []byte(text), nil
+}
+
+// missing reports that there is no such file. A commit that GitHub does not know
+// is another thing: it was pushed a moment ago, and all of GitHub will know it soon.
+func missing(err error) bool {
+	var call *github.ErrorResponse
+	return errors.As(err, &call) && call.Response.StatusCode == http.StatusNotFound && !strings.HasPrefix(call.Message, "No commit found")
 }
 
 // PostStatus shows a status on its commit.
@@ -65,19 +76,4 @@ func description(s string) string {
 		out = append(out[:maxDescription-1], '…')
 	}
 	return string(out)
-}
-
-// RetryAfter is how long GitHub asked to wait before the next call, 0 when it did not.
-func RetryAfter(err error, now time.Time) time.Duration {
-	var limit *github.RateLimitError
-	var abuse *github.AbuseRateLimitError
-	switch {
-	case errors.As(err, &limit):
-		return max(limit.Rate.Reset.Sub(now), time.Second)
-	case errors.As(err, &abuse) && abuse.RetryAfter != nil:
-		return *abuse.RetryAfter
-	case errors.As(err, &abuse):
-		return time.Minute
-	}
-	return 0
 }
