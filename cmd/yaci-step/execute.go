@@ -25,6 +25,7 @@ type command struct {
 	reason   string // a sentence, when the exit code does not say it all
 	timedOut bool
 	stopped  bool // by a signal from outside
+	broken   bool // it never began
 }
 
 // execute runs the command in a process group of its own, copies its output,
@@ -32,12 +33,12 @@ type command struct {
 func (c *command) execute() {
 	path, err := exec.LookPath(c.argv[0])
 	if err != nil {
-		c.exit, c.reason = 127, fmt.Sprintf("the image has no %s; use another image, or write run as a list to do without a shell", c.argv[0])
+		c.exit, c.broken, c.reason = 127, true, fmt.Sprintf("the image has no %s; use another image, or write run as a list to do without a shell", c.argv[0])
 		return
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
-		c.exit, c.reason = 127, "pipe: "+err.Error()
+		c.exit, c.broken, c.reason = 127, true, "pipe: "+err.Error()
 		return
 	}
 	defer r.Close()
@@ -49,7 +50,7 @@ func (c *command) execute() {
 	})
 	w.Close()
 	if err != nil {
-		c.exit, c.reason = 126, "start: "+err.Error()
+		c.exit, c.broken, c.reason = 126, true, "start: "+err.Error()
 		return
 	}
 	drained := make(chan struct{})

@@ -81,8 +81,8 @@ func run(p plan, at layout, r *record, out *output) {
 	for r.Attempts = 1; ; r.Attempts++ {
 		c := command{argv: argv, timeout: time.Duration(p.TimeoutMS) * time.Millisecond, out: out}
 		c.execute()
-		r.Exit, r.Reason, r.TimedOut, r.Stopped = c.exit, c.reason, c.timedOut, c.stopped
-		if r.Exit == 0 || c.stopped || r.Attempts >= p.Attempts || len(p.OnExit) > 0 && !slices.Contains(p.OnExit, r.Exit) {
+		r.Exit, r.Reason, r.TimedOut, r.Stopped, r.Broken = c.exit, c.reason, c.timedOut, c.stopped, c.broken
+		if r.Exit == 0 || c.stopped || c.broken || r.Attempts >= p.Attempts || len(p.OnExit) > 0 && !slices.Contains(p.OnExit, r.Exit) {
 			return
 		}
 		out.say(fmt.Sprintf("attempt %d of %d ended with %d; trying again", r.Attempts, p.Attempts, r.Exit))

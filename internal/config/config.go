@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"time"
 )
 
 // Config is what an operator can set. Each field is a flag and, in capitals
@@ -24,22 +23,6 @@ type Config struct {
 	Pods
 	RunImage   string `default:"alpine" env:"YACI_RUN_IMAGE" help:"Image of POST /run when it names none."`
 	MaxRunning int    `default:"50" env:"YACI_MAX_RUNNING" help:"Jobs that run at once."`
-}
-
-// Pods is what an operator decides about every pod. Quantities are Kubernetes' own.
-type Pods struct {
-	Image           string        `default:"ghcr.io/yaci-ci/yaci:latest" env:"YACI_IMAGE" help:"YACI's own image: clone and step runner."`
-	Timeout         time.Duration `default:"1h" env:"YACI_TIMEOUT" help:"Time limit of a job."`
-	MaxTimeout      time.Duration `default:"6h" env:"YACI_MAX_TIMEOUT" help:"Most time that a .yaci.yml may ask for."`
-	KeepJobs        time.Duration `default:"24h" env:"YACI_KEEP_JOBS" help:"A finished Job stays in the cluster this long."`
-	CPURequest      string        `name:"cpu-request" default:"250m" env:"YACI_CPU_REQUEST" help:"CPU that a job asks for."`
-	MemoryRequest   string        `default:"256Mi" env:"YACI_MEMORY_REQUEST" help:"Memory that a job asks for."`
-	MemoryLimit     string        `default:"4Gi" env:"YACI_MEMORY_LIMIT" help:"Memory limit of each step."`
-	DiskLimit       string        `default:"10Gi" env:"YACI_DISK_LIMIT" help:"Disk limit of each step and of the workspace."`
-	MaxCPU          string        `name:"max-cpu" env:"YACI_MAX_CPU" help:"Most CPU that a step may ask for; empty: no ceiling."`
-	MaxMemory       string        `env:"YACI_MAX_MEMORY" help:"Most memory that a step may ask for; empty: no ceiling."`
-	MaxDisk         string        `env:"YACI_MAX_DISK" help:"Most disk that a step may ask for; empty: no ceiling."`
-	ImagePullPolicy string        `default:"" env:"YACI_IMAGE_PULL_POLICY" help:"Pull policy of the steps' images; empty: Kubernetes' default."`
 }
 
 // Problems returns a sentence for each thing that is wrong, all at once.
@@ -70,10 +53,7 @@ func (c Config) Problems() (ps []string) {
 	if c.MaxRunning < 1 {
 		problem("YACI_MAX_RUNNING is %d: at least 1 is needed.", c.MaxRunning)
 	}
-	if c.Timeout < time.Second {
-		problem("YACI_TIMEOUT is %v: at least 1s is needed.", c.Timeout)
-	}
-	return ps
+	return append(ps, c.Pods.problems()...)
 }
 
 // DatabasePath is the file of a sqlite URL.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/google/go-github/v62/github"
@@ -14,21 +13,18 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// maxFile is the largest file that GitHub sends with its content, in bytes
-// (docs.github.com, "Get repository content").
-const maxFile = 1 << 20
-
-// File returns a file's content at a commit. ci.ErrNotFound when the commit has
-// no such file, or it is no plain file; ci.ErrTooLarge over 1 MiB.
+// File returns a file's content at a commit. The error is ci.ErrNotFound when the
+// commit has no such file, or it is no plain file, and ci.ErrTooLarge beyond the
+// megabyte that GitHub hands out (docs.github.com, "Get repository content").
 func (c *Client) File(ctx context.Context, repo ci.Repo, sha ci.SHA, path string) ([]byte, error) {
-	file, _, res, err := c.repoClient(repo).Repositories.GetContents(ctx, repo.Owner, repo.Name, path, &github.RepositoryContentGetOptions{Ref: string(sha)})
-	if res != nil && res.StatusCode == http.StatusNotFound || err == nil && (file == nil || file.GetType() != "file") {
+	file, _, _, err := c.repoClient(repo).Repositories.GetContents(ctx, repo.Owner, repo.Name, path, &github.RepositoryContentGetOptions{Ref: string(sha)})
+	if missing(err) || err == nil && (file == nil || file.GetType() != "file") {
 		return nil, fmt.Errorf("fetch %s at %s: %w", path, sha.Short(), ci.ErrNotFound)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fetch %s at %s: github: %w", path, sha.Short(), err)
 	}
-	if file.GetSize() > maxFile {
+	if file.GetEncoding() == "none" {
 		return nil, fmt.Errorf("fetch %s at %s: %w", path, sha.Short(), ci.ErrTooLarge)
 	}
 	text, err := file.GetContent()
@@ -36,6 +32,13 @@ func (c *Client) File(ctx context.Context, repo ci.Repo, sha ci.SHA, path string
 		return nil, fmt.Errorf("fetch %s at %s: content: %w", path, sha.Short(), err)
 	}
 	return []byte(text), nil
+}
+
+// missing reports that there is no such file. A commit that GitHub does not know
+// is another thing: it was pushed a moment ago, and all of GitHub will know it soon.
+func missing(err error) bool {
+	var call *github.ErrorResponse
+	return errors.As(err, &call) && call.Response.StatusCode == http.StatusNotFound && !strings.HasPrefix(call.Message, "No commit found")
 }
 
 // maxChanged bounds how many changed paths are asked for; GitHub lists no more
@@ -126,19 +129,4 @@ func description(s string) string {
 		out = append(out[:maxDescription-1], '…')
 	}
 	return string(out)
-}
-
-// RetryAfter is how long GitHub asked to wait before the next call, 0 when it did not.
-func RetryAfter(err error, now time.Time) time.Duration {
-	var limit *github.RateLimitError
-	var abuse *github.AbuseRateLimitError
-	switch {
-	case errors.As(err, &limit):
-		return max(limit.Rate.Reset.Sub(now), time.Second)
-	case errors.As(err, &abuse) && abuse.RetryAfter != nil:
-		return *abuse.RetryAfter
-	case errors.As(err, &abuse):
-		return time.Minute
-	}
-	return 0
 }

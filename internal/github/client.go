@@ -24,8 +24,11 @@ type Client struct {
 	app   *ghinstallation.AppsTransport // nil with a personal token
 
 	mu      sync.Mutex
-	clients map[int64]*github.Client // by repository
+	clients map[clientKey]*github.Client
 }
+
+// clientKey has the installation too: an App that is removed and installed again gets a new one.
+type clientKey struct{ repo, installation int64 }
 
 // maxClients bounds the cache of clients; beyond it the cache starts anew.
 const maxClients = 1000
@@ -61,7 +64,7 @@ func newClient(apiURL string) (*Client, error) {
 	if !strings.HasSuffix(u.Path, "/") {
 		u.Path += "/"
 	}
-	return &Client{api: u, clients: map[int64]*github.Client{}}, nil
+	return &Client{api: u, clients: map[clientKey]*github.Client{}}, nil
 }
 
 // CloneURL is where git finds a repository: github.com for api.github.com, and
@@ -78,14 +81,15 @@ func (c *Client) CloneURL(repo ci.Repo) string {
 func (c *Client) repoClient(repo ci.Repo) *github.Client {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if gh, ok := c.clients[repo.ID]; ok {
+	key := clientKey{repo.ID, repo.Installation}
+	if gh, ok := c.clients[key]; ok {
 		return gh
 	}
 	if len(c.clients) >= maxClients {
 		clear(c.clients)
 	}
 	gh := c.with(c.tokenTransport(repo, &github.InstallationPermissions{Contents: github.String("read"), Statuses: github.String("write")}))
-	c.clients[repo.ID] = gh
+	c.clients[key] = gh
 	return gh
 }
 
@@ -104,9 +108,10 @@ func (c *Client) with(t http.RoundTripper) *github.Client {
 	return gh
 }
 
-// sameHost follows GitHub's redirects (renamed repositories) but carries no token to another host.
+// sameHost follows GitHub's redirects (renamed repositories) but carries no
+// token to another host, or to the same one in the clear.
 func sameHost(r *http.Request, via []*http.Request) error {
-	if len(via) > 5 || r.URL.Host != via[0].URL.Host {
+	if len(via) > 5 || r.URL.Host != via[0].URL.Host || r.URL.Scheme != via[0].URL.Scheme {
 		return http.ErrUseLastResponse
 	}
 	return nil
@@ -121,7 +126,9 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // CloneToken mints a token that can read one repository's contents for an hour.
-// With a personal token it is that token.
+// With a personal token it is that token. The error is ci.ErrNotFound, wrapped,
+// when GitHub does not let the App read the repository (docs.github.com, "Create
+// an installation access token for an app").
 func (c *Client) CloneToken(ctx context.Context, repo ci.Repo) (string, error) {
 	if c.app == nil {
 		return c.token, nil
@@ -129,6 +136,9 @@ func (c *Client) CloneToken(ctx context.Context, repo ci.Repo) (string, error) {
 	t, _, err := c.with(c.app).Apps.CreateInstallationToken(ctx, repo.Installation, &github.InstallationTokenOptions{
 		RepositoryIDs: []int64{repo.ID}, Permissions: &github.InstallationPermissions{Contents: github.String("read")},
 	})
+	if denied(err) {
+		err = fmt.Errorf("%w: %w", ci.ErrNotFound, err)
+	}
 	if err != nil {
 		return "", fmt.Errorf("clone token for %s: github: %w", repo.FullName(), err)
 	}

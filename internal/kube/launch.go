@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -42,7 +43,7 @@ func Connect(kubeconfig, namespace string) (*Cluster, error) {
 
 // Launch makes the Secret and the Job of a job and returns the Job's UID. The
 // Secret comes first, so that the pod never waits for it; should a crash leave
-// one without a Job, the next launch or the sweep takes it up.
+// one without a Job, the next launch takes it up. A refused job leaves none.
 func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string, error) {
 	var want batchv1.Job
 	if err := json.Unmarshal(job.Manifest, &want); err != nil {
@@ -53,14 +54,34 @@ func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string,
 	}
 	made, err := c.Client.BatchV1().Jobs(c.Namespace).Create(ctx, &want, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
-		made, err = c.Client.BatchV1().Jobs(c.Namespace).Get(ctx, want.Name, metav1.GetOptions{})
+		made, err = c.own(ctx, want)
+	}
+	if err = refused(err); errors.Is(err, ci.ErrRefused) {
+		if err := c.DropSecret(ctx, job.Name); err != nil {
+			return "", err // to be launched, and refused, again: later nobody looks at the Secret
+		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("create job: %w", refused(err))
+		return "", fmt.Errorf("create job: %w", err)
 	}
 	return string(made.UID), nil
 }
 
+// own finds a job's Job. One of the same name that is another run's is refused.
+func (c *Cluster) own(ctx context.Context, want batchv1.Job) (*batchv1.Job, error) {
+	found, err := c.Client.BatchV1().Jobs(c.Namespace).Get(ctx, want.Name, metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	for k, v := range want.Labels {
+		if found.Labels[k] != v {
+			return nil, fmt.Errorf("%w: the Job %s is not this run's", ci.ErrRefused, want.Name)
+		}
+	}
+	return found, nil
+}
+
+// putSecret makes a job's Secret, or renews the one that an earlier launch left.
 func (c *Cluster) putSecret(ctx context.Context, job batchv1.Job, files []byte, token string) error {
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: job.Name, Labels: job.Labels}}
 	if err := json.Unmarshal(files, &s.StringData); err != nil {
@@ -72,7 +93,9 @@ func (c *Cluster) putSecret(ctx context.Context, job batchv1.Job, files []byte, 
 	secrets := c.Client.CoreV1().Secrets(c.Namespace)
 	_, err := secrets.Create(ctx, s, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
-		_, err = secrets.Update(ctx, s, metav1.UpdateOptions{})
+		if _, err = c.own(ctx, job); err == nil || apierrors.IsNotFound(err) {
+			_, err = secrets.Update(ctx, s, metav1.UpdateOptions{})
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("create secret: %w", refused(err))

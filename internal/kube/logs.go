@@ -7,6 +7,7 @@ import (
 	"sort"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -59,6 +60,9 @@ func begun(pod corev1.Pod, container string) bool {
 func (c *Cluster) containerLog(ctx context.Context, pod, container string) (string, error) {
 	limit := int64(maxLog)
 	r, err := c.Client.CoreV1().Pods(c.Namespace).GetLogs(pod, &corev1.PodLogOptions{Container: container, LimitBytes: &limit}).Stream(ctx)
+	if apierrors.IsNotFound(err) {
+		return "", nil // the pod went between the list and this
+	}
 	if err != nil {
 		return "", fmt.Errorf("log of %s/%s: %w", pod, container, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -22,7 +23,8 @@ type Runs interface {
 	Observe(ctx context.Context, job ci.Job) (bool, error)
 }
 
-// Tokens mints what the clone container needs.
+// Tokens mints what the clone container needs. The error is ci.ErrNotFound,
+// wrapped, when GitHub does not let YACI read the repository at all.
 type Tokens interface {
 	CloneToken(ctx context.Context, repo ci.Repo) (string, error)
 }
@@ -34,7 +36,7 @@ type Launcher interface {
 	Launch(ctx context.Context, job ci.Job, token string) (uid string, err error)
 }
 
-// Queue launches waiting jobs.
+// Queue launches waiting jobs. One goroutine at a time may call Pass.
 type Queue struct {
 	Jobs       Jobs
 	Runs       Runs
@@ -42,6 +44,14 @@ type Queue struct {
 	Launcher   Launcher
 	MaxRunning int
 	Log        *slog.Logger
+
+	later map[ci.JobName]pause // forgetting it costs a try
+}
+
+// pause is how long a job that could not be launched lets others go first.
+type pause struct {
+	tries int
+	until time.Time
 }
 
 // Pass launches what may be launched now.
@@ -54,39 +64,66 @@ func (q *Queue) Pass(ctx context.Context) error {
 	if free <= 0 {
 		return nil
 	}
-	next, err := q.Jobs.QueuedJobs(ctx, free)
+	next, err := q.Jobs.QueuedJobs(ctx, free+len(q.later))
 	if err != nil {
 		return err
 	}
 	var errs []error
+	later := map[ci.JobName]pause{}
 	for _, job := range next {
-		if err := q.launch(ctx, job); err != nil {
+		p := q.later[job.Name]
+		if free <= 0 || time.Now().Before(p.until) {
+			later[job.Name] = p
+			continue
+		}
+		launched, err := q.launch(ctx, job)
+		if err != nil {
+			later[job.Name] = p.longer()
 			errs = append(errs, fmt.Errorf("launch %s: %w", job.Name, err))
 		}
+		if launched {
+			free--
+		}
 	}
+	q.later = later
 	return errors.Join(errs...)
 }
 
-func (q *Queue) launch(ctx context.Context, job ci.Job) error {
+// longer doubles the pause, from one second to five minutes.
+func (p pause) longer() pause {
+	return pause{p.tries + 1, time.Now().Add(min(time.Second<<min(p.tries, 10), 5*time.Minute))}
+}
+
+// launch reports whether the job now has a place in the cluster. A job that
+// never will has ended instead.
+func (q *Queue) launch(ctx context.Context, job ci.Job) (bool, error) {
 	run, err := q.Runs.Run(ctx, job.Run)
 	if err != nil {
-		return err
+		return false, err
 	}
 	token := ""
 	if run.Event.Repo.ID != 0 {
-		if token, err = q.Tokens.CloneToken(ctx, run.Event.Repo); err != nil {
-			return err
+		token, err = q.Tokens.CloneToken(ctx, run.Event.Repo)
+		if errors.Is(err, ci.ErrNotFound) {
+			return false, q.end(ctx, job, fmt.Sprintf("GitHub does not let YACI read %s: install the GitHub App on it, then retry.", run.Event.Repo.FullName()))
+		}
+		if err != nil {
+			return false, err
 		}
 	}
 	uid, err := q.Launcher.Launch(ctx, job, token)
 	if errors.Is(err, ci.ErrRefused) {
-		job.State, job.Message = ci.Error, "The cluster refused the job: "+err.Error()
-		_, err = q.Runs.Observe(ctx, job)
-		return err
+		return false, q.end(ctx, job, "The cluster does not take the job: "+err.Error())
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	q.Log.Info("launched", "run", run.ID, "job", job.Name, "repo", run.Event.Repo.FullName(), "sha", run.Event.SHA.Short())
-	return q.Jobs.Launched(ctx, job.Name, uid)
+	return true, q.Jobs.Launched(ctx, job.Name, uid)
+}
+
+func (q *Queue) end(ctx context.Context, job ci.Job, why string) error {
+	job.State, job.Message = ci.Error, why
+	_, err := q.Runs.Observe(ctx, job)
+	return err
 }

@@ -24,7 +24,7 @@ type Poster interface {
 type Sender struct {
 	Outbox     Outbox
 	Poster     Poster
-	RetryAfter func(error, time.Time) time.Duration // what GitHub asks for; 0 leaves it to the Sender
+	RetryAfter func(error, time.Time) time.Duration // what GitHub's answer asks for; 0 leaves it to the Sender
 	Log        *slog.Logger
 }
 
@@ -51,12 +51,12 @@ func (s *Sender) send(ctx context.Context, st ci.Status) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	wait := max(s.RetryAfter(err, time.Now()), Backoff(st.Attempts))
+	wait := max(s.RetryAfter(err, time.Now()), backoff(st.Attempts))
 	s.Log.Warn("status not posted", "repo", st.Repo.FullName(), "sha", st.SHA.Short(), "again_in", wait, "err", err)
 	return s.Outbox.DeferStatus(ctx, st, err.Error(), wait)
 }
 
-// Backoff is the wait before try n+1: from one second, doubling, to five minutes.
-func Backoff(attempts int) time.Duration {
+// backoff is the wait before try n+1: from one second, doubling, to five minutes.
+func backoff(attempts int) time.Duration {
 	return min(time.Second<<min(attempts, 10), 5*time.Minute)
 }

@@ -3,7 +3,6 @@ package watch
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +19,7 @@ type record struct {
 	Stopped  bool   `json:"stopped"`
 	Allowed  bool   `json:"allowed"`
 	Broken   bool   `json:"broken"`
+	Failed   bool   `json:"failed"`
 	Reason   string `json:"reason"`
 	Bytes    int64  `json:"bytes"`
 	Lines    int64  `json:"lines"`
@@ -30,7 +30,6 @@ type record struct {
 // wait for ever.
 func (s *Sighting) steps(statuses map[string]corev1.ContainerStatus) (all, some, dead bool) {
 	all = true
-	s.Job.Steps = slices.Clone(s.Job.Steps)
 	for i := range s.Job.Steps {
 		step := &s.Job.Steps[i]
 		t := statuses[step.Container].State.Terminated
@@ -39,19 +38,20 @@ func (s *Sighting) steps(statuses map[string]corev1.ContainerStatus) (all, some,
 			continue
 		}
 		some = true
-		if !read(step, t) {
-			dead = true
+		r, agrees := read(step, t)
+		dead = dead || !agrees
+		if r.Skipped && r.Failed {
+			s.blamed = step.Name
 		}
 	}
 	return all, some, dead
 }
 
 // read fills a step from its container's end and reports whether its record agrees.
-func read(step *ci.Step, t *corev1.ContainerStateTerminated) bool {
-	var r record
+func read(step *ci.Step, t *corev1.ContainerStateTerminated) (r record, agrees bool) {
 	if t.Message == "" || json.Unmarshal([]byte(t.Message), &r) != nil || r.Finished == 0 || !r.agrees(int(t.ExitCode)) {
 		step.State, step.Exit = ci.Error, int(t.ExitCode)
-		return false
+		return record{}, false
 	}
 	step.Exit, step.Reason, step.Bytes, step.Lines = r.Exit, r.Reason, r.Bytes, r.Lines
 	if r.Started > 0 {
@@ -65,10 +65,12 @@ func read(step *ci.Step, t *corev1.ContainerStateTerminated) bool {
 		step.State = ci.Error
 	case r.Exit == 0:
 		step.State = ci.Success
+	case t.Reason == outOfMemory:
+		step.State = ci.Error
 	default:
 		step.State, step.Allowed = ci.Failure, r.Allowed
 	}
-	return true
+	return r, true
 }
 
 // agrees: a failure that is allowed ends its container with 0.

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -9,31 +10,40 @@ import (
 )
 
 // verdict ends the job by its steps, the first that went wrong first. Success
-// needs proof from every step and from the pod.
-func (s *Sighting) verdict(pod *corev1.Pod, statuses map[string]corev1.ContainerStatus) {
+// needs proof from every step and from the pod. why is the cluster's part in
+// it, if it had one.
+func (s *Sighting) verdict(pod *corev1.Pod, why string) {
+	seen := containers(pod)
 	for _, st := range s.Job.Steps {
 		switch {
 		case st.State == ci.Failure && !st.Allowed:
-			s.end(ci.Failure, failed(st)+s.brokenServices(statuses))
+			s.end(ci.Failure, failed(st)+s.brokenServices(seen))
 			return
 		case st.State == ci.Error:
-			s.end(ci.Error, noRecord(st, pod, statuses)+s.brokenServices(statuses))
+			s.end(ci.Error, either(why, unproven(st, seen)+s.brokenServices(seen)))
 			return
 		}
 	}
 	for _, st := range s.Job.Steps {
-		if st.State != ci.Success && st.State != ci.Skipped && !st.Allowed {
-			s.end(ci.Error, fmt.Sprintf("%s left no proof that it passed; retry the run.", short(st.Name)))
+		if !proven(st) && st.State != ci.Skipped {
+			s.end(ci.Error, either(why, fmt.Sprintf("%s left no proof that it passed; retry the run.", short(st.Name))))
 			return
 		}
 	}
 	switch {
+	case s.blamed != "":
+		s.end(ci.Error, either(why, fmt.Sprintf("%s was skipped for a failure that no step recorded; retry the run.", short(s.blamed))))
+	case !slices.ContainsFunc(s.Job.Steps, proven):
+		s.end(ci.Error, either(why, "No step ran, so nothing has passed; look at the when of the steps."))
 	case pod.Status.Phase == corev1.PodFailed:
-		s.end(ci.Error, podMessage(pod))
-	case pod.Status.Phase == corev1.PodSucceeded && len(s.Job.Steps) > 0:
+		s.end(ci.Error, either(why, "The cluster counts the pod as failed although each step passed; retry the run."))
+	case pod.Status.Phase == corev1.PodSucceeded:
 		s.end(ci.Success, "Passed in "+s.took()+s.allowed())
 	} // otherwise the kubelet has not put the pod's phase down yet; it will
 }
+
+// proven: the step ran to an end that lets the job pass.
+func proven(st ci.Step) bool { return st.State == ci.Success || st.State == ci.Failure && st.Allowed }
 
 // took is the time from the first step's start to the last one's end.
 func (s *Sighting) took() string {
@@ -70,32 +80,20 @@ func failed(st ci.Step) string {
 	return fmt.Sprintf("%s failed in %s (exit %d)", short(st.Name), took, st.Exit)
 }
 
-// brokenServices names a service that ended while the steps still ran.
-func (s *Sighting) brokenServices(statuses map[string]corev1.ContainerStatus) string {
-	for _, service := range s.Job.Services {
-		if t := statuses[service.Container].LastTerminationState.Terminated; t != nil {
-			return fmt.Sprintf(" (service %s ended with %d: %s)", short(service.Name), t.ExitCode, t.Reason)
-		}
-	}
-	return ""
-}
+const outOfMemory = "OOMKilled"
 
-// noRecord explains a step without proof.
-func noRecord(st ci.Step, pod *corev1.Pod, statuses map[string]corev1.ContainerStatus) string {
-	if t := statuses[st.Container].State.Terminated; t != nil && t.Reason == "OOMKilled" {
-		return fmt.Sprintf("%s ran out of memory.", short(st.Name))
-	}
+// unproven explains a step in error by what its container left.
+func unproven(st ci.Step, seen map[string]corev1.ContainerStatus) string {
+	t := seen[st.Container].State.Terminated
 	switch {
+	case t != nil && t.Reason == outOfMemory:
+		return fmt.Sprintf("%s ran out of memory.", short(st.Name))
+	case t != nil && (t.Reason == "StartError" || t.Reason == "ContainerCannotRun"):
+		return fmt.Sprintf("%s could not start: %s", short(st.Name), t.Message)
 	case st.Reason != "":
 		return fmt.Sprintf("%s: %s", short(st.Name), st.Reason)
-	case pod.Status.Reason != "":
-		return podMessage(pod)
 	}
 	return fmt.Sprintf("%s ended with %d without a record; the container was stopped from outside. Retry the run.", short(st.Name), st.Exit)
-}
-
-func podMessage(pod *corev1.Pod) string {
-	return fmt.Sprintf("The cluster ended the pod (%s: %s); retry the run.", pod.Status.Reason, pod.Status.Message)
 }
 
 // short keeps a step's name from pushing the reason out of a status.

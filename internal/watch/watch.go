@@ -2,16 +2,14 @@ package watch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	batchlisters "k8s.io/client-go/listers/batch/v1"
@@ -42,6 +40,8 @@ type Watcher struct {
 	Changed func() // called after a state was written; wakes report and queue
 	Log     *slog.Logger
 
+	client  kubernetes.Interface
+	space   string
 	factory informers.SharedInformerFactory
 	jobs    batchlisters.JobNamespaceLister
 	pods    corelisters.PodNamespaceLister
@@ -57,6 +57,7 @@ const (
 
 // New prepares a Watcher on one namespace.
 func New(client kubernetes.Interface, namespace string, w Watcher) (*Watcher, error) {
+	w.client, w.space = client, namespace
 	w.factory = informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = managed }))
 	w.keys = workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ci.JobName]())
@@ -89,12 +90,17 @@ func (w *Watcher) enqueue(obj any) {
 
 // Run watches until the context ends.
 func (w *Watcher) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var sweep sync.WaitGroup
+	defer w.factory.Shutdown()
+	defer sweep.Wait()
+	defer cancel()
 	w.factory.Start(ctx.Done())
 	if !cache.WaitForCacheSync(ctx.Done(), w.synced...) {
 		return ctx.Err()
 	}
 	context.AfterFunc(ctx, w.keys.ShutDown)
-	go w.sweep(ctx)
+	sweep.Go(func() { w.sweep(ctx) })
 	for {
 		name, shutdown := w.keys.Get()
 		if shutdown {
@@ -138,66 +144,4 @@ func (w *Watcher) sweep(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
-}
-
-func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
-	stored, err := w.Jobs.Job(ctx, name)
-	if errors.Is(err, ci.ErrNotFound) {
-		return nil // not this database's
-	}
-	if err != nil {
-		return err
-	}
-	if stored.State != ci.Running {
-		return nil
-	}
-	v := View{Stored: stored}
-	if v.Job, err = w.jobs.Get(string(name)); err != nil && !apierrors.IsNotFound(err) {
-		return err
-	}
-	if v.Job == nil && time.Since(stored.Started) < sweepEvery {
-		return nil // made a moment ago; the cache may not have it yet
-	}
-	if v.Pods, err = w.podsOf(stored); err != nil {
-		return err
-	}
-	return w.act(ctx, Observe(v))
-}
-
-// podsOf returns the pods that the job's own Job controls, by UID.
-func (w *Watcher) podsOf(job ci.Job) (own []*corev1.Pod, err error) {
-	pods, err := w.pods.List(labels.SelectorFromSet(labels.Set{"batch.kubernetes.io/job-name": string(job.Name)}))
-	for _, p := range pods {
-		if owner := metav1.GetControllerOf(p); owner != nil && string(owner.UID) == job.UID {
-			own = append(own, p)
-		}
-	}
-	return own, err
-}
-
-// act writes a sighting down and does what follows from it. The state is
-// written last when it is final, so that a crash before it repeats the rest.
-func (w *Watcher) act(ctx context.Context, s Sighting) error {
-	if final := s.Job.State.Final(); final || s.Cloned && !w.dropped[s.Job.Name] {
-		if err := w.Cluster.DropSecret(ctx, s.Job.Name); err != nil {
-			return err
-		}
-		if w.dropped[s.Job.Name] = true; final {
-			delete(w.dropped, s.Job.Name)
-		}
-	}
-	if s.Stop {
-		if err := w.Cluster.Stop(ctx, s.Job.Name); err != nil {
-			return err
-		}
-	}
-	changed, err := w.Jobs.Observe(ctx, s.Job)
-	if err != nil {
-		return err
-	}
-	if changed && s.Job.State.Final() {
-		w.Log.Info("ended", "run", s.Job.Run, "job", s.Job.Name, "state", s.Job.State, "why", s.Job.Message)
-		w.Changed()
-	}
-	return nil
 }

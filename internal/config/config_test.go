@@ -1,0 +1,135 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/yaci-ci/yaci/internal/config"
+)
+
+// parse fills a Config as cmd/yaci does, from these flags and without an environment.
+func parse(t *testing.T, args ...string) (c config.Config) {
+	t.Helper()
+	for _, kv := range os.Environ() {
+		if name, _, _ := strings.Cut(kv, "="); strings.HasPrefix(name, "YACI_") || name == "KUBECONFIG" {
+			t.Setenv(name, "") // so that it comes back
+			os.Unsetenv(name)
+		}
+	}
+	k, err := kong.New(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestDefaults(t *testing.T) {
+	want := config.Config{
+		Listen: ":4000", DatabaseURL: "sqlite:///var/lib/yaci/yaci.db", GithubAPIURL: "https://api.github.com/", Namespace: "yaci-builds",
+		Pods: config.Pods{Image: "ghcr.io/yaci-ci/yaci:latest", Timeout: time.Hour, MaxTimeout: 6 * time.Hour, KeepJobs: 24 * time.Hour,
+			CPURequest: "250m", MemoryRequest: "256Mi", MemoryLimit: "4Gi", DiskLimit: "10Gi"},
+		RunImage: "alpine", MaxRunning: 50,
+	}
+	if diff := cmp.Diff(want, parse(t)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// With the two things that have no default, the defaults serve.
+func TestLeastThatServes(t *testing.T) {
+	if ps := parse(t, "--webhook-secret=x", "--github-token=y").Problems(); len(ps) != 0 {
+		t.Errorf("problems %q", ps)
+	}
+}
+
+func TestAllProblemsAtOnce(t *testing.T) {
+	got := parse(t, "--database-url=postgres://x", "--github-api-url=github", "--max-running=0", "--timeout=1ms", "--keep-jobs=0s",
+		"--cpu-request=lots", "--memory-request=", "--memory-limit=-1Gi", "--disk-limit=0", "--max-timeout=0s", "--max-disk=-1", "--image-pull-policy=never").Problems()
+	want := []string{
+		"YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook.",
+		`YACI_DATABASE_URL is "postgres://x": write sqlite:///path/to/file.`,
+		`YACI_GITHUB_API_URL is "github": write a URL like https://api.github.com/.`,
+		"GitHub is not connected: set YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE, or YACI_GITHUB_TOKEN.",
+		"YACI_MAX_RUNNING is 0: at least 1 is needed.",
+		"YACI_TIMEOUT is 1ms: at least 1s is needed.",
+		"YACI_MAX_TIMEOUT is 0s, less than YACI_TIMEOUT, which is 1ms.",
+		"YACI_KEEP_JOBS is 0s: at least 1m is needed, or a Job may be gone before its outcome is read.",
+		`YACI_CPU_REQUEST is "lots": write an amount as Kubernetes does, like 250m or 4Gi.`,
+		`YACI_MEMORY_REQUEST is "": write an amount as Kubernetes does, like 250m or 4Gi.`,
+		`YACI_MEMORY_LIMIT is "-1Gi": write an amount as Kubernetes does, like 250m or 4Gi.`,
+		`YACI_DISK_LIMIT is "0": write an amount as Kubernetes does, like 250m or 4Gi.`,
+		`YACI_MAX_DISK is "-1": write an amount as Kubernetes does, like 8 or 16Gi, or leave it empty.`,
+		`YACI_IMAGE_PULL_POLICY is "never": write Always, IfNotPresent or Never.`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestProblems(t *testing.T) {
+	key := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(key, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const needsBoth = "A GitHub App needs both YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE."
+	for name, c := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"App":             {[]string{"--webhook-secret=x", "--github-app-id=1", "--github-app-key-file=" + key}, nil},
+		"no secret":       {[]string{"--github-token=x"}, []string{"YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook."}},
+		"App and token":   {[]string{"--webhook-secret=x", "--github-app-id=1", "--github-token=y"}, []string{"Both a GitHub App and YACI_GITHUB_TOKEN are set: keep one of them."}},
+		"App without key": {[]string{"--webhook-secret=x", "--github-app-id=1"}, []string{needsBoth}},
+		"App without id":  {[]string{"--webhook-secret=x", "--github-app-key-file=" + key}, []string{needsBoth}},
+		"key is missing": {[]string{"--webhook-secret=x", "--github-app-id=1", "--github-app-key-file=/nowhere/k.pem"},
+			[]string{"YACI_GITHUB_APP_KEY_FILE cannot be read: stat /nowhere/k.pem: no such file or directory."}},
+		"no database file": {[]string{"--webhook-secret=x", "--github-token=y", "--database-url=sqlite://"},
+			[]string{`YACI_DATABASE_URL is "sqlite://": write sqlite:///path/to/file.`}},
+		"GitHub by ftp": {[]string{"--webhook-secret=x", "--github-token=y", "--github-api-url=ftp://github.com"},
+			[]string{`YACI_GITHUB_API_URL is "ftp://github.com": write a URL like https://api.github.com/.`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, parse(t, c.args...).Problems()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	parse(t) // clears it
+	t.Setenv("YACI_WEBHOOK_SECRET", "s")
+	t.Setenv("YACI_MAX_RUNNING", "7")
+	t.Setenv("YACI_API_TOKEN", "t")
+	t.Setenv("KUBECONFIG", "/k")
+	var c config.Config
+	k, err := kong.New(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Parse(nil); err != nil {
+		t.Fatal(err)
+	}
+	if c.WebhookSecret != "s" || c.MaxRunning != 7 || c.APIToken != "t" || c.Kubeconfig != "/k" {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestDatabasePath(t *testing.T) {
+	for url, want := range map[string]string{
+		"sqlite:///var/lib/yaci.db": "/var/lib/yaci.db", "sqlite:yaci.db": "yaci.db", "sqlite://yaci.db": "yaci.db", "sqlite:": "",
+	} {
+		if got := (config.Config{DatabaseURL: url}).DatabasePath(); got != want {
+			t.Errorf("%s: %q, want %q", url, got, want)
+		}
+	}
+}

@@ -1,0 +1,259 @@
+package kube_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/kube"
+)
+
+const space, name = "builds", "yaci-r1-1"
+
+// world is a cluster with these objects in it.
+func world(objects ...runtime.Object) (*kube.Cluster, *fake.Clientset) {
+	client := fake.NewClientset(objects...)
+	return &kube.Cluster{Client: client, Namespace: space}, client
+}
+
+func meta(run string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: name, Namespace: space, Labels: map[string]string{"app.kubernetes.io/managed-by": "yaci", "yaci.dev/run": run}}
+}
+
+func job(t *testing.T) ci.Job {
+	t.Helper()
+	m := meta("r1")
+	m.Namespace = ""
+	manifest, err := json.Marshal(batchv1.Job{ObjectMeta: m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ci.Job{Name: name, Run: "r1", Manifest: manifest, Files: []byte(`{"plan.json":"[]"}`)}
+}
+
+// did lists what was asked of the cluster, reads too.
+func did(client *fake.Clientset) (calls []string) {
+	for _, a := range client.Actions() {
+		calls = append(calls, a.GetVerb()+" "+a.GetResource().Resource)
+	}
+	return calls
+}
+
+func secret(t *testing.T, client *fake.Clientset) map[string]string {
+	t.Helper()
+	obj, err := client.Tracker().Get(corev1.SchemeGroupVersion.WithResource("secrets"), space, name)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return obj.(*corev1.Secret).StringData
+}
+
+func TestLaunch(t *testing.T) {
+	c, client := world()
+	client.PrependReactor("create", "jobs", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		a.(clienttesting.CreateAction).GetObject().(*batchv1.Job).UID = "uid-1"
+		return false, nil, nil
+	})
+	uid, err := c.Launch(t.Context(), job(t), "ghs_x")
+	if err != nil || uid != "uid-1" {
+		t.Fatalf("uid %q, %v", uid, err)
+	}
+	if diff := cmp.Diff([]string{"create secrets", "create jobs"}, did(client)); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{"plan.json": "[]", "token": "ghs_x"}, secret(t, client)); diff != "" {
+		t.Errorf("secret (-want +got):\n%s", diff)
+	}
+
+	// The same again, as after a crash before the UID was written down: the same Job, a fresh token.
+	client.ClearActions()
+	uid, err = c.Launch(t.Context(), job(t), "ghs_y")
+	if err != nil || uid != "uid-1" {
+		t.Errorf("second launch: uid %q, %v", uid, err)
+	}
+	if got := secret(t, client)["token"]; got != "ghs_y" {
+		t.Errorf("token %q, want the new one", got)
+	}
+	if slices.Contains(did(client), "get secrets") {
+		t.Error("a Secret was read")
+	}
+}
+
+// A command has no repository, and so no token.
+func TestLaunchWithoutToken(t *testing.T) {
+	c, client := world()
+	if _, err := c.Launch(t.Context(), job(t), ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, there := secret(t, client)["token"]; there {
+		t.Error("there is a token")
+	}
+}
+
+// A crash after the Secret and before the Job leaves a Secret that the next launch takes up.
+func TestLaunchTakesUpASecret(t *testing.T) {
+	c, client := world(&corev1.Secret{ObjectMeta: meta("r1"), StringData: map[string]string{"token": "old"}})
+	if _, err := c.Launch(t.Context(), job(t), "new"); err != nil {
+		t.Fatal(err)
+	}
+	if got := secret(t, client)["token"]; got != "new" {
+		t.Errorf("token %q", got)
+	}
+}
+
+func TestLaunchRefusesWhatIsAnothers(t *testing.T) {
+	foreign := &batchv1.Job{ObjectMeta: meta("r2")}
+	for what, objects := range map[string][]runtime.Object{
+		"Job and Secret": {foreign, &corev1.Secret{ObjectMeta: meta("r2"), StringData: map[string]string{"token": "theirs"}}},
+		"Job":            {foreign},
+		"unlabelled Job": {&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: space}}},
+	} {
+		c, client := world(objects...)
+		before := secret(t, client)
+		if uid, err := c.Launch(t.Context(), job(t), "ours"); !errors.Is(err, ci.ErrRefused) {
+			t.Errorf("%s: uid %q, %v; want ErrRefused", what, uid, err)
+		}
+		if diff := cmp.Diff(before, secret(t, client)); diff != "" {
+			t.Errorf("%s: the Secret changed (-before +after):\n%s", what, diff)
+		}
+	}
+}
+
+func TestLaunchErrors(t *testing.T) {
+	jobs := schema.GroupResource{Group: "batch", Resource: "jobs"}
+	for what, c := range map[string]struct {
+		on      string // resource whose creation is answered with err
+		err     error
+		refused bool // for good
+		secret  bool // is left for the next launch
+	}{
+		"invalid":            {"jobs", apierrors.NewInvalid(schema.GroupKind{Kind: "Job"}, name, nil), true, false},
+		"forbidden":          {"jobs", apierrors.NewForbidden(jobs, name, errors.New("quota")), true, false},
+		"too large":          {"jobs", apierrors.NewRequestEntityTooLargeError("x"), true, false},
+		"unavailable":        {"jobs", apierrors.NewServiceUnavailable("x"), false, true},
+		"unreachable":        {"jobs", errors.New("connection refused"), false, true},
+		"secret forbidden":   {"secrets", apierrors.NewForbidden(jobs, name, errors.New("x")), true, false},
+		"secret unavailable": {"secrets", apierrors.NewServiceUnavailable("x"), false, false},
+	} {
+		t.Run(what, func(t *testing.T) {
+			cluster, client := world()
+			client.PrependReactor("create", c.on, func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
+			_, err := cluster.Launch(t.Context(), job(t), "ghs_x")
+			if err == nil || errors.Is(err, ci.ErrRefused) != c.refused {
+				t.Errorf("err %v, refused %v", err, c.refused)
+			}
+			if left := secret(t, client) != nil; left != c.secret {
+				t.Errorf("a Secret is left: %v, want %v", left, c.secret)
+			}
+		})
+	}
+}
+
+// A refusal is final only when the Secret is gone: nobody looks at it later.
+func TestRefusedButTheSecretStays(t *testing.T) {
+	c, client := world()
+	client.PrependReactor("create", "jobs", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewInvalid(schema.GroupKind{Kind: "Job"}, name, nil)
+	})
+	client.PrependReactor("delete", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, errors.New("connection refused")
+	})
+	if _, err := c.Launch(t.Context(), job(t), "ghs_x"); err == nil || errors.Is(err, ci.ErrRefused) {
+		t.Errorf("err %v; want one that is tried again", err)
+	}
+}
+
+func TestLaunchOfABrokenJob(t *testing.T) {
+	for what, change := range map[string]func(*ci.Job){
+		"manifest": func(j *ci.Job) { j.Manifest = []byte("{") },
+		"files":    func(j *ci.Job) { j.Files = nil },
+	} {
+		c, client := world()
+		j := job(t)
+		change(&j)
+		if _, err := c.Launch(t.Context(), j, "x"); err == nil || len(client.Actions()) != 0 {
+			t.Errorf("%s: err %v, calls %q", what, err, did(client))
+		}
+	}
+}
+
+func TestDropSecretAndStop(t *testing.T) {
+	for what, verb := range map[string]func(*kube.Cluster) func(context.Context, ci.JobName) error{
+		"secrets": func(c *kube.Cluster) func(context.Context, ci.JobName) error { return c.DropSecret },
+		"jobs":    func(c *kube.Cluster) func(context.Context, ci.JobName) error { return c.Stop },
+	} {
+		t.Run(what, func(t *testing.T) {
+			c, client := world(&corev1.Secret{ObjectMeta: meta("r1")}, &batchv1.Job{ObjectMeta: meta("r1")})
+			for range 2 { // the second finds nothing, which is fine
+				if err := verb(c)(t.Context(), name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff([]string{"delete " + what, "delete " + what}, did(client)); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+			client.PrependReactor("delete", what, func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, errors.New("down") })
+			if err := verb(c)(t.Context(), name); err == nil {
+				t.Error("the error is lost")
+			}
+		})
+	}
+}
+
+// Without a propagation policy the pods of a Job would stay (batch/v1's default is orphan).
+func TestStopTakesThePodsAlong(t *testing.T) {
+	c, client := world(&batchv1.Job{ObjectMeta: meta("r1")})
+	if err := c.Stop(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	got := client.Actions()[0].(clienttesting.DeleteAction).GetDeleteOptions().PropagationPolicy
+	if got == nil || *got != metav1.DeletePropagationBackground {
+		t.Errorf("propagation policy %v", got)
+	}
+}
+
+func TestLogs(t *testing.T) {
+	pod := func(name, job string, states ...corev1.ContainerState) *corev1.Pod {
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: space, Labels: map[string]string{"batch.kubernetes.io/job-name": job}}}
+		p.Status.Phase = corev1.PodRunning
+		for i, s := range states {
+			c := string(rune('a' + i))
+			p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: c})
+			p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: c, State: s})
+		}
+		return p
+	}
+	ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
+	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	waiting := corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}}
+	c, _ := world(pod("p2", name, ended, running, waiting), pod("p1", name), pod("p3", "another", running))
+	got, err := c.Logs(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The fake answers each call for a log with "fake logs".
+	want := []kube.PodLog{{Pod: "p1", Status: "Running"}, {Pod: "p2", Status: "Running", Log: "fake logsfake logs"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	none, err := c.Logs(t.Context(), "unknown")
+	if data, _ := json.Marshal(none); err != nil || string(data) != "[]" {
+		t.Errorf("no pods: %s, %v; want an empty list", data, err)
+	}
+}

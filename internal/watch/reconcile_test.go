@@ -1,0 +1,261 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/store"
+)
+
+// cluster notes what the watcher does in it, and what the database said at that moment.
+type cluster struct {
+	db    *store.Store
+	calls []string
+	err   error
+}
+
+func (c *cluster) note(ctx context.Context, verb string, name ci.JobName) error {
+	job, err := c.db.Job(ctx, name)
+	if err != nil {
+		return err
+	}
+	c.calls = append(c.calls, verb+" while "+string(job.State))
+	return c.err
+}
+
+func (c *cluster) DropSecret(ctx context.Context, name ci.JobName) error {
+	return c.note(ctx, "drop", name)
+}
+func (c *cluster) Stop(ctx context.Context, name ci.JobName) error { return c.note(ctx, "stop", name) }
+
+// watched is a watcher whose caches hold the scene, over a real database that holds its job.
+func watched(t *testing.T, s *scene) (*Watcher, *cluster) {
+	t.Helper()
+	db := stored(t, s)
+	c := &cluster{db: db}
+	var objects []runtime.Object
+	if s.job != nil {
+		objects = append(objects, s.job)
+	}
+	for _, p := range s.pods {
+		objects = append(objects, p)
+	}
+	w, err := New(fake.NewClientset(objects...), "builds", Watcher{Jobs: db, Cluster: c, Changed: func() {}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.factory.Start(t.Context().Done())
+	if !cache.WaitForCacheSync(t.Context().Done(), w.synced...) {
+		t.Fatal("no cache")
+	}
+	return w, c
+}
+
+func stored(t *testing.T, s *scene) *store.Store {
+	t.Helper()
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	run := ci.Run{ID: s.stored.Run, Event: ci.Event{Kind: ci.Push, Repo: ci.Repo{ID: 1}, SHA: "a"}, Attempt: 1, State: ci.Queued, Created: time.Now()}
+	job := s.stored
+	job.State, job.Manifest, job.Files = ci.Queued, []byte("{}"), []byte("{}")
+	if err := db.CreateRun(t.Context(), 0, &run, []ci.Job{job}); err != nil {
+		t.Fatal(err)
+	}
+	if s.stored.State == ci.Running {
+		if err := db.Launched(t.Context(), job.Name, s.stored.UID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return db
+}
+
+func (c *cluster) check(t *testing.T, state ci.State, calls ...string) {
+	t.Helper()
+	job, err := c.db.Job(t.Context(), "yaci-r1-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if job.State != state || !slices.Equal(c.calls, calls) {
+		t.Errorf("state %s, calls %q\nwant  %s, calls %q", job.State, c.calls, state, calls)
+	}
+}
+
+func TestReconcileWritesTheOutcome(t *testing.T) {
+	w, c := watched(t, passed())
+	for range 2 { // again is harmless
+		if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.check(t, ci.Success, "drop while running")
+	if due, _ := c.db.DueStatuses(t.Context(), 1); len(due) != 1 || due[0].State != "success" {
+		t.Errorf("statuses %+v", due)
+	}
+}
+
+func TestReconcileDropsTheSecretOnceWhenCloned(t *testing.T) {
+	s := passed()
+	s.live(running("1-build"), running("2-test"))
+	w, c := watched(t, s)
+	for range 2 {
+		if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.check(t, ci.Running, "drop while running")
+}
+
+// The outcome is written before the Job is stopped. Otherwise a crash in between
+// would leave a job that seems to have been deleted by somebody.
+func TestReconcileStopsAfterTheOutcomeIsWritten(t *testing.T) {
+	s := passed()
+	s.live(running("1-build"), waiting("2-test", "ImagePullBackOff", "x"))
+	w, c := watched(t, s)
+	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
+		t.Fatal(err)
+	}
+	c.check(t, ci.Error, "drop while running", "stop while error")
+}
+
+// A stop that did not succeed, or that a crash prevented, is repeated.
+func TestReconcileRepeatsTheStop(t *testing.T) {
+	s := passed()
+	s.live(running("1-build"), waiting("2-test", "ImagePullBackOff", "x"))
+	w, c := watched(t, s)
+	seen := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
+	if _, err := c.db.Observe(t.Context(), seen.Job); err != nil { // and here came the crash
+		t.Fatal(err)
+	}
+	c.err = errors.New("unreachable")
+	if err := w.reconcile(t.Context(), "yaci-r1-1"); err == nil {
+		t.Error("the error is lost")
+	}
+	c.err = nil
+	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
+		t.Error(err)
+	}
+	c.check(t, ci.Error, "stop while error", "stop while error")
+}
+
+// A Secret that could not be deleted keeps the job from ending, so that it is tried again.
+func TestReconcileDoesNotEndWithASecretLeft(t *testing.T) {
+	w, c := watched(t, passed())
+	c.err = errors.New("unreachable")
+	if err := w.reconcile(t.Context(), "yaci-r1-1"); err == nil {
+		t.Error("the error is lost")
+	}
+	c.check(t, ci.Running, "drop while running")
+}
+
+func TestReconcileLeavesOthersAlone(t *testing.T) {
+	for name, change := range map[string]func(*scene){
+		"not launched":           func(s *scene) { s.stored.State = ci.Queued },
+		"made a moment ago":      func(s *scene) { s.job, s.pods = nil, nil },
+		"the pod of another Job": func(s *scene) { s.pod().OwnerReferences[0].UID = "uid-2" },
+		"a pod nobody controls":  func(s *scene) { s.pod().OwnerReferences = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := passed()
+			change(s)
+			w, c := watched(t, s)
+			if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
+				t.Fatal(err)
+			}
+			c.check(t, s.stored.State)
+		})
+	}
+	w, _ := watched(t, passed())
+	if err := w.reconcile(t.Context(), "yaci-other-1"); err != nil {
+		t.Errorf("a job of another database: %v", err)
+	}
+}
+
+// The cache of pods may be behind that of Jobs: before a job ends for want of a pod, the cluster is asked.
+func TestReconcileAsksForAPodThatTheCacheLacks(t *testing.T) {
+	s := passed()
+	s.condition("Complete", "", "")
+	pods := s.pods
+	s.pods = nil
+	w, c := watched(t, s)
+	w.client.(*fake.Clientset).PrependReactor("list", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, &corev1.PodList{Items: []corev1.Pod{*pods[0]}}, nil
+	})
+	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
+		t.Fatal(err)
+	}
+	c.check(t, ci.Success, "drop while running")
+}
+
+// long shows jobs as if they had been launched long ago.
+type long struct{ *store.Store }
+
+func (l long) Job(ctx context.Context, name ci.JobName) (ci.Job, error) {
+	job, err := l.Store.Job(ctx, name)
+	job.Started = job.Started.Add(-time.Hour)
+	return job, err
+}
+
+func TestReconcileEndsAJobThatIsGone(t *testing.T) {
+	s := passed()
+	s.job, s.pods = nil, nil
+	w, c := watched(t, s)
+	w.Jobs = long{c.db}
+	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
+		t.Fatal(err)
+	}
+	c.check(t, ci.Cancelled, "drop while running")
+	if due, _ := c.db.DueStatuses(t.Context(), 1); len(due) != 1 || due[0].State != "error" || due[0].Description != "Cancelled: the Job was deleted outside YACI." {
+		t.Errorf("statuses %+v", due)
+	}
+}
+
+// Run follows the cluster to the outcome, and comes to rest when it is told to.
+func TestRun(t *testing.T) {
+	s := passed()
+	final := s.pod().DeepCopy()
+	s.live(running("1-build"), running("2-test"))
+	db := stored(t, s)
+	client := fake.NewClientset(s.job, s.pod())
+	ended := make(chan struct{})
+	w, err := New(client, "builds", Watcher{Jobs: db, Cluster: &cluster{db: db}, Changed: func() { close(ended) }, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	stopped := make(chan error, 1)
+	go func() { stopped <- w.Run(ctx) }()
+	if _, err := client.CoreV1().Pods("builds").UpdateStatus(ctx, final, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case err := <-stopped:
+		t.Fatalf("Run returned %v before the job ended", err)
+	case <-ctx.Done():
+		t.Fatal("the job did not end")
+	}
+	if job, err := db.Job(ctx, "yaci-r1-1"); err != nil || job.State != ci.Success {
+		t.Errorf("job %+v, %v", job, err)
+	}
+	cancel()
+	if err := <-stopped; err != nil {
+		t.Errorf("Run returned %v", err)
+	}
+}
