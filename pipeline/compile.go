@@ -40,9 +40,12 @@ type Compiled struct {
 	Needs       []int             // indexes of the compiled jobs that must have passed before
 	Concurrency *Concurrency      // nil: no limit
 	Files       map[string]string // name to content; they travel in a Secret
-	Steps       []string          // names as people wrote them, in order; container i is Job's containers[i]
-	Services    []string          // likewise; Job's init containers after clone
+	Steps       []Named           // in order
+	Services    []Named
 }
+
+// Named is a container and what people call it.
+type Named struct{ Name, Container string }
 
 // StepPlan is one entry of the file PlanFile, which yaci-step reads.
 type StepPlan struct {

@@ -59,7 +59,7 @@ func FuzzNames(f *testing.F) {
 		file.Jobs[0].Steps = append(file.Jobs[0].Steps, &step)
 		file.Jobs[0].Services = []*pipeline.Service{{Name: one, Image: "a"}, {Name: two, Image: "a"}}
 		for _, c := range compiles(t, file, input()) {
-			if c.Steps[0] != one || c.Steps[1] != two {
+			if c.Steps[0].Name != one || c.Steps[1].Name != two {
 				t.Errorf("shown as %q, %q", c.Steps[0], c.Steps[1])
 			}
 		}

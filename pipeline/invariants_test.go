@@ -81,7 +81,7 @@ func invariants(j *batchv1.Job) string {
 	}
 	names := map[string]bool{}
 	for i, c := range append(p.InitContainers, p.Containers...) {
-		if broken := container(c, i == 0); broken != "" || names[c.Name] {
+		if broken := container(c, i == 0, len(p.InitContainers) == 0); broken != "" || names[c.Name] {
 			return fmt.Sprintf("container %s: %s", c.Name, broken)
 		}
 		names[c.Name] = true
@@ -89,7 +89,7 @@ func invariants(j *batchv1.Job) string {
 	return ""
 }
 
-func container(c corev1.Container, clone bool) string {
+func container(c corev1.Container, clone, beside bool) string {
 	s := c.SecurityContext
 	switch {
 	case !label.MatchString(c.Name):
@@ -98,10 +98,10 @@ func container(c corev1.Container, clone bool) string {
 		return "security"
 	case c.Resources.Limits.Memory().Sign() <= 0 || c.Resources.Limits.StorageEphemeral().Sign() <= 0:
 		return "limits"
-	case len(c.Ports) > 0 || c.Lifecycle != nil || len(c.VolumeDevices) > 0 || len(c.EnvFrom) > 0:
+	case len(c.Ports) > 0 || (c.Lifecycle != nil) != (clone && beside) || len(c.VolumeDevices) > 0 || len(c.EnvFrom) > 0:
 		return "fields"
 	case clone != (c.Name == pipeline.CloneContainer):
-		return "the first init container is clone, and no other"
+		return "the first container is clone, and no other"
 	}
 	for _, m := range c.VolumeMounts {
 		if m.Name == "seed" && !clone || m.SubPath != "" || m.SubPathExpr != "" || m.Name == "bin" && !clone && !m.ReadOnly {

@@ -19,7 +19,7 @@ const (
 	LabelRun     = "yaci.dev/run"
 	// Manager is the value of LabelManaged.
 	Manager = "yaci"
-	// CloneContainer is the name of the init container.
+	// CloneContainer is the name of the container that fetches the commit.
 	CloneContainer = "clone"
 	cloneUser      = 65532
 )
@@ -28,13 +28,14 @@ const (
 func (b *builder) job(j *Job, selected JobSelection, name string) (*Compiled, error) {
 	c := &Compiled{Name: j.Title()}
 	spec := b.pod(j, name)
-	plans, steps := b.steps(j, selected, &spec)
-	spec.Volumes = append(spec.Volumes, scratch("workspace", largestDisk(spec.Containers)))
-	for _, s := range steps {
-		c.Steps = append(c.Steps, s.Name)
+	plans, steps, containers := b.steps(j, selected)
+	spec.Containers = append(spec.Containers, containers...)
+	spec.Volumes = append(spec.Volumes, scratch("workspace", largestDisk(containers)))
+	for i, s := range steps {
+		c.Steps = append(c.Steps, Named{s.Name, containers[i].Name})
 	}
-	for _, s := range j.Services {
-		c.Services = append(c.Services, s.Name)
+	for i, s := range j.Services {
+		c.Services = append(c.Services, Named{s.Name, serviceName(i, s)})
 	}
 	var err error
 	if c.Files, err = files(plans, steps); err != nil {
@@ -56,8 +57,7 @@ func (b *builder) job(j *Job, selected JobSelection, name string) (*Compiled, er
 	return c, nil
 }
 
-// pod is everything but the steps. Services start after the clone, so that the
-// token is gone from the pod before any container that the file names begins.
+// pod is everything but the steps.
 func (b *builder) pod(j *Job, name string) corev1.PodSpec {
 	yes, no, grace := true, false, b.op.GraceSeconds
 	spec := corev1.PodSpec{
@@ -67,7 +67,6 @@ func (b *builder) pod(j *Job, name string) corev1.PodSpec {
 		EnableServiceLinks:            &no,
 		TerminationGracePeriodSeconds: &grace,
 		SecurityContext:               &corev1.PodSecurityContext{SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}},
-		InitContainers:                []corev1.Container{b.clone(j)},
 		Volumes: []corev1.Volume{
 			scratch("bin", resource.MustParse("64Mi")),
 			scratch("sync", resource.MustParse("16Mi")),
@@ -75,6 +74,7 @@ func (b *builder) pod(j *Job, name string) corev1.PodSpec {
 			{Name: "seed", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name, Optional: &yes}}},
 		},
 	}
+	b.placeClone(j, &spec)
 	for i, s := range j.Services {
 		spec.InitContainers = append(spec.InitContainers, b.service(i, s))
 	}
@@ -95,7 +95,7 @@ func scratch(name string, limit resource.Quantity) corev1.Volume {
 func (b *builder) service(i int, s *Service) corev1.Container {
 	always := corev1.ContainerRestartPolicyAlways
 	c := corev1.Container{
-		Name: containerName("s", i, s.Name), Image: s.Image, ImagePullPolicy: corev1.PullPolicy(b.op.PullPolicy),
+		Name: serviceName(i, s), Image: s.Image, ImagePullPolicy: corev1.PullPolicy(b.op.PullPolicy),
 		RestartPolicy: &always, Env: environment(s.Env), SecurityContext: hardened(rootInside()), Resources: b.limits(s.Resources),
 	}
 	for _, word := range s.Command {
@@ -103,6 +103,8 @@ func (b *builder) service(i int, s *Service) corev1.Container {
 	}
 	return c
 }
+
+func serviceName(i int, s *Service) string { return containerName("s", i, s.Name) }
 
 // rootInside lets root in an image install packages, and no more.
 func rootInside() []corev1.Capability {

@@ -7,15 +7,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// steps adds a container for each selected step, and returns their plans.
-func (b *builder) steps(j *Job, selected JobSelection, spec *corev1.PodSpec) ([]StepPlan, []*Step) {
+// steps are the selected steps with their plans and containers.
+func (b *builder) steps(j *Job, selected JobSelection) (plans []StepPlan, steps []*Step, containers []corev1.Container) {
 	edges, keep := make([][]int, len(j.Steps)), make([]bool, len(j.Steps))
 	for i, s := range j.Steps {
 		edges[i], keep[i] = s.after, selected.Steps[i].Runs
 	}
 	edges = contract(edges, keep)
-	var plans []StepPlan
-	var steps []*Step
 	for i, s := range j.Steps {
 		if !keep[i] {
 			continue
@@ -26,10 +24,10 @@ func (b *builder) steps(j *Job, selected JobSelection, spec *corev1.PodSpec) ([]
 			plan.Ready = awaited(j.Services)
 		}
 		plans, steps = append(plans, plan), append(steps, s)
-		spec.Containers = append(spec.Containers, b.step(at, s, j))
+		containers = append(containers, b.step(at, s, j))
 	}
-	share(spec.Containers, edges)
-	return plans, steps
+	share(containers, edges)
+	return plans, steps, containers
 }
 
 func planOf(s *Step, i int, needs []int) StepPlan {

@@ -25,12 +25,18 @@ func dispatch(args []string, at layout) int {
 	switch {
 	case len(args) == 1 && args[0] == "prepare":
 		return prepare(at)
+	case len(args) == 2 && args[0] == "prepare" && args[1] == "beside":
+		code := prepare(at)
+		awaitRelease(at)
+		return code
+	case len(args) == 1 && args[0] == "release":
+		return release(at)
 	case len(args) == 2 && args[0] == "run":
 		if n, err := strconv.Atoi(args[1]); err == nil && n >= 0 {
 			return step(n, at)
 		}
 	}
-	fmt.Fprintln(os.Stderr, "usage: yaci-step prepare | yaci-step run N")
+	fmt.Fprintln(os.Stderr, "usage: yaci-step prepare [beside] | yaci-step release | yaci-step run N")
 	return 2
 }
 
@@ -51,8 +57,7 @@ type record struct {
 	Lines    int64  `json:"lines"`             // line feeds in it
 }
 
-// write leaves the record in the termination log and, when index is not
-// negative, hands over to the waiting steps.
+// write leaves the record in the termination log and hands over to the waiting steps.
 func (r record) write(at layout, index int) error {
 	data, err := json.Marshal(r)
 	if err != nil {
@@ -60,9 +65,6 @@ func (r record) write(at layout, index int) error {
 	}
 	if err := os.WriteFile(at.termination, data, 0o666); err != nil {
 		return fmt.Errorf("write record: %w", err)
-	}
-	if index < 0 {
-		return nil
 	}
 	tmp := filepath.Join(at.sync, fmt.Sprintf(".%d.tmp", index))
 	if err := os.WriteFile(tmp, data, 0o644); err != nil {
@@ -74,6 +76,12 @@ func (r record) write(at layout, index int) error {
 	return nil
 }
 
+// cloned is the index of the clone container, which all steps wait for.
+const cloned = -1
+
 func doneFile(at layout, index int) string {
+	if index == cloned {
+		return filepath.Join(at.sync, "clone.json")
+	}
 	return filepath.Join(at.sync, strconv.Itoa(index)+".json")
 }

@@ -23,18 +23,11 @@ func prepare(at layout) int {
 			r.Exit, r.Reason, r.Broken = 1, "clone: "+err.Error(), true
 		}
 	}
-	return end(r, false, -1, at, &output{})
+	return end(r, false, cloned, at, &output{})
 }
 
-// seed puts the runner, the plan and the scripts where the steps see them.
+// seed puts the plan, the scripts and the runner where the steps see them.
 func seed(at layout) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	if err := copyFile(self, filepath.Join(at.bin, "yaci-step"), 0o755); err != nil {
-		return err
-	}
 	entries, err := os.ReadDir(at.seed)
 	if err != nil {
 		return err
@@ -50,7 +43,14 @@ func seed(at layout) error {
 	if _, err := os.Stat(filepath.Join(at.bin, "plan.json")); err != nil {
 		return fmt.Errorf("the job's Secret is gone: %w", err)
 	}
-	return nil
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if err := copyFile(self, filepath.Join(at.bin, "yaci-step"), 0o755); err != nil {
+		return err
+	}
+	return touch(seeded(at))
 }
 
 func copyFile(from, to string, mode os.FileMode) error {

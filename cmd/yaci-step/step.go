@@ -28,12 +28,18 @@ func step(index int, at layout) int {
 	out := &output{}
 	r := record{}
 	p, err := readPlan(index, at)
+	var commit record
 	if err == nil {
+		commit, err = await(at, cloned)
+	}
+	if err == nil && !commit.Failed {
 		err = awaitNeeds(at, p.Needs, &r)
 	}
 	switch {
 	case err != nil:
 		r.Exit, r.Reason, r.Broken = 127, err.Error(), true
+	case commit.Failed:
+		r.Skipped, r.Failed, r.Reason = true, true, "skipped: the commit could not be fetched"
 	case skips(p.When, r.Failed):
 		r.Skipped, r.Reason = true, "skipped: "+whySkipped(p.When)
 	default:

@@ -18,12 +18,11 @@ func newJobs(run ci.Run, compiled []*pipeline.Compiled) (jobs []ci.Job, err erro
 		if c.Concurrency != nil { // groups of one repository are no other's
 			job.Group, job.Limit = fmt.Sprintf("%d/%s", run.Event.Repo.ID, c.Concurrency.Group), c.Concurrency.Limit
 		}
-		pod := c.Job.Spec.Template.Spec
-		for i, name := range c.Steps {
-			job.Steps = append(job.Steps, ci.Step{Name: name, Container: pod.Containers[i].Name, State: ci.Queued})
+		for _, s := range c.Steps {
+			job.Steps = append(job.Steps, ci.Step{Name: s.Name, Container: s.Container, State: ci.Queued})
 		}
-		for i, name := range c.Services {
-			job.Services = append(job.Services, ci.Service{Name: name, Container: pod.InitContainers[i+1].Name})
+		for _, s := range c.Services {
+			job.Services = append(job.Services, ci.Service{Name: s.Name, Container: s.Container})
 		}
 		if job.Manifest, err = json.Marshal(c.Job); err != nil {
 			return nil, fmt.Errorf("encode job: %w", err)

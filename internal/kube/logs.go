@@ -20,6 +20,9 @@ type PodLog struct {
 	Log    string `json:"log"`    // of the steps, in order
 }
 
+// cloneContainer is the name of the container that fetches the commit; its output is not the job's (pipeline.CloneContainer).
+const cloneContainer = "clone"
+
 // maxLog bounds how much of one container's log is read, in bytes.
 const maxLog = 4 << 20
 
@@ -34,7 +37,7 @@ func (c *Cluster) Logs(ctx context.Context, name ci.JobName) ([]PodLog, error) {
 	for _, pod := range pods.Items {
 		l := PodLog{Pod: pod.Name, Status: string(pod.Status.Phase)}
 		for _, container := range pod.Spec.Containers {
-			if !begun(pod, container.Name) {
+			if container.Name == cloneContainer || !begun(pod, container.Name) {
 				continue
 			}
 			text, err := c.containerLog(ctx, pod.Name, container.Name)

@@ -21,10 +21,14 @@ func (s *Sighting) blocked(pod *corev1.Pod) {
 		default:
 			continue
 		}
-		s.end(ci.Error, fmt.Sprintf("%s cannot start with image %s: %s", s.name(c.Name), c.Image, w.Message))
-		s.Stop = true
+		s.cannotStart(c)
 		return
 	}
+}
+
+func (s *Sighting) cannotStart(c corev1.ContainerStatus) {
+	s.end(ci.Error, fmt.Sprintf("%s cannot start with image %s: %s", s.name(c.Name), c.Image, c.State.Waiting.Message))
+	s.Stop = true
 }
 
 // deadService is a sentence when a service ended before any step did.

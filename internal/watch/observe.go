@@ -73,6 +73,8 @@ func (s *Sighting) pod(job *batchv1.Job, pod *corev1.Pod) {
 		s.verdict(pod, why)
 	case why != "":
 		s.end(ci.Error, why)
+	case dead && seen[cloneContainer].State.Waiting != nil: // so the steps had no runner
+		s.cannotStart(seen[cloneContainer])
 	case dead:
 		s.verdict(pod, why)
 		s.Stop = true
