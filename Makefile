@@ -3,6 +3,12 @@ export CGO_ENABLED ?= 0
 GO    ?= go
 BUILD := -trimpath -ldflags "-s -w"
 
+LINT_VERSION := v2.15.0
+LINT         := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/yaci/golangci-lint-$(LINT_VERSION)/golangci-lint
+
+# The race detector needs cgo, and that a C compiler.
+RACE := $(if $(shell command -v gcc),CGO_ENABLED=1 $(GO) test -race,$(GO) test)
+
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -13,9 +19,14 @@ build: ## bin/yaci and bin/yaci-step, static
 	$(GO) build $(BUILD) -o bin/yaci-step ./cmd/yaci-step
 
 .PHONY: check
-check: ## gofmt and vet
+check: $(LINT) ## gofmt, vet, golangci-lint
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "run: gofmt -w ."; exit 1; }
 	$(GO) vet ./...
+	$(LINT) run ./...
+
+$(LINT):
+	@echo "golangci-lint $(LINT_VERSION) is built once, which takes a minute or two" >&2
+	GOBIN=$(@D) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
 .PHONY: local
 local: ## bin/local, which boots the local cluster
@@ -35,13 +46,17 @@ image: build cluster ## YACI's image and the shell image, loaded into the local 
 
 .PHONY: unit
 unit: ## unit tests; end-to-end tests are skipped without a cluster
-	$(GO) test ./...
+	$(RACE) -timeout 20m ./...
 	cd deploy/local && $(GO) vet . ./pause && $(GO) test . ./pause
 
 # The cluster stays up for the next call; CI takes it down.
 .PHONY: test
 test: check image ## everything that CI runs: checks, unit tests, end-to-end tests on a real cluster
 	@trap '[ -z "$$CI" ] || bin/local down' EXIT; eval "$$(bin/local env)"; $(MAKE) --no-print-directory unit
+
+.PHONY: bench-steps
+bench-steps: image ## how fast steps run, against init containers and bare containers, on the local cluster
+	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run TestBenchSteps -bench-steps 5 -timeout 30m -v
 
 .PHONY: demo
 demo: image ## a push to a stand-in GitHub, run on the local cluster, shown on the terminal

@@ -39,14 +39,12 @@ func (q *Quantity) decode(d *decoder, n *yaml.Node, what string) {
 	*q = Quantity(n.Value)
 }
 
-// quantity reports whether an amount is one, and more than nothing.
-func (d *decoder) quantity(n *yaml.Node, s, what string) bool {
+// quantity refuses what is no amount, or not more than nothing.
+func (d *decoder) quantity(n *yaml.Node, s, what string) {
 	v, err := resource.ParseQuantity(s)
 	if len(s) > 30 || err != nil || v.Sign() <= 0 {
 		d.problem(n, "%s %q is no amount like 500m, 2 or 512Mi", what, s)
-		return false
 	}
-	return true
 }
 
 // Patterns are globs (doublestar); one that begins with ! excludes.

@@ -53,7 +53,7 @@ func (c Config) Problems() (ps []string) {
 	if c.MaxRunning < 1 {
 		problem("YACI_MAX_RUNNING is %d: at least 1 is needed.", c.MaxRunning)
 	}
-	return append(ps, c.Pods.problems()...)
+	return append(ps, c.problems()...)
 }
 
 // DatabasePath is the file of a sqlite URL.

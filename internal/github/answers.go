@@ -29,42 +29,35 @@ func RetryAfter(err error, now time.Time) time.Duration {
 	case errors.As(err, &abuse):
 		return time.Minute
 	}
-	res := answer(err)
-	if wait := asked(res); wait > 0 {
-		return wait
-	}
-	if res != nil && slices.Contains([]int{http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity}, res.StatusCode) {
+	status, wait := answer(err)
+	if wait == 0 && slices.Contains([]int{http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity}, status) {
 		return hopeless
 	}
-	return 0
+	return wait
 }
 
 // denied reports whether GitHub's answer to the wish for a token was that the
 // App may not have it, and no limit of rate.
 func denied(err error) bool {
-	res := answer(err)
-	return res != nil && asked(res) == 0 &&
-		slices.Contains([]int{http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity}, res.StatusCode)
+	status, wait := answer(err)
+	return wait == 0 && slices.Contains([]int{http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity}, status)
 }
 
-// answer is the response in an error, of a call or of the token it needed; nil when there was none.
-func answer(err error) *http.Response {
+// answer is what GitHub said to a call, or to the wish for the token that it
+// needed: the HTTP status, 0 when it said nothing, and the wait that it asks for.
+func answer(err error) (status int, wait time.Duration) {
 	var call *github.ErrorResponse
 	var token *ghinstallation.HTTPError
 	switch {
-	case errors.As(err, &call):
-		return call.Response
-	case errors.As(err, &token):
-		return token.Response
+	case errors.As(err, &call) && call.Response != nil:
+		return call.Response.StatusCode, retryAfter(call.Response.Header)
+	case errors.As(err, &token) && token.Response != nil:
+		return token.Response.StatusCode, retryAfter(token.Response.Header)
 	}
-	return nil
+	return 0, 0
 }
 
-// asked is the wait of a Retry-After header.
-func asked(res *http.Response) time.Duration {
-	if res == nil {
-		return 0
-	}
-	seconds, _ := strconv.Atoi(res.Header.Get("Retry-After"))
+func retryAfter(h http.Header) time.Duration {
+	seconds, _ := strconv.Atoi(h.Get("Retry-After"))
 	return time.Duration(seconds) * time.Second
 }

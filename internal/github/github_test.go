@@ -169,7 +169,7 @@ func TestFile(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 			for _, kind := range []error{ci.ErrNotFound, ci.ErrTooLarge} {
-				if errors.Is(err, kind) != (c.err == kind) {
+				if errors.Is(err, kind) != errors.Is(c.err, kind) {
 					t.Errorf("err %v, want %v", err, c.err)
 				}
 			}

@@ -44,8 +44,8 @@ func (w *world) in(state ci.State, limit int) (found []ci.Job) {
 	return found
 }
 
-func (w *world) names(state ci.State) (names []ci.JobName) {
-	for _, j := range w.in(state, 100) {
+func (w *world) running() (names []ci.JobName) {
+	for _, j := range w.in(ci.Running, 100) {
 		names = append(names, j.Name)
 	}
 	return names
@@ -107,7 +107,7 @@ func TestOldestFirstUpToTheMaximum(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	same(t, "running", w.names(ci.Running), "a", "b")
+	same(t, "running", w.running(), "a", "b")
 	same(t, "launched", w.launched, "a", "b")
 	if w.job("a").UID != "uid-a" || w.tokens[0] != "ghs_x" {
 		t.Errorf("job %+v, tokens %q", w.job("a"), w.tokens)
@@ -116,7 +116,7 @@ func TestOldestFirstUpToTheMaximum(t *testing.T) {
 	if err := q.Pass(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "running", w.names(ci.Running), "b", "c")
+	same(t, "running", w.running(), "b", "c")
 }
 
 func TestACommandNeedsNoToken(t *testing.T) {
@@ -148,7 +148,7 @@ func TestHopelessJobsEnd(t *testing.T) {
 			if a := w.job("a"); a.State != ci.Error || a.Message != c.want {
 				t.Errorf("job %+v, want %q", a, c.want)
 			}
-			same(t, "running", w.names(ci.Running), "b")
+			same(t, "running", w.running(), "b")
 		})
 	}
 }
@@ -165,14 +165,14 @@ func TestOthersPassAJobThatCannotBeLaunched(t *testing.T) {
 		if err := q.Pass(t.Context()); err != nil {
 			t.Errorf("it was tried again at once: %v", err)
 		}
-		same(t, "running", w.names(ci.Running), "a")
+		same(t, "running", w.running(), "a")
 		w.job("a").State = ci.Success
 		w.tokenErr["bad"] = nil
 		time.Sleep(time.Second)
 		if err := q.Pass(t.Context()); err != nil {
 			t.Error(err)
 		}
-		same(t, "running", w.names(ci.Running), "bad")
+		same(t, "running", w.running(), "bad")
 	})
 }
 
@@ -213,6 +213,6 @@ func TestLaunchedButNotWrittenDown(t *testing.T) {
 			t.Error(err)
 		}
 		same(t, "launched", w.launched, "a", "a")
-		same(t, "running", w.names(ci.Running), "a")
+		same(t, "running", w.running(), "a")
 	})
 }

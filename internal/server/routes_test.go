@@ -67,6 +67,9 @@ func stored(t *testing.T, db *sql.DB) (rows []string) {
 		}
 		rows = append(rows, row)
 	}
+	if err := res.Err(); err != nil {
+		t.Fatal(err)
+	}
 	return rows
 }
 
