@@ -92,14 +92,14 @@ steps:
 image: IMAGE
 steps:
   - {name: slow, run: sleep 600, timeout: 1s}
-`, "failure", "slow failed in 1.0s: timed out after 1s"},
+`, "failure", ": timed out after 1s"},
 		{"job-timeout", `
 image: IMAGE
-timeout: 5s
+timeout: 15s
 steps:
   - {name: quick, run: 'true'}
   - {name: slow, run: sleep 600}
-`, "failure", "Timed out after 5.0s, in slow"},
+`, "failure", "Timed out after 15s, in slow"},
 		{"shells", `
 image: TOOLS
 steps:
@@ -152,7 +152,7 @@ steps:
 image: IMAGE
 shell: [nosuchshell]
 steps: ['true']
-`, "failure", "the image has no nosuchshell"},
+`, "error", "the image has no nosuchshell"},
 	}
 	repos, shas := map[string]*citest.Repo{}, map[string]string{}
 	for _, c := range cases {

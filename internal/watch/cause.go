@@ -52,11 +52,19 @@ func (s *Sighting) timedOut(job *batchv1.Job, pod *corev1.Pod) {
 			return
 		}
 	}
-	if c := condition(pod, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse {
-		s.end(ci.Error, fmt.Sprintf("Timed out%s: no node had room for the job: %s", limit, c.Message))
+	if why := unscheduled(pod); why != "" {
+		s.end(ci.Error, fmt.Sprintf("Timed out%s: no node had room for the job: %s", limit, why))
 		return
 	}
 	s.end(ci.Error, fmt.Sprintf("Timed out%s before any step was done; look at what the cluster was busy with.", limit))
+}
+
+// unscheduled is what the scheduler says of a pod that it has no node for.
+func unscheduled(pod *corev1.Pod) string {
+	if c := condition(pod, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse {
+		return c.Message
+	}
+	return ""
 }
 
 // cause is a sentence when not a step but the cluster, or somebody in it, ends the pod.

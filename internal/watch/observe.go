@@ -63,7 +63,7 @@ func (s *Sighting) pod(job *batchv1.Job, pod *corev1.Pod) {
 	over := all || !alive(pod)
 	switch {
 	case timeIsOver(job) && pod.Status.Phase != corev1.PodSucceeded:
-		if over || pod.Status.Phase == corev1.PodPending { // until then the containers are being told to end
+		if over || unscheduled(pod) != "" { // until then the containers are being told to end
 			s.timedOut(job, pod)
 		}
 	case s.Cloned && clone.ExitCode != 0:
