@@ -2,15 +2,18 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
+
+// components in the order in which they are booted.
+var components = [...]string{"containerd", "etcd", "apiserver", "controller-manager", "scheduler", "kubelet"}
 
 // daemon starts a component that outlives this command, unless it runs already.
 func (n instance) daemon(name string, argv ...string) error {
@@ -77,6 +80,19 @@ func (n instance) ownProcesses() (pids []int) {
 	return pids
 }
 
+// wait waits for a component to be of use, and gives up when it has died.
+func (n instance) wait(component string, limit time.Duration, done func() bool) error {
+	up := false
+	err := waitFor(limit, func() bool { up = done(); return up || !n.alive(component) })
+	if err == nil && !up {
+		err = errors.New("it ended")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w; see %s", component, err, n.path(component+".log"))
+	}
+	return nil
+}
+
 func waitFor(limit time.Duration, done func() bool) error {
 	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if done() {
@@ -84,14 +100,4 @@ func waitFor(limit time.Duration, done func() bool) error {
 		}
 	}
 	return fmt.Errorf("not within %v", limit)
-}
-
-// command runs a program to its end; its last line of output explains a failure.
-func command(argv ...string) error {
-	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
-	if err != nil {
-		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, lines[len(lines)-1])
-	}
-	return nil
 }

@@ -23,7 +23,7 @@ func (n instance) down() error {
 	n.unmount()
 	n.network()
 	n.cgroups()
-	for _, dir := range []string{n.state, n.run, n.run + ".lock"} {
+	for _, dir := range []string{n.state, n.run} {
 		if err := os.RemoveAll(dir); err != nil {
 			return fmt.Errorf("down: %w", err)
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 )
@@ -46,17 +45,5 @@ func TestInstanceCanBeMoved(t *testing.T) {
 		if _, err := newInstance("/x", env("YACI_CACHE=/c", bad)); err == nil {
 			t.Errorf("%s was accepted", bad)
 		}
-	}
-}
-
-func TestLayerIsReproducible(t *testing.T) {
-	files := map[string]string{"a": "instance.go", "b": "doc.go"}
-	one, err := layer(files, map[string]int64{"tmp": 0o1777})
-	if err != nil {
-		t.Fatal(err)
-	}
-	two, _ := layer(files, map[string]int64{"tmp": 0o1777})
-	if !bytes.Equal(one, two) {
-		t.Error("the same files made two layers")
 	}
 }
