@@ -1,13 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -27,6 +28,7 @@ func (n instance) daemon(name string, argv ...string) error {
 	defer log.Close()
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = n.state, log, log
+	cmd.Env = append(os.Environ(), n.mark())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
@@ -35,8 +37,12 @@ func (n instance) daemon(name string, argv ...string) error {
 	return os.WriteFile(n.path(name+".pid"), []byte(strconv.Itoa(cmd.Process.Pid)), 0o644)
 }
 
-// pid is a component's process, or 0. The state directory on its command line
-// proves that it is ours, should the number have been used again.
+// mark is a variable that every component, and what it starts, carries: shims
+// and network plugins too, but no container.
+func (n instance) mark() string { return "YACI_LOCAL_INSTANCE=" + n.name }
+
+// pid is a component's process, or 0. The mark proves that it is ours, should
+// the number have been used again.
 func (n instance) pid(name string) int {
 	data, err := os.ReadFile(n.path(name + ".pid"))
 	if err != nil {
@@ -50,8 +56,8 @@ func (n instance) pid(name string) int {
 }
 
 func (n instance) owns(pid int) bool {
-	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	return err == nil && (bytes.Contains(line, []byte(n.state+"/")) || bytes.Contains(line, []byte(n.socket())))
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	return err == nil && slices.Contains(strings.Split(string(env), "\x00"), n.mark())
 }
 
 func (n instance) alive(name string) bool { return n.pid(name) != 0 }
@@ -68,7 +74,7 @@ func (n instance) stop(pid int) {
 	}
 }
 
-// ownProcesses finds what carries this instance's paths on its command line: components and shims.
+// ownProcesses finds what carries this instance's mark.
 func (n instance) ownProcesses() (pids []int) {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	for _, d := range dirs {

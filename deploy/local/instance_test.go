@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -45,5 +46,16 @@ func TestInstanceCanBeMoved(t *testing.T) {
 		if _, err := newInstance("/x", env("YACI_CACHE=/c", bad)); err == nil {
 			t.Errorf("%s was accepted", bad)
 		}
+	}
+}
+
+func TestWordsOfARule(t *testing.T) {
+	got, err := words(`-A POSTROUTING -s 10.97.153.36/32 -m comment --comment "name: \"yaci\" id: \"b862\"" -j CNI-42` + "\n")
+	want := []string{"-A", "POSTROUTING", "-s", "10.97.153.36/32", "-m", "comment", "--comment", `name: "yaci" id: "b862"`, "-j", "CNI-42"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := words(`-A X --comment "open`); err == nil {
+		t.Errorf("an open quote gave %q", got)
 	}
 }
