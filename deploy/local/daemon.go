@@ -1,16 +1,20 @@
 package main
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
+
+// components in the order in which they are booted.
+var components = [...]string{"containerd", "etcd", "apiserver", "controller-manager", "scheduler", "kubelet"}
 
 // daemon starts a component that outlives this command, unless it runs already.
 func (n instance) daemon(name string, argv ...string) error {
@@ -24,6 +28,7 @@ func (n instance) daemon(name string, argv ...string) error {
 	defer log.Close()
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = n.state, log, log
+	cmd.Env = append(os.Environ(), n.mark())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
@@ -32,8 +37,12 @@ func (n instance) daemon(name string, argv ...string) error {
 	return os.WriteFile(n.path(name+".pid"), []byte(strconv.Itoa(cmd.Process.Pid)), 0o644)
 }
 
-// pid is a component's process, or 0. The state directory on its command line
-// proves that it is ours, should the number have been used again.
+// mark is a variable that every component, and what it starts, carries: shims
+// and network plugins too, but no container.
+func (n instance) mark() string { return "YACI_LOCAL_INSTANCE=" + n.name }
+
+// pid is a component's process, or 0. The mark proves that it is ours, should
+// the number have been used again.
 func (n instance) pid(name string) int {
 	data, err := os.ReadFile(n.path(name + ".pid"))
 	if err != nil {
@@ -47,8 +56,8 @@ func (n instance) pid(name string) int {
 }
 
 func (n instance) owns(pid int) bool {
-	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	return err == nil && (bytes.Contains(line, []byte(n.state+"/")) || bytes.Contains(line, []byte(n.socket())))
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	return err == nil && slices.Contains(strings.Split(string(env), "\x00"), n.mark())
 }
 
 func (n instance) alive(name string) bool { return n.pid(name) != 0 }
@@ -65,7 +74,7 @@ func (n instance) stop(pid int) {
 	}
 }
 
-// ownProcesses finds what carries this instance's paths on its command line: components and shims.
+// ownProcesses finds what carries this instance's mark.
 func (n instance) ownProcesses() (pids []int) {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	for _, d := range dirs {
@@ -77,6 +86,19 @@ func (n instance) ownProcesses() (pids []int) {
 	return pids
 }
 
+// wait waits for a component to be of use, and gives up when it has died.
+func (n instance) wait(component string, limit time.Duration, done func() bool) error {
+	up := false
+	err := waitFor(limit, func() bool { up = done(); return up || !n.alive(component) })
+	if err == nil && !up {
+		err = errors.New("it ended")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w; see %s", component, err, n.path(component+".log"))
+	}
+	return nil
+}
+
 func waitFor(limit time.Duration, done func() bool) error {
 	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if done() {
@@ -84,14 +106,4 @@ func waitFor(limit time.Duration, done func() bool) error {
 		}
 	}
 	return fmt.Errorf("not within %v", limit)
-}
-
-// command runs a program to its end; its last line of output explains a failure.
-func command(argv ...string) error {
-	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
-	if err != nil {
-		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, lines[len(lines)-1])
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -23,7 +24,7 @@ func (n instance) down() error {
 	n.unmount()
 	n.network()
 	n.cgroups()
-	for _, dir := range []string{n.state, n.run, n.run + ".lock"} {
+	for _, dir := range []string{n.state, n.run} {
 		if err := os.RemoveAll(dir); err != nil {
 			return fmt.Errorf("down: %w", err)
 		}
@@ -78,11 +79,11 @@ func (n instance) unmount() {
 	for i := len(lines) - 1; i >= 0; i-- {
 		fields := strings.Fields(lines[i])
 		if len(fields) > 1 && (strings.HasPrefix(fields[1], n.state+"/") || strings.HasPrefix(fields[1], n.run+"/")) {
-			syscall.Unmount(fields[1], syscall.MNT_DETACH)
+			command("umount", "--lazy", fields[1])
 		}
 	}
 	for _, ns := range n.podNetworks() {
-		syscall.Unmount(ns, syscall.MNT_DETACH)
+		command("umount", "--lazy", ns)
 		os.Remove(ns)
 	}
 }
@@ -102,26 +103,33 @@ func (n instance) podNetworks() (own []string) {
 // network removes the bridge and the rules that CNI made for this subnet.
 func (n instance) network() {
 	command("ip", "link", "delete", n.bridge())
-	out, _ := exec.Command("iptables-save", "-t", "nat").Output()
+	out, _ := exec.Command("iptables", "-t", "nat", "-S", "POSTROUTING").Output()
 	for line := range strings.Lines(string(out)) {
-		rule := strings.Fields(line)
-		if len(rule) < 2 || rule[0] != "-A" || rule[1] != "POSTROUTING" || !strings.Contains(line, " -s "+n.subnet+".") {
+		rule, err := words(line)
+		if err != nil || !strings.Contains(line, " -s "+n.subnet+".") {
 			continue
 		}
-		chain := ""
-		for i, word := range rule {
-			if word == "-j" && i+1 < len(rule) {
-				chain = rule[i+1]
-			}
-		}
-		deleteChain(chain)
+		chain := rule[len(rule)-1]
+		command(append([]string{"iptables", "-t", "nat", "-D"}, rule[1:]...)...)
+		command("iptables", "-t", "nat", "-F", chain)
+		command("iptables", "-t", "nat", "-X", chain)
 	}
 }
 
-// deleteChain takes away a chain and the rules that lead to it.
-func deleteChain(chain string) {
-	// A rule holds a quoted comment, which xargs splits as a shell would.
-	command("sh", "-c", `iptables -t nat -S POSTROUTING | grep -F -- "-j $0" | sed 's/^-A/-D/' | xargs -r -L1 iptables -t nat`, chain)
-	command("iptables", "-t", "nat", "-F", chain)
-	command("iptables", "-t", "nat", "-X", chain)
+// words splits a rule as iptables prints it: words, and texts in quotes.
+func words(rule string) (all []string, err error) {
+	for rest := strings.TrimSpace(rule); rest != ""; rest = strings.TrimSpace(rest) {
+		word, _, _ := strings.Cut(rest, " ")
+		text := word
+		if rest[0] == '"' {
+			if word, err = strconv.QuotedPrefix(rest); err == nil {
+				text, err = strconv.Unquote(word)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("rule %s: %w", rule, err)
+			}
+		}
+		all, rest = append(all, text), rest[len(word):]
+	}
+	return all, nil
 }

@@ -66,3 +66,4 @@ func (n instance) socket() string     { return n.run + "/containerd.sock" }
 func (n instance) cgroup() string     { return "/yaci-" + n.name }
 func (n instance) api() string        { return fmt.Sprintf("https://127.0.0.1:%d", n.port+2) }
 func (n instance) kube() string       { return filepath.Join(n.cache, "kube-"+version) }
+func (n instance) source() string     { return filepath.Join(filepath.Dir(n.bin), "deploy", "local") }

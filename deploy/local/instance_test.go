@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -49,14 +49,13 @@ func TestInstanceCanBeMoved(t *testing.T) {
 	}
 }
 
-func TestLayerIsReproducible(t *testing.T) {
-	files := map[string]string{"a": "instance.go", "b": "doc.go"}
-	one, err := layer(files, map[string]int64{"tmp": 0o1777})
-	if err != nil {
-		t.Fatal(err)
+func TestWordsOfARule(t *testing.T) {
+	got, err := words(`-A POSTROUTING -s 10.97.153.36/32 -m comment --comment "name: \"yaci\" id: \"b862\"" -j CNI-42` + "\n")
+	want := []string{"-A", "POSTROUTING", "-s", "10.97.153.36/32", "-m", "comment", "--comment", `name: "yaci" id: "b862"`, "-j", "CNI-42"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
 	}
-	two, _ := layer(files, map[string]int64{"tmp": 0o1777})
-	if !bytes.Equal(one, two) {
-		t.Error("the same files made two layers")
+	if got, err := words(`-A X --comment "open`); err == nil {
+		t.Errorf("an open quote gave %q", got)
 	}
 }

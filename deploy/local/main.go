@@ -7,13 +7,13 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	if err := do(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "local: "+err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
+func do(args []string) error {
 	checkout, err := os.Getwd()
 	if err != nil {
 		return err
@@ -28,6 +28,13 @@ func run(args []string) error {
 	if why := unable(); why != "" {
 		return n.fallback(args[0], why)
 	}
+	if args[0] != "env" {
+		unlock, err := lock(checkout)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
 	switch args[0] {
 	case "up":
 		if err := n.up(); err != nil {
@@ -37,9 +44,12 @@ func run(args []string) error {
 	case "down":
 		return n.down()
 	case "image":
-		return n.images()
+		if err := n.images(); err != nil {
+			return fmt.Errorf("image: %w", err)
+		}
 	case "env":
-		fmt.Printf("export KUBECONFIG=%s\nexport YACI_LOCAL_HOST=%s\nexport YACI_IMAGE=%s\nexport YACI_RUN_IMAGE=%s\n", n.kubeconfig(), n.host(), yaciImage, shellImage)
+		fmt.Printf("export KUBECONFIG=%s\nexport YACI_LOCAL_HOST=%s\nexport YACI_IMAGE=%s\nexport YACI_RUN_IMAGE=%s\nexport YACI_TOOLS_IMAGE=%s\n",
+			n.kubeconfig(), n.host(), yaciImage, shellImage, toolsImage)
 	default:
 		return fmt.Errorf("there is no command %q: use up, down, image or env", args[0])
 	}
