@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -11,6 +12,9 @@ import (
 )
 
 func (n instance) bootAPI() error {
+	if err := n.portsFree(); err != nil {
+		return err
+	}
 	client, peer := fmt.Sprintf("http://127.0.0.1:%d", n.port), fmt.Sprintf("http://127.0.0.1:%d", n.port+1)
 	if err := n.daemon("etcd", "etcd", "--data-dir", n.path("etcd"), "--unsafe-no-fsync", "--listen-client-urls", client, "--advertise-client-urls", client,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer); err != nil {
@@ -56,4 +60,19 @@ func (n instance) call(method, path, body string) (int, string) {
 	defer res.Body.Close()
 	data, _ := io.ReadAll(res.Body)
 	return res.StatusCode, string(data)
+}
+
+// portsFree names a port that something else listens on.
+func (n instance) portsFree() error {
+	for i, component := range []string{"etcd", "etcd", "apiserver", "kubelet", "kubelet", "scheduler", "controller-manager"} {
+		if n.alive(component) {
+			continue
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", n.port+i))
+		if err != nil {
+			return fmt.Errorf("port %d is taken: set YACI_LOCAL_PORT_BASE to the first of ten free ports", n.port+i)
+		}
+		l.Close()
+	}
+	return nil
 }
