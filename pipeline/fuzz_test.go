@@ -53,7 +53,10 @@ func FuzzNames(f *testing.F) {
 		f.Add(pair[0], pair[1])
 	}
 	f.Fuzz(func(t *testing.T, one, two string) {
-		file := pipeline.OneCommand("a", "true")
+		file, err := pipeline.OneCommand("a", "true")
+		if err != nil {
+			t.Fatal(err)
+		}
 		step := *file.Jobs[0].Steps[0]
 		file.Jobs[0].Steps[0].Name, step.Name = one, two
 		file.Jobs[0].Steps = append(file.Jobs[0].Steps, &step)

@@ -1,8 +1,11 @@
 package pipeline
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"reflect"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -27,9 +30,20 @@ func Parse(data []byte) (*File, error) {
 }
 
 // OneCommand is the file of a single command in an image: what POST /run runs.
-func OneCommand(image, command string) *File {
+// An image that is none, an empty command and one with a NUL are errors.
+func OneCommand(image, command string) (*File, error) {
+	switch {
+	case !imageRef.MatchString(image):
+		return nil, fmt.Errorf("image %q is not the name of an image, like golang:1.26", image)
+	case strings.TrimSpace(command) == "":
+		return nil, errors.New("the command is empty; send a shell command, like: echo great success")
+	case strings.ContainsRune(command, 0):
+		return nil, errors.New("the command holds a NUL, which no shell can run")
+	case len(command) > MaxScriptBytes:
+		return nil, fmt.Errorf("the command has %d bytes; at most %d are allowed", len(command), MaxScriptBytes)
+	}
 	step := &Step{Name: "run", Image: image, Run: Command{Script: command}, Shell: Shell{"sh", "-e"}}
-	return &File{Jobs: Jobs{{Steps: []*Step{step}, Clone: Clone{Off: true}}}}
+	return &File{Jobs: Jobs{{Steps: []*Step{step}, Clone: Clone{Off: true}}}}, nil
 }
 
 // file checks what the decoder could not see, and makes Jobs the list of what will run.

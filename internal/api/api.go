@@ -61,16 +61,15 @@ func (a *API) Run(w http.ResponseWriter, r *http.Request) {
 		Problem(w, http.StatusRequestEntityTooLarge, "the command is larger than 256 KiB")
 		return
 	}
-	command := string(body)
-	if strings.TrimSpace(command) == "" || strings.ContainsRune(command, 0) {
-		Problem(w, http.StatusBadRequest, "the body must be a shell command, like: echo great success")
-		return
-	}
 	image := r.URL.Query().Get("image")
 	if image == "" {
 		image = a.Image
 	}
-	name, err := a.Starter.Command(r.Context(), image, command)
+	name, err := a.Starter.Command(r.Context(), image, string(body))
+	if errors.Is(err, ci.ErrInvalid) {
+		Problem(w, http.StatusBadRequest, err.Error())
+		return
+	}
 	if err != nil {
 		a.internal(w, r, err)
 		return

@@ -8,6 +8,8 @@ var (
 	ErrRefused = errors.New("refused by the cluster")
 	// ErrNotFound: there is no such run, job or file.
 	ErrNotFound = errors.New("not found")
+	// ErrInvalid: what was asked for cannot be done; the words behind it say why.
+	ErrInvalid = errors.New("not valid")
 	// ErrTooLarge: the file is larger than GitHub hands out.
 	ErrTooLarge = errors.New("too large")
 )

@@ -14,12 +14,16 @@ import (
 // ErrNotFinished says that a run cannot be retried because it has not ended.
 var ErrNotFinished = errors.New("the run has not ended yet; wait for it, or retry it afterwards")
 
-// Command stores a run of one shell command in an image.
+// Command stores a run of one shell command in an image. [ci.ErrInvalid]
+// is the caller's mistake, and stores nothing.
 func (f *Flow) Command(ctx context.Context, image, command string) (ci.JobName, error) {
 	run := ci.Run{ID: newRunID(), Event: ci.Event{Kind: ci.API, Command: command, Image: image}, Attempt: 1, Created: time.Now()}
 	jobs, err := f.compile(ctx, &run, decide.Event(run.Event))
 	if err != nil {
 		return "", err
+	}
+	if len(jobs) == 0 { // more than the operator allows
+		return "", fmt.Errorf("%w: %s", ci.ErrInvalid, run.Message)
 	}
 	if err := f.Runs.CreateRun(ctx, 0, &run, jobs); err != nil {
 		return "", err

@@ -39,6 +39,23 @@ func TestCommand(t *testing.T) {
 	}
 }
 
+func TestCommandThatIsNone(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct{ image, command, want string }{
+		{"busybox:1", " \n", "empty"},
+		{"busybox:1", "a\x00b", "NUL"},
+		{"bad image", "true", `image "bad image"`},
+		{"", "true", "image"},
+	} {
+		if _, err := w.flow.Command(t.Context(), c.image, c.command); !errors.Is(err, ci.ErrInvalid) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q in %q: %v, want %s", c.command, c.image, err, c.want)
+		}
+	}
+	if jobs := w.queued(); len(jobs) != 0 {
+		t.Errorf("stored %+v", jobs)
+	}
+}
+
 func TestRetry(t *testing.T) {
 	w := newWorld(t)
 	w.arrive("g", push("main"))

@@ -109,7 +109,11 @@ func (f *Flow) read(ctx context.Context, run ci.Run) (*pipeline.File, pipeline.I
 	in := f.input(run)
 	ev := run.Event
 	if ev.Kind == ci.API {
-		return pipeline.OneCommand(ev.Image, ev.Command), in, nil
+		file, err := pipeline.OneCommand(ev.Image, ev.Command)
+		if err != nil {
+			return nil, in, fmt.Errorf("%w: %w", ci.ErrInvalid, err)
+		}
+		return file, in, nil
 	}
 	data, err := f.GitHub.File(ctx, ev.Repo, ev.SHA, pipeline.FileName)
 	if errors.Is(err, ci.ErrTooLarge) {

@@ -1,0 +1,124 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/yaci-ci/yaci/internal/api"
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+var errNotFinished = errors.New("not ended")
+
+// starter knows one run, "done", whose job is "yaci-done-1".
+type starter struct{ image, command string }
+
+func (s *starter) Command(_ context.Context, image, command string) (ci.JobName, error) {
+	s.image, s.command = image, command
+	switch command {
+	case "invalid":
+		return "", fmt.Errorf("%w: image", ci.ErrInvalid)
+	case "broken":
+		return "", errors.New("database password is hunter2")
+	}
+	return "yaci-new-1", nil
+}
+
+func (s *starter) Retry(_ context.Context, id ci.RunID) (ci.Run, error) {
+	switch id {
+	case "done":
+		return ci.Run{ID: "done", Attempt: 2}, nil
+	case "busy":
+		return ci.Run{}, errNotFinished
+	}
+	return ci.Run{}, ci.ErrNotFound
+}
+
+type jobs struct{}
+
+func (jobs) Job(_ context.Context, name ci.JobName) (ci.Job, error) {
+	if name == "yaci-done-1" {
+		return ci.Job{Name: name, Run: "done"}, nil
+	}
+	return ci.Job{}, ci.ErrNotFound
+}
+
+func newAPI(token string) (*api.API, *starter) {
+	s := &starter{}
+	return &api.API{Token: token, Image: "default:1", Starter: s, Jobs: jobs{}, NotFinished: errNotFinished, Log: slog.New(slog.DiscardHandler),
+		Logs: func(context.Context, ci.JobName) (any, error) { return []string{"a pod"}, nil }}, s
+}
+
+func TestAnswers(t *testing.T) {
+	a, _ := newAPI("t")
+	for _, c := range []struct {
+		call       http.HandlerFunc
+		query      string
+		body       string
+		code       int
+		want, wont string
+	}{
+		{call: a.Run, body: "echo hi", code: 200, want: `{"name":"yaci-new-1"}`},
+		{call: a.Run, body: "invalid", code: 400, want: "not valid: image"},
+		{call: a.Run, body: "broken", code: 500, want: "internal error", wont: "hunter2"},
+		{call: a.Run, body: strings.Repeat("x", 256<<10+1), code: 413, want: "256 KiB"},
+		{call: a.Get, query: "id=yaci-done-1", code: 200, want: `["a pod"]`},
+		{call: a.Get, query: "id=nope", code: 404, want: "no job"},
+		{call: a.Get, code: 400, want: "id query param is required"},
+		{call: a.Retry, query: "id=done", code: 200, want: `{"attempt":2,"id":"yaci-done-2","run":"done"}`},
+		{call: a.Retry, query: "id=yaci-done-1", code: 200, want: `"run":"done"`},
+		{call: a.Retry, query: "id=busy", code: 409, want: "not ended"},
+		{call: a.Retry, query: "id=nope", code: 404, want: "no run"},
+		{call: a.Retry, code: 400, want: "id query param is required"},
+	} {
+		w := httptest.NewRecorder()
+		c.call(w, httptest.NewRequest("POST", "/?"+c.query, strings.NewReader(c.body)))
+		got := w.Body.String()
+		if w.Code != c.code || !strings.Contains(got, c.want) || c.wont != "" && strings.Contains(got, c.wont) {
+			t.Errorf("%s %.20s: %d %s, want %d %s", c.query, c.body, w.Code, got, c.code, c.want)
+		}
+		if w.Header().Get("Content-Type") != "application/json" {
+			t.Errorf("%s: content type %q", c.query, w.Header().Get("Content-Type"))
+		}
+	}
+}
+
+func TestImage(t *testing.T) {
+	a, s := newAPI("t")
+	for query, want := range map[string]string{"": "default:1", "image=other:2": "other:2"} {
+		a.Run(httptest.NewRecorder(), httptest.NewRequest("POST", "/run?"+query, strings.NewReader("true")))
+		if s.image != want || s.command != "true" {
+			t.Errorf("%q: image %s, command %s, want %s", query, s.image, s.command, want)
+		}
+	}
+}
+
+func TestAuthenticated(t *testing.T) {
+	for _, c := range []struct {
+		token, header string
+		code          int
+	}{
+		{"t", "Bearer t", 200},
+		{"t", "Bearer T", 401},
+		{"t", "Bearer t ", 401},
+		{"t", "Basic t", 401},
+		{"t", "", 401},
+		{"t", "Bearer ", 401},
+		{"", "Bearer ", 401},
+		{"", "", 401},
+	} {
+		a, _ := newAPI(c.token)
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", c.header)
+		a.Authenticated(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) })(w, r)
+		if w.Code != c.code || (c.code == 401) != (w.Header().Get("WWW-Authenticate") != "") {
+			t.Errorf("token %q, header %q: %d, want %d", c.token, c.header, w.Code, c.code)
+		}
+	}
+}
