@@ -67,6 +67,8 @@ func unscheduled(pod *corev1.Pod) string {
 	return ""
 }
 
+const deleted = "The pod was deleted outside YACI; retry the run."
+
 // cause is a sentence when not a step but the cluster, or somebody in it, ends the pod.
 func cause(pod *corev1.Pod) string {
 	switch {
@@ -79,7 +81,7 @@ func cause(pod *corev1.Pod) string {
 		return fmt.Sprintf("The cluster ended the pod (%s: %s); retry the run.", c.Reason, c.Message)
 	}
 	if pod.DeletionTimestamp != nil {
-		return "The pod was deleted outside YACI; retry the run."
+		return deleted
 	}
 	return ""
 }

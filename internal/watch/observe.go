@@ -21,6 +21,7 @@ type Sighting struct {
 	Job    ci.Job
 	Cloned bool // the clone container is done with its Secret
 	Stop   bool // the outcome is known although containers still run
+	Doubt  bool // the pod was deleted by an unknown hand; if the Job controller's, the Job will soon say why
 
 	blamed string // a step that was skipped because of another's failure
 }
@@ -40,6 +41,7 @@ func Observe(v View) Sighting {
 	default:
 		s.pod(v.Job, v.Pods[0])
 	}
+	s.Doubt = s.Job.Message == deleted
 	return s
 }
 

@@ -42,9 +42,25 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 		return nil
 	case v.Job == nil && time.Since(stored.Started) < sweepEvery:
 		return nil // made a moment ago; the cache may not have it yet
+	case seen.Doubt && w.doubted(name):
+		return nil
 	default:
 		return w.act(ctx, stored, seen)
 	}
+}
+
+// doubted puts a sighting off until the Job controller has had its say.
+func (w *Watcher) doubted(name ci.JobName) bool {
+	if w.doubts[name].IsZero() {
+		w.doubts[name] = time.Now()
+	}
+	left := doubtFor - time.Since(w.doubts[name])
+	if left <= 0 {
+		delete(w.doubts, name)
+		return false
+	}
+	w.keys.AddAfter(name, left)
+	return true
 }
 
 // podsOf returns the pods that the job's own Job controls, by UID. The cache
@@ -90,6 +106,7 @@ func (w *Watcher) act(ctx context.Context, stored ci.Job, s Sighting) error {
 		}
 		if w.dropped[s.Job.Name] = true; final {
 			delete(w.dropped, s.Job.Name)
+			delete(w.doubts, s.Job.Name)
 		}
 	}
 	if reflect.DeepEqual(stored, s.Job) {

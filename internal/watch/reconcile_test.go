@@ -225,6 +225,25 @@ func TestReconcileEndsAJobThatIsGone(t *testing.T) {
 	}
 }
 
+// The Job controller deletes pods when the time is up, and says so a moment later.
+func TestReconcileDoubtsADeletedPod(t *testing.T) {
+	s := passed()
+	s.live(running("1-build"), running("2-test"))
+	s.deleting()
+	w, c := watched(t, s)
+	for range 2 {
+		if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.check(t, ci.Running)
+	w.doubts["yaci-r1-1"] = time.Now().Add(-doubtFor)
+	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
+		t.Fatal(err)
+	}
+	c.check(t, ci.Error, "drop while running")
+}
+
 // Run follows the cluster to the outcome, and comes to rest when it is told to.
 func TestRun(t *testing.T) {
 	s := passed()

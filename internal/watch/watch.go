@@ -48,11 +48,13 @@ type Watcher struct {
 	keys    workqueue.TypedRateLimitingInterface[ci.JobName]
 	synced  []cache.InformerSynced
 	dropped map[ci.JobName]bool // spares repeated calls; forgetting it costs one
+	doubts  map[ci.JobName]time.Time
 }
 
 const (
 	managed    = "app.kubernetes.io/managed-by=yaci"
 	sweepEvery = 15 * time.Second
+	doubtFor   = 3 * time.Second // the Job controller deletes pods first and says why in its next write
 )
 
 // New prepares a Watcher on one namespace.
@@ -61,7 +63,7 @@ func New(client kubernetes.Interface, namespace string, w Watcher) (*Watcher, er
 	w.factory = informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = managed }))
 	w.keys = workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ci.JobName]())
-	w.dropped = map[ci.JobName]bool{}
+	w.dropped, w.doubts = map[ci.JobName]bool{}, map[ci.JobName]time.Time{}
 	w.jobs = w.factory.Batch().V1().Jobs().Lister().Jobs(namespace)
 	w.pods = w.factory.Core().V1().Pods().Lister().Pods(namespace)
 	for _, inf := range []cache.SharedIndexInformer{w.factory.Batch().V1().Jobs().Informer(), w.factory.Core().V1().Pods().Informer()} {
