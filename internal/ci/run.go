@@ -54,7 +54,9 @@ type Job struct {
 	Message  string
 	Manifest []byte // the batch/v1 Job as JSON, compiled when the run was created
 	Files    []byte // JSON map of file name to content that the clone container hands to the steps
-	UID      string // of the Kubernetes Job, empty until it exists
+	UID      string // of the Kubernetes Job, empty until it exists; of a job that waits to be run again, the lost one's
+	Losses   []Loss // times that it was run again, at most MaxLosses
+	Settled  bool   // nothing of it in the cluster is needed any more
 	Steps    []Step
 	Services []Service
 	Started  time.Time // zero until launched
@@ -73,7 +75,19 @@ type Step struct {
 	Finished  time.Time
 	Bytes     int64 // output written by the command
 	Lines     int64 // line feeds in that output
+	Memory    int64 // peak, in bytes; 0 when it could not be measured
+	CPU       int64 // user and system time, in milliseconds
+	OOM       int   // processes of it that the kernel killed for memory
 }
+
+// Loss is a time that the cluster lost a job's pod, so that it is run again.
+type Loss struct {
+	At  time.Time
+	Why string // a sentence without the full stop
+}
+
+// MaxLosses is how many times a job is run again after the cluster lost it.
+const MaxLosses = 3
 
 // Service is a container beside the steps.
 type Service struct {

@@ -14,6 +14,7 @@ type Pods struct {
 	Timeout         time.Duration `default:"1h" env:"YACI_TIMEOUT" help:"Time limit of a job."`
 	MaxTimeout      time.Duration `default:"6h" env:"YACI_MAX_TIMEOUT" help:"Most time that a .yaci.yml may ask for."`
 	KeepJobs        time.Duration `default:"24h" env:"YACI_KEEP_JOBS" help:"A finished Job stays in the cluster this long."`
+	PendingTimeout  time.Duration `default:"10m" env:"YACI_PENDING_TIMEOUT" help:"How long a job may wait for a node, or for the namespace's quota."`
 	CPURequest      string        `name:"cpu-request" default:"250m" env:"YACI_CPU_REQUEST" help:"CPU that a job asks for."`
 	MemoryRequest   string        `default:"256Mi" env:"YACI_MEMORY_REQUEST" help:"Memory that a job asks for."`
 	MemoryLimit     string        `default:"4Gi" env:"YACI_MEMORY_LIMIT" help:"Memory limit of each step."`
@@ -34,6 +35,9 @@ func (c Pods) problems() (ps []string) {
 	}
 	if c.KeepJobs < time.Minute {
 		problem("YACI_KEEP_JOBS is %v: at least 1m is needed, or a Job may be gone before its outcome is read.", c.KeepJobs)
+	}
+	if c.PendingTimeout < time.Second {
+		problem("YACI_PENDING_TIMEOUT is %v: at least 1s is needed.", c.PendingTimeout)
 	}
 	for _, q := range []struct{ name, text string }{{"YACI_CPU_REQUEST", c.CPURequest}, {"YACI_MEMORY_REQUEST", c.MemoryRequest},
 		{"YACI_MEMORY_LIMIT", c.MemoryLimit}, {"YACI_DISK_LIMIT", c.DiskLimit}} {

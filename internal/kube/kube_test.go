@@ -257,3 +257,61 @@ func TestLogs(t *testing.T) {
 		t.Errorf("no pods: %s, %v; want an empty list", data, err)
 	}
 }
+
+// finalizers of the Job, nil when it is gone.
+func finalizers(t *testing.T, client *fake.Clientset) []string {
+	t.Helper()
+	j, err := client.BatchV1().Jobs(space).Get(t.Context(), name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j.Finalizers
+}
+
+func TestRelease(t *testing.T) {
+	c, client := world()
+	if err := c.Release(t.Context(), name); err != nil {
+		t.Errorf("of a Job that is gone: %v", err)
+	}
+	if _, err := c.Launch(t.Context(), job(t), ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := finalizers(t, client); !slices.Equal(got, []string{kube.Finalizer}) {
+		t.Fatalf("launched with finalizers %q", got)
+	}
+	for range 2 {
+		if err := c.Release(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := finalizers(t, client); len(got) != 0 {
+		t.Errorf("finalizers %q", got)
+	}
+	client.PrependReactor("get", "jobs", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, errors.New("down") })
+	if err := c.Release(t.Context(), name); err == nil {
+		t.Error("the error is lost")
+	}
+}
+
+// The Job of a lost job goes before another of its name is made; another's UID is left alone.
+func TestLaunchAfterALoss(t *testing.T) {
+	for uid, want := range map[string]string{"uid-0": "delete", "uid-x": "keep"} {
+		c, client := world()
+		lost := meta("r1")
+		lost.UID, lost.Finalizers = "uid-0", []string{kube.Finalizer}
+		if err := client.Tracker().Add(&batchv1.Job{ObjectMeta: lost}); err != nil {
+			t.Fatal(err)
+		}
+		j := job(t)
+		j.UID = uid
+		if _, err := c.Launch(t.Context(), j, ""); err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Contains(did(client), "delete jobs"); got != (want == "delete") {
+			t.Errorf("%s: calls %q, want %s", uid, did(client), want)
+		}
+	}
+}

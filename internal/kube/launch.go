@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/retry"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -41,13 +43,22 @@ func Connect(kubeconfig, namespace string) (*Cluster, error) {
 	return &Cluster{client, namespace}, nil
 }
 
+// Finalizer keeps a Job, and so its pod and the pod's logs, until its outcome
+// is stored.
+const Finalizer = "yaci.dev/outcome"
+
 // Launch makes the Secret and the Job of a job and returns the Job's UID. The
 // Secret comes first, so that the pod never waits for it; should a crash leave
-// one without a Job, the next launch takes it up. A refused job leaves none.
+// one without a Job, the next launch takes it up. A refused job leaves none. The
+// Job of a job that was lost before goes first.
 func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string, error) {
 	var want batchv1.Job
 	if err := json.Unmarshal(job.Manifest, &want); err != nil {
 		return "", fmt.Errorf("manifest: %w", err)
+	}
+	want.Finalizers = append(want.Finalizers, Finalizer)
+	if err := c.removeLost(ctx, job); err != nil {
+		return "", err
 	}
 	if err := c.putSecret(ctx, want, job.Files, token); err != nil {
 		return "", err
@@ -65,6 +76,21 @@ func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string,
 		return "", fmt.Errorf("create job: %w", err)
 	}
 	return string(made.UID), nil
+}
+
+// removeLost deletes the Job that a lost job left, known by its UID.
+func (c *Cluster) removeLost(ctx context.Context, job ci.Job) error {
+	if job.UID == "" {
+		return nil
+	}
+	found, err := c.Client.BatchV1().Jobs(c.Namespace).Get(ctx, string(job.Name), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) || err == nil && string(found.UID) != job.UID {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("lost job %s: %w", job.Name, err)
+	}
+	return errors.Join(c.Stop(ctx, job.Name), c.Release(ctx, job.Name))
 }
 
 // own finds a job's Job. One of the same name that is another run's is refused.
@@ -116,6 +142,24 @@ func (c *Cluster) DropSecret(ctx context.Context, name ci.JobName) error {
 	err := c.Client.CoreV1().Secrets(c.Namespace).Delete(ctx, string(name), metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete secret %s: %w", name, err)
+	}
+	return nil
+}
+
+// Release takes YACI's finalizer off a Job; one that is gone already is fine.
+func (c *Cluster) Release(ctx context.Context, name ci.JobName) error {
+	jobs := c.Client.BatchV1().Jobs(c.Namespace)
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		job, err := jobs.Get(ctx, string(name), metav1.GetOptions{})
+		if err != nil || !slices.Contains(job.Finalizers, Finalizer) {
+			return err
+		}
+		job.Finalizers = slices.DeleteFunc(job.Finalizers, func(f string) bool { return f == Finalizer })
+		_, err = jobs.Update(ctx, job, metav1.UpdateOptions{})
+		return err
+	})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("release job %s: %w", name, err)
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 	}
 	line := &queue.Queue{Jobs: db, Runs: db, Tokens: gh, Launcher: cluster, MaxRunning: cfg.MaxRunning, Log: log}
 	watcher, err := watch.New(cluster.Client, cfg.Namespace, watch.Watcher{
-		Jobs: db, Cluster: cluster, Log: log, Changed: func() { ended.ring(); queued.ring() },
+		Jobs: db, Outcomes: db, Cluster: cluster, Patience: cfg.PendingTimeout, Log: log, Changed: func() { ended.ring(); queued.ring() },
 	})
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-const jobColumns = `name, run, attempt, title, grp, grp_limit, state, message, uid, manifest, files, steps, services, started, finished`
+const jobColumns = `name, run, attempt, title, grp, grp_limit, state, message, uid, manifest, files, steps, services, started, finished, losses, settled`
 
 // Job returns a job by its name, or ErrNotFound.
 func (s *Store) Job(ctx context.Context, name ci.JobName) (ci.Job, error) {
@@ -33,6 +33,11 @@ func (s *Store) RunningJobs(ctx context.Context) ([]ci.Job, error) {
 	return s.jobs(ctx, `SELECT `+jobColumns+` FROM jobs WHERE finished = 0 AND state = 'running' ORDER BY created, name`)
 }
 
+// UnsettledJobs returns the jobs that have ended and may have left something in the cluster.
+func (s *Store) UnsettledJobs(ctx context.Context) ([]ci.Job, error) {
+	return s.jobs(ctx, `SELECT `+jobColumns+` FROM jobs WHERE settled = 0 AND finished > 0 AND uid <> '' ORDER BY finished, name LIMIT 1000`)
+}
+
 func (s *Store) jobs(ctx context.Context, query string, args ...any) ([]ci.Job, error) {
 	rows, err := s.db.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -51,9 +56,10 @@ func (s *Store) jobs(ctx context.Context, query string, args ...any) ([]ci.Job, 
 }
 
 func scanJob(row interface{ Scan(...any) error }) (j ci.Job, err error) {
-	var steps, services []byte
+	var steps, services, losses []byte
 	var started, finished int64
-	err = row.Scan(&j.Name, &j.Run, &j.Attempt, &j.Title, &j.Group, &j.Limit, &j.State, &j.Message, &j.UID, &j.Manifest, &j.Files, &steps, &services, &started, &finished)
+	err = row.Scan(&j.Name, &j.Run, &j.Attempt, &j.Title, &j.Group, &j.Limit, &j.State, &j.Message, &j.UID, &j.Manifest, &j.Files, &steps, &services, &started, &finished,
+		&losses, &j.Settled)
 	if errors.Is(err, sql.ErrNoRows) {
 		return j, fmt.Errorf("job: %w", ErrNotFound)
 	}
@@ -61,11 +67,9 @@ func scanJob(row interface{ Scan(...any) error }) (j ci.Job, err error) {
 		return j, fmt.Errorf("job: %w", err)
 	}
 	j.Started, j.Finished = moment(started), moment(finished)
-	if err := json.Unmarshal(steps, &j.Steps); err != nil {
-		return j, fmt.Errorf("job %s: steps: %w", j.Name, err)
-	}
-	if err := json.Unmarshal(services, &j.Services); err != nil {
-		return j, fmt.Errorf("job %s: services: %w", j.Name, err)
+	err = errors.Join(json.Unmarshal(steps, &j.Steps), json.Unmarshal(services, &j.Services), json.Unmarshal(losses, &j.Losses))
+	if err != nil {
+		return j, fmt.Errorf("job %s: %w", j.Name, err)
 	}
 	return j, nil
 }
@@ -73,7 +77,7 @@ func scanJob(row interface{ Scan(...any) error }) (j ci.Job, err error) {
 // Launched records that a queued job's Kubernetes Job exists, and which one it is.
 func (s *Store) Launched(ctx context.Context, name ci.JobName, uid string) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'running', uid = ?, started = ? WHERE name = ? AND state = 'queued'`, uid, s.now().UnixMilli(), name)
+		_, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'running', message = '', uid = ?, started = ? WHERE name = ? AND state = 'queued'`, uid, s.now().UnixMilli(), name)
 		if err != nil {
 			return fmt.Errorf("launched %s: %w", name, err)
 		}

@@ -146,3 +146,57 @@ func TestAttempt(t *testing.T) {
 	}
 	due(ctx, t, s, "pending")
 }
+
+func TestLost(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	run, jobs := pushRun("r1", "refs/heads/main")
+	jobs[0].Steps = []ci.Step{{Name: "test", Container: "1-test", State: ci.Queued}}
+	must(t, s.CreateRun(ctx, 0, run, jobs))
+	must(t, s.StatusSent(ctx, due(ctx, t, s, "pending")))
+	for i := 1; i <= 2; i++ {
+		must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
+		job, err := s.Job(ctx, "yaci-r1-1")
+		must(t, err)
+		job.Steps[0].State, job.Steps[0].Exit = ci.Error, 137
+		other := job
+		other.UID = "uid-0"
+		if changed, err := s.Lost(ctx, other, "x"); err != nil || changed {
+			t.Errorf("another Job of its name was taken for it: %v %v", changed, err)
+		}
+		for _, want := range []bool{true, false} { // the second finds it lost already
+			if changed, err := s.Lost(ctx, job, "its node is gone"); err != nil || changed != want {
+				t.Errorf("loss %d: %v %v, want %v", i, changed, err, want)
+			}
+		}
+		queued, err := s.QueuedJobs(ctx, 10)
+		must(t, err)
+		if len(queued) != 1 || len(queued[0].Losses) != i || queued[0].UID != "uid-1" || queued[0].Steps[0] != jobs[0].Steps[0] {
+			t.Fatalf("queued %+v", queued)
+		}
+	}
+	if st := due(ctx, t, s, "pending"); st.Description != "Runs again (2 of 3): its node is gone." {
+		t.Errorf("status %q", st.Description)
+	}
+}
+
+func TestSettled(t *testing.T) {
+	s, ctx := open(t), t.Context()
+	run, jobs := pushRun("r1", "refs/heads/main")
+	must(t, s.CreateRun(ctx, 0, run, jobs))
+	count := func(want int) {
+		t.Helper()
+		if left, err := s.UnsettledJobs(ctx); err != nil || len(left) != want {
+			t.Errorf("%d unsettled, %v; want %d", len(left), err, want)
+		}
+	}
+	must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
+	count(0)
+	job, err := s.Job(ctx, "yaci-r1-1")
+	must(t, err)
+	job.State = ci.Success
+	_, err = s.Observe(ctx, job)
+	must(t, err)
+	count(1)
+	must(t, s.Settled(ctx, job.Name))
+	count(0)
+}

@@ -2,74 +2,82 @@ package watch
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// blocked ends a job one of whose containers can never start.
-func (s *Sighting) blocked(pod *corev1.Pod) {
+// How long something that may pass by itself must last before it ends a job.
+const (
+	doubtFor   = 3 * time.Second  // the Job controller deletes pods first and says why in its next write
+	refusalAge = 5 * time.Second  // by then the Job controller has tried to make the pod
+	grace      = 45 * time.Second // a registry, or a container runtime, that stumbles
+)
+
+// blocked ends a job one of whose containers can never start, or that no node has room for.
+func (s *Sighting) blocked(pod *corev1.Pod, patience time.Duration) {
 	for _, c := range allContainers(pod) {
-		w := c.State.Waiting
-		if w == nil {
-			continue
+		if w := c.State.Waiting; w != nil {
+			switch w.Reason {
+			case "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError":
+				s.cannotStart(c, 0)
+			case "ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable":
+				s.cannotStart(c, patienceWith(w.Message))
+			case "CreateContainerError", "RunContainerError", "PostStartHookError":
+				s.cannotStart(c, grace)
+			default:
+				continue
+			}
+			return
 		}
-		switch w.Reason {
-		case "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError":
-		case "ImagePullBackOff": // ErrImagePull comes first, so one more try was made
-		default:
-			continue
-		}
-		s.cannotStart(c)
+	}
+	if why := unscheduled(pod); why != "" && alive(pod) {
+		s.end(ci.Error, fmt.Sprintf("No node had room for the job for %s: %s Ask for less in resources, or add a node.", ci.Duration(patience), sentence(trim(why))))
+		s.Stop, s.Wait = true, patience
+	}
+}
+
+// final are a registry's words that another try does not change.
+var final = regexp.MustCompile(`(?i)not ?found|does not exist|denied|unauthorized|forbidden|manifest unknown|no match for platform|invalid reference`)
+
+func patienceWith(registry string) time.Duration {
+	if final.MatchString(registry) && !strings.Contains(registry, "no such host") {
+		return 0
+	}
+	return grace
+}
+
+func (s *Sighting) cannotStart(c corev1.ContainerStatus, wait time.Duration) {
+	s.end(ci.Error, fmt.Sprintf("%s cannot start with image %s: %s", s.name(c.Name), c.Image, words(c.State.Waiting.Message)))
+	s.Stop, s.Wait = true, wait
+}
+
+// rpc is what the container runtime puts before what the registry said.
+var rpc = regexp.MustCompile(`^(Back-off pulling image "[^"]*": )?(ErrImagePull: )?((rpc error: code = \w+ desc = )?[a-z]+ to (pull and unpack image|resolve reference|copy|do request) ?("[^"]*")?: )*`)
+
+// words are the registry's own, as far as they can be told from the rest.
+func words(message string) string {
+	if rest := strings.TrimSpace(rpc.ReplaceAllString(message, "")); rest != "" {
+		return rest
+	}
+	return message
+}
+
+// refused ends a job whose pod the cluster does not take. A full quota may have room again.
+func (s *Sighting) refused(why string, patience time.Duration) {
+	switch {
+	case why == "":
 		return
+	case strings.Contains(why, "exceeded quota"):
+		s.end(ci.Error, fmt.Sprintf("The namespace's quota had no room for the job for %s: %s", ci.Duration(patience), why))
+		s.Wait = patience
+	default:
+		s.end(ci.Error, "The cluster refuses the job's pod: "+why)
+		s.Wait = doubtFor
 	}
-}
-
-func (s *Sighting) cannotStart(c corev1.ContainerStatus) {
-	s.end(ci.Error, fmt.Sprintf("%s cannot start with image %s: %s", s.name(c.Name), c.Image, c.State.Waiting.Message))
 	s.Stop = true
-}
-
-// deadService is a sentence when a service ended before any step did.
-func (s *Sighting) deadService(seen map[string]corev1.ContainerStatus) string {
-	for _, service := range s.Job.Services {
-		if t := lastEnd(seen[service.Container]); t != nil {
-			return fmt.Sprintf("Service %s ended with %d (%s) before a step was done; look at its log.", short(service.Name), t.ExitCode, t.Reason)
-		}
-	}
-	return ""
-}
-
-// brokenServices names a service that ended while the steps still ran.
-func (s *Sighting) brokenServices(seen map[string]corev1.ContainerStatus) string {
-	for _, service := range s.Job.Services {
-		if t := seen[service.Container].LastTerminationState.Terminated; t != nil {
-			return fmt.Sprintf(" (service %s ended with %d: %s)", short(service.Name), t.ExitCode, t.Reason)
-		}
-	}
-	return ""
-}
-
-// lastEnd is how a container that is started again and again ended last.
-func lastEnd(c corev1.ContainerStatus) *corev1.ContainerStateTerminated {
-	if c.State.Terminated != nil {
-		return c.State.Terminated
-	}
-	return c.LastTerminationState.Terminated
-}
-
-// name is a container as people named it.
-func (s *Sighting) name(container string) string {
-	for _, st := range s.Job.Steps {
-		if st.Container == container {
-			return short(st.Name)
-		}
-	}
-	for _, service := range s.Job.Services {
-		if service.Container == container {
-			return "Service " + short(service.Name)
-		}
-	}
-	return container
 }

@@ -2,89 +2,94 @@ package watch
 
 import (
 	"fmt"
-	"time"
+	"regexp"
+	"strings"
 
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// withoutPod ends a job whose Job has ended and left no pod to tell how.
-func (s *Sighting) withoutPod(job *batchv1.Job) {
-	if timeIsOver(job) {
-		s.timedOut(job, nil)
-		return
-	}
-	for _, c := range job.Status.Conditions {
-		if c.Status != corev1.ConditionTrue {
-			continue
-		}
-		switch c.Type {
-		case batchv1.JobFailed:
-			s.end(ci.Error, fmt.Sprintf("The cluster ended the job (%s: %s); retry it.", c.Reason, c.Message))
-		case batchv1.JobComplete:
-			s.end(ci.Error, "The job's pod vanished before its outcome could be read; retry it.")
-		}
-	}
+// cause is why the cluster, or somebody in it, ended a pod; the zero cause: it did not.
+type cause struct {
+	why  string // a sentence without the full stop
+	lost bool   // the cluster's doing, so that the job is run again
 }
 
-// timeIsOver also knows FailureTarget, which comes before the pod is ended; JobFailed comes after.
-func timeIsOver(job *batchv1.Job) bool {
-	for _, c := range job.Status.Conditions {
-		if (c.Type == batchv1.JobFailed || c.Type == batchv1.JobFailureTarget) && c.Status == corev1.ConditionTrue &&
-			c.Reason == batchv1.JobReasonDeadlineExceeded {
-			return true
+// deleted may turn out to be the Job controller's doing, whose own word comes after.
+const deleted = "the pod was deleted outside YACI"
+
+// causeOf reads what the cluster wrote on the pod. The reasons are those of
+// kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
+// and of the kubelet (pkg/kubelet/eviction, nodeshutdown, lifecycle/predicate.go).
+func causeOf(pod *corev1.Pod, named func(container string) string) cause {
+	if alive(pod) && pod.DeletionTimestamp == nil {
+		return cause{} // what its status says may pass
+	}
+	if pod.Status.Reason == "Evicted" {
+		if why := ownDisk(pod.Status.Message, named); why != "" {
+			return cause{why: why}
 		}
-	}
-	return false
-}
-
-// timedOut names the step that the time ended in. A job whose steps never began did not fail: the cluster was slow.
-func (s *Sighting) timedOut(job *batchv1.Job, pod *corev1.Pod) {
-	limit := ""
-	if d := job.Spec.ActiveDeadlineSeconds; d != nil {
-		limit = " after " + ci.Duration(time.Duration(*d)*time.Second)
-	}
-	for _, st := range s.Job.Steps {
-		if st.State == ci.Error && !st.Started.IsZero() || st.State == ci.Running {
-			s.end(ci.Failure, fmt.Sprintf("Timed out%s, in %s; raise timeout of the job.", limit, short(st.Name)))
-			return
-		}
-	}
-	if why := unscheduled(pod); why != "" {
-		s.end(ci.Error, fmt.Sprintf("Timed out%s: no node had room for the job: %s", limit, why))
-		return
-	}
-	s.end(ci.Error, fmt.Sprintf("Timed out%s before any step was done; look at what the cluster was busy with.", limit))
-}
-
-// unscheduled is what the scheduler says of a pod that it has no node for.
-func unscheduled(pod *corev1.Pod) string {
-	if c := condition(pod, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse {
-		return c.Message
-	}
-	return ""
-}
-
-const deleted = "The pod was deleted outside YACI; retry the run."
-
-// cause is a sentence when not a step but the cluster, or somebody in it, ends the pod.
-func cause(pod *corev1.Pod) string {
-	switch {
-	case alive(pod) && pod.DeletionTimestamp == nil:
-		return "" // what its status says may pass
-	case pod.Status.Reason != "":
-		return fmt.Sprintf("The cluster ended the pod (%s: %s); retry the run.", pod.Status.Reason, pod.Status.Message)
 	}
 	if c := condition(pod, corev1.DisruptionTarget); c != nil && c.Status == corev1.ConditionTrue {
-		return fmt.Sprintf("The cluster ended the pod (%s: %s); retry the run.", c.Reason, c.Message)
+		return cause{disrupted(c, pod.Status.Message), true}
 	}
-	if pod.DeletionTimestamp != nil {
-		return deleted
+	switch {
+	case pod.Status.Reason != "":
+		return cause{fmt.Sprintf("the cluster ended the pod (%s: %s)", pod.Status.Reason, trim(pod.Status.Message)), true}
+	case pod.DeletionTimestamp != nil:
+		return cause{deleted, true}
+	}
+	for _, c := range allContainers(pod) {
+		if t := c.State.Terminated; t != nil && t.Reason == "ContainerStatusUnknown" {
+			return cause{"the node lost the pod's containers", true}
+		}
+	}
+	return cause{}
+}
+
+// disrupted says in plain words why the cluster took the pod's place.
+func disrupted(c *corev1.PodCondition, message string) string {
+	words := map[string]string{
+		"PreemptionByScheduler":   "a pod of higher priority took its place",
+		"DeletionByTaintManager":  "its node became unusable",
+		"EvictionByEvictionAPI":   "its node was drained, or the pod evicted",
+		"DeletionByPodGC":         "its node is gone",
+		"TerminationByKubelet":    "its node ran short of something, or shut down",
+		"DeletionByDeviceManager": "a device of its node failed",
+	}[c.Reason]
+	detail := c.Message
+	if c.Reason == "TerminationByKubelet" && message != "" {
+		detail = message // such as: The node was low on resource: memory.
+	}
+	if words == "" {
+		words = "the cluster ended the pod: " + c.Reason
+	}
+	return fmt.Sprintf("%s (%s)", words, trim(detail))
+}
+
+// The kubelet's words for a pod that used more disk than it may (pkg/kubelet/eviction/helpers.go).
+var (
+	containerDisk = regexp.MustCompile(`^Container (\S+) exceeded its local ephemeral storage limit "([^"]+)"`)
+	volumeDisk    = regexp.MustCompile(`^Usage of EmptyDir volume "([^"]+)" exceeds the limit "([^"]+)"`)
+	podDisk       = regexp.MustCompile(`^Pod ephemeral local storage usage exceeds the total limit of containers (\S+?)\.?\s*$`)
+)
+
+// ownDisk is a sentence when the job itself filled the disk.
+func ownDisk(message string, named func(string) string) string {
+	if m := containerDisk.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("%s used more disk than its limit of %s; raise resources.disk", named(m[1]), m[2])
+	}
+	if m := volumeDisk.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("the %s used more disk than its limit of %s; raise resources.disk", m[1], m[2])
+	}
+	if m := podDisk.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("the job used more disk than its limit of %s; raise resources.disk", m[1])
 	}
 	return ""
 }
+
+func trim(s string) string { return strings.TrimRight(strings.TrimSpace(s), ".") }
 
 // condition is nil when the pod, or the condition, is missing.
 func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
@@ -99,9 +104,34 @@ func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodConditi
 	return nil
 }
 
-func either(first, second string) string {
-	if first != "" {
-		return first
+// blame ends the job by what the cluster did, or else by what its own containers left.
+func (s *Sighting) blame(by cause, otherwise string) {
+	switch {
+	case by.lost:
+		s.lose(by.why)
+	case by.why != "":
+		s.end(ci.Error, sentence(by.why))
+	default:
+		s.end(ci.Error, otherwise)
 	}
-	return second
+}
+
+// lose ends a job that the cluster lost, so that it can be run again if it was not too often.
+func (s *Sighting) lose(why string) {
+	s.Lost = why
+	if why == deleted {
+		s.Wait = doubtFor
+	}
+	s.end(ci.Error, sentence(why)+" Retry the run.")
+	if n := len(s.Job.Losses); n >= ci.MaxLosses {
+		s.Lost = ""
+		s.Job.Message = sentence(fmt.Sprintf("The cluster lost the job %d times, the last time because %s", n+1, why)) + " Retry the run when the cluster is well."
+	}
+}
+
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:] + "."
 }

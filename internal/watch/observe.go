@@ -2,6 +2,7 @@ package watch
 
 import (
 	"slices"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -14,14 +15,18 @@ type View struct {
 	Stored ci.Job        // as the database has it
 	Job    *batchv1.Job  // nil: there is none of that name
 	Pods   []*corev1.Pod // those that the Job controls, by UID
+
+	Refusal  string        // what the cluster says when it does not take the Job's pod
+	Patience time.Duration // how long a pod may wait for a node, or for the quota
 }
 
 // Sighting is where a job stands.
 type Sighting struct {
 	Job    ci.Job
-	Cloned bool // the clone container is done with its Secret
-	Stop   bool // the outcome is known although containers still run
-	Doubt  bool // the pod was deleted by an unknown hand; if the Job controller's, the Job will soon say why
+	Cloned bool          // the clone container is done with its Secret
+	Stop   bool          // the outcome is known although containers still run
+	Lost   string        // the cluster lost the job for this reason, and it shall be run again
+	Wait   time.Duration // the outcome counts when it is still seen after this time
 
 	blamed string // a step that was skipped because of another's failure
 }
@@ -31,17 +36,16 @@ func Observe(v View) Sighting {
 	s := Sighting{Job: v.Stored}
 	s.Job.Steps = slices.Clone(v.Stored.Steps)
 	switch {
-	case v.Job == nil || string(v.Job.UID) != v.Stored.UID || v.Job.DeletionTimestamp != nil && slices.ContainsFunc(v.Pods, alive):
+	case v.Job == nil || string(v.Job.UID) != v.Stored.UID || v.Job.DeletionTimestamp != nil && (len(v.Pods) == 0 || slices.ContainsFunc(v.Pods, alive)):
 		s.end(ci.Cancelled, "Cancelled: the Job was deleted outside YACI.")
 	case len(v.Pods) == 0:
-		s.withoutPod(v.Job)
+		s.withoutPod(v)
 	case len(v.Pods) > 1:
 		s.end(ci.Error, "The cluster started the job twice; retry it.")
 		s.Stop = true
 	default:
-		s.pod(v.Job, v.Pods[0])
+		s.pod(v, v.Pods[0])
 	}
-	s.Doubt = s.Job.Message == deleted
 	return s
 }
 
@@ -56,35 +60,36 @@ func (s *Sighting) end(state ci.State, message string) {
 }
 
 // pod reads the one pod of the job.
-func (s *Sighting) pod(job *batchv1.Job, pod *corev1.Pod) {
+func (s *Sighting) pod(v View, pod *corev1.Pod) {
 	seen := containers(pod)
 	clone := seen[cloneContainer].State.Terminated
 	s.Cloned = clone != nil
 	all, some, dead := s.steps(seen)
-	why := cause(pod)
+	by := causeOf(pod, s.name)
 	over := all || !alive(pod)
 	switch {
-	case timeIsOver(job) && pod.Status.Phase != corev1.PodSucceeded:
+	case timeIsOver(v.Job) && pod.Status.Phase != corev1.PodSucceeded:
 		if over || unscheduled(pod) != "" { // until then the containers are being told to end
-			s.timedOut(job, pod)
+			s.timedOut(v.Job, pod)
 		}
 	case s.Cloned && clone.ExitCode != 0:
-		s.end(ci.Error, either(why, cloneMessage(clone)))
+		s.blame(by, cloneMessage(clone))
 		s.Stop = alive(pod)
 	case over:
-		s.verdict(pod, why)
-	case why != "":
-		s.end(ci.Error, why)
+		s.verdict(pod, by)
+	case by != cause{}:
+		s.blame(by, "")
+		s.Wait = grace // for its containers to end, so that nothing runs twice at once
 	case dead && seen[cloneContainer].State.Waiting != nil: // so the steps had no runner
-		s.cannotStart(seen[cloneContainer])
+		s.cannotStart(seen[cloneContainer], 0)
 	case dead:
-		s.verdict(pod, why)
+		s.verdict(pod, by)
 		s.Stop = true
 	case !some && s.deadService(seen) != "":
 		s.end(ci.Error, s.deadService(seen))
 		s.Stop = true
 	default:
-		s.blocked(pod)
+		s.blocked(pod, v.Patience)
 	}
 }
 

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -28,37 +30,49 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 	if stored.State != ci.Running && !stored.State.Final() {
 		return nil // not launched yet, as far as the database knows
 	}
-	v := View{Stored: stored}
+	v := View{Stored: stored, Patience: w.Patience}
 	if v.Job, err = w.jobs.Get(string(name)); err != nil && !apierrors.IsNotFound(err) {
 		return err
+	}
+	if v.Job != nil && string(v.Job.UID) != stored.UID {
+		v.Job = nil // the cache may still show the one that was lost
 	}
 	if v.Pods, err = w.podsOf(ctx, stored, v.Job); err != nil {
 		return err
 	}
+	if v.Refusal, err = w.refusal(ctx, v); err != nil {
+		return err
+	}
 	switch seen := Observe(v); {
-	case stored.State.Final() && v.Job != nil && seen.Stop:
-		return w.Cluster.Stop(ctx, name) // a crash, or an error, came before the one in act
 	case stored.State.Final():
-		return nil
+		return w.settle(ctx, stored, seen.Stop)
 	case v.Job == nil && time.Since(stored.Started) < sweepEvery:
 		return nil // made a moment ago; the cache may not have it yet
-	case seen.Doubt && w.doubted(name):
+	case w.doubted(name, seen.Wait):
 		return nil
+	case seen.Lost != "":
+		return w.again(ctx, stored, seen)
 	default:
 		return w.act(ctx, stored, seen)
 	}
 }
 
-// doubted puts a sighting off until the Job controller has had its say.
-func (w *Watcher) doubted(name ci.JobName) bool {
-	if w.doubts[name].IsZero() {
-		w.doubts[name] = time.Now()
+// doubt is an outcome that counts when it is still seen after a while.
+type doubt struct{ since, wait time.Duration }
+
+// doubted reports whether a sighting is too young to count, and has it looked at again.
+func (w *Watcher) doubted(name ci.JobName, wait time.Duration) bool {
+	now := time.Since(w.began)
+	d, known := w.doubts[name]
+	if !known || d.wait != wait {
+		d = doubt{now, wait}
 	}
-	left := doubtFor - time.Since(w.doubts[name])
-	if left <= 0 {
+	left := d.since + wait - now
+	if wait == 0 || left <= 0 {
 		delete(w.doubts, name)
 		return false
 	}
+	w.doubts[name] = d
 	w.keys.AddAfter(name, left)
 	return true
 }
@@ -95,10 +109,48 @@ func controlledBy(uid string, pods []*corev1.Pod) (own []*corev1.Pod) {
 	return own
 }
 
+// refusal is what the Job controller says when it may not make a Job's pod.
+func (w *Watcher) refusal(ctx context.Context, v View) (string, error) {
+	if v.Job == nil || len(v.Pods) > 0 || v.Stored.State.Final() || len(v.Job.Status.Conditions) > 0 {
+		return "", nil
+	}
+	if age := time.Since(v.Stored.Started); age < refusalAge {
+		w.keys.AddAfter(v.Stored.Name, refusalAge-age)
+		return "", nil
+	}
+	events, err := w.client.CoreV1().Events(w.space).List(ctx, metav1.ListOptions{FieldSelector: fields.Set{
+		"involvedObject.uid": string(v.Job.UID), "reason": "FailedCreate"}.String()})
+	if err != nil {
+		return "", fmt.Errorf("events of %s: %w", v.Stored.Name, err)
+	}
+	last := corev1.Event{}
+	for _, e := range events.Items {
+		if !e.LastTimestamp.Before(&last.LastTimestamp) {
+			last = e
+		}
+	}
+	return strings.TrimPrefix(last.Message, "Error creating: "), nil
+}
+
+// again has a job that the cluster lost run once more.
+func (w *Watcher) again(ctx context.Context, stored ci.Job, s Sighting) error {
+	if err := w.Cluster.DropSecret(ctx, stored.Name); err != nil {
+		return err
+	}
+	changed, err := w.Outcomes.Lost(ctx, stored, s.Lost)
+	if err != nil {
+		return err
+	}
+	delete(w.dropped, stored.Name)
+	if changed {
+		w.Log.Info("lost", "run", stored.Run, "job", stored.Name, "losses", len(stored.Losses)+1, "why", s.Lost)
+		w.Changed() // the queue removes what is left of the Job before it makes another
+	}
+	return nil
+}
+
 // act writes a sighting down and does what follows from it. The Secret goes
-// before the state is final, since nobody looks at it afterwards; the Job is
-// stopped after, or a crash in between would leave a job that somebody seems to
-// have deleted. reconcile repeats the stop.
+// before the state is final, since nobody looks at it afterwards.
 func (w *Watcher) act(ctx context.Context, stored ci.Job, s Sighting) error {
 	if final := s.Job.State.Final(); final || s.Cloned && !w.dropped[s.Job.Name] {
 		if err := w.Cluster.DropSecret(ctx, s.Job.Name); err != nil {
@@ -106,22 +158,36 @@ func (w *Watcher) act(ctx context.Context, stored ci.Job, s Sighting) error {
 		}
 		if w.dropped[s.Job.Name] = true; final {
 			delete(w.dropped, s.Job.Name)
-			delete(w.doubts, s.Job.Name)
 		}
 	}
 	if reflect.DeepEqual(stored, s.Job) {
 		return nil
 	}
-	changed, err := w.Jobs.Observe(ctx, s.Job)
-	if err != nil {
+	changed, err := w.Outcomes.Observe(ctx, s.Job)
+	if err != nil || !s.Job.State.Final() {
 		return err
 	}
-	if changed && s.Job.State.Final() {
+	if changed {
 		w.Log.Info("ended", "run", s.Job.Run, "job", s.Job.Name, "state", s.Job.State, "why", s.Job.Message)
 		w.Changed()
 	}
-	if s.Stop {
-		return w.Cluster.Stop(ctx, s.Job.Name)
+	return w.settle(ctx, s.Job, s.Stop)
+}
+
+// settle ends what still runs of a job whose outcome is stored, and lets its
+// Job go. It comes after the outcome, or a crash in between would leave a job
+// that somebody seems to have deleted; the sweep repeats it until it is done.
+func (w *Watcher) settle(ctx context.Context, job ci.Job, stop bool) error {
+	if stop {
+		if err := w.Cluster.Stop(ctx, job.Name); err != nil {
+			return err
+		}
 	}
-	return nil
+	if job.Settled {
+		return nil
+	}
+	if err := w.Cluster.Release(ctx, job.Name); err != nil {
+		return err
+	}
+	return w.Outcomes.Settled(ctx, job.Name)
 }

@@ -40,6 +40,9 @@ func (c *cluster) DropSecret(ctx context.Context, name ci.JobName) error {
 	return c.note(ctx, "drop", name)
 }
 func (c *cluster) Stop(ctx context.Context, name ci.JobName) error { return c.note(ctx, "stop", name) }
+func (c *cluster) Release(ctx context.Context, name ci.JobName) error {
+	return c.note(ctx, "release", name)
+}
 
 // watched is a watcher whose caches hold the scene, over a real database that holds its job.
 func watched(t *testing.T, s *scene) (*Watcher, *cluster) {
@@ -53,7 +56,7 @@ func watched(t *testing.T, s *scene) (*Watcher, *cluster) {
 	for _, p := range s.pods {
 		objects = append(objects, p)
 	}
-	w, err := New(fake.NewClientset(objects...), "builds", Watcher{Jobs: db, Cluster: c, Changed: func() {}, Log: slog.New(slog.DiscardHandler)})
+	w, err := New(fake.NewClientset(objects...), "builds", Watcher{Jobs: db, Outcomes: db, Cluster: c, Changed: func() {}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +106,7 @@ func TestReconcileWritesTheOutcome(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c.check(t, ci.Success, "drop while running")
+	c.check(t, ci.Success, "drop while running", "release while success")
 	if due, _ := c.db.DueStatuses(t.Context(), 1); len(due) != 1 || due[0].State != "success" {
 		t.Errorf("statuses %+v", due)
 	}
@@ -125,18 +128,18 @@ func TestReconcileDropsTheSecretOnceWhenCloned(t *testing.T) {
 // would leave a job that seems to have been deleted by somebody.
 func TestReconcileStopsAfterTheOutcomeIsWritten(t *testing.T) {
 	s := passed()
-	s.live(running("1-build"), waiting("2-test", "ImagePullBackOff", "x"))
+	s.live(running("1-build"), waiting("2-test", "InvalidImageName", "x"))
 	w, c := watched(t, s)
 	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
 		t.Fatal(err)
 	}
-	c.check(t, ci.Error, "drop while running", "stop while error")
+	c.check(t, ci.Error, "drop while running", "stop while error", "release while error")
 }
 
 // A stop that did not succeed, or that a crash prevented, is repeated.
 func TestReconcileRepeatsTheStop(t *testing.T) {
 	s := passed()
-	s.live(running("1-build"), waiting("2-test", "ImagePullBackOff", "x"))
+	s.live(running("1-build"), waiting("2-test", "InvalidImageName", "x"))
 	w, c := watched(t, s)
 	seen := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
 	if _, err := c.db.Observe(t.Context(), seen.Job); err != nil { // and here came the crash
@@ -150,7 +153,7 @@ func TestReconcileRepeatsTheStop(t *testing.T) {
 	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
 		t.Error(err)
 	}
-	c.check(t, ci.Error, "stop while error", "stop while error")
+	c.check(t, ci.Error, "stop while error", "stop while error", "release while error")
 }
 
 // A Secret that could not be deleted keeps the job from ending, so that it is tried again.
@@ -199,7 +202,7 @@ func TestReconcileAsksForAPodThatTheCacheLacks(t *testing.T) {
 	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
 		t.Fatal(err)
 	}
-	c.check(t, ci.Success, "drop while running")
+	c.check(t, ci.Success, "drop while running", "release while success")
 }
 
 // long shows jobs as if they had been launched long ago.
@@ -219,7 +222,7 @@ func TestReconcileEndsAJobThatIsGone(t *testing.T) {
 	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
 		t.Fatal(err)
 	}
-	c.check(t, ci.Cancelled, "drop while running")
+	c.check(t, ci.Cancelled, "drop while running", "release while cancelled")
 	if due, _ := c.db.DueStatuses(t.Context(), 1); len(due) != 1 || due[0].State != "error" || due[0].Description != "Cancelled: the Job was deleted outside YACI." {
 		t.Errorf("statuses %+v", due)
 	}
@@ -237,11 +240,14 @@ func TestReconcileDoubtsADeletedPod(t *testing.T) {
 		}
 	}
 	c.check(t, ci.Running)
-	w.doubts["yaci-r1-1"] = time.Now().Add(-doubtFor)
+	w.doubts["yaci-r1-1"] = doubt{-grace, grace}
 	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
 		t.Fatal(err)
 	}
-	c.check(t, ci.Error, "drop while running")
+	c.check(t, ci.Queued, "drop while running")
+	if job, err := c.db.Job(t.Context(), "yaci-r1-1"); err != nil || len(job.Losses) != 1 || job.Losses[0].Why != deleted || job.UID != "uid-1" {
+		t.Errorf("job %+v, %v", job, err)
+	}
 }
 
 // Run follows the cluster to the outcome, and comes to rest when it is told to.
@@ -252,7 +258,7 @@ func TestRun(t *testing.T) {
 	db := stored(t, s)
 	client := fake.NewClientset(s.job, s.pod())
 	ended := make(chan struct{})
-	w, err := New(client, "builds", Watcher{Jobs: db, Cluster: &cluster{db: db}, Changed: func() { close(ended) }, Log: slog.New(slog.DiscardHandler)})
+	w, err := New(client, "builds", Watcher{Jobs: db, Outcomes: db, Cluster: &cluster{db: db}, Changed: func() { close(ended) }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,9 @@ type record struct {
 	Reason   string `json:"reason"`
 	Bytes    int64  `json:"bytes"`
 	Lines    int64  `json:"lines"`
+	Memory   int64  `json:"memory"`
+	CPU      int64  `json:"cpu"`
+	OOM      int    `json:"oom"`
 }
 
 // steps reads each step's container. all: every one has ended. some: at least
@@ -54,6 +57,7 @@ func read(step *ci.Step, t *corev1.ContainerStateTerminated) (r record, agrees b
 		return record{}, false
 	}
 	step.Exit, step.Reason, step.Bytes, step.Lines = r.Exit, r.Reason, r.Bytes, r.Lines
+	step.Memory, step.CPU, step.OOM = r.Memory, r.CPU, r.OOM
 	if r.Started > 0 {
 		step.Started = time.UnixMilli(r.Started).UTC()
 	}
@@ -65,7 +69,7 @@ func read(step *ci.Step, t *corev1.ContainerStateTerminated) (r record, agrees b
 		step.State = ci.Error
 	case r.Exit == 0:
 		step.State = ci.Success
-	case t.Reason == outOfMemory:
+	case (t.Reason == outOfMemory || r.OOM > 0) && !r.Allowed:
 		step.State = ci.Error
 	default:
 		step.State, step.Allowed = ci.Failure, r.Allowed

@@ -10,9 +10,9 @@ import (
 )
 
 // verdict ends the job by its steps, the first that went wrong first. Success
-// needs proof from every step and from the pod. why is the cluster's part in
+// needs proof from every step and from the pod. by is the cluster's part in
 // it, if it had one.
-func (s *Sighting) verdict(pod *corev1.Pod, why string) {
+func (s *Sighting) verdict(pod *corev1.Pod, by cause) {
 	seen := containers(pod)
 	for _, st := range s.Job.Steps {
 		switch {
@@ -20,23 +20,23 @@ func (s *Sighting) verdict(pod *corev1.Pod, why string) {
 			s.end(ci.Failure, failed(st)+s.brokenServices(seen))
 			return
 		case st.State == ci.Error:
-			s.end(ci.Error, either(why, unproven(st, seen)+s.brokenServices(seen)))
+			s.blame(by, unproven(st, pod)+s.brokenServices(seen))
 			return
 		}
 	}
 	for _, st := range s.Job.Steps {
 		if !proven(st) && st.State != ci.Skipped {
-			s.end(ci.Error, either(why, fmt.Sprintf("%s left no proof that it passed; retry the run.", short(st.Name))))
+			s.blame(by, fmt.Sprintf("%s left no proof that it passed; retry the run.", short(st.Name)))
 			return
 		}
 	}
 	switch {
 	case s.blamed != "":
-		s.end(ci.Error, either(why, fmt.Sprintf("%s was skipped for a failure that no step recorded; retry the run.", short(s.blamed))))
+		s.blame(by, fmt.Sprintf("%s was skipped for a failure that no step recorded; retry the run.", short(s.blamed)))
 	case !slices.ContainsFunc(s.Job.Steps, proven):
-		s.end(ci.Error, either(why, "No step ran, so nothing has passed; look at the when of the steps."))
+		s.blame(by, "No step ran, so nothing has passed; look at the when of the steps.")
 	case pod.Status.Phase == corev1.PodFailed:
-		s.end(ci.Error, either(why, "The cluster counts the pod as failed although each step passed; retry the run."))
+		s.blame(by, "The cluster counts the pod as failed although each step passed; retry the run.")
 	case pod.Status.Phase == corev1.PodSucceeded:
 		s.end(ci.Success, "Passed in "+s.took()+s.allowed())
 	} // otherwise the kubelet has not put the pod's phase down yet; it will
@@ -83,17 +83,26 @@ func failed(st ci.Step) string {
 const outOfMemory = "OOMKilled"
 
 // unproven explains a step in error by what its container left.
-func unproven(st ci.Step, seen map[string]corev1.ContainerStatus) string {
-	t := seen[st.Container].State.Terminated
+func unproven(st ci.Step, pod *corev1.Pod) string {
+	t := containers(pod)[st.Container].State.Terminated
 	switch {
-	case t != nil && t.Reason == outOfMemory:
-		return fmt.Sprintf("%s ran out of memory.", short(st.Name))
+	case st.OOM > 0 || t != nil && t.Reason == outOfMemory:
+		return fmt.Sprintf("%s ran out of memory%s; raise resources.memory.", short(st.Name), memoryLimit(pod, st.Container))
 	case t != nil && (t.Reason == "StartError" || t.Reason == "ContainerCannotRun"):
 		return fmt.Sprintf("%s could not start: %s", short(st.Name), t.Message)
 	case st.Reason != "":
 		return fmt.Sprintf("%s: %s", short(st.Name), st.Reason)
 	}
 	return fmt.Sprintf("%s ended with %d without a record; the container was stopped from outside. Retry the run.", short(st.Name), st.Exit)
+}
+
+func memoryLimit(pod *corev1.Pod, container string) string {
+	for _, c := range pod.Spec.Containers {
+		if limit, ok := c.Resources.Limits[corev1.ResourceMemory]; ok && c.Name == container {
+			return fmt.Sprintf(" (limit %s)", limit.String())
+		}
+	}
+	return ""
 }
 
 // short keeps a step's name from pushing the reason out of a status.

@@ -2,8 +2,10 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,50 +22,60 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Jobs is what the watcher reads and writes of the database.
+// Jobs is what the watcher reads of the database.
 type Jobs interface {
 	Job(ctx context.Context, name ci.JobName) (ci.Job, error)
 	RunningJobs(ctx context.Context) ([]ci.Job, error)
+	UnsettledJobs(ctx context.Context) ([]ci.Job, error)
+}
+
+// Outcomes is where the watcher writes down what it saw.
+type Outcomes interface {
 	Observe(ctx context.Context, job ci.Job) (bool, error)
+	Lost(ctx context.Context, job ci.Job, why string) (bool, error)
+	Settled(ctx context.Context, name ci.JobName) error
 }
 
 // Cluster is what the watcher does in the cluster.
 type Cluster interface {
 	DropSecret(ctx context.Context, name ci.JobName) error
 	Stop(ctx context.Context, name ci.JobName) error
+	Release(ctx context.Context, name ci.JobName) error
 }
 
 // Watcher keeps the database true to the cluster.
 type Watcher struct {
-	Jobs    Jobs
-	Cluster Cluster
-	Changed func() // called after a state was written; wakes report and queue
-	Log     *slog.Logger
+	Jobs     Jobs
+	Outcomes Outcomes
+	Cluster  Cluster
+	Patience time.Duration // how long a pod may wait for a node, or for the quota
+	Changed  func()        // called after a state was written; wakes report and queue
+	Log      *slog.Logger
 
 	client  kubernetes.Interface
 	space   string
 	factory informers.SharedInformerFactory
 	jobs    batchlisters.JobNamespaceLister
 	pods    corelisters.PodNamespaceLister
+	began   time.Time // a monotonic clock for doubts
 	keys    workqueue.TypedRateLimitingInterface[ci.JobName]
 	synced  []cache.InformerSynced
 	dropped map[ci.JobName]bool // spares repeated calls; forgetting it costs one
-	doubts  map[ci.JobName]time.Time
+	doubts  map[ci.JobName]doubt
 }
 
 const (
 	managed    = "app.kubernetes.io/managed-by=yaci"
 	sweepEvery = 15 * time.Second
-	doubtFor   = 3 * time.Second // the Job controller deletes pods first and says why in its next write
 )
 
 // New prepares a Watcher on one namespace.
 func New(client kubernetes.Interface, namespace string, w Watcher) (*Watcher, error) {
-	w.client, w.space = client, namespace
+	w.client, w.space, w.began = client, namespace, time.Now()
 	w.factory = informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = managed }))
 	w.keys = workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ci.JobName]())
-	w.dropped, w.doubts = map[ci.JobName]bool{}, map[ci.JobName]time.Time{}
+	w.dropped, w.doubts = map[ci.JobName]bool{}, map[ci.JobName]doubt{}
 	w.jobs = w.factory.Batch().V1().Jobs().Lister().Jobs(namespace)
 	w.pods = w.factory.Core().V1().Pods().Lister().Pods(namespace)
 	for _, inf := range []cache.SharedIndexInformer{w.factory.Batch().V1().Jobs().Informer(), w.factory.Core().V1().Pods().Informer()} {
@@ -133,11 +145,12 @@ func (w *Watcher) sweep(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
-		jobs, err := w.Jobs.RunningJobs(ctx)
-		if err != nil && ctx.Err() == nil {
+		running, err := w.Jobs.RunningJobs(ctx)
+		ended, err2 := w.Jobs.UnsettledJobs(ctx)
+		if err := errors.Join(err, err2); err != nil && ctx.Err() == nil {
 			w.Log.Warn("sweep", "err", err)
 		}
-		for _, j := range jobs {
+		for _, j := range slices.Concat(running, ended) {
 			w.keys.Add(j.Name)
 		}
 		select {

@@ -1,0 +1,123 @@
+package watch
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// disrupted has the cluster end the pod for a reason of its own.
+func (s *scene) disrupted(reason, message string) {
+	s.over(ended("1-build", 143, ""), running("2-test"))
+	s.pod().Status.Conditions = []corev1.PodCondition{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: reason, Message: message}}
+}
+
+func (s *scene) evicted(message string) {
+	s.over(ended("1-build", 137, ""), running("2-test"))
+	s.pod().Status.Reason, s.pod().Status.Message = "Evicted", message
+}
+
+func (s *scene) unscheduled() {
+	s.pod().Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/1 nodes are available: 1 Insufficient cpu."}}}
+}
+
+// What the cluster did to a job: whether it runs again, how long the sighting must last, and the sentence.
+func TestObserveLosses(t *testing.T) {
+	const patience = 10 * time.Minute
+	for name, c := range map[string]struct {
+		change  func(*scene)
+		lost    string
+		wait    time.Duration
+		message string
+	}{
+		"preempted":        {func(s *scene) { s.disrupted("PreemptionByScheduler", "x: preempting") }, "a pod of higher priority took its place (x: preempting)", 0, ""},
+		"drained":          {func(s *scene) { s.disrupted("EvictionByEvictionAPI", "x.") }, "its node was drained, or the pod evicted (x)", 0, ""},
+		"node gone":        {func(s *scene) { s.disrupted("DeletionByPodGC", "x") }, "its node is gone (x)", 0, ""},
+		"node unreachable": {func(s *scene) { s.disrupted("DeletionByTaintManager", "x") }, "its node became unusable (x)", 0, ""},
+		"something new":    {func(s *scene) { s.disrupted("ByTheMoon", "full") }, "the cluster ended the pod: ByTheMoon (full)", 0, ""},
+		"pressure of memory": {func(s *scene) {
+			s.disrupted("TerminationByKubelet", "x")
+			s.pod().Status.Reason, s.pod().Status.Message = "Evicted", "The node was low on resource: memory. Threshold quantity: 100Mi, available: 51Mi. "
+		}, "its node ran short of something, or shut down (The node was low on resource: memory. Threshold quantity: 100Mi, available: 51Mi)", 0, ""},
+		"deleted":       {func(s *scene) { s.over(ended("1-build", 143, ""), running("2-test")); s.deleting() }, deleted, doubtFor, ""},
+		"being deleted": {func(s *scene) { s.live(running("1-build"), running("2-test")); s.deleting() }, deleted, grace, ""},
+		"vanished":      {func(s *scene) { s.pods = nil; s.condition(batchv1.JobFailed, "BackoffLimitExceeded", "x") }, "the pod vanished (BackoffLimitExceeded)", 0, ""},
+		"containers lost": {func(s *scene) {
+			s.over(ended("1-build", 137, ""), ended("2-test", 137, ""))
+			s.pod().Status.ContainerStatuses[0].State.Terminated.Reason = "ContainerStatusUnknown"
+		}, "the node lost the pod's containers", 0, ""},
+		"lost too often": {func(s *scene) {
+			s.stored.Losses = make([]ci.Loss, ci.MaxLosses)
+			s.disrupted("DeletionByPodGC", "x")
+		}, "", 0, "The cluster lost the job 4 times, the last time because its node is gone (x). Retry the run when the cluster is well."},
+
+		"own disk, a step": {func(s *scene) { s.evicted(`Container 1-build exceeded its local ephemeral storage limit "1Gi". `) }, "", 0,
+			"Build used more disk than its limit of 1Gi; raise resources.disk."},
+		"own disk, the workspace": {func(s *scene) { s.evicted(`Usage of EmptyDir volume "workspace" exceeds the limit "10Gi". `) }, "", 0,
+			"The workspace used more disk than its limit of 10Gi; raise resources.disk."},
+		"own disk, all": {func(s *scene) {
+			s.evicted("Pod ephemeral local storage usage exceeds the total limit of containers 3Gi. ")
+		}, "", 0,
+			"The job used more disk than its limit of 3Gi; raise resources.disk."},
+		"node's disk": {func(s *scene) { s.evicted("The node was low on resource: ephemeral-storage. ") },
+			"the cluster ended the pod (Evicted: The node was low on resource: ephemeral-storage)", 0, ""},
+
+		"no node": {func(s *scene) { s.unscheduled() }, "", patience,
+			"No node had room for the job for 10m00s: 0/1 nodes are available: 1 Insufficient cpu. Ask for less in resources, or add a node."},
+		"image not there": {func(s *scene) {
+			s.live(running("1-build"), waiting("2-test", "ErrImagePull", `rpc error: code = NotFound desc = failed to pull and unpack image "r.io/x:1": failed to resolve reference "r.io/x:1": r.io/x:1: not found`))
+		}, "", 0, "test cannot start with image alpine: r.io/x:1: not found"},
+		"registry down": {func(s *scene) {
+			s.live(running("1-build"), waiting("2-test", "ImagePullBackOff", `Back-off pulling image "r.io/x:1": ErrImagePull: rpc error: code = Unknown desc = failed to pull and unpack image "r.io/x:1": dial tcp: connection refused`))
+		}, "", grace, "test cannot start with image alpine: dial tcp: connection refused"},
+		"registry's name unknown": {func(s *scene) {
+			s.live(running("1-build"), waiting("2-test", "ErrImagePull", "lookup r.io: no such host"))
+		}, "", grace, "test cannot start with image alpine: lookup r.io: no such host"},
+		"no key": {func(s *scene) {
+			s.live(running("1-build"), waiting("2-test", "CreateContainerConfigError", "couldn't find key K in Secret builds/s"))
+		}, "", 0, "test cannot start with image alpine: couldn't find key K in Secret builds/s"},
+		"runtime stumbles": {func(s *scene) {
+			s.live(running("1-build"), waiting("2-test", "CreateContainerError", "context deadline exceeded"))
+		}, "", grace, "test cannot start with image alpine: context deadline exceeded"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := passed()
+			c.change(s)
+			got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods, Patience: patience})
+			if got.Lost != c.lost || got.Wait != c.wait || got.Job.State != ci.Error {
+				t.Errorf("lost %q, wait %v, state %s\nwant %q, wait %v", got.Lost, got.Wait, got.Job.State, c.lost, c.wait)
+			}
+			if c.lost == "" && got.Job.Message != c.message {
+				t.Errorf("message %q\nwant    %q", got.Job.Message, c.message)
+			}
+			if c.lost != "" && !strings.HasSuffix(got.Job.Message, ". Retry the run.") {
+				t.Errorf("message %q", got.Job.Message)
+			}
+		})
+	}
+}
+
+func TestObserveRefusal(t *testing.T) {
+	for refusal, c := range map[string]struct {
+		wait    time.Duration
+		message string
+	}{
+		"": {},
+		`pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=0, limited: pods=0`: {time.Hour,
+			`The namespace's quota had no room for the job for 1h00m: pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=0, limited: pods=0`},
+		`admission webhook "w" denied the request: no`: {doubtFor, `The cluster refuses the job's pod: admission webhook "w" denied the request: no`},
+	} {
+		s := passed()
+		s.pods = nil
+		got := Observe(View{Stored: s.stored, Job: s.job, Refusal: refusal, Patience: time.Hour})
+		if got.Job.Message != c.message || got.Wait != c.wait || got.Stop != (refusal != "") || got.Job.State.Final() != (refusal != "") {
+			t.Errorf("%s: %s %q, wait %v, stop %v; want %q, %v", refusal, got.Job.State, got.Job.Message, got.Wait, got.Stop, c.message, c.wait)
+		}
+	}
+}
