@@ -36,6 +36,7 @@ type world struct {
 	listen string
 	cmd    *exec.Cmd
 	log    *lockedBuffer
+	env    []string // settings beyond the usual ones
 }
 
 // lockedBuffer collects the server's log while it runs.
@@ -56,13 +57,14 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func newWorld(t *testing.T) *world {
+// newWorld starts both. env are more settings of the server.
+func newWorld(t *testing.T, env ...string) *world {
 	t.Helper()
 	host := os.Getenv("YACI_LOCAL_HOST")
 	if host == "" || os.Getenv("YACI_IMAGE") == "" {
 		t.Skip("no cluster: run make cluster image, then eval \"$(bin/local env)\"; make test does both")
 	}
-	w := &world{t: t, dir: t.TempDir(), log: &lockedBuffer{}}
+	w := &world{t: t, dir: t.TempDir(), log: &lockedBuffer{}, env: env}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -90,6 +92,7 @@ func (w *world) start() {
 	w.cmd.Env = append(os.Environ(), "YACI_LISTEN="+w.listen, "YACI_DATABASE_URL=sqlite://"+filepath.Join(w.dir, "yaci.db"),
 		"YACI_WEBHOOK_SECRET="+hookSecret, "YACI_GITHUB_API_URL="+w.github.APIURL(), fmt.Sprintf("YACI_GITHUB_APP_ID=%d", citest.AppID),
 		"YACI_GITHUB_APP_KEY_FILE="+filepath.Join(w.dir, "app.pem"), "YACI_API_TOKEN="+apiToken, "YACI_CPU_REQUEST=50m", "YACI_MEMORY_REQUEST=32Mi")
+	w.cmd.Env = append(w.cmd.Env, w.env...)
 	w.cmd.Stdout, w.cmd.Stderr = w.log, w.log
 	if err := w.cmd.Start(); err != nil {
 		w.t.Fatalf("%v; make build first", err)

@@ -57,7 +57,7 @@ func (s *Sighting) cannotStart(c corev1.ContainerStatus, wait time.Duration) {
 }
 
 // rpc is what the container runtime puts before what the registry said.
-var rpc = regexp.MustCompile(`^(Back-off pulling image "[^"]*": )?(ErrImagePull: )?((rpc error: code = \w+ desc = )?[a-z]+ to (pull and unpack image|resolve reference|copy|do request) ?("[^"]*")?: )*`)
+var rpc = regexp.MustCompile(`^(Back-off pulling image "[^"]*": )?(ErrImagePull: )?((rpc error: code = \w+ desc = )?[a-z]+ to (pull and unpack image|resolve reference|copy|do request) ?("[^"]*")?: )*((Head|Get) "[^"]*": )?`)
 
 // words are the registry's own, as far as they can be told from the rest.
 func words(message string) string {

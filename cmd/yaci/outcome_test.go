@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/yaci-ci/yaci/internal/citest"
+	"github.com/yaci-ci/yaci/internal/citest/citesttest"
+)
+
+// ending is a push and how it must end.
+type ending struct {
+	name, yaml, state string
+	description       string // a regular expression for all of it
+	within            time.Duration
+}
+
+// end runs pushes at once and holds each against its ending.
+func (w *world) end(cases []ending) {
+	w.t.Helper()
+	repos, shas := map[string]*citest.Repo{}, map[string]string{}
+	for _, c := range cases {
+		repos[c.name] = w.repo(c.name, false)
+		shas[c.name] = w.push(repos[c.name], c.yaml)
+	}
+	for _, c := range cases {
+		w.t.Run(c.name, func(t *testing.T) {
+			st, err := repos[c.name].WaitStatus(citesttest.Context(t, c.within), shas[c.name], "yaci", citest.Finished)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if st.State != c.state || !regexp.MustCompile(`^`+c.description+`$`).MatchString(st.Description) {
+				t.Errorf("%s: %s\nwant %s: %s", st.State, st.Description, c.state, c.description)
+			}
+		})
+	}
+}
+
+// TestOutcomes: what goes wrong in a step's container has one sentence that
+// says what to do, and nothing is ever green by accident.
+func TestOutcomes(t *testing.T) {
+	empty := httptest.NewServer(http.NotFoundHandler()) // a registry without images; containerd speaks plain HTTP to loopback
+	defer empty.Close()
+	registry := strings.Replace(strings.TrimPrefix(empty.URL, "http://"), "127.0.0.1", "localhost", 1)
+	newWorld(t, "YACI_PENDING_TIMEOUT=5s").end([]ending{
+		{"no-image", "image: " + registry + "/nope:1\nsteps: ['true']\n", "error", `true cannot start with image localhost:\d+/nope:1: .*not found.*`, time.Minute},
+		{"no-registry", "image: localhost:1/nope:1\nsteps: ['true']\n", "error", `true cannot start with image localhost:1/nope:1: .*connection refused.*`, 90 * time.Second},
+		{"bad-image", "image: Upper/Case:1\nsteps: ['true']\n", "error", `true cannot start with image Upper/Case:1: .*`, time.Minute},
+		{"oom", "image: IMAGE\nresources: {memory: 32Mi}\nsteps: ['exec tail /dev/zero']\n", "error", `exec tail /dev/zero ran out of memory \(limit 32Mi\); raise resources.memory.`, time.Minute},
+		{"oom-of-a-child", "image: IMAGE\nresources: {memory: 32Mi}\nsteps: [{name: test, run: 'tail /dev/zero || exit 3'}]\n", "error", `test ran out of memory \(limit 32Mi\); raise resources.memory.`, time.Minute},
+		{"fork-bomb", "image: IMAGE\nsteps: [{name: bomb, timeout: 3s, run: 'f() { f | f & }; f; sleep 60'}]\n", "failure", `bomb failed in .*`, 90 * time.Second},
+		{"no-node", "image: IMAGE\nresources: {cpu: 1000}\nsteps: ['true']\n", "error", `No node had room for the job for 5.0s: 0/1 nodes are available: 1 Insufficient cpu.*`, time.Minute},
+		{"ignores-term", "image: IMAGE\nsteps: [{name: deaf, timeout: 1s, run: \"trap '' TERM; while :; do sleep 1; done\"}]\n", "failure", `deaf failed in 1\d(\.\d)?s: timed out after 1s`, time.Minute},
+		{"daemon", "image: IMAGE\nsteps: ['sleep 600 & echo started']\n", "success", `Passed in \d\.\ds`, time.Minute},
+		{"100-megabytes", "image: IMAGE\nsteps: ['yes this line is one of very many that are printed in one go | head -c 104857600']\n", "success", `Passed in .*`, time.Minute},
+		{"one-long-line", "image: IMAGE\nsteps: [\"head -c 67108864 /dev/zero | tr '\\\\000' x\"]\n", "success", `Passed in .*`, time.Minute},
+		{"binary", "image: IMAGE\nsteps: ['head -c 1000000 /dev/urandom']\n", "success", `Passed in .*`, time.Minute},
+		{"killed", "image: IMAGE\nsteps: [{name: self, run: 'kill -9 $$'}]\n", "failure", `self failed in .* \(exit 137\)`, time.Minute},
+	})
+}
+
+// TestNeverPulled: an image that is not on the node, and may not be fetched.
+func TestNeverPulled(t *testing.T) {
+	newWorld(t, "YACI_IMAGE_PULL_POLICY=Never").end([]ending{
+		{"never", "image: example.org/nope:1\nsteps: ['true']\n", "error", `true cannot start with image example.org/nope:1: .*not present.*`, time.Minute},
+	})
+}
+
+// namespace is a new one for this test alone.
+func namespace(t *testing.T, client kubernetes.Interface, labels map[string]string) string {
+	t.Helper()
+	ns := must(client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "yaci-test-", Labels: labels}}, metav1.CreateOptions{}))(t)
+	t.Cleanup(func() { client.CoreV1().Namespaces().Delete(context.Background(), ns.Name, metav1.DeleteOptions{}) })
+	return ns.Name
+}
+
+// TestRefusedPods: the namespace takes the Job but not its pod.
+func TestRefusedPods(t *testing.T) {
+	client := clientset(t)
+	strict := namespace(t, client, map[string]string{"pod-security.kubernetes.io/enforce": "restricted"})
+	newWorld(t, "YACI_NAMESPACE="+strict).end([]ending{
+		{"admission", passing, "error", `The cluster refuses the job's pod: pods "[^"]*" is forbidden: violates PodSecurity.*`, time.Minute},
+	})
+	full := namespace(t, client, nil)
+	must(client.CoreV1().ResourceQuotas(full).Create(t.Context(), &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"},
+		Spec: corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"pods": resource.MustParse("0")}}}, metav1.CreateOptions{}))(t)
+	newWorld(t, "YACI_NAMESPACE="+full, "YACI_PENDING_TIMEOUT=2s").end([]ending{
+		{"quota", passing, "error", `The namespace's quota had no room for the job for 2.0s: pods "[^"]*" is forbidden: exceeded quota: none.*`, time.Minute},
+	})
+}
+
+// losing is a job whose first pod waits to be lost, and whose second passes.
+const losing = "image: IMAGE\nsteps: [{name: wait, run: 'echo started; sleep 6'}]\n"
+
+// theirPod is the running pod of the only job of a server.
+func (w *world) theirPod(client kubernetes.Interface) *corev1.Pod {
+	w.t.Helper()
+	var found *corev1.Pod
+	w.until("a running pod", func() bool {
+		m := regexp.MustCompile(`msg=launched run=(\w+) job=(\S+)`).FindAllStringSubmatch(w.log.String(), -1)
+		if len(m) == 0 {
+			return false
+		}
+		pods := must(client.CoreV1().Pods(buildNamespace).List(w.t.Context(), metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + m[len(m)-1][2]}))(w.t)
+		for i, p := range pods.Items {
+			if p.Status.Phase == corev1.PodRunning && p.DeletionTimestamp == nil {
+				found = &pods.Items[i]
+			}
+		}
+		return found != nil
+	})
+	return found
+}
+
+// TestLostPodsRunAgain: the job runs again, and the run says why.
+func TestLostPodsRunAgain(t *testing.T) {
+	client := clientset(t)
+	now := int64(0)
+	for name, c := range map[string]struct {
+		lose func(*corev1.Pod) error
+		why  string
+	}{
+		"deleted": {func(p *corev1.Pod) error {
+			return client.CoreV1().Pods(p.Namespace).Delete(t.Context(), p.Name, metav1.DeleteOptions{})
+		}, "Runs again (1 of 3): the pod "},
+		"evicted": {func(p *corev1.Pod) error {
+			return client.PolicyV1().Evictions(p.Namespace).Evict(t.Context(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: p.Name, Namespace: p.Namespace}})
+		}, "Runs again (1 of 3): its node was drained, or the pod evicted (Eviction API: evicting)."},
+		"gone": {func(p *corev1.Pod) error {
+			return client.CoreV1().Pods(p.Namespace).Delete(t.Context(), p.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
+		}, "Runs again (1 of 3): the pod "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			r := w.repo("lost", false)
+			sha := w.push(r, losing)
+			if err := c.lose(w.theirPod(client)); err != nil {
+				t.Fatal(err)
+			}
+			again := must(r.WaitStatus(citesttest.Context(t, time.Minute), sha, "yaci", func(s citest.Status) bool { return strings.HasPrefix(s.Description, "Runs again") }))(t)
+			if !strings.HasPrefix(again.Description, c.why) || again.State != "pending" {
+				t.Errorf("%s: %s, want pending: %s", again.State, again.Description, c.why)
+			}
+			if st := w.final(r, sha); st.State != "success" {
+				t.Errorf("%s: %s", st.State, st.Description)
+			}
+		})
+	}
+}
+
+// TestDeletedJob: somebody's kubectl delete is a cancellation, within 30 s, and
+// the finalizer holds nothing back.
+func TestDeletedJob(t *testing.T) {
+	client := clientset(t)
+	w := newWorld(t)
+	r := w.repo("deleted", false)
+	sha := w.push(r, losing)
+	job := w.theirPod(client).Labels["batch.kubernetes.io/job-name"]
+	policy := metav1.DeletePropagationBackground
+	if err := client.BatchV1().Jobs(buildNamespace).Delete(t.Context(), job, metav1.DeleteOptions{PropagationPolicy: &policy}); err != nil {
+		t.Fatal(err)
+	}
+	st := must(r.WaitStatus(citesttest.Context(t, 30*time.Second), sha, "yaci", citest.Finished))(t)
+	if st.State != "error" || st.Description != "Cancelled: the Job was deleted outside YACI." {
+		t.Errorf("%s: %s", st.State, st.Description)
+	}
+	w.until("Job and pods are gone", func() bool {
+		_, err := client.BatchV1().Jobs(buildNamespace).Get(t.Context(), job, metav1.GetOptions{})
+		pods := must(client.CoreV1().Pods(buildNamespace).List(t.Context(), metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + job}))(t)
+		return err != nil && len(pods.Items) == 0
+	})
+}
+
+// TestDeletedWhileDown: what ended and was deleted while no server ran keeps its outcome.
+func TestDeletedWhileDown(t *testing.T) {
+	client := clientset(t)
+	w := newWorld(t)
+	r := w.repo("down", false)
+	sha := w.push(r, "image: IMAGE\nsteps: [{name: wait, run: 'sleep 3; exit 4'}]\n")
+	pod := w.theirPod(client)
+	w.kill()
+	job := pod.Labels["batch.kubernetes.io/job-name"]
+	w.until("the pod has ended", func() bool {
+		return must(client.CoreV1().Pods(buildNamespace).Get(t.Context(), pod.Name, metav1.GetOptions{}))(t).Status.Phase == corev1.PodFailed
+	})
+	policy := metav1.DeletePropagationBackground
+	if err := client.BatchV1().Jobs(buildNamespace).Delete(t.Context(), job, metav1.DeleteOptions{PropagationPolicy: &policy}); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	if st := w.final(r, sha); st.State != "failure" || !strings.HasPrefix(st.Description, "wait failed in 3.") {
+		t.Errorf("%s: %s", st.State, st.Description)
+	}
+	w.until("the Job is gone", func() bool {
+		_, err := client.BatchV1().Jobs(buildNamespace).Get(t.Context(), job, metav1.GetOptions{})
+		return err != nil
+	})
+}
+
+// TestKubeletKilled: containers outlive their kubelet, and so does the job.
+func TestKubeletKilled(t *testing.T) {
+	client := clientset(t)
+	pidFile := filepath.Join(filepath.Dir(os.Getenv("KUBECONFIG")), "kubelet.pid")
+	data, err := os.ReadFile(pidFile)
+	if err != nil {
+		t.Skip("the cluster is not deploy/local's")
+	}
+	w := newWorld(t)
+	r := w.repo("kubelet", false)
+	sha := w.push(r, "image: IMAGE\nsteps: [{name: wait, run: 'sleep 8; echo done'}]\n")
+	w.theirPod(client)
+	if err := syscall.Kill(must(strconv.Atoi(string(data)))(t), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	up := exec.Command("bin/local", "up")
+	up.Dir = "../.."
+	if out, err := up.CombinedOutput(); err != nil {
+		t.Fatal(fmt.Errorf("bin/local up: %w: %s", err, out))
+	}
+	if st := w.final(r, sha); st.State != "success" {
+		t.Errorf("%s: %s", st.State, st.Description)
+	}
+}
