@@ -58,6 +58,12 @@ test: check image ## everything that CI runs: checks, unit tests, end-to-end tes
 bench-steps: image ## how fast steps run, against init containers and bare containers, on the local cluster
 	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run TestBenchSteps -bench-steps 5 -timeout 30m -v
 
+.PHONY: soak
+soak: build local ## a million lines, 50 kills of the server and 20 rotations of the log, on a cluster of its own
+	@export YACI_LOCAL_NAME=soak YACI_LOCAL_LOG_SIZE=1Mi YACI_LOCAL_PORT_BASE=30700 YACI_LOCAL_SUBNET=10.127.7; \
+	trap 'bin/local down' EXIT; trap exit INT TERM; bin/local up >/dev/null && bin/local image && eval "$$(bin/local env)" && \
+	YACI_SOAK=1 $(GO) test ./cmd/yaci -run TestLogSurvivesKills -count 1 -v -timeout 20m | grep -v level=
+
 .PHONY: demo
 demo: image ## a push to a stand-in GitHub, run on the local cluster, shown on the terminal
 	@trap '[ -n "$$WAIT" ] || bin/local down' EXIT; trap exit INT TERM; eval "$$(bin/local env)"; $(GO) run ./internal/citest/demo

@@ -2,21 +2,76 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
-	"sync/atomic"
+	"sync"
+	"time"
 )
 
 // output is all that a container prints, counted: the server compares the
-// record with the log that it stored. Its totals may be read while copy runs.
+// record with the log that it stored.
 type output struct {
-	size, lines atomic.Int64
+	mu          sync.Mutex
+	size, lines int64 // containerd drops a carriage return before a line feed, so size does not count it
+	afterCR     bool
+	marked      time.Time // of the last mark, or of the beginning
+	markedLines int64
 }
 
+func newOutput() *output { return &output{marked: time.Now()} }
+
+// A mark tells the server in the log itself how much was printed so far, so that
+// it knows exactly what the kubelet's rotation took away. It is a line of its own
+// that a terminal does not show: an application program command (ECMA-48, 8.3.2).
+const (
+	markFormat = "\x1b_yaci %d %d\x1b\\\n" // lines, bytes
+	markEvery  = time.Second
+	markLines  = 4096
+)
+
 func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	at := o.due(p)
+	n, err := o.put(p[:at])
+	if err == nil && at > 0 {
+		o.marked, o.markedLines = time.Now(), o.lines
+		_, err = fmt.Fprintf(os.Stdout, markFormat, o.lines, o.size)
+	}
+	if err != nil {
+		return n, err
+	}
+	m, err := o.put(p[at:])
+	return n + m, err
+}
+
+// due is where in p, behind a line feed, a mark belongs; 0: nowhere.
+func (o *output) due(p []byte) int {
+	if time.Since(o.marked) < markEvery && o.lines-o.markedLines < markLines {
+		return 0
+	}
+	return bytes.LastIndexByte(p, '\n') + 1
+}
+
+func (o *output) put(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
 	n, err := os.Stdout.Write(p)
-	o.size.Add(int64(n))
-	o.lines.Add(int64(bytes.Count(p[:n], []byte{'\n'})))
+	o.size += int64(n - bytes.Count(p[:n], []byte("\r\n")))
+	if o.afterCR && n > 0 && p[0] == '\n' {
+		o.size--
+	}
+	o.afterCR = n > 0 && p[n-1] == '\r'
+	o.lines += int64(bytes.Count(p[:n], []byte{'\n'}))
 	return n, err
+}
+
+// totals are the bytes and line feeds printed so far.
+func (o *output) totals() (size, lines int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.size, o.lines
 }
 
 // say prints a line of the runner's own.

@@ -23,7 +23,7 @@ func prepare(at layout) int {
 			r.Exit, r.Reason, r.Broken = 1, "clone: "+err.Error(), true
 		}
 	}
-	return end(r, false, cloned, at, &output{})
+	return end(r, false, cloned, at, newOutput())
 }
 
 // seed puts the plan, the scripts and the runner where the steps see them.

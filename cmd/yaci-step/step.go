@@ -25,7 +25,7 @@ type plan struct {
 
 // step is one container's life: wait, run, record. It returns the exit code.
 func step(index int, at layout) int {
-	out := &output{}
+	out := newOutput()
 	r := record{}
 	p, err := readPlan(index, at)
 	var commit record
@@ -118,7 +118,7 @@ func end(r record, allowed bool, index int, at layout, out *output) int {
 		out.say(r.Reason)
 	}
 	r.Finished = now()
-	r.Bytes, r.Lines = out.size.Load(), out.lines.Load()
+	r.Bytes, r.Lines = out.totals()
 	r.Allowed = allowed && r.Exit != 0
 	r.Failed = r.Failed || r.Exit != 0 && !r.Allowed
 	if err := r.write(at, index); err != nil {

@@ -34,6 +34,8 @@ func (n instance) daemon(name string, argv ...string) error {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
 	go cmd.Wait()
+	// For a moment after exec a process shows no environment, and would pass for dead.
+	waitFor(time.Second, func() bool { return n.owns(cmd.Process.Pid) })
 	return os.WriteFile(n.path(name+".pid"), []byte(strconv.Itoa(cmd.Process.Pid)), 0o644)
 }
 

@@ -13,13 +13,14 @@ const version = "v1.34.4"
 
 // instance is where one cluster lives on this machine.
 type instance struct {
-	name   string
-	port   int    // first of ten
-	subnet string // three numbers: 10.70.3
-	state  string // everything on disk
-	run    string // sockets, whose paths must be short
-	cache  string // built components, shared by all instances
-	bin    string // YACI's own binaries
+	name    string
+	port    int    // first of ten
+	subnet  string // three numbers: 10.70.3
+	state   string // everything on disk
+	run     string // sockets, whose paths must be short
+	cache   string // built components, shared by all instances
+	logSize string // of a container's log, before the kubelet rotates it
+	bin     string // YACI's own binaries
 }
 
 func newInstance(checkout string, getenv func(string) string) (instance, error) {
@@ -42,6 +43,9 @@ func newInstance(checkout string, getenv func(string) string) (instance, error) 
 	}
 	if v := getenv("YACI_LOCAL_SUBNET"); v != "" {
 		n.subnet = v
+	}
+	if n.logSize = getenv("YACI_LOCAL_LOG_SIZE"); n.logSize == "" {
+		n.logSize = "100Mi"
 	}
 	n.state = "/var/lib/yaci-local/" + n.name
 	n.run = "/run/yaci-local/" + n.name

@@ -34,7 +34,7 @@ func (n instance) settings() error {
 		"kubeconfig":           fmt.Sprintf(kubeconfigText, n.api(), n.path("certs/apiserver.crt"), token),
 		"containerd.toml":      fmt.Sprintf(containerdText, n.path("containerd"), n.run+"/containerd", n.socket(), n.path("cni")),
 		"cni/10-yaci.conflist": fmt.Sprintf(cniText, n.bridge(), n.subnet, n.path("ipam")),
-		"kubelet.yaml":         fmt.Sprintf(kubeletText, n.port+3, n.port+4, n.socket(), n.cgroup()),
+		"kubelet.yaml":         fmt.Sprintf(kubeletText, n.port+3, n.port+4, n.socket(), n.cgroup(), n.logSize),
 	} {
 		if err := n.write(name, text); err != nil {
 			return err
@@ -113,6 +113,8 @@ evictionHard: {memory.available: "100Mi", nodefs.available: "1%%", imagefs.avail
 imageGCHighThresholdPercent: 100
 makeIPTablesUtilChains: false
 maxPods: 110
+containerLogMaxSize: %s
+containerLogMonitorInterval: 3s
 podPidsLimit: 512
 syncFrequency: 10s
 authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}

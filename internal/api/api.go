@@ -28,14 +28,20 @@ type Jobs interface {
 	Job(ctx context.Context, name ci.JobName) (ci.Job, error)
 }
 
-// API answers the three calls.
+// Logbook reads what steps have printed.
+type Logbook interface {
+	Read(ctx context.Context, id ci.LogID, want ci.LogRange, to func(ci.LogLine) error) error
+}
+
+// API answers the calls.
 type API struct {
 	Token       string // empty: everything answers 401
 	Image       string // for commands that name none
 	Starter     Starter
 	Jobs        Jobs
 	Logs        func(ctx context.Context, name ci.JobName) (any, error) // a JSON list of pods
-	NotFinished error                                                   // Starter's word for a run that has not ended
+	Logbook     Logbook
+	NotFinished error // Starter's word for a run that has not ended
 	Log         *slog.Logger
 }
 

@@ -19,6 +19,8 @@ type Config struct {
 	GithubToken   string `name:"github-token" env:"YACI_GITHUB_TOKEN" help:"A personal token instead of an App."`
 	APIToken      string `name:"api-token" env:"YACI_API_TOKEN" help:"Token for /run, /get and /retry. Unset: they answer 401."`
 	Kubeconfig    string `env:"KUBECONFIG" help:"Cluster to run in; default: the pod's own, or ~/.kube/config."`
+	LogStore      string `default:"/var/lib/yaci/logs" env:"YACI_LOG_STORE" help:"Where logs are kept: a directory, s3://bucket?region=x, gs://bucket or azblob://container."`
+	LogLimit      int64  `default:"67108864" env:"YACI_LOG_LIMIT" help:"Bytes that are kept of a step's log; half of them its beginning, half its end."`
 	Namespace     string `default:"yaci-builds" env:"YACI_NAMESPACE" help:"Namespace of the Jobs."`
 	Pods
 	RunImage   string `default:"alpine" env:"YACI_RUN_IMAGE" help:"Image of POST /run when it names none."`
@@ -49,6 +51,9 @@ func (c Config) Problems() (ps []string) {
 		if _, err := os.Stat(c.GithubAppKey); err != nil {
 			problem("YACI_GITHUB_APP_KEY_FILE cannot be read: %v.", err)
 		}
+	}
+	if c.LogLimit < 1<<20 {
+		problem("YACI_LOG_LIMIT is %d: at least 1048576, a MiB, is needed.", c.LogLimit)
 	}
 	if c.MaxRunning < 1 {
 		problem("YACI_MAX_RUNNING is %d: at least 1 is needed.", c.MaxRunning)

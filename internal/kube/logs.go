@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"regexp"
 	"sort"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -74,5 +76,25 @@ func (c *Cluster) containerLog(ctx context.Context, pod, container string) (stri
 	if err != nil {
 		return "", fmt.Errorf("log of %s/%s: %w", pod, container, err)
 	}
-	return string(text), nil
+	return mark.ReplaceAllString(string(text), ""), nil
+}
+
+// mark is a line of the runner's own, for who stores the log (cmd/yaci-step/output.go).
+var mark = regexp.MustCompile("\x1b_yaci [0-9]+ [0-9]+\x1b\\\\\n")
+
+// LogStream follows a container's log with timestamps, from a time on (zero: the
+// beginning), until the container has ended. The error is ci.ErrNotFound, wrapped, when the pod is gone.
+func (c *Cluster) LogStream(ctx context.Context, pod, container string, since time.Time) (io.ReadCloser, error) {
+	opts := &corev1.PodLogOptions{Container: container, Follow: true, Timestamps: true}
+	if !since.IsZero() {
+		opts.SinceTime = &metav1.Time{Time: since}
+	}
+	r, err := c.Client.CoreV1().Pods(c.Namespace).GetLogs(pod, opts).Stream(ctx)
+	if apierrors.IsNotFound(err) {
+		err = fmt.Errorf("%w: %w", ci.ErrNotFound, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("log of %s/%s: %w", pod, container, err)
+	}
+	return r, nil
 }

@@ -25,6 +25,7 @@ func routes(hook http.Handler, a *api.API) http.Handler {
 	r.Post("/run", a.Authenticated(a.Run))
 	r.Get("/get", a.Authenticated(a.Get))
 	r.Post("/retry", a.Authenticated(a.Retry))
+	r.Get("/api/v1/runs/{run}/jobs/{job}/steps/{step}/log", a.Authenticated(a.StepLog))
 	r.Get(pipeline.SchemaURL, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/schema+json")
 		io.WriteString(w, pipeline.Schema())

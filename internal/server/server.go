@@ -18,6 +18,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/flow"
 	"github.com/yaci-ci/yaci/internal/github"
 	"github.com/yaci-ci/yaci/internal/kube"
+	"github.com/yaci-ci/yaci/internal/logs"
 	"github.com/yaci-ci/yaci/internal/queue"
 	"github.com/yaci-ci/yaci/internal/report"
 	"github.com/yaci-ci/yaci/internal/store"
@@ -54,7 +55,13 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	s, err := wire(cfg, db, gh, cluster, log)
+	bucket, err := logs.OpenBucket(ctx, cfg.LogStore)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	defer bucket.Close()
+	s, err := wire(cfg, db, gh, cluster, bucket, log)
 	if err != nil {
 		listener.Close()
 		return err
@@ -78,12 +85,13 @@ func connectGitHub(cfg config.Config) (*github.Client, error) {
 type server struct {
 	handler http.Handler
 	watcher *watch.Watcher
+	keeper  *logs.Keeper
 	loops   []func(context.Context)
 	log     *slog.Logger
 }
 
 // wire joins the packages in the order of the way of a push.
-func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.Cluster, log *slog.Logger) (*server, error) {
+func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.Cluster, bucket *logs.Bucket, log *slog.Logger) (*server, error) {
 	arrived, queued, ended := newBell(), newBell(), newBell()
 
 	hook, err := webhook.New(cfg.WebhookSecret, inbox{db.AddDelivery, arrived}, log)
@@ -95,19 +103,21 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		Queued: func() { queued.ring(); ended.ring() },
 	}
 	line := &queue.Queue{Jobs: db, Runs: db, Tokens: gh, Launcher: cluster, MaxRunning: cfg.MaxRunning, Log: log}
+	keeper := &logs.Keeper{Source: cluster, Jobs: db, Index: db, Bucket: bucket, Limit: cfg.LogLimit, Log: log}
 	watcher, err := watch.New(cluster.Client, cfg.Namespace, watch.Watcher{
-		Jobs: db, Outcomes: db, Cluster: cluster, Patience: cfg.PendingTimeout, Log: log, Changed: func() { ended.ring(); queued.ring() },
+		Jobs: db, Outcomes: db, Cluster: cluster, Logs: keeper, Patience: cfg.PendingTimeout, Log: log, Changed: func() { ended.ring(); queued.ring() },
 	})
 	if err != nil {
 		return nil, err
 	}
+	keeper.Closed = watcher.Look
 	sender := &report.Sender{Outbox: db, Poster: gh, RetryAfter: github.RetryAfter, Log: log}
 	calls := &api.API{
-		Token: cfg.APIToken, Image: cfg.RunImage, Starter: spine, Jobs: db, NotFinished: flow.ErrNotFinished, Log: log,
+		Token: cfg.APIToken, Image: cfg.RunImage, Starter: spine, Jobs: db, NotFinished: flow.ErrNotFinished, Log: log, Logbook: keeper,
 		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
 	}
 	return &server{
-		handler: routes(hook, calls), watcher: watcher, log: log,
+		handler: routes(hook, calls), watcher: watcher, keeper: keeper, log: log,
 		loops: []func(context.Context){
 			func(ctx context.Context) {
 				loop(ctx, "inbox", arrived, pollEvery, log, func(ctx context.Context) error { return spine.Drain(ctx, log) })
@@ -133,6 +143,7 @@ func Operator(cfg config.Pods) pipeline.Operator {
 func (s *server) run(ctx context.Context, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
+	defer s.keeper.Wait()
 	defer wg.Wait()
 	defer cancel()
 	for _, l := range s.loops {

@@ -43,9 +43,12 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 	if v.Refusal, err = w.refusal(ctx, v); err != nil {
 		return err
 	}
+	if !stored.Settled {
+		w.follow(ctx, v)
+	}
 	switch seen := Observe(v); {
 	case stored.State.Final():
-		return w.settle(ctx, stored, seen.Stop)
+		return w.settle(ctx, stored, v.Pods, seen.Stop)
 	case v.Job == nil && time.Since(stored.Started) < sweepEvery:
 		return nil // made a moment ago; the cache may not have it yet
 	case w.doubted(name, seen.Wait):
@@ -53,8 +56,26 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 	case seen.Lost != "":
 		return w.again(ctx, stored, seen)
 	default:
-		return w.act(ctx, stored, seen)
+		return w.act(ctx, v, seen)
 	}
+}
+
+// follow has the logs of all containers that have begun kept.
+func (w *Watcher) follow(ctx context.Context, v View) {
+	for _, pod := range v.Pods {
+		for _, c := range begun(pod) {
+			w.Logs.Follow(ctx, v.Stored, pod.Name, c)
+		}
+	}
+}
+
+func begun(pod *corev1.Pod) (names []string) {
+	for _, c := range allContainers(pod) {
+		if c.State.Running != nil || c.State.Terminated != nil && c.ContainerID != "" {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 // doubt is an outcome that counts when it is still seen after a while.
@@ -151,7 +172,7 @@ func (w *Watcher) again(ctx context.Context, stored ci.Job, s Sighting) error {
 
 // act writes a sighting down and does what follows from it. The Secret goes
 // before the state is final, since nobody looks at it afterwards.
-func (w *Watcher) act(ctx context.Context, stored ci.Job, s Sighting) error {
+func (w *Watcher) act(ctx context.Context, v View, s Sighting) error {
 	if final := s.Job.State.Final(); final || s.Cloned && !w.dropped[s.Job.Name] {
 		if err := w.Cluster.DropSecret(ctx, s.Job.Name); err != nil {
 			return err
@@ -160,7 +181,7 @@ func (w *Watcher) act(ctx context.Context, stored ci.Job, s Sighting) error {
 			delete(w.dropped, s.Job.Name)
 		}
 	}
-	if reflect.DeepEqual(stored, s.Job) {
+	if reflect.DeepEqual(v.Stored, s.Job) {
 		return nil
 	}
 	changed, err := w.Outcomes.Observe(ctx, s.Job)
@@ -171,13 +192,13 @@ func (w *Watcher) act(ctx context.Context, stored ci.Job, s Sighting) error {
 		w.Log.Info("ended", "run", s.Job.Run, "job", s.Job.Name, "state", s.Job.State, "why", s.Job.Message)
 		w.Changed()
 	}
-	return w.settle(ctx, s.Job, s.Stop)
+	return w.settle(ctx, s.Job, v.Pods, s.Stop)
 }
 
 // settle ends what still runs of a job whose outcome is stored, and lets its
-// Job go. It comes after the outcome, or a crash in between would leave a job
+// Job go when its logs are stored too. It comes after the outcome, or a crash in between would leave a job
 // that somebody seems to have deleted; the sweep repeats it until it is done.
-func (w *Watcher) settle(ctx context.Context, job ci.Job, stop bool) error {
+func (w *Watcher) settle(ctx context.Context, job ci.Job, pods []*corev1.Pod, stop bool) error {
 	if stop {
 		if err := w.Cluster.Stop(ctx, job.Name); err != nil {
 			return err
@@ -185,6 +206,15 @@ func (w *Watcher) settle(ctx context.Context, job ci.Job, stop bool) error {
 	}
 	if job.Settled {
 		return nil
+	}
+	for _, pod := range pods {
+		open, err := w.Logs.Open(ctx, job, begun(pod))
+		if err != nil {
+			return err
+		}
+		if len(open) > 0 {
+			return nil // the keeper tells when it has closed one
+		}
 	}
 	if err := w.Cluster.Release(ctx, job.Name); err != nil {
 		return err

@@ -44,6 +44,14 @@ func (c *cluster) Release(ctx context.Context, name ci.JobName) error {
 	return c.note(ctx, "release", name)
 }
 
+// book notes what is followed; some of it is open still.
+type book struct{ followed, open []string }
+
+func (b *book) Follow(_ context.Context, job ci.Job, pod, container string) {
+	b.followed = append(b.followed, job.UID+"/"+pod+"/"+container)
+}
+func (b *book) Open(context.Context, ci.Job, []string) ([]string, error) { return b.open, nil }
+
 // watched is a watcher whose caches hold the scene, over a real database that holds its job.
 func watched(t *testing.T, s *scene) (*Watcher, *cluster) {
 	t.Helper()
@@ -56,7 +64,7 @@ func watched(t *testing.T, s *scene) (*Watcher, *cluster) {
 	for _, p := range s.pods {
 		objects = append(objects, p)
 	}
-	w, err := New(fake.NewClientset(objects...), "builds", Watcher{Jobs: db, Outcomes: db, Cluster: c, Changed: func() {}, Log: slog.New(slog.DiscardHandler)})
+	w, err := New(fake.NewClientset(objects...), "builds", Watcher{Jobs: db, Outcomes: db, Logs: &book{}, Cluster: c, Changed: func() {}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,6 +258,32 @@ func TestReconcileDoubtsADeletedPod(t *testing.T) {
 	}
 }
 
+// A Job is kept until its logs are stored.
+func TestReconcileKeepsTheJobUntilItsLogsAreStored(t *testing.T) {
+	s := passed()
+	for i := range s.pod().Status.ContainerStatuses {
+		s.pod().Status.ContainerStatuses[i].State.Terminated.ContainerID = "x"
+		s.pod().Status.ContainerStatuses[i].ContainerID = "x"
+	}
+	w, c := watched(t, s)
+	b := &book{open: []string{"2-test"}}
+	w.Logs = b
+	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
+		t.Fatal(err)
+	}
+	c.check(t, ci.Success, "drop while running")
+	b.open = nil
+	for range 2 {
+		if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.check(t, ci.Success, "drop while running", "release while success")
+	if want := []string{"uid-1/yaci-r1-1-x/1-build", "uid-1/yaci-r1-1-x/2-test"}; !slices.Equal(slices.Compact(slices.Sorted(slices.Values(b.followed))), want) {
+		t.Errorf("followed %q", b.followed)
+	}
+}
+
 // Run follows the cluster to the outcome, and comes to rest when it is told to.
 func TestRun(t *testing.T) {
 	s := passed()
@@ -258,7 +292,7 @@ func TestRun(t *testing.T) {
 	db := stored(t, s)
 	client := fake.NewClientset(s.job, s.pod())
 	ended := make(chan struct{})
-	w, err := New(client, "builds", Watcher{Jobs: db, Outcomes: db, Cluster: &cluster{db: db}, Changed: func() { close(ended) }, Log: slog.New(slog.DiscardHandler)})
+	w, err := New(client, "builds", Watcher{Jobs: db, Outcomes: db, Logs: &book{}, Cluster: &cluster{db: db}, Changed: func() { close(ended) }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

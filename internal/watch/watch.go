@@ -43,11 +43,18 @@ type Cluster interface {
 	Release(ctx context.Context, name ci.JobName) error
 }
 
+// Logs keeps what containers print.
+type Logs interface {
+	Follow(ctx context.Context, job ci.Job, pod, container string)
+	Open(ctx context.Context, job ci.Job, containers []string) ([]string, error)
+}
+
 // Watcher keeps the database true to the cluster.
 type Watcher struct {
 	Jobs     Jobs
 	Outcomes Outcomes
 	Cluster  Cluster
+	Logs     Logs
 	Patience time.Duration // how long a pod may wait for a node, or for the quota
 	Changed  func()        // called after a state was written; wakes report and queue
 	Log      *slog.Logger
@@ -123,6 +130,9 @@ func (w *Watcher) Run(ctx context.Context) error {
 		w.one(ctx, name)
 	}
 }
+
+// Look has a job looked at again, because something outside the cluster changed.
+func (w *Watcher) Look(name ci.JobName) { w.keys.Add(name) }
 
 // one reconciles a job; its panic or error concerns that job alone.
 func (w *Watcher) one(ctx context.Context, name ci.JobName) {

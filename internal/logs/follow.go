@@ -1,0 +1,185 @@
+package logs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+const (
+	storeEvery = time.Second     // so a reader is at most this far behind
+	retryAfter = time.Second     // after a stream that ended, or could not be had
+	giveUp     = 2 * time.Minute // on the log of a step that has ended: its node may be gone for good
+)
+
+// follower keeps the log of one container.
+type follower struct {
+	keeper *Keeper
+	job    ci.JobName
+	pod    string
+	w      writer
+}
+
+// run reads until the step has ended and all of its log was read, or cannot be any more.
+func (f *follower) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		what, err := f.look(ctx)
+		ended := what.ended
+		var read error
+		if err == nil {
+			read, err = f.read(ctx)
+		}
+		switch {
+		case ctx.Err() != nil:
+		case err != nil: // of our own side: nothing is lost, so it is tried until it works
+			f.keeper.Log.Warn("log", "job", f.job, "container", f.w.id.Container, "err", err)
+		case errors.Is(read, ci.ErrNotFound), read == nil && !ended.IsZero(), !ended.IsZero() && time.Since(ended) > giveUp:
+			if f.close(ctx, what, read) == nil {
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(retryAfter):
+		}
+	}
+}
+
+// subject is what the database says of what is followed.
+type subject struct {
+	ended  time.Time // zero while it runs
+	record *ci.Step  // what the runner counted; nil for what is no step
+}
+
+func (f *follower) look(ctx context.Context) (subject, error) {
+	job, err := f.keeper.Jobs.Job(ctx, f.job)
+	if err != nil {
+		return subject{}, err
+	}
+	if job.UID != f.w.id.UID { // it runs again, as another Job
+		return subject{ended: time.Now()}, nil
+	}
+	s := subject{ended: job.Finished}
+	for i, st := range job.Steps {
+		if st.Container == f.w.id.Container {
+			s.record = &job.Steps[i]
+			if st.State.Final() && !st.Finished.IsZero() {
+				s.ended = st.Finished
+			}
+		}
+	}
+	return s, nil
+}
+
+// read stores what the stream gives, up to its end. The first error is the
+// stream's, the second that of storing, after which all that is not stored is read again.
+func (f *follower) read(ctx context.Context) (stream, store error) {
+	if err := f.w.load(ctx); err != nil {
+		return nil, err
+	}
+	from := f.w.cursor()
+	r, err := f.keeper.Source.LogStream(ctx, f.pod, f.w.id.Container, from.Time.Truncate(time.Second))
+	if err != nil {
+		return err, nil
+	}
+	defer r.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go f.storeOften(ctx, cancel)
+	stream, store = f.copy(ctx, newLines(r), &resume{from: from})
+	if store == nil {
+		store = f.w.store(ctx)
+	}
+	return stream, store
+}
+
+// copy takes pieces in until the stream ends.
+func (f *follower) copy(ctx context.Context, in *lines, old *resume) (stream, store error) {
+	for {
+		p, err := in.next()
+		if err != nil && len(p.text) == 0 {
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return err, context.Cause(ctx)
+		}
+		if p, ok := old.rest(p); ok {
+			if err := f.w.add(ctx, p); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// storeOften keeps readers of a slow log up to date.
+func (f *follower) storeOften(ctx context.Context, cancel context.CancelCauseFunc) {
+	tick := time.NewTicker(storeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := f.w.store(ctx); err != nil && ctx.Err() == nil {
+				cancel(err)
+				return
+			}
+		}
+	}
+}
+
+// close holds what is stored against the runner's record.
+func (f *follower) close(ctx context.Context, what subject, read error) error {
+	chunks, err := f.w.index.LogChunks(ctx, f.w.id)
+	if err == nil {
+		size, lines := f.w.total()
+		l := ci.Log{ID: f.w.id, Job: f.job, Closed: true, Note: verify(what.record, chunks, size, lines, read)}
+		err = f.keeper.Jobs.CloseLog(ctx, l)
+	}
+	if err != nil {
+		f.keeper.Log.Warn("log", "job", f.job, "container", f.w.id.Container, "err", err)
+	}
+	return err
+}
+
+// verify says what is missing of a log, or nothing. size and lines are the totals
+// of what came. A last line without a line feed may get one from the container
+// runtime, and a carriage return before one may be kept or not.
+func verify(record *ci.Step, chunks []ci.LogChunk, size, lines int64, read error) string {
+	counted := record != nil && !record.Finished.IsZero()
+	missing, lost := gaps(chunks)
+	switch {
+	case counted && (lines == record.Lines && size >= record.Bytes && size <= record.Bytes+lines || size == record.Bytes+1 && lines == record.Lines+1):
+		if missing == 0 {
+			return ""
+		}
+	case errors.Is(read, ci.ErrNotFound):
+		return "The log may end too early: the pod was gone before all of it was read."
+	case read != nil:
+		return "The log may end too early: " + read.Error() + "."
+	case record == nil:
+		return ""
+	case !counted:
+		return "The step left no record, so nothing can say whether its log is complete."
+	case size > record.Bytes:
+		return fmt.Sprintf("The log has %d bytes more than the step wrote: something else in the container wrote to its output.", size-record.Bytes)
+	default:
+		missing, lost = missing+record.Bytes-size, lost+record.Lines-lines
+	}
+	return fmt.Sprintf("%d lines (%d bytes) of the step's output are missing: the kubelet rotated them away before they were read.", lost, missing)
+}
+
+// gaps is what marks have shown to be missing between chunks. What was cut does not count.
+func gaps(chunks []ci.LogChunk) (size, lines int64) {
+	for i := 1; i < len(chunks); i++ {
+		if before := after(chunks[i-1]); chunks[i].Seq == before.Seq {
+			size += chunks[i].Offset - before.Offset
+			lines += chunks[i].First - before.First
+		}
+	}
+	return size, lines
+}

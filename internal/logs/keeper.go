@@ -1,0 +1,113 @@
+package logs
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// Source is the cluster's side of a log.
+type Source interface {
+	// LogStream follows a container's log with timestamps, from a time on, until
+	// the container has ended. The error is ci.ErrNotFound, wrapped, when the pod is gone.
+	LogStream(ctx context.Context, pod, container string, since time.Time) (io.ReadCloser, error)
+}
+
+// Jobs tells what became of a step, and keeps what became of its log.
+type Jobs interface {
+	Job(ctx context.Context, name ci.JobName) (ci.Job, error)
+	Log(ctx context.Context, id ci.LogID) (ci.Log, error)
+	CloseLog(ctx context.Context, l ci.Log) error
+}
+
+// Keeper follows logs. Its zero value with the exported fields set is ready.
+type Keeper struct {
+	Source Source
+	Jobs   Jobs
+	Index  Index
+	Bucket *Bucket
+	Limit  int64            // bytes that are kept of one step's log
+	Closed func(ci.JobName) // called after a log was closed
+	Log    *slog.Logger
+
+	mu     sync.Mutex
+	active map[ci.LogID]bool
+	wait   sync.WaitGroup
+	bells  bells
+}
+
+// Follow has the log of one step's container kept, if that is not being done
+// already. It returns at once; the work ends with the context.
+func (k *Keeper) Follow(ctx context.Context, job ci.Job, pod, container string) {
+	id := ci.LogID{UID: job.UID, Container: container}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.active[id] || ctx.Err() != nil {
+		return
+	}
+	if k.active == nil {
+		k.active = map[ci.LogID]bool{}
+	}
+	k.active[id] = true
+	f := &follower{keeper: k, job: job.Name, pod: pod, w: writer{bucket: k.Bucket, index: k.Index, id: id, job: job.Name, limit: k.Limit,
+		stored: func() { k.bells.ring(id) }}}
+	k.wait.Go(func() {
+		f.run(ctx)
+		k.mu.Lock()
+		delete(k.active, id)
+		k.mu.Unlock()
+		if ctx.Err() == nil {
+			k.bells.ring(id)
+			k.Closed(job.Name)
+		}
+	})
+}
+
+// Open returns the containers of a job whose logs are not closed yet.
+func (k *Keeper) Open(ctx context.Context, job ci.Job, containers []string) (open []string, err error) {
+	for _, c := range containers {
+		l, err := k.Jobs.Log(ctx, ci.LogID{UID: job.UID, Container: c})
+		if err != nil {
+			return nil, err
+		}
+		if !l.Closed {
+			open = append(open, c)
+		}
+	}
+	return open, nil
+}
+
+// Wait returns when nothing is followed any more: after the context has ended.
+func (k *Keeper) Wait() { k.wait.Wait() }
+
+// bells wake those who wait for more of a log.
+type bells struct {
+	mu sync.Mutex
+	of map[ci.LogID]chan struct{}
+}
+
+// next is closed at the next ring.
+func (b *bells) next(id ci.LogID) <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.of == nil {
+		b.of = map[ci.LogID]chan struct{}{}
+	}
+	if b.of[id] == nil {
+		b.of[id] = make(chan struct{})
+	}
+	return b.of[id]
+}
+
+func (b *bells) ring(id ci.LogID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c := b.of[id]; c != nil {
+		close(c)
+		delete(b.of, id)
+	}
+}

@@ -1,0 +1,356 @@
+package logs_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/logs"
+	"github.com/yaci-ci/yaci/internal/store"
+)
+
+// source is a cluster with one log, whose streams break. A rotation loses what lies before a line.
+type source struct {
+	mu      sync.Mutex
+	random  *rand.Rand
+	text    []byte
+	times   []time.Time // of each line
+	breaks  int         // streams that end before the log does
+	from    int         // first line that is still there
+	gone    bool
+	streams int
+}
+
+func (s *source) LogStream(_ context.Context, _, _ string, since time.Time) (io.ReadCloser, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.streams++
+	if s.gone {
+		return nil, fmt.Errorf("pod: %w", ci.ErrNotFound)
+	}
+	var b bytes.Buffer
+	for i, line := range bytes.SplitAfter(s.text, []byte("\n")) {
+		if len(line) > 0 && i >= s.from && !s.times[i].Before(since) {
+			fmt.Fprintf(&b, "%s %s", s.times[i].Format(time.RFC3339Nano), line)
+		}
+	}
+	if s.breaks > 0 {
+		s.breaks--
+		b.Truncate(s.random.IntN(b.Len() + 1))
+		return broken{&b}, nil
+	}
+	return io.NopCloser(&b), nil
+}
+
+// broken ends as a lost connection does, not as a log does.
+type broken struct{ r io.Reader }
+
+func (b broken) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+func (broken) Close() error { return nil }
+
+// stamps gives each line a time; some share one, as lines of one write do.
+func (s *source) stamps() {
+	at := time.Unix(1e9, 0).UTC()
+	for range bytes.Count(s.text, []byte("\n")) + 1 {
+		if s.random.IntN(3) > 0 {
+			at = at.Add(time.Duration(s.random.IntN(500)) * time.Millisecond)
+		}
+		s.times = append(s.times, at)
+	}
+}
+
+type world struct {
+	t      *testing.T
+	db     *store.Store
+	source *source
+	keeper *logs.Keeper
+	job    ci.Job
+	closed chan struct{}
+}
+
+var id = ci.LogID{UID: "uid-1", Container: "1-test"}
+
+// newWorld has a job whose only step has printed text, and has ended with a record of it.
+func newWorld(t *testing.T, text []byte, limit int64) *world {
+	t.Helper()
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"))
+	must(t, err)
+	bucket, err := logs.OpenBucket(t.Context(), filepath.Join(t.TempDir(), "logs"))
+	must(t, err)
+	w := &world{t: t, db: db, source: &source{text: text, random: rand.New(rand.NewPCG(1, 2))}, closed: make(chan struct{}, 100)}
+	w.source.stamps()
+	w.keeper = &logs.Keeper{Source: w.source, Jobs: db, Index: db, Bucket: bucket, Limit: limit, Closed: func(ci.JobName) { w.closed <- struct{}{} }, Log: slog.New(slog.DiscardHandler)}
+	t.Cleanup(func() { w.keeper.Wait(); bucket.Close(); db.Close() })
+	run := ci.Run{ID: "r1", Attempt: 1, State: ci.Queued, Created: time.Now()}
+	w.job = ci.Job{Name: "yaci-r1-1", Run: "r1", Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"),
+		Steps: []ci.Step{{Name: "test", Container: id.Container, State: ci.Queued}}}
+	must(t, db.CreateRun(t.Context(), 0, &run, []ci.Job{w.job}))
+	must(t, db.Launched(t.Context(), w.job.Name, id.UID))
+	w.job.UID, w.job.State = id.UID, ci.Running
+	w.job.Steps[0] = ci.Step{Name: "test", Container: id.Container, State: ci.Success, Started: time.Unix(1e9, 0), Finished: time.Now(),
+		Bytes: int64(len(text)), Lines: int64(bytes.Count(text, []byte("\n")))}
+	w.observe()
+	return w
+}
+
+func (w *world) observe() {
+	w.t.Helper()
+	_, err := w.db.Observe(w.t.Context(), w.job)
+	must(w.t, err)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// follow keeps the log until it is closed.
+func (w *world) follow() {
+	w.t.Helper()
+	w.keeper.Follow(w.t.Context(), w.job, "pod", id.Container)
+	select {
+	case <-w.closed:
+	case <-time.After(time.Minute):
+		w.t.Fatal("the log was not closed")
+	}
+}
+
+func (w *world) read(want ci.LogRange) string {
+	w.t.Helper()
+	var got strings.Builder
+	must(w.t, w.keeper.Read(w.t.Context(), id, want, func(l ci.LogLine) error { got.Write(l.Text); return nil }))
+	return got.String()
+}
+
+func (w *world) note() string {
+	w.t.Helper()
+	l, err := w.db.Log(w.t.Context(), id)
+	must(w.t, err)
+	if !l.Closed {
+		w.t.Error("the log is open")
+	}
+	return l.Note
+}
+
+// output is text of many kinds of lines: short, empty, larger than any buffer, not text at all.
+func output(random *rand.Rand, lines int) []byte {
+	var b bytes.Buffer
+	for i := range lines {
+		switch random.IntN(6) {
+		case 0:
+			b.WriteByte('\n')
+		case 1:
+			b.Write(append(bytes.Repeat([]byte{'x'}, random.IntN(200<<10)), '\n'))
+		case 2:
+			b.WriteString("nul \x00, no UTF-8 \xff\xfe, \r, 2026-01-01T00:00:00Z a time\n")
+		default:
+			fmt.Fprintf(&b, "line %d\n", i)
+		}
+	}
+	return b.Bytes()
+}
+
+func TestStreamsThatBreakLoseAndDoubleNothing(t *testing.T) {
+	for seed := range uint64(4) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		text := output(random, 300)
+		w := newWorld(t, text, 1<<30)
+		w.source.random, w.source.breaks = random, 3
+		w.follow()
+		if got := w.read(ci.LogRange{}); got != string(text) {
+			t.Errorf("seed %d: %d bytes after %d streams, want %d; they differ at %d", seed, len(got), w.source.streams, len(text), differ(got, string(text)))
+		}
+		if note := w.note(); note != "" || w.source.streams != 4 {
+			t.Errorf("seed %d: note %q, %d streams", seed, note, w.source.streams)
+		}
+	}
+}
+
+func differ(a, b string) int {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return min(len(a), len(b))
+}
+
+// A server that is killed leaves a cursor; the next one goes on there.
+func TestRestart(t *testing.T) {
+	text := output(rand.New(rand.NewPCG(9, 9)), 200)
+	w := newWorld(t, text, 1<<30)
+	w.source.breaks = 1 << 30
+	for i := range 5 {
+		ctx, kill := context.WithCancel(t.Context())
+		w.source.mu.Lock()
+		before := w.source.streams
+		w.source.mu.Unlock()
+		w.keeper.Follow(ctx, w.job, "pod", id.Container)
+		for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+			w.source.mu.Lock()
+			streams := w.source.streams
+			w.source.mu.Unlock()
+			if streams > before {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("start %d: no stream", i)
+			}
+		}
+		kill()
+		w.keeper.Wait()
+	}
+	w.source.breaks = 0
+	w.follow()
+	if got := w.read(ci.LogRange{}); got != string(text) || w.note() != "" {
+		t.Errorf("%d bytes, want %d; they differ at %d; note %q", len(got), len(text), differ(got, string(text)), w.note())
+	}
+}
+
+func TestNotes(t *testing.T) {
+	text := []byte(strings.Repeat("a line\n", 10))
+	for name, c := range map[string]struct {
+		change func(*world)
+		note   string
+	}{
+		"complete":            {func(*world) {}, ""},
+		"last line not ended": {func(w *world) { w.job.Steps[0].Bytes--; w.job.Steps[0].Lines--; w.observe() }, ""},
+		"lines missing": {func(w *world) { w.job.Steps[0].Bytes += 14; w.job.Steps[0].Lines += 2; w.observe() },
+			"2 lines (14 bytes) of the step's output are missing: the kubelet rotated them away before they were read."},
+		"carriage returns kept": {func(w *world) { w.job.Steps[0].Bytes -= 7; w.observe() }, ""},
+		"too much": {func(w *world) { w.job.Steps[0].Bytes -= 14; w.job.Steps[0].Lines -= 2; w.observe() },
+			"The log has 14 bytes more than the step wrote: something else in the container wrote to its output."},
+		"no record": {func(w *world) {
+			w.job.State, w.job.Steps[0] = ci.Error, ci.Step{Name: "test", Container: id.Container, State: ci.Error}
+			w.observe()
+		}, "The step left no record, so nothing can say whether its log is complete."},
+		"pod gone": {func(w *world) { w.source.gone = true }, "The log may end too early: the pod was gone before all of it was read."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, text, 1<<30)
+			c.change(w)
+			w.follow()
+			if got := w.note(); got != c.note {
+				t.Errorf("note %q\nwant %q", got, c.note)
+			}
+			shown := w.read(ci.LogRange{Notes: true})
+			if c.note != "" && !strings.HasSuffix(shown, "[yaci] "+c.note+"\n") {
+				t.Errorf("shown %q", shown)
+			}
+		})
+	}
+}
+
+// What was rotated away between two marks is told with its place, and the lines behind keep their numbers.
+func TestRotatedAway(t *testing.T) {
+	mark := func(lines int) string { return fmt.Sprintf("\x1b_yaci %d %d\x1b\\\n", lines, 2*lines) }
+	w := newWorld(t, []byte("1\n2\n"+mark(2)+"5\n"+mark(5)+"6\n"+mark(6)+"7\n"), 1<<30)
+	w.job.Steps[0].Bytes, w.job.Steps[0].Lines = 14, 7
+	w.observe()
+	w.follow()
+	want := "1\n2\n5\n[yaci] above, in the last second, 2 lines are missing: the kubelet rotated them away before they were read.\n6\n7\n" +
+		"[yaci] 2 lines (4 bytes) of the step's output are missing: the kubelet rotated them away before they were read.\n"
+	if got := w.read(ci.LogRange{Notes: true}); got != want {
+		t.Errorf("log %q\nwant %q", got, want)
+	}
+	if got := w.read(ci.LogRange{From: 6}); got != "6\n7\n" {
+		t.Errorf("from line 6: %q", got)
+	}
+}
+
+// A log over the limit keeps its head and its tail, and says what lies between.
+func TestLimit(t *testing.T) {
+	var text bytes.Buffer
+	for i := range 600_000 {
+		fmt.Fprintf(&text, "line %d of a long log\n", i+1)
+	}
+	w := newWorld(t, text.Bytes(), 8<<20)
+	w.follow()
+	got := w.read(ci.LogRange{Notes: true})
+	first, rest, cut := strings.Cut(got, "[yaci] lines ")
+	note, last, _ := strings.Cut(rest, "\n")
+	if !cut || !strings.HasPrefix(first, "line 1 of") || !strings.HasSuffix(last, "line 600000 of a long log\n") || !strings.HasSuffix(note, " are left out: the log is larger than 8 MiB.") {
+		t.Fatalf("cut %v: %q", cut, note)
+	}
+	if size := len(first) + len(last); size < 7<<20 || size > 10<<20 {
+		t.Errorf("%d bytes are kept", size)
+	}
+	var from, to int
+	if _, err := fmt.Sscanf(note, "%d to %d", &from, &to); err != nil || !strings.HasSuffix(first, fmt.Sprintf("line %d of a long log\n", from-1)) || !strings.HasPrefix(last, fmt.Sprintf("line %d of", to+1)) {
+		t.Errorf("note %q between %q and %q: %v", note, first[len(first)-30:], last[:30], err)
+	}
+	if w.note() != "" {
+		t.Errorf("note %q", w.note())
+	}
+}
+
+func TestRange(t *testing.T) {
+	var text strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&text, "%d\n", i+1)
+	}
+	w := newWorld(t, []byte(text.String()), 1<<30)
+	w.follow()
+	for want, r := range map[string]ci.LogRange{
+		"1\n2\n":          {From: 1, To: 2},
+		"50000\n50001\n":  {From: 50000, To: 50001},
+		"99999\n100000\n": {From: 99999},
+		"":                {From: 100001},
+		"100000\n":        {From: 100000, To: 200000},
+	} {
+		if got := w.read(r); got != want {
+			t.Errorf("%+v: %.40q, want %q", r, got, want)
+		}
+	}
+	if got := w.read(ci.LogRange{From: 1, To: 1, Times: true}); got != w.source.times[0].Format(time.RFC3339Nano)+" 1\n" {
+		t.Errorf("with times %q", got)
+	}
+	stop := errors.New("stop")
+	if err := w.keeper.Read(t.Context(), id, ci.LogRange{}, func(ci.LogLine) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("a reader that is gone: %v", err)
+	}
+}
+
+// A reader that follows gets what comes, and its end.
+func TestReadFollows(t *testing.T) {
+	w := newWorld(t, []byte("1\n2\n"), 1<<30)
+	got, done := make(chan string, 10), make(chan error, 1)
+	go func() {
+		done <- w.keeper.Read(t.Context(), id, ci.LogRange{Follow: true}, func(l ci.LogLine) error { got <- string(l.Text); return nil })
+	}()
+	w.follow()
+	for _, want := range []string{"1\n", "2\n"} {
+		select {
+		case line := <-got:
+			if line != want {
+				t.Errorf("%q, want %q", line, want)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("nothing came")
+		}
+	}
+	select {
+	case err := <-done:
+		must(t, err)
+	case <-time.After(time.Minute):
+		t.Fatal("the reader was not told of the end")
+	}
+}

@@ -1,0 +1,98 @@
+package logs
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// Read hands the lines of a range to a reader, piece by piece, until the reader
+// returns an error.
+func (k *Keeper) Read(ctx context.Context, id ci.LogID, want ci.LogRange, to func(ci.LogLine) error) error {
+	next, expect := 0, int64(1)
+	for {
+		more := k.bells.next(id) // before the look, so that nothing falls between
+		l, err := k.Jobs.Log(ctx, id)
+		if err != nil {
+			return err
+		}
+		chunks, err := k.Index.LogChunks(ctx, id)
+		if err != nil {
+			return err
+		}
+		for _, c := range chunks {
+			if c.Seq < next {
+				continue
+			}
+			if c.First > expect && want.Notes && want.From <= expect {
+				why := fmt.Sprintf("lines %d to %d are left out: the log is larger than %d MiB.", expect, c.First-1, k.Limit>>20)
+				if c.Seq == next {
+					why = fmt.Sprintf("above, in the last second, %d lines are missing: the kubelet rotated them away before they were read.", c.First-expect)
+				}
+				if err := to(note(expect, why)); err != nil {
+					return err
+				}
+			}
+			next, expect = c.Seq+1, c.First+c.Lines
+			if want.To > 0 && c.First > want.To {
+				return nil
+			}
+			if c.First+c.Lines < want.From {
+				continue
+			}
+			if err := k.readChunk(ctx, id, c, want, to); err != nil {
+				return err
+			}
+		}
+		if l.Closed || !want.Follow {
+			if l.Note != "" && want.Notes {
+				return to(note(expect, l.Note))
+			}
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-more:
+		case <-time.After(5 * storeEvery): // a log that nobody follows here
+		}
+	}
+}
+
+func note(line int64, text string) ci.LogLine {
+	return ci.LogLine{Number: line, Text: []byte("[yaci] " + text + "\n")}
+}
+
+func (k *Keeper) readChunk(ctx context.Context, id ci.LogID, c ci.LogChunk, want ci.LogRange, to func(ci.LogLine) error) error {
+	data, err := k.Bucket.get(ctx, id, c.Seq)
+	if err != nil {
+		return err
+	}
+	in := newLines(bytes.NewReader(data))
+	in.open = c.Inside
+	for number := c.First; ; {
+		p, err := in.next()
+		if len(p.text) == 0 {
+			if err == io.EOF {
+				err = nil
+			}
+			return err
+		}
+		if number >= want.From && (want.To == 0 || number <= want.To) {
+			text := p.text
+			if want.Times {
+				text = append(bytes.Clone(p.stamp), text...)
+			}
+			if err := to(ci.LogLine{Number: number, Text: text}); err != nil {
+				return err
+			}
+		}
+		if p.whole() {
+			number++
+		}
+	}
+}
