@@ -10,11 +10,11 @@ import (
 
 // layout is where things are in the pod; pipeline/pod.go mounts them there.
 type layout struct {
-	bin, sync, seed, workspace, termination string
+	bin, sync, seed, workspace, termination, cgroup string
 }
 
 func podLayout() layout {
-	return layout{"/yaci/bin", "/yaci/sync", "/yaci/seed", "/workspace", "/dev/termination-log"}
+	return layout{"/yaci/bin", "/yaci/sync", "/yaci/seed", "/workspace", "/dev/termination-log", "/sys/fs/cgroup"}
 }
 
 func main() {
@@ -55,6 +55,9 @@ type record struct {
 	Reason   string `json:"reason,omitempty"`  // a sentence, when the exit code does not say it all
 	Bytes    int64  `json:"bytes"`             // of output
 	Lines    int64  `json:"lines"`             // line feeds in it
+	Memory   int64  `json:"memory,omitempty"`  // of the largest process, in bytes
+	CPU      int64  `json:"cpu,omitempty"`     // of all, in milliseconds
+	OOM      int    `json:"oom,omitempty"`     // processes that the kernel killed for memory
 }
 
 // write leaves the record in the termination log and hands over to the waiting steps.

@@ -11,6 +11,8 @@ import (
 // output is all that a container prints, counted: the server compares the
 // record with the log that it stored.
 type output struct {
+	mask *masker // nil: nothing is secret
+
 	mu          sync.Mutex
 	size, lines int64 // containerd drops a carriage return before a line feed, so size does not count it
 	afterCR     bool
@@ -75,17 +77,22 @@ func (o *output) totals() (size, lines int64) {
 }
 
 // say prints a line of the runner's own.
-func (o *output) say(text string) { o.Write([]byte("yaci-step: " + text + "\n")) }
+func (o *output) say(text string) { o.Write([]byte("yaci-step: " + o.mask.text(text) + "\n")) }
 
 func (o *output) copy(r *os.File) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := r.Read(buf)
-		if n > 0 {
-			o.Write(buf[:n])
+		p := buf[:n]
+		if o.mask != nil {
+			p = o.mask.pass(p)
 		}
+		o.Write(p)
 		if err != nil {
-			return
+			break
 		}
+	}
+	if o.mask != nil {
+		o.Write(o.mask.flush())
 	}
 }

@@ -20,6 +20,7 @@ type plan struct {
 	Attempts     int      `json:"attempts"`
 	OnExit       []int    `json:"on_exit"`
 	AllowFailure bool     `json:"allow_failure"`
+	Mask         []string `json:"mask"` // variables whose values are secrets
 	Ready        []ready  `json:"ready"`
 }
 
@@ -83,11 +84,19 @@ func run(p plan, at layout, r *record, out *output) {
 	if p.Script != "" {
 		argv = append(slices.Clone(argv), filepath.Join(at.bin, p.Script))
 	}
+	mask, err := newMasker(p.Mask, os.Getenv)
+	if err != nil {
+		r.Exit, r.Reason, r.Broken = 1, err.Error(), true
+		return
+	}
+	out.mask = mask
+	killed := killedForMemory(at.cgroup)
+	defer func() { r.usage(at, killed) }()
 	r.Started = now()
 	for r.Attempts = 1; ; r.Attempts++ {
 		c := command{argv: argv, timeout: time.Duration(p.TimeoutMS) * time.Millisecond, out: out}
 		c.execute()
-		r.Exit, r.Reason, r.TimedOut, r.Stopped, r.Broken = c.exit, c.reason, c.timedOut, c.stopped, c.broken
+		r.Exit, r.Reason, r.TimedOut, r.Stopped, r.Broken = c.exit, mask.text(c.reason), c.timedOut, c.stopped, c.broken
 		if r.Exit == 0 || c.stopped || c.broken || r.Attempts >= p.Attempts || len(p.OnExit) > 0 && !slices.Contains(p.OnExit, r.Exit) {
 			return
 		}

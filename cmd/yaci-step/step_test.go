@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 
 func layoutIn(dir string) layout {
 	return layout{dir + "/bin", dir + "/sync", dir + "/seed", dir + "/workspace",
-		filepath.Join(dir, "termination-"+os.Getenv("YACI_STEP_TEST_NAME"))}
+		filepath.Join(dir, "termination-"+os.Getenv("YACI_STEP_TEST_NAME")), dir + "/cgroup"}
 }
 
 type pod struct {

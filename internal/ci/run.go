@@ -75,7 +75,7 @@ type Step struct {
 	Finished  time.Time
 	Bytes     int64 // output written by the command
 	Lines     int64 // line feeds in that output
-	Memory    int64 // peak, in bytes; 0 when it could not be measured
+	Memory    int64 // peak of its largest process, in bytes; 0 when it could not be measured
 	CPU       int64 // user and system time, in milliseconds
 	OOM       int   // processes of it that the kernel killed for memory
 }
