@@ -71,13 +71,11 @@ func TestMaskCanaries(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 5))
 		secrets := canaries(random)
 		var text strings.Builder
-		var all []string
 		for i, s := range secrets {
 			for j, form := range printed(random, s) {
 				fmt.Fprintf(&text, "\n%d.%d:", i, j)
 				text.WriteString(form)
 				text.WriteByte('.')
-				all = append(all, form)
 			}
 		}
 		out := masked(t, secrets, chunked(random, text.String()))

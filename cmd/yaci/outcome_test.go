@@ -239,3 +239,25 @@ func TestKubeletKilled(t *testing.T) {
 		t.Errorf("%s: %s", st.State, st.Description)
 	}
 }
+
+// TestUninstall: a namespace with an unfinished run can go, although its server is gone.
+func TestUninstall(t *testing.T) {
+	client := clientset(t)
+	space := namespace(t, client, nil)
+	w := newWorld(t, "YACI_NAMESPACE="+space)
+	w.push(w.repo("left", false), losing)
+	count := func() int {
+		return len(must(client.BatchV1().Jobs(space).List(t.Context(), metav1.ListOptions{}))(t).Items)
+	}
+	w.until("a Job", func() bool { return count() == 1 })
+	w.kill()
+	for _, c := range []struct{ args, want string }{{"", "There are 1 Jobs and "}, {"--yes", "Deleted 1 Jobs and "}} {
+		out, err := exec.Command("../../bin/yaci", append([]string{"uninstall", "--namespace", space}, strings.Fields(c.args)...)...).CombinedOutput()
+		if err != nil || !strings.HasPrefix(string(out), c.want) {
+			t.Errorf("uninstall %s: %v: %s", c.args, err, out)
+		}
+	}
+	w.until("nothing is left", func() bool {
+		return count() == 0 && len(must(client.CoreV1().Secrets(space).List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=yaci"}))(t).Items) == 0
+	})
+}

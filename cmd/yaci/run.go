@@ -15,10 +15,11 @@ import (
 
 // commands is the command line, as kong reads it.
 type commands struct {
-	Serve   serve   `cmd:"" help:"Run the server."`
-	Lint    lint    `cmd:"" help:"Check a .yaci.yml and name everything that is wrong with it."`
-	Render  render  `cmd:"" help:"Print the Jobs that an event would start, as YAML."`
-	Explain explain `cmd:"" help:"Say which filter decides what, step by step."`
+	Serve     serve     `cmd:"" help:"Run the server."`
+	Lint      lint      `cmd:"" help:"Check a .yaci.yml and name everything that is wrong with it."`
+	Render    render    `cmd:"" help:"Print the Jobs that an event would start, as YAML."`
+	Explain   explain   `cmd:"" help:"Say which filter decides what, step by step."`
+	Uninstall uninstall `cmd:"" help:"Delete all Jobs and Secrets of YACI's, finalizers too."`
 }
 
 // errFound ends a command with 1 after it has said everything.

@@ -3,6 +3,7 @@ package logs
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -49,7 +50,7 @@ func (l *lines) next() (piece, error) {
 		l.stamp = append(l.stamp[:0], stamp...)
 	}
 	text, err := l.r.ReadSlice('\n')
-	if err == bufio.ErrBufferFull {
+	if errors.Is(err, bufio.ErrBufferFull) {
 		err = nil
 	}
 	p := piece{time: l.time, text: text, inside: inside}

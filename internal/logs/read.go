@@ -3,6 +3,7 @@ package logs
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -77,7 +78,7 @@ func (k *Keeper) readChunk(ctx context.Context, id ci.LogID, c ci.LogChunk, want
 	for number := c.First; ; {
 		p, err := in.next()
 		if len(p.text) == 0 {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = nil
 			}
 			return err
