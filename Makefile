@@ -44,6 +44,16 @@ cluster-down: local ## end it and leave nothing behind
 image: build cluster ## YACI's image and the shell image, loaded into the local cluster
 	@bin/local image
 
+# Debian's server package starts a server of its own unless it is told not to.
+.PHONY: postgres
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then export DEBIAN_FRONTEND=noninteractive; \
+	echo "installing postgresql" >&2; apt-get update >/dev/null && apt-get install -y --no-install-recommends postgresql-common >/dev/null && \
+	sed -i 's/^#* *create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf && \
+	apt-get install -y --no-install-recommends postgresql >/dev/null; \
+	else echo "Tests on Postgres are skipped: install its server, as Debian's package postgresql does." >&2; fi; }
+
 .PHONY: unit
 unit: ## unit tests; end-to-end tests are skipped without a cluster
 	$(RACE) -timeout 20m ./...
@@ -51,7 +61,7 @@ unit: ## unit tests; end-to-end tests are skipped without a cluster
 
 # The cluster stays up for the next call; CI takes it down.
 .PHONY: test
-test: check image ## everything that CI runs: checks, unit tests, end-to-end tests on a real cluster
+test: check image postgres ## everything that CI runs: checks, unit tests, end-to-end tests on a real cluster
 	@trap '[ -z "$$CI" ] || bin/local down' EXIT; eval "$$(bin/local env)"; $(MAKE) --no-print-directory unit
 
 .PHONY: bench-steps

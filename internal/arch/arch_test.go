@@ -23,7 +23,7 @@ func mayImport() map[string][]string {
 	all := []string{"internal/ci", "internal/api", "internal/config", "internal/decide", "internal/flow", "internal/github", "internal/kube",
 		"internal/logs", "internal/queue", "internal/report", "internal/store", "internal/watch", "pipeline", "webhook"}
 	return map[string][]string{
-		"webhook": nil, "pipeline": nil, "internal/ci": nil, "internal/config": nil, "internal/arch": nil, "cmd/yaci-step": nil,
+		"webhook": nil, "pipeline": nil, "internal/ci": nil, "internal/config": nil, "internal/arch": nil, "internal/store/pgtest": nil, "cmd/yaci-step": nil,
 		"internal/decide": onlyNouns, "internal/store": onlyNouns, "internal/github": onlyNouns, "internal/queue": onlyNouns,
 		"internal/kube": onlyNouns, "internal/watch": onlyNouns, "internal/report": onlyNouns, "internal/api": onlyNouns, "internal/logs": onlyNouns,
 		"internal/flow":   {"internal/ci", "internal/decide", "pipeline"},
@@ -46,6 +46,7 @@ func onlyIn() map[string]struct {
 		"github.com/google/go-github": {[]string{"webhook", "internal/github"}, "GitHub's types stay at the edge"},
 		"k8s.io/client-go":            {[]string{"internal/kube", "internal/watch"}, "the cluster is reached through two packages"},
 		"modernc.org/sqlite":          {[]string{"internal/store"}, "only the store knows its engine"},
+		"github.com/jackc/pgx":        {[]string{"internal/store", "internal/store/pgtest"}, "only the store knows its engine"},
 		"gocloud.dev":                 {[]string{"internal/logs"}, "only the log store knows where logs lie"},
 		"gopkg.in/yaml.v3":            {[]string{"pipeline"}, "only the language reads YAML"},
 	}

@@ -11,7 +11,7 @@ import (
 // with YACI_ before it, a variable of the environment.
 type Config struct {
 	Listen        string `default:":4000" env:"YACI_LISTEN" help:"Address to listen on."`
-	DatabaseURL   string `default:"sqlite:///var/lib/yaci/yaci.db" env:"YACI_DATABASE_URL" help:"Where runs are kept: sqlite:///path/to/file."`
+	DatabaseURL   string `default:"sqlite:///var/lib/yaci/yaci.db" env:"YACI_DATABASE_URL" help:"Where runs are kept: sqlite:///path/to/file, or postgres://user:password@host/database."`
 	WebhookSecret string `env:"YACI_WEBHOOK_SECRET" help:"Secret of the GitHub App's webhook. Required."`
 	GithubAPIURL  string `name:"github-api-url" default:"https://api.github.com/" env:"YACI_GITHUB_API_URL" help:"GitHub's API."`
 	GithubAppID   int64  `name:"github-app-id" env:"YACI_GITHUB_APP_ID" help:"Id of the GitHub App."`
@@ -33,8 +33,8 @@ func (c Config) Problems() (ps []string) {
 	if c.WebhookSecret == "" {
 		problem("YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook.")
 	}
-	if !strings.HasPrefix(c.DatabaseURL, "sqlite:") || c.DatabasePath() == "" {
-		problem("YACI_DATABASE_URL is %q: write sqlite:///path/to/file.", c.DatabaseURL)
+	if !c.databaseKnown() {
+		problem("YACI_DATABASE_URL is %q: write sqlite:///path/to/file or postgres://user:password@host/database.", redacted(c.DatabaseURL))
 	}
 	if u, err := url.Parse(c.GithubAPIURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		problem("YACI_GITHUB_API_URL is %q: write a URL like https://api.github.com/.", c.GithubAPIURL)
@@ -61,7 +61,34 @@ func (c Config) Problems() (ps []string) {
 	return append(ps, c.problems()...)
 }
 
-// DatabasePath is the file of a sqlite URL.
+func (c Config) databaseKnown() bool {
+	if u, err := url.Parse(c.DatabaseURL); err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") {
+		return u.Host != "" || u.Query().Has("host")
+	}
+	return strings.HasPrefix(c.DatabaseURL, "sqlite:") && c.DatabasePath() != ""
+}
+
+// redacted is a URL without its password.
+func redacted(text string) string {
+	if u, err := url.Parse(text); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return text
+}
+
+// DatabasePath is the file of a sqlite URL, and empty for Postgres.
 func (c Config) DatabasePath() string {
-	return strings.TrimPrefix(strings.TrimPrefix(c.DatabaseURL, "sqlite://"), "sqlite:")
+	path, ok := strings.CutPrefix(c.DatabaseURL, "sqlite:")
+	if !ok {
+		return ""
+	}
+	return strings.TrimPrefix(path, "//")
+}
+
+// Database is what to open: the file of a sqlite URL, or the URL of a Postgres database.
+func (c Config) Database() string {
+	if path := c.DatabasePath(); path != "" {
+		return path
+	}
+	return c.DatabaseURL
 }

@@ -52,11 +52,11 @@ func TestLeastThatServes(t *testing.T) {
 }
 
 func TestAllProblemsAtOnce(t *testing.T) {
-	got := parse(t, "--database-url=postgres://x", "--github-api-url=github", "--max-running=0", "--timeout=1ms", "--keep-jobs=0s",
+	got := parse(t, "--database-url=mysql://u:p@x/y", "--github-api-url=github", "--max-running=0", "--timeout=1ms", "--keep-jobs=0s",
 		"--cpu-request=lots", "--memory-request=", "--memory-limit=-1Gi", "--disk-limit=0", "--max-timeout=0s", "--max-disk=-1", "--image-pull-policy=never").Problems()
 	want := []string{
 		"YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook.",
-		`YACI_DATABASE_URL is "postgres://x": write sqlite:///path/to/file.`,
+		`YACI_DATABASE_URL is "mysql://u:xxxxx@x/y": write sqlite:///path/to/file or postgres://user:password@host/database.`,
 		`YACI_GITHUB_API_URL is "github": write a URL like https://api.github.com/.`,
 		"GitHub is not connected: set YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE, or YACI_GITHUB_TOKEN.",
 		"YACI_MAX_RUNNING is 0: at least 1 is needed.",
@@ -93,7 +93,11 @@ func TestProblems(t *testing.T) {
 		"key is missing": {[]string{"--webhook-secret=x", "--github-app-id=1", "--github-app-key-file=/nowhere/k.pem"},
 			[]string{"YACI_GITHUB_APP_KEY_FILE cannot be read: stat /nowhere/k.pem: no such file or directory."}},
 		"no database file": {[]string{"--webhook-secret=x", "--github-token=y", "--database-url=sqlite://"},
-			[]string{`YACI_DATABASE_URL is "sqlite://": write sqlite:///path/to/file.`}},
+			[]string{`YACI_DATABASE_URL is "sqlite://": write sqlite:///path/to/file or postgres://user:password@host/database.`}},
+		"Postgres":           {[]string{"--webhook-secret=x", "--github-token=y", "--database-url=postgres://ci@db/yaci"}, nil},
+		"Postgres by socket": {[]string{"--webhook-secret=x", "--github-token=y", "--database-url=postgresql:///yaci?host=/run/postgresql"}, nil},
+		"Postgres nowhere": {[]string{"--webhook-secret=x", "--github-token=y", "--database-url=postgres:///yaci"},
+			[]string{`YACI_DATABASE_URL is "postgres:///yaci": write sqlite:///path/to/file or postgres://user:password@host/database.`}},
 		"GitHub by ftp": {[]string{"--webhook-secret=x", "--github-token=y", "--github-api-url=ftp://github.com"},
 			[]string{`YACI_GITHUB_API_URL is "ftp://github.com": write a URL like https://api.github.com/.`}},
 	} {
@@ -126,7 +130,7 @@ func TestEnvironment(t *testing.T) {
 
 func TestDatabasePath(t *testing.T) {
 	for url, want := range map[string]string{
-		"sqlite:///var/lib/yaci.db": "/var/lib/yaci.db", "sqlite:yaci.db": "yaci.db", "sqlite://yaci.db": "yaci.db", "sqlite:": "",
+		"sqlite:///var/lib/yaci.db": "/var/lib/yaci.db", "sqlite:yaci.db": "yaci.db", "sqlite://yaci.db": "yaci.db", "sqlite:": "", "postgres://db/yaci": "",
 	} {
 		if got := (config.Config{DatabaseURL: url}).DatabasePath(); got != want {
 			t.Errorf("%s: %q, want %q", url, got, want)

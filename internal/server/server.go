@@ -35,10 +35,12 @@ const (
 // Serve runs YACI until the context ends, then stops taking requests and
 // returns. What runs in the cluster goes on; the next Serve takes it over.
 func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
-	if err := os.MkdirAll(filepath.Dir(cfg.DatabasePath()), 0o700); err != nil {
-		return fmt.Errorf("database: %w", err)
+	if path := cfg.DatabasePath(); path != "" {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return fmt.Errorf("database: %w", err)
+		}
 	}
-	db, err := store.Open(ctx, cfg.DatabasePath())
+	db, err := store.Open(ctx, cfg.Database())
 	if err != nil {
 		return err
 	}

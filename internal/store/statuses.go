@@ -80,8 +80,8 @@ func (s *Store) tell(ctx context.Context, tx *sql.Tx, run ci.Run, name string, s
 	_, err = tx.ExecContext(ctx, `INSERT INTO statuses (repo_id, sha, context, repo, state, description, target_url, version, due)
 		VALUES (?, ?, ?, ?, ?, ?, '', 1, ?)
 		ON CONFLICT (repo_id, sha, context) DO UPDATE SET repo = excluded.repo, state = excluded.state, description = excluded.description,
-		  version = version + 1, attempts = 0, due = excluded.due
-		WHERE state <> excluded.state OR description <> excluded.description`,
+		  version = statuses.version + 1, attempts = 0, due = excluded.due
+		WHERE statuses.state <> excluded.state OR statuses.description <> excluded.description`,
 		run.Event.Repo.ID, run.Event.SHA, name, repo, githubState(state), message, s.now().UnixMilli())
 	if err != nil {
 		return fmt.Errorf("status of %s: %w", run.Event.SHA.Short(), err)
@@ -127,8 +127,8 @@ func (s *Store) DueStatuses(ctx context.Context, limit int) ([]ci.Status, error)
 
 // StatusSent confirms that GitHub has a version of a status.
 func (s *Store) StatusSent(ctx context.Context, st ci.Status) error {
-	_, err := s.db.ExecContext(ctx, `UPDATE statuses SET sent = max(sent, ?), reason = '' WHERE repo_id = ? AND sha = ? AND context = ?`,
-		st.Version, st.Repo.ID, st.SHA, st.Context)
+	_, err := s.db.ExecContext(ctx, `UPDATE statuses SET sent = CASE WHEN sent < ? THEN ? ELSE sent END, reason = '' WHERE repo_id = ? AND sha = ? AND context = ?`,
+		st.Version, st.Version, st.Repo.ID, st.SHA, st.Context)
 	if err != nil {
 		return fmt.Errorf("confirm status of %s: %w", st.SHA.Short(), err)
 	}

@@ -3,73 +3,61 @@ package store
 import (
 	"context"
 	"database/sql"
-	"embed"
-
 	"fmt"
-	"io/fs"
-	"net/url"
+	"strings"
 	"time"
 
-	"github.com/pressly/goose/v3"
-
 	"github.com/yaci-ci/yaci/internal/ci"
-	_ "modernc.org/sqlite" // the driver named sqlite
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // ErrNotFound says that there is no row of that name.
 var ErrNotFound = ci.ErrNotFound
 
 // Store is the database. It is safe for concurrent use.
 type Store struct {
-	db  *sql.DB
+	db  db
 	now func() time.Time
 }
 
-// Open opens or creates the SQLite database in a file and brings its tables up
-// to date. Commits survive a power loss: WAL with synchronous=FULL
-// (sqlite.org/pragma.html#pragma_synchronous).
-func Open(ctx context.Context, path string) (*Store, error) {
-	q := url.Values{"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}, "_txlock": {"immediate"}}
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+// Open opens a database and brings its tables up to date. where is a
+// postgres:// URL, or the file of a SQLite database, which is created when it
+// is not there.
+func Open(ctx context.Context, where string) (*Store, error) {
+	open := openSQLite
+	if IsPostgres(where) {
+		open = openPostgres
 	}
-	db.SetMaxOpenConns(1) // SQLite has one writer; a queue here beats "database is locked" there
-	if err := migrate(ctx, db); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("open %s: %w", path, err)
+	db, err := open(where)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.migrate(ctx); err != nil {
+		db.close()
+		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	return &Store{db: db, now: time.Now}, nil
 }
 
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
-	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	return nil
+// IsPostgres tells a Postgres URL from a file name.
+func IsPostgres(where string) bool {
+	return strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://")
 }
 
 // Close ends all use.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error { return s.db.close() }
 
-// tx runs f in one transaction that is rolled back when f fails.
+// tx runs f in one transaction that is rolled back when f fails. Transactions
+// follow each other, those of other servers too: none sees half of another, and
+// what one has read stays true until it ends.
 func (s *Store) tx(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
+	tx, err := s.db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer tx.Rollback()
+	if err := s.db.alone(ctx, tx); err != nil {
+		return err
+	}
 	if err := f(tx); err != nil {
 		return err
 	}

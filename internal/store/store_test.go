@@ -3,7 +3,6 @@ package store_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,16 +10,6 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/store"
 )
-
-func open(t *testing.T) *store.Store {
-	t.Helper()
-	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "a b?c.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -35,8 +24,10 @@ func pushRun(id ci.RunID, ref string) (*ci.Run, []ci.Job) {
 	return run, []ci.Job{{Name: ci.JobNameOf(id, 1), Run: id, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}")}}
 }
 
-func TestDeliveryIsStoredOnce(t *testing.T) {
-	s, ctx := open(t), t.Context()
+func TestDeliveryIsStoredOnce(t *testing.T) { both(t, deliveryIsStoredOnce) }
+
+func deliveryIsStoredOnce(t *testing.T, s *store.Store) {
+	ctx := t.Context()
 	d := ci.Delivery{HookID: 1, GUID: "g", Name: "push", Body: []byte("{}")}
 	must(t, s.AddDelivery(ctx, d))
 	must(t, s.AddDelivery(ctx, d))
@@ -55,8 +46,10 @@ func TestDeliveryIsStoredOnce(t *testing.T) {
 	}
 }
 
-func TestRunToStatus(t *testing.T) {
-	s, ctx := open(t), t.Context()
+func TestRunToStatus(t *testing.T) { both(t, runToStatus) }
+
+func runToStatus(t *testing.T, s *store.Store) {
+	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
 	must(t, s.CreateRun(ctx, 0, run, jobs))
 	if run.Number != 1 {
@@ -99,8 +92,10 @@ func due(ctx context.Context, t *testing.T, s *store.Store, state string) ci.Sta
 	return list[0]
 }
 
-func TestSameMeaningIsOneRun(t *testing.T) {
-	s, ctx := open(t), t.Context()
+func TestSameMeaningIsOneRun(t *testing.T) { both(t, sameMeaningIsOneRun) }
+
+func sameMeaningIsOneRun(t *testing.T, s *store.Store) {
+	ctx := t.Context()
 	for _, id := range []ci.RunID{"r1", "r2"} {
 		run, jobs := pushRun(id, "refs/heads/main")
 		must(t, s.CreateRun(ctx, 0, run, jobs))
@@ -113,8 +108,10 @@ func TestSameMeaningIsOneRun(t *testing.T) {
 }
 
 // Two runs of one commit share a status: the worse one shows.
-func TestWorstRunShows(t *testing.T) {
-	s, ctx := open(t), t.Context()
+func TestWorstRunShows(t *testing.T) { both(t, worstRunShows) }
+
+func worstRunShows(t *testing.T, s *store.Store) {
+	ctx := t.Context()
 	for _, id := range []ci.RunID{"r1", "r2"} {
 		run, jobs := pushRun(id, "refs/heads/"+string(id))
 		must(t, s.CreateRun(ctx, 0, run, jobs))
@@ -127,8 +124,10 @@ func TestWorstRunShows(t *testing.T) {
 	due(ctx, t, s, "failure")
 }
 
-func TestAttempt(t *testing.T) {
-	s, ctx := open(t), t.Context()
+func TestAttempt(t *testing.T) { both(t, attempt) }
+
+func attempt(t *testing.T, s *store.Store) {
+	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
 	must(t, s.CreateRun(ctx, 0, run, jobs))
 	next, _ := pushRun("r1", "refs/heads/main")
@@ -147,8 +146,10 @@ func TestAttempt(t *testing.T) {
 	due(ctx, t, s, "pending")
 }
 
-func TestLost(t *testing.T) {
-	s, ctx := open(t), t.Context()
+func TestLost(t *testing.T) { both(t, lost) }
+
+func lost(t *testing.T, s *store.Store) {
+	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
 	jobs[0].Steps = []ci.Step{{Name: "test", Container: "1-test", State: ci.Queued}}
 	must(t, s.CreateRun(ctx, 0, run, jobs))
@@ -179,8 +180,10 @@ func TestLost(t *testing.T) {
 	}
 }
 
-func TestSettled(t *testing.T) {
-	s, ctx := open(t), t.Context()
+func TestSettled(t *testing.T) { both(t, settled) }
+
+func settled(t *testing.T, s *store.Store) {
+	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
 	must(t, s.CreateRun(ctx, 0, run, jobs))
 	count := func(want int) {
