@@ -44,8 +44,14 @@ func (a *API) StepLog(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	control := http.NewResponseController(w)
+	extend := func() error {
+		if err := control.SetWriteDeadline(time.Now().Add(patience)); !errors.Is(err, http.ErrNotSupported) {
+			return err
+		}
+		return nil
+	}
 	err = a.Logbook.Read(r.Context(), id, want, func(l ci.LogLine) error {
-		if err := control.SetWriteDeadline(time.Now().Add(patience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		if err := extend(); err != nil {
 			return err
 		}
 		if err := to(l); err != nil || !want.Follow {
@@ -53,6 +59,7 @@ func (a *API) StepLog(w http.ResponseWriter, r *http.Request) {
 		}
 		return control.Flush()
 	})
+	err = errors.Join(err, extend()) // the end of the answer may come long after the last line
 	if err != nil && r.Context().Err() == nil {
 		a.Log.Warn("log was not served to its end", "path", r.URL.Path, "err", err)
 		panic(http.ErrAbortHandler) // so that a log that was cut short does not look whole

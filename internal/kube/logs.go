@@ -82,10 +82,11 @@ func (c *Cluster) containerLog(ctx context.Context, pod, container string) (stri
 // mark is a line of the runner's own, for who stores the log (cmd/yaci-step/output.go).
 var mark = regexp.MustCompile("\x1b_yaci [0-9]+ [0-9]+\x1b\\\\\n")
 
-// LogStream follows a container's log with timestamps, from a time on (zero: the
-// beginning), until the container has ended. The error is ci.ErrNotFound, wrapped, when the pod is gone.
-func (c *Cluster) LogStream(ctx context.Context, pod, container string, since time.Time) (io.ReadCloser, error) {
-	opts := &corev1.PodLogOptions{Container: container, Follow: true, Timestamps: true}
+// LogStream is a container's log with timestamps, from a time on (zero: the
+// beginning): what there is, or followed until the container has ended. The error
+// is ci.ErrNotFound, wrapped, when the pod is gone.
+func (c *Cluster) LogStream(ctx context.Context, pod, container string, since time.Time, follow bool) (io.ReadCloser, error) {
+	opts := &corev1.PodLogOptions{Container: container, Follow: follow, Timestamps: true}
 	if !since.IsZero() {
 		opts.SinceTime = &metav1.Time{Time: since}
 	}

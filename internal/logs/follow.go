@@ -13,8 +13,12 @@ import (
 const (
 	storeEvery = time.Second     // so a reader is at most this far behind
 	retryAfter = time.Second     // after a stream that ended, or could not be had
+	stuckAfter = 5               // storeEvery without a byte, after which a stream is held against the step's state
 	giveUp     = 2 * time.Minute // on the log of a step that has ended: its node may be gone for good
 )
+
+// errStuck ends a stream that goes on though its step has ended.
+var errStuck = errors.New("the stream outlived its step")
 
 // follower keeps the log of one container.
 type follower struct {
@@ -31,7 +35,10 @@ func (f *follower) run(ctx context.Context) {
 		ended := what.ended
 		var read error
 		if err == nil {
-			read, err = f.read(ctx)
+			read, err = f.read(ctx, ended.IsZero())
+		}
+		if read != nil && ctx.Err() == nil {
+			f.keeper.Log.Debug("log stream", "job", f.job, "container", f.w.id.Container, "err", read)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -75,24 +82,38 @@ func (f *follower) look(ctx context.Context) (subject, error) {
 	return s, nil
 }
 
-// read stores what the stream gives, up to its end. The first error is the
+// read stores what the stream gives, up to its end. The log of a step that has
+// ended is not followed, since that needs more of the kubelet and may never end. The first error is the
 // stream's, the second that of storing, after which all that is not stored is read again.
-func (f *follower) read(ctx context.Context) (stream, store error) {
+func (f *follower) read(ctx context.Context, follow bool) (stream, store error) {
 	if err := f.w.load(ctx); err != nil {
 		return nil, err
 	}
 	from := f.w.cursor()
-	r, err := f.keeper.Source.LogStream(ctx, f.pod, f.w.id.Container, from.Time.Truncate(time.Second))
+	r, err := f.keeper.Source.LogStream(ctx, f.pod, f.w.id.Container, from.Time.Truncate(time.Second), follow)
 	if err != nil {
 		return err, nil
 	}
 	defer r.Close()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	context.AfterFunc(ctx, func() { r.Close() }) // which ends a read that waits
 	go f.storeOften(ctx, cancel)
-	stream, store = f.copy(ctx, newLines(r), &resume{from: from})
+	in := newLines(r)
+	if !from.Time.IsZero() {
+		stream = in.skipRest()
+	}
+	if stream == nil {
+		stream, store = f.copy(ctx, in, &resume{from: from})
+	}
+	if errors.Is(stream, io.EOF) {
+		stream = nil
+	}
+	if errors.Is(store, errStuck) {
+		stream, store = store, nil
+	}
 	if store == nil {
-		store = f.w.store(ctx)
+		store = f.w.store(context.WithoutCancel(ctx))
 	}
 	return stream, store
 }
@@ -102,9 +123,6 @@ func (f *follower) copy(ctx context.Context, in *lines, old *resume) (stream, st
 	for {
 		p, err := in.next()
 		if err != nil && len(p.text) == 0 {
-			if errors.Is(err, io.EOF) {
-				err = nil
-			}
 			return err, context.Cause(ctx)
 		}
 		if p, ok := old.rest(p); ok {
@@ -115,19 +133,31 @@ func (f *follower) copy(ctx context.Context, in *lines, old *resume) (stream, st
 	}
 }
 
-// storeOften keeps readers of a slow log up to date.
+// storeOften keeps readers of a slow log up to date, and ends a stream that is stuck.
 func (f *follower) storeOften(ctx context.Context, cancel context.CancelCauseFunc) {
 	tick := time.NewTicker(storeEvery)
 	defer tick.Stop()
-	for {
+	for idle, seen := 0, int64(-1); ; idle++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := f.w.store(ctx); err != nil && ctx.Err() == nil {
-				cancel(err)
-				return
-			}
+		}
+		if err := f.w.store(ctx); err != nil && ctx.Err() == nil {
+			cancel(err)
+			return
+		}
+		size, _ := f.w.total()
+		if size != seen {
+			idle, seen = 0, size
+		}
+		if idle < stuckAfter {
+			continue
+		}
+		idle = 0
+		if what, err := f.look(ctx); err == nil && !what.ended.IsZero() {
+			cancel(errStuck)
+			return
 		}
 	}
 }

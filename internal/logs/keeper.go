@@ -12,9 +12,9 @@ import (
 
 // Source is the cluster's side of a log.
 type Source interface {
-	// LogStream follows a container's log with timestamps, from a time on, until
-	// the container has ended. The error is ci.ErrNotFound, wrapped, when the pod is gone.
-	LogStream(ctx context.Context, pod, container string, since time.Time) (io.ReadCloser, error)
+	// LogStream is a container's log with timestamps, from a time on: what there is,
+	// or followed until the container has ended. The error is ci.ErrNotFound, wrapped, when the pod is gone.
+	LogStream(ctx context.Context, pod, container string, since time.Time, follow bool) (io.ReadCloser, error)
 }
 
 // Jobs tells what became of a step, and keeps what became of its log.

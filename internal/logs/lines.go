@@ -35,6 +35,28 @@ type lines struct {
 
 func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, maxPiece)} }
 
+// stampSize is that of the kubelet's timestamps in UTC, with the blank: 2006-01-02T15:04:05.000000000Z.
+const stampSize = 31
+
+// skipRest drops what a log that is read from some time on may begin with: the
+// rest of a line that began before. The kubelet selects by the time of each record,
+// of which a long line has many, and puts a timestamp before the first alone.
+func (l *lines) skipRest() error {
+	head, err := l.r.Peek(stampSize)
+	if len(head) == 0 {
+		return err
+	}
+	stamp, _, _ := bytes.Cut(head, []byte(" "))
+	if _, err := time.Parse(time.RFC3339Nano, string(stamp)); err == nil {
+		return nil
+	}
+	for {
+		if _, err := l.r.ReadSlice('\n'); !errors.Is(err, bufio.ErrBufferFull) {
+			return err
+		}
+	}
+}
+
 // next returns pieces until an error, which may come with the last piece. The
 // piece is good until the next call.
 func (l *lines) next() (piece, error) {

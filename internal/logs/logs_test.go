@@ -27,11 +27,13 @@ type source struct {
 	times   []time.Time // of each line
 	breaks  int         // streams that end before the log does
 	from    int         // first line that is still there
+	rest    string      // what a stream from some time on begins with
+	stuck   int         // streams that are followed and do not end
 	gone    bool
 	streams int
 }
 
-func (s *source) LogStream(_ context.Context, _, _ string, since time.Time) (io.ReadCloser, error) {
+func (s *source) LogStream(_ context.Context, _, _ string, since time.Time, follow bool) (io.ReadCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.streams++
@@ -39,10 +41,19 @@ func (s *source) LogStream(_ context.Context, _, _ string, since time.Time) (io.
 		return nil, fmt.Errorf("pod: %w", ci.ErrNotFound)
 	}
 	var b bytes.Buffer
+	if !since.IsZero() {
+		b.WriteString(s.rest)
+	}
 	for i, line := range bytes.SplitAfter(s.text, []byte("\n")) {
 		if len(line) > 0 && i >= s.from && !s.times[i].Before(since) {
 			fmt.Fprintf(&b, "%s %s", s.times[i].Format(time.RFC3339Nano), line)
 		}
+	}
+	if s.stuck > 0 && follow {
+		s.stuck--
+		r, w := io.Pipe()
+		go w.Write(b.Bytes())
+		return r, nil
 	}
 	if s.breaks > 0 {
 		s.breaks--
@@ -222,6 +233,42 @@ func TestRestart(t *testing.T) {
 	w.follow()
 	if got := w.read(ci.LogRange{}); got != string(text) || w.note() != "" {
 		t.Errorf("%d bytes, want %d; they differ at %d; note %q", len(got), len(text), differ(got, string(text)), w.note())
+	}
+}
+
+// A stream from some time on begins with the rest of a line that began before.
+func TestRestOfALine(t *testing.T) {
+	for _, rest := range []string{"x\n", strings.Repeat("no time ", 100<<10) + "\n", strings.Repeat("x", 200<<10) + "\n"} {
+		text := output(rand.New(rand.NewPCG(3, 3)), 200)
+		w := newWorld(t, text, 1<<30)
+		w.source.breaks, w.source.rest = 2, rest
+		w.follow()
+		if got := w.read(ci.LogRange{}); got != string(text) || w.note() != "" {
+			t.Errorf("%.10q: %d bytes, want %d; they differ at %d; note %q", rest, len(got), len(text), differ(got, string(text)), w.note())
+		}
+	}
+}
+
+// A stream that does not end with its step is ended.
+func TestStuckStream(t *testing.T) {
+	text := []byte("1\n2\n")
+	w := newWorld(t, text, 1<<30)
+	w.job.State, w.job.Steps[0].State = ci.Running, ci.Running
+	done := w.job.Steps[0].Finished
+	w.job.Steps[0].Finished = time.Time{}
+	w.observe()
+	w.source.stuck = 1
+	w.keeper.Follow(t.Context(), w.job, "pod", id.Container)
+	for end := time.Now().Add(time.Minute); w.read(ci.LogRange{}) != string(text); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nothing was stored")
+		}
+	}
+	w.job.Steps[0].State, w.job.Steps[0].Finished = ci.Success, done
+	w.observe()
+	w.follow()
+	if got := w.read(ci.LogRange{}); got != string(text) || w.note() != "" {
+		t.Errorf("log %q, note %q", got, w.note())
 	}
 }
 
