@@ -21,7 +21,7 @@ type Event struct {
 	Ref     string // push: the full ref; pull_request: refs/pull/N/head
 	Title   string // first line of the commit message, or the pull request's title
 	Deleted bool   // push: the ref is gone
-	Before  string // push: what the ref pointed to before; all zeros when it is new
+	Before  string // push: what the ref pointed to before; all zeros when it is new; synchronize: the head before
 
 	Number     int    // pull_request
 	HeadRef    string // pull_request: branch name in the head repository

@@ -27,7 +27,7 @@ func decodePullRequest(body []byte, ev *Event) error {
 	ev.SenderID, ev.SenderLogin = p.GetSender().GetID(), p.GetSender().GetLogin()
 	ev.Number = p.GetNumber()
 	ev.Title = firstLine(pr.GetTitle())
-	ev.SHA = pr.GetHead().GetSHA()
+	ev.SHA, ev.Before = pr.GetHead().GetSHA(), p.GetBefore()
 	ev.Ref = fmt.Sprintf("refs/pull/%d/head", ev.Number)
 	ev.HeadRef = pr.GetHead().GetRef()
 	ev.HeadRepoID = pr.GetHead().GetRepo().GetID()

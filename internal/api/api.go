@@ -41,6 +41,7 @@ type API struct {
 	Jobs        Jobs
 	Logs        func(ctx context.Context, name ci.JobName) (any, error) // a JSON list of pods
 	Logbook     Logbook
+	Inbox       Inbox
 	NotFinished error // Starter's word for a run that has not ended
 	Log         *slog.Logger
 }

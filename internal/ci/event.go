@@ -45,6 +45,8 @@ type Event struct {
 	Fork     bool   // the pull request's head lives in another repository
 	Command  string // of API events: the shell command
 	Image    string // of API events: the image to run it in
+
+	Recovered bool // no webhook told of it: found by asking GitHub; the actor may be unknown
 }
 
 // Actor is the person who caused an event. Only the number is an identity.
@@ -53,14 +55,50 @@ type Actor struct {
 	Login string
 }
 
-// Delivery is one webhook request as GitHub sent it.
+// Delivery is one webhook request as GitHub sent it, or what stands for one that
+// never came.
 type Delivery struct {
 	ID       int64  // row in the inbox; 0 before it is stored
 	HookID   int64  // X-GitHub-Hook-ID
 	GUID     string // X-GitHub-Delivery; a redelivery carries the same one
 	Name     string // X-GitHub-Event
-	Body     []byte // the signed bytes
+	Body     []byte // the signed bytes; of a Compared one an Event as JSON
 	Received time.Time
 	Attempts int    // times that handling failed
 	Ignored  string // why nothing will be done; empty when it is to be handled
+	Origin   Origin
+
+	// What it is about, as far as the door could read it.
+	Action string
+	Repo   string // owner/name
+	RepoID int64
+	Ref    string
+	SHA    SHA
+
+	// What became of it.
+	State  DeliveryState
+	Reason string    // a sentence: why it was ignored, or why the last try failed
+	Run    RunID     // that it led to
+	Due    time.Time // of a pending one: when it is tried next
 }
+
+// Origin is how a delivery came.
+type Origin string
+
+// The origins.
+const (
+	Delivered Origin = ""         // GitHub's webhook
+	Listed    Origin = "listed"   // missing here, taken from GitHub's list of deliveries
+	Compared  Origin = "compared" // no delivery at all: a head on GitHub that no run knows
+)
+
+// DeliveryState is where a delivery stands.
+type DeliveryState string
+
+// The states of a delivery.
+const (
+	DeliveryPending DeliveryState = "pending" // waits to be handled, or to be tried again
+	DeliveryDone    DeliveryState = "done"    // led to a run
+	DeliveryIgnored DeliveryState = "ignored" // leads to nothing, for a reason
+	DeliveryFailed  DeliveryState = "failed"  // set aside after too many tries; a person may have it tried again
+)

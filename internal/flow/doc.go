@@ -4,7 +4,7 @@
 // the small interfaces here.
 //
 // A call has one of three endings. Done: a run was stored, or the delivery was
-// set aside with a reason. Terminal: the file is wrong, which is a run in state
+// ignored with a reason. Terminal: the file is wrong, which is a run in state
 // error. Retry: GitHub or the database did not answer, which is a returned error.
 //
 // Invariant: handling a delivery twice makes one run.

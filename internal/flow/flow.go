@@ -45,12 +45,13 @@ func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
 	if err != nil {
 		return f.Inbox.IgnoreDelivery(ctx, d.ID, "Ignored: "+err.Error())
 	}
+	ev.Recovered = d.Origin != ci.Delivered
 	decision := decide.Event(ev)
 	if decision.Verdict == decide.Ignore {
 		return f.Inbox.IgnoreDelivery(ctx, d.ID, decision.Why)
 	}
 	if known, err := f.Runs.RunOf(ctx, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref); err == nil { // as when a draft becomes ready for review
-		return f.Inbox.IgnoreDelivery(ctx, d.ID, fmt.Sprintf("Ignored: run %s covers this commit.", known.ID))
+		return f.known(ctx, d, ev, known)
 	} else if !errors.Is(err, ci.ErrNotFound) {
 		return err
 	}

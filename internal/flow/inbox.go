@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -13,13 +14,16 @@ import (
 type Inbox interface {
 	DueDeliveries(ctx context.Context, limit int) ([]ci.Delivery, error)
 	IgnoreDelivery(ctx context.Context, id int64, reason string) error
+	FailDelivery(ctx context.Context, id int64, reason string) error
 	DeferDelivery(ctx context.Context, id int64, reason string, wait time.Duration) error
 }
 
-// A delivery is tried at least this often and this long: GitHub keeps its own copies for three days.
+// A delivery is tried at least this often and this long: GitHub keeps its own
+// copies for three days. One that makes the server panic is tried for a minute.
 const (
-	giveUpTries = 20
-	giveUpAfter = 3 * 24 * time.Hour
+	giveUpTries  = 20
+	giveUpAfter  = 3 * 24 * time.Hour
+	giveUpPanics = 6
 )
 
 // Drain handles all deliveries that are due. One that cannot be handled now is
@@ -45,22 +49,26 @@ func (f *Flow) Drain(ctx context.Context, log *slog.Logger) error {
 	}
 }
 
-// putOff has a delivery wait for its next try, or ends it when there were enough.
+// putOff has a delivery wait for its next try, or sets it aside when there were enough.
 func (f *Flow) putOff(ctx context.Context, d ci.Delivery, cause error, log *slog.Logger) error {
-	if d.Attempts >= giveUpTries && time.Since(d.Received) > giveUpAfter {
-		log.Error("delivery given up", "guid", d.GUID, "event", d.Name, "err", cause)
-		return f.Inbox.IgnoreDelivery(ctx, d.ID, "Given up after three days: "+cause.Error())
+	tries := d.Attempts + 1
+	if old := tries > giveUpTries && time.Since(d.Received) > giveUpAfter; old || errors.Is(cause, errPanic) && tries >= giveUpPanics {
+		log.Error("delivery set aside", "guid", d.GUID, "event", d.Name, "err", cause)
+		return f.Inbox.FailDelivery(ctx, d.ID, fmt.Sprintf("Set aside after %d tries: %v", tries, cause))
 	}
 	wait := min(time.Second<<min(d.Attempts, 12), 10*time.Minute)
 	log.Warn("delivery put off", "guid", d.GUID, "event", d.Name, "again_in", wait, "err", cause)
 	return f.Inbox.DeferDelivery(ctx, d.ID, cause.Error(), wait)
 }
 
+// errPanic says that handling a delivery panicked, which no waiting repairs.
+var errPanic = errors.New("panic")
+
 // guarded turns a panic over one delivery into that delivery's error.
 func (f *Flow) guarded(ctx context.Context, d ci.Delivery) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v", r)
+			err = fmt.Errorf("%w: %v", errPanic, r)
 		}
 	}()
 	if err := f.Handle(ctx, d); err != nil {

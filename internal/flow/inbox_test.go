@@ -29,6 +29,11 @@ func (i *inbox) IgnoreDelivery(_ context.Context, id int64, reason string) error
 	return i.err
 }
 
+func (i *inbox) FailDelivery(_ context.Context, id int64, reason string) error {
+	i.reasons[id] = reason
+	return i.err
+}
+
 func (i *inbox) DeferDelivery(_ context.Context, id int64, reason string, wait time.Duration) error {
 	i.deferred[id], i.reasons[id] = wait, reason
 	return i.err
@@ -48,7 +53,8 @@ func TestDrainPutsOffWhatCannotBeHandled(t *testing.T) {
 		"bounded":              {ci.Delivery{Received: now, Attempts: 5000}, errors.New("x"), 10 * time.Minute, "handle push g: x"},
 		"panic":                {ci.Delivery{Received: now}, errPanic, time.Second, "panic: boom"},
 		"old, hardly tried":    {ci.Delivery{Received: old, Attempts: 2}, errors.New("x"), 4 * time.Second, "handle push g: x"},
-		"old, and often tried": {ci.Delivery{Received: old, Attempts: 500}, errors.New("x"), 0, "Given up after three days: handle push g: x"},
+		"old, and often tried": {ci.Delivery{Received: old, Attempts: 500}, errors.New("x"), 0, "Set aside after 501 tries: handle push g: x"},
+		"panics, again":        {ci.Delivery{Received: now, Attempts: 5}, errPanic, 0, "Set aside after 6 tries: panic: boom"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

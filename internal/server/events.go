@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -16,15 +17,33 @@ type inbox struct {
 
 // Store returns nil once the delivery is committed.
 func (s inbox) Store(ctx context.Context, d webhook.Delivery) error {
-	err := s.add(ctx, ci.Delivery{HookID: d.HookID, GUID: d.GUID, Name: d.Event.Name, Body: d.Body, Ignored: d.Event.Ignored})
+	err := s.add(ctx, delivery(d))
 	if err == nil {
 		s.bell.ring()
 	}
 	return err
 }
 
-// decode reads a stored delivery again, so that the inbox keeps only what GitHub signed.
-func decode(d ci.Delivery) (ci.Event, error) {
+func delivery(d webhook.Delivery) ci.Delivery {
+	ev := d.Event
+	out := ci.Delivery{HookID: d.HookID, GUID: d.GUID, Name: ev.Name, Body: d.Body, Ignored: ev.Ignored,
+		Action: ev.Action, RepoID: ev.RepoID, Ref: ev.Ref, SHA: ci.SHA(ev.SHA)}
+	if ev.RepoID != 0 {
+		out.Repo = ev.Owner + "/" + ev.Repo
+	}
+	return out
+}
+
+// decode reads a stored delivery again, so that the inbox keeps only what GitHub
+// signed. Only YACI itself makes Compared ones, which are events already.
+func decode(d ci.Delivery) (ev ci.Event, err error) {
+	if d.Origin == ci.Compared {
+		return ev, json.Unmarshal(d.Body, &ev)
+	}
+	return decodeWebhook(d)
+}
+
+func decodeWebhook(d ci.Delivery) (ci.Event, error) {
 	ev, err := webhook.Decode(d.Name, d.Body)
 	if err != nil {
 		return ci.Event{}, err

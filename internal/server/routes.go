@@ -26,6 +26,8 @@ func routes(hook http.Handler, a *api.API) http.Handler {
 	r.Get("/get", a.Authenticated(a.Get))
 	r.Post("/retry", a.Authenticated(a.Retry))
 	r.Get("/api/v1/runs/{run}/jobs/{job}/steps/{step}/log", a.Authenticated(a.StepLog))
+	r.Get("/api/v1/deliveries", a.Authenticated(a.Deliveries))
+	r.Post("/api/v1/deliveries/{delivery}/retry", a.Authenticated(a.RetryDelivery))
 	r.Get(pipeline.SchemaURL, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/schema+json")
 		io.WriteString(w, pipeline.Schema())

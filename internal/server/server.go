@@ -115,7 +115,7 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 	keeper.Closed = watcher.Look
 	sender := &report.Sender{Outbox: db, Poster: gh, RetryAfter: github.RetryAfter, Log: log}
 	calls := &api.API{
-		Token: cfg.APIToken, Image: cfg.RunImage, Starter: spine, Jobs: db, NotFinished: flow.ErrNotFinished, Log: log, Logbook: keeper,
+		Token: cfg.APIToken, Image: cfg.RunImage, Starter: spine, Jobs: db, NotFinished: flow.ErrNotFinished, Log: log, Logbook: keeper, Inbox: db,
 		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
 	}
 	return &server{

@@ -10,16 +10,18 @@ import (
 )
 
 // AddDelivery stores a delivery. One that is known by hook and GUID already is
-// left as it is: GitHub repeats a GUID when it delivers again.
+// left as it is, since GitHub repeats a GUID when it delivers again; but one that
+// was set aside is tried again.
 func (s *Store) AddDelivery(ctx context.Context, d ci.Delivery) error {
 	state := "pending"
 	if d.Ignored != "" {
 		state = "ignored"
 	}
 	now := s.now().UnixMilli()
-	_, err := s.db.ExecContext(ctx, `INSERT INTO deliveries (hook_id, guid, name, body, received, state, reason, due)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (hook_id, guid) DO NOTHING`,
-		d.HookID, d.GUID, d.Name, d.Body, now, state, d.Ignored, now)
+	_, err := s.db.ExecContext(ctx, `INSERT INTO deliveries (hook_id, guid, name, body, received, state, reason, due, origin, action, repo, repo_id, ref, sha)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (hook_id, guid) DO UPDATE SET state = excluded.state, attempts = 0, due = excluded.due WHERE deliveries.state = 'failed'`,
+		d.HookID, d.GUID, d.Name, d.Body, now, state, d.Ignored, now, d.Origin, d.Action, d.Repo, d.RepoID, d.Ref, d.SHA)
 	if err != nil {
 		return fmt.Errorf("add delivery %s: %w", d.GUID, err)
 	}
@@ -28,7 +30,7 @@ func (s *Store) AddDelivery(ctx context.Context, d ci.Delivery) error {
 
 // DueDeliveries returns deliveries that wait to be handled, those that wait longest first.
 func (s *Store) DueDeliveries(ctx context.Context, limit int) ([]ci.Delivery, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT id, hook_id, guid, name, body, received, attempts FROM deliveries
+	rows, err := s.db.QueryContext(ctx, `SELECT id, hook_id, guid, name, body, received, attempts, origin FROM deliveries
 		WHERE state = 'pending' AND due <= ? ORDER BY due, id LIMIT ?`, s.now().UnixMilli(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("due deliveries: %w", err)
@@ -38,7 +40,7 @@ func (s *Store) DueDeliveries(ctx context.Context, limit int) ([]ci.Delivery, er
 	for rows.Next() {
 		var d ci.Delivery
 		var received int64
-		if err := rows.Scan(&d.ID, &d.HookID, &d.GUID, &d.Name, &d.Body, &received, &d.Attempts); err != nil {
+		if err := rows.Scan(&d.ID, &d.HookID, &d.GUID, &d.Name, &d.Body, &received, &d.Attempts, &d.Origin); err != nil {
 			return nil, fmt.Errorf("due deliveries: %w", err)
 		}
 		d.Received = moment(received)
@@ -49,7 +51,12 @@ func (s *Store) DueDeliveries(ctx context.Context, limit int) ([]ci.Delivery, er
 
 // IgnoreDelivery ends a delivery that leads to nothing, with the reason.
 func (s *Store) IgnoreDelivery(ctx context.Context, id int64, reason string) error {
-	return s.endDelivery(ctx, s.db, id, "ignored", reason)
+	return s.endDelivery(ctx, s.db, id, ci.DeliveryIgnored, "", reason)
+}
+
+// FailDelivery sets a delivery aside that could not be handled, with the error.
+func (s *Store) FailDelivery(ctx context.Context, id int64, reason string) error {
+	return s.endDelivery(ctx, s.db, id, ci.DeliveryFailed, "", reason)
 }
 
 // DeferDelivery puts a delivery that could not be handled off by a while.
@@ -66,8 +73,8 @@ type execer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-func (s *Store) endDelivery(ctx context.Context, db execer, id int64, state, reason string) error {
-	if _, err := db.ExecContext(ctx, `UPDATE deliveries SET state = ?, reason = ? WHERE id = ?`, state, reason, id); err != nil {
+func (s *Store) endDelivery(ctx context.Context, db execer, id int64, state ci.DeliveryState, run ci.RunID, reason string) error {
+	if _, err := db.ExecContext(ctx, `UPDATE deliveries SET state = ?, run = ?, reason = ? WHERE id = ?`, state, run, reason, id); err != nil {
 		return fmt.Errorf("end delivery %d: %w", id, err)
 	}
 	return nil

@@ -33,12 +33,12 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 			return err
 		}
 		if n, _ := res.RowsAffected(); n == 0 {
-			return s.endDelivery(ctx, tx, delivery, "done", "Ignored: this event already has a run.")
+			return s.endDelivery(ctx, tx, delivery, ci.DeliveryIgnored, "", "Ignored: this event already has a run.")
 		}
 		if err := addJobs(ctx, tx, s.now().UnixMilli(), jobs); err != nil {
 			return err
 		}
-		if err := s.endDelivery(ctx, tx, delivery, "done", "Run "+string(run.ID)+"."); err != nil {
+		if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, "Run "+string(run.ID)+"."); err != nil {
 			return err
 		}
 		return s.tellAll(ctx, tx, *run, jobs)

@@ -1,0 +1,34 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// known ends a delivery whose commit has a run already: the same event told once
+// more, under another GUID too, or a ref that came back to the commit, as by a
+// forced push. An outcome belongs to the commit and stands; but a run that was
+// cancelled, as by the push in between, gets its next attempt when the ref
+// comes back.
+func (f *Flow) known(ctx context.Context, d ci.Delivery, ev ci.Event, run ci.Run) error {
+	if run.State != ci.Cancelled || !comesBack(ev, run.Event) {
+		return f.Inbox.IgnoreDelivery(ctx, d.ID, fmt.Sprintf("Ignored: run %s covers this commit.", run.ID))
+	}
+	again, err := f.Retry(ctx, run.ID)
+	if err != nil && !errors.Is(err, ErrNotFinished) {
+		return err
+	}
+	return f.Inbox.IgnoreDelivery(ctx, d.ID, fmt.Sprintf("Run %s, which was cancelled, has its attempt %d.", run.ID, again.Attempt))
+}
+
+// comesBack tells an event that moved a ref back to a commit from the one that
+// brought it there first, which anybody who holds its body can send again.
+func comesBack(ev, first ci.Event) bool {
+	if ev.Kind == ci.PullRequest {
+		return ev.PRAction == "reopened" || ev.PRAction == "synchronize" && ev.Before != first.Before
+	}
+	return ev.Before != first.Before
+}

@@ -1,0 +1,60 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// Deliveries returns the newest deliveries and what each led to, without their
+// bodies. state selects (empty: all); before is the ID to go on from, 0 for the newest.
+func (s *Store) Deliveries(ctx context.Context, state ci.DeliveryState, before int64, limit int) ([]ci.Delivery, error) {
+	if before <= 0 {
+		before = math.MaxInt64
+	}
+	rows, err := s.db.QueryContext(ctx, `SELECT id, hook_id, guid, name, received, attempts, origin, action, repo, repo_id, ref, sha, state, reason, run, due
+		FROM deliveries WHERE (? = '' OR state = ?) AND id < ? ORDER BY id DESC LIMIT ?`, state, state, before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("deliveries: %w", err)
+	}
+	defer rows.Close()
+	list := []ci.Delivery{}
+	for rows.Next() {
+		var d ci.Delivery
+		var received, due int64
+		if err := rows.Scan(&d.ID, &d.HookID, &d.GUID, &d.Name, &received, &d.Attempts, &d.Origin, &d.Action, &d.Repo, &d.RepoID, &d.Ref, &d.SHA,
+			&d.State, &d.Reason, &d.Run, &due); err != nil {
+			return nil, fmt.Errorf("deliveries: %w", err)
+		}
+		d.Received = moment(received)
+		if d.State == ci.DeliveryPending {
+			d.Due = moment(due)
+		}
+		list = append(list, d)
+	}
+	return list, rows.Err()
+}
+
+// RetryDelivery has a delivery handled again. It reports false, and changes
+// nothing, for one that has led to a run or waits already. The error is
+// ErrNotFound when there is none of this ID.
+func (s *Store) RetryDelivery(ctx context.Context, id int64) (bool, error) {
+	res, err := s.db.ExecContext(ctx, `UPDATE deliveries SET state = 'pending', attempts = 0, due = ? WHERE id = ? AND state IN ('failed', 'ignored')`,
+		s.now().UnixMilli(), id)
+	if err != nil {
+		return false, fmt.Errorf("retry delivery %d: %w", id, err)
+	}
+	if n, _ := res.RowsAffected(); n > 0 {
+		return true, nil
+	}
+	var found int64
+	if err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM deliveries WHERE id = ?`, id).Scan(&found); err != nil {
+		return false, fmt.Errorf("retry delivery %d: %w", id, err)
+	}
+	if found == 0 {
+		return false, fmt.Errorf("delivery %d: %w", id, ErrNotFound)
+	}
+	return false, nil
+}
