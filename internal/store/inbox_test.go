@@ -10,8 +10,10 @@ import (
 
 // A delivery that was set aside shows its error, and is tried again when
 // somebody or GitHub asks for it; one that led to a run is not.
-func TestDeliveriesAndWhatTheyLedTo(t *testing.T) {
-	s, ctx := open(t), t.Context()
+func TestDeliveriesAndWhatTheyLedTo(t *testing.T) { both(t, deliveriesAndWhatTheyLedTo) }
+
+func deliveriesAndWhatTheyLedTo(t *testing.T, s *store.Store) {
+	ctx := t.Context()
 	bad := ci.Delivery{HookID: 1, GUID: "bad", Name: "push", Body: []byte("{}"), Repo: "ada/hello", RepoID: 1, Ref: "refs/heads/x", SHA: "abc"}
 	good := ci.Delivery{HookID: 1, GUID: "good", Name: "push", Body: []byte("{}"), Origin: ci.Listed}
 	must(t, s.AddDelivery(ctx, bad))
