@@ -27,7 +27,7 @@ func decodeFile(t *testing.T, name, file string) webhook.Event {
 func TestDecode(t *testing.T) {
 	const commit, zero = "6113728f27ae82c7b1a177c8d03f9e96e0adf246", "0000000000000000000000000000000000000000"
 	push := webhook.Event{
-		Name: "push", RepoID: 186853002, Owner: "Codertocat", Repo: "Hello-World", InstallationID: 1,
+		Name: "push", RepoID: 186853002, Owner: "Codertocat", Repo: "Hello-World", DefaultBranch: "master", InstallationID: 1,
 		SenderID: 21031067, SenderLogin: "Codertocat", SHA: commit, Ref: "refs/heads/main", Title: "Adding a .gitignore file",
 		Before: "4b3a1f2e0d9c8b7a6f5e4d3c2b1a09f8e7d6c5b4",
 	}
@@ -39,7 +39,7 @@ func TestDecode(t *testing.T) {
 	tag.Ref, tag.Before = "refs/tags/v1.2.0", zero // "after" is the tag object; the commit is head_commit's
 
 	pull := webhook.Event{
-		Name: "pull_request", Action: "opened", RepoID: 186853002, Owner: "Codertocat", Repo: "Hello-World", InstallationID: 1,
+		Name: "pull_request", Action: "opened", RepoID: 186853002, Owner: "Codertocat", Repo: "Hello-World", DefaultBranch: "master", InstallationID: 1,
 		SenderID: 21031067, SenderLogin: "Codertocat", SHA: "ec26c3e57ca3a959ca5aad62de7213c562f8c821", Ref: "refs/pull/2/head",
 		Title: "Update the README with new information.", Number: 2, HeadRef: "changes", HeadRepoID: 186853002, BaseRef: "master",
 		BaseSHA: "f95f852bd8fca8fcc58a9a2d6c842781e32a215e",

@@ -13,6 +13,7 @@ type Event struct {
 	RepoID         int64
 	Owner, Repo    string
 	Private        bool
+	DefaultBranch  string
 	InstallationID int64
 	SenderID       int64 // numeric identity of who caused it
 	SenderLogin    string

@@ -22,7 +22,7 @@ func decodePullRequest(body []byte, ev *Event) error {
 	ev.Action = p.GetAction()
 	ev.RepoID = p.GetRepo().GetID()
 	ev.Owner, ev.Repo, _ = strings.Cut(p.GetRepo().GetFullName(), "/")
-	ev.Private = p.GetRepo().GetPrivate()
+	ev.Private, ev.DefaultBranch = p.GetRepo().GetPrivate(), p.GetRepo().GetDefaultBranch()
 	ev.InstallationID = p.GetInstallation().GetID()
 	ev.SenderID, ev.SenderLogin = p.GetSender().GetID(), p.GetSender().GetLogin()
 	ev.Number = p.GetNumber()

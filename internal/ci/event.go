@@ -4,11 +4,12 @@ import "time"
 
 // Repo is a repository on GitHub. It is known by its numeric ID, since names change.
 type Repo struct {
-	ID           int64
-	Owner        string
-	Name         string
-	Private      bool
-	Installation int64 // of the GitHub App; 0 when a personal token is used
+	ID            int64
+	Owner         string
+	Name          string
+	Private       bool
+	Installation  int64  // of the GitHub App; 0 when a personal token is used
+	DefaultBranch string // as the newest event named it; empty when none has
 }
 
 // FullName is "owner/name".

@@ -38,7 +38,10 @@ type Run struct {
 	Message string // one sentence for people: why it is in this state
 
 	Created  time.Time
+	Started  time.Time // of the newest attempt; zero until its first job was launched
 	Finished time.Time // zero until State is final
+
+	Broken BrokenFile // the .yaci.yml of the newest attempt, when it is wrong; as stored, not as read back
 }
 
 // Job is one Kubernetes Job of one attempt.
@@ -76,6 +79,7 @@ type Step struct {
 	Bytes     int64 // output written by the command
 	Lines     int64 // line feeds in that output
 	Memory    int64 // peak of its largest process, in bytes; 0 when it could not be measured
+	Limit     int64 // of memory, in bytes; 0 when there is none
 	CPU       int64 // user and system time, in milliseconds
 	OOM       int   // processes of it that the kernel killed for memory
 }

@@ -47,7 +47,7 @@ func (f *Flow) Retry(ctx context.Context, id ci.RunID) (ci.Run, error) {
 		return run, fmt.Errorf("retry %s: %s", id, decision.Why)
 	}
 	run.Attempt++
-	run.Finished = time.Time{}
+	run.Started, run.Finished = time.Time{}, time.Time{}
 	jobs, err := f.compile(ctx, &run, decision)
 	if errors.Is(err, ci.ErrNotFound) { // the file, not the run: the caller must not mix them up
 		return run, fmt.Errorf("retry %s: %s has no %s at %s any more", id, run.Event.Repo.FullName(), pipeline.FileName, run.Event.SHA.Short())

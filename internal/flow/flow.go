@@ -86,7 +86,7 @@ func (f *Flow) compile(ctx context.Context, run *ci.Run, decision decide.Decisio
 		run.State, run.Message = ci.Held, decision.Why
 		return nil, nil
 	}
-	file, in, err := f.read(ctx, *run)
+	file, in, err := f.read(ctx, run)
 	var compiled []*pipeline.Compiled
 	if err == nil {
 		compiled, err = pipeline.Compile(file, in, f.Operator)
@@ -95,6 +95,7 @@ func (f *Flow) compile(ctx context.Context, run *ci.Run, decision decide.Decisio
 	switch {
 	case errors.As(err, &problems):
 		run.State, run.Message, run.Finished = ci.Error, problems[0].String(), time.Now()
+		run.Broken.Problems = mistakes(problems)
 		return nil, nil
 	case err != nil:
 		return nil, err
@@ -105,9 +106,9 @@ func (f *Flow) compile(ctx context.Context, run *ci.Run, decision decide.Decisio
 	return newJobs(*run, compiled)
 }
 
-// read fetches and parses the file, and collects what it is held against.
-func (f *Flow) read(ctx context.Context, run ci.Run) (*pipeline.File, pipeline.Input, error) {
-	in := f.input(run)
+// read fetches and parses the file, keeps what it says with the run, and collects what it is held against.
+func (f *Flow) read(ctx context.Context, run *ci.Run) (*pipeline.File, pipeline.Input, error) {
+	in := f.input(*run)
 	ev := run.Event
 	if ev.Kind == ci.API {
 		file, err := pipeline.OneCommand(ev.Image, ev.Command)
@@ -123,6 +124,7 @@ func (f *Flow) read(ctx context.Context, run ci.Run) (*pipeline.File, pipeline.I
 	if err != nil {
 		return nil, in, err
 	}
+	run.Broken.Content = string(data)
 	file, err := pipeline.Parse(data)
 	if err != nil {
 		return nil, in, err

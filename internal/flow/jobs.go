@@ -19,7 +19,7 @@ func newJobs(run ci.Run, compiled []*pipeline.Compiled) (jobs []ci.Job, err erro
 			job.Group, job.Limit = fmt.Sprintf("%d/%s", run.Event.Repo.ID, c.Concurrency.Group), c.Concurrency.Limit
 		}
 		for _, s := range c.Steps {
-			job.Steps = append(job.Steps, ci.Step{Name: s.Name, Container: s.Container, State: ci.Queued})
+			job.Steps = append(job.Steps, ci.Step{Name: s.Name, Container: s.Container, State: ci.Queued, Limit: memoryLimit(c, s.Container)})
 		}
 		for _, s := range c.Services {
 			job.Services = append(job.Services, ci.Service{Name: s.Name, Container: s.Container})
@@ -33,6 +33,24 @@ func newJobs(run ci.Run, compiled []*pipeline.Compiled) (jobs []ci.Job, err erro
 		jobs = append(jobs, job)
 	}
 	return jobs, nil
+}
+
+// memoryLimit is what a container may use, in bytes; 0 when there is no limit.
+func memoryLimit(c *pipeline.Compiled, container string) int64 {
+	for _, one := range c.Job.Spec.Template.Spec.Containers {
+		if one.Name == container {
+			return one.Resources.Limits.Memory().Value()
+		}
+	}
+	return 0
+}
+
+// mistakes are a file's problems in the domain's words.
+func mistakes(problems pipeline.Problems) (list []ci.Problem) {
+	for _, p := range problems {
+		list = append(list, ci.Problem{Line: p.Line, Column: p.Column, Text: p.Text})
+	}
+	return list
 }
 
 // started tells how much there is to do.

@@ -54,7 +54,7 @@ func decodeWebhook(d ci.Delivery) (ci.Event, error) {
 // event translates the public package's event to the domain's.
 func event(ev webhook.Event) ci.Event {
 	out := ci.Event{
-		Repo: ci.Repo{ID: ev.RepoID, Owner: ev.Owner, Name: ev.Repo, Private: ev.Private, Installation: ev.InstallationID},
+		Repo: ci.Repo{ID: ev.RepoID, Owner: ev.Owner, Name: ev.Repo, Private: ev.Private, DefaultBranch: ev.DefaultBranch, Installation: ev.InstallationID},
 		SHA:  ci.SHA(ev.SHA), Ref: ev.Ref, Title: ev.Title, Deleted: ev.Deleted,
 		Before: ci.SHA(ev.Before), BaseSHA: ci.SHA(ev.BaseSHA), Actor: ci.Actor{ID: ev.SenderID, Login: ev.SenderLogin},
 	}

@@ -77,11 +77,13 @@ func scanJob(row interface{ Scan(...any) error }) (j ci.Job, err error) {
 // Launched records that a queued job's Kubernetes Job exists, and which one it is.
 func (s *Store) Launched(ctx context.Context, name ci.JobName, uid string) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'running', message = '', uid = ?, started = ? WHERE name = ? AND state = 'queued'`, uid, s.now().UnixMilli(), name)
+		now := s.now().UnixMilli()
+		_, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'running', message = '', uid = ?, started = ? WHERE name = ? AND state = 'queued'`, uid, now, name)
 		if err != nil {
 			return fmt.Errorf("launched %s: %w", name, err)
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE runs SET state = 'running', message = 'Running.' WHERE finished = 0 AND id = (SELECT run FROM jobs WHERE name = ?)`, name)
+		_, err = tx.ExecContext(ctx, `UPDATE runs SET state = 'running', message = 'Running.', started = CASE WHEN started = 0 THEN ? ELSE started END
+			WHERE finished = 0 AND id = (SELECT run FROM jobs WHERE name = ?)`, now, name)
 		if err != nil {
 			return fmt.Errorf("launched %s: %w", name, err)
 		}

@@ -16,7 +16,7 @@ func (s *Store) Lost(ctx context.Context, job ci.Job, why string) (changed bool,
 	job.Losses = append(job.Losses, ci.Loss{At: s.now().UTC(), Why: why})
 	message := fmt.Sprintf("Runs again (%d of %d): %s.", len(job.Losses), ci.MaxLosses, why)
 	for i, st := range job.Steps {
-		job.Steps[i] = ci.Step{Name: st.Name, Container: st.Container, State: ci.Queued}
+		job.Steps[i] = ci.Step{Name: st.Name, Container: st.Container, State: ci.Queued, Limit: st.Limit}
 	}
 	err = s.tx(ctx, func(tx *sql.Tx) error {
 		losses, err := json.Marshal(job.Losses)

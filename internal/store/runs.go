@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -25,15 +26,21 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 				return err
 			}
 		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO runs (id, number, repo_id, sha, kind, ref, event, attempt, state, message, created, finished)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (repo_id, sha, kind, ref) WHERE sha <> '' DO NOTHING`,
+		res, err := tx.ExecContext(ctx, `INSERT INTO runs (id, number, repo_id, sha, kind, ref, event, attempt, state, message, created, finished, branch, pr, actor, private)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (repo_id, sha, kind, ref) WHERE sha <> '' DO NOTHING`,
 			run.ID, run.Number, repo, run.Event.SHA, run.Event.Kind, run.Event.Ref, event, run.Attempt, run.State, run.Message,
-			millis(run.Created), millis(run.Finished))
+			millis(run.Created), millis(run.Finished), run.Event.Branch, run.Event.PR, strings.ToLower(run.Event.Actor.Login), flag(repo == 0 || run.Event.Repo.Private))
 		if err != nil {
 			return err
 		}
 		if n, _ := res.RowsAffected(); n == 0 {
 			return s.endDelivery(ctx, tx, delivery, ci.DeliveryIgnored, "", "Ignored: this event already has a run.")
+		}
+		if err := know(ctx, tx, run.Event.Repo); err != nil {
+			return err
+		}
+		if err := keepBroken(ctx, tx, *run); err != nil {
+			return err
 		}
 		if err := addJobs(ctx, tx, s.now().UnixMilli(), jobs); err != nil {
 			return err
@@ -53,7 +60,7 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 // the run is not finished, or another attempt was faster.
 func (s *Store) AddAttempt(ctx context.Context, run ci.Run, jobs []ci.Job) (added bool, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE runs SET attempt = ?, state = ?, message = ?, finished = ? WHERE id = ? AND attempt = ? AND finished > 0`,
+		res, err := tx.ExecContext(ctx, `UPDATE runs SET attempt = ?, state = ?, message = ?, started = 0, finished = ? WHERE id = ? AND attempt = ? AND finished > 0`,
 			run.Attempt, run.State, run.Message, millis(run.Finished), run.ID, run.Attempt-1)
 		if err != nil {
 			return err
@@ -62,6 +69,9 @@ func (s *Store) AddAttempt(ctx context.Context, run ci.Run, jobs []ci.Job) (adde
 			return nil
 		}
 		added = true
+		if err := keepBroken(ctx, tx, run); err != nil {
+			return err
+		}
 		if err := addJobs(ctx, tx, s.now().UnixMilli(), jobs); err != nil {
 			return err
 		}
@@ -98,7 +108,7 @@ func addJobs(ctx context.Context, tx *sql.Tx, now int64, jobs []ci.Job) error {
 	return nil
 }
 
-const runColumns = `id, number, event, attempt, state, message, created, finished`
+const runColumns = `id, number, event, attempt, state, message, created, finished, started`
 
 // Run returns a run by its id, or ErrNotFound.
 func (s *Store) Run(ctx context.Context, id ci.RunID) (ci.Run, error) {
@@ -112,15 +122,15 @@ func (s *Store) RunOf(ctx context.Context, repo int64, sha ci.SHA, kind ci.Kind,
 
 func scanRun(row interface{ Scan(...any) error }) (r ci.Run, err error) {
 	var event []byte
-	var created, finished int64
-	err = row.Scan(&r.ID, &r.Number, &event, &r.Attempt, &r.State, &r.Message, &created, &finished)
+	var created, finished, started int64
+	err = row.Scan(&r.ID, &r.Number, &event, &r.Attempt, &r.State, &r.Message, &created, &finished, &started)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("run: %w", ErrNotFound)
 	}
 	if err != nil {
 		return r, fmt.Errorf("run: %w", err)
 	}
-	r.Created, r.Finished = moment(created), moment(finished)
+	r.Created, r.Finished, r.Started = moment(created), moment(finished), moment(started)
 	if err := json.Unmarshal(event, &r.Event); err != nil {
 		return r, fmt.Errorf("run %s: event: %w", r.ID, err)
 	}

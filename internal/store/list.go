@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// Runs returns runs that a filter selects, newest first.
+func (s *Store) Runs(ctx context.Context, f ci.RunFilter) ([]ci.Run, error) {
+	where, args := visible(f.Sight)
+	also := func(term string, values ...any) { where, args = append(where, term), append(args, values...) }
+	if f.Repo != 0 {
+		also("repo_id = ?", f.Repo)
+	}
+	if f.Branch != "" {
+		also("branch = ?", f.Branch)
+	}
+	if f.PR != 0 {
+		also("pr = ?", f.PR)
+	}
+	if f.Kind != "" {
+		also("kind = ?", f.Kind)
+	}
+	if f.State != "" {
+		also("state = ?", f.State)
+	}
+	if f.Actor != "" {
+		also("actor = ?", strings.ToLower(f.Actor))
+	}
+	if f.After.ID != "" {
+		also("(created, id) < (?, ?)", millis(f.After.Created), f.After.ID)
+	}
+	rows, err := s.db.QueryContext(ctx, `SELECT `+runColumns+` FROM runs WHERE `+strings.Join(where, " AND ")+` ORDER BY created DESC, id DESC LIMIT ?`,
+		append(args, f.Limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("runs: %w", err)
+	}
+	defer rows.Close()
+	var runs []ci.Run
+	for rows.Next() {
+		r, err := scanRun(rows)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, r)
+	}
+	return runs, rows.Err()
+}
+
+// visible are the terms that keep a query to what somebody may see.
+func visible(s ci.Sight) (where []string, args []any) {
+	switch {
+	case s.All:
+		return []string{"1 = 1"}, nil
+	case len(s.Repos) == 0:
+		return []string{"private = 0"}, nil
+	}
+	for _, id := range s.Repos {
+		args = append(args, id)
+	}
+	return []string{"(private = 0 OR repo_id IN (?" + strings.Repeat(", ?", len(s.Repos)-1) + "))"}, args
+}
+
+// RunNumber returns a repository's run by its number, or ErrNotFound.
+func (s *Store) RunNumber(ctx context.Context, repo, number int64) (ci.Run, error) {
+	return scanRun(s.db.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND number = ?`, repo, number))
+}
+
+// Unfinished counts the runs that have not ended, by their state.
+func (s *Store) Unfinished(ctx context.Context, sight ci.Sight) (map[ci.State]int, error) {
+	where, args := visible(sight)
+	rows, err := s.db.QueryContext(ctx, `SELECT state, count(*) FROM runs WHERE finished = 0 AND `+where[0]+` GROUP BY state`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("count runs: %w", err)
+	}
+	defer rows.Close()
+	counts := map[ci.State]int{}
+	for rows.Next() {
+		var state ci.State
+		var n int
+		if err := rows.Scan(&state, &n); err != nil {
+			return nil, fmt.Errorf("count runs: %w", err)
+		}
+		counts[state] = n
+	}
+	return counts, rows.Err()
+}
+
+// RunJobs returns the jobs of all attempts of a run, oldest first, in the order
+// of the file. They come without manifests and files, which are large.
+func (s *Store) RunJobs(ctx context.Context, run ci.RunID) ([]ci.Job, error) {
+	return s.jobs(ctx, `SELECT name, run, attempt, title, grp, grp_limit, state, message, uid, '', '', steps, services, started, finished, losses, settled
+		FROM jobs WHERE run = ? ORDER BY attempt, created, name`, run)
+}
+
+// JobNeeds returns which jobs of a run wait for which.
+func (s *Store) JobNeeds(ctx context.Context, run ci.RunID) (map[ci.JobName][]ci.JobName, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT n.job, n.need FROM job_needs n JOIN jobs j ON j.name = n.job WHERE j.run = ? ORDER BY n.job, n.need`, run)
+	if err != nil {
+		return nil, fmt.Errorf("needs of run %s: %w", run, err)
+	}
+	defer rows.Close()
+	needs := map[ci.JobName][]ci.JobName{}
+	for rows.Next() {
+		var job, need ci.JobName
+		if err := rows.Scan(&job, &need); err != nil {
+			return nil, fmt.Errorf("needs of run %s: %w", run, err)
+		}
+		needs[job] = append(needs[job], need)
+	}
+	return needs, rows.Err()
+}
+
+// BrokenFile returns the file of an attempt that was wrong, or ErrNotFound.
+func (s *Store) BrokenFile(ctx context.Context, run ci.RunID, attempt int) (f ci.BrokenFile, err error) {
+	var problems []byte
+	err = s.db.QueryRowContext(ctx, `SELECT file, problems FROM run_problems WHERE run = ? AND attempt = ?`, run, attempt).Scan(&f.Content, &problems)
+	if errors.Is(err, sql.ErrNoRows) {
+		return f, fmt.Errorf("broken file of run %s: %w", run, ErrNotFound)
+	}
+	if err == nil {
+		err = json.Unmarshal(problems, &f.Problems)
+	}
+	if err != nil {
+		return f, fmt.Errorf("broken file of run %s: %w", run, err)
+	}
+	return f, nil
+}
+
+// keepBroken stores the file of an attempt that is wrong.
+func keepBroken(ctx context.Context, tx *sql.Tx, run ci.Run) error {
+	if len(run.Broken.Problems) == 0 {
+		return nil
+	}
+	problems, err := json.Marshal(run.Broken.Problems)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO run_problems (run, attempt, file, problems) VALUES (?, ?, ?, ?)`, run.ID, run.Attempt, run.Broken.Content, problems)
+	return err
+}
