@@ -39,6 +39,7 @@ type API struct {
 	Image       string // for commands that name none
 	Starter     Starter
 	Jobs        Jobs
+	Canceller   Canceller
 	Logs        func(ctx context.Context, name ci.JobName) (any, error) // a JSON list of pods
 	Logbook     Logbook
 	Inbox       Inbox

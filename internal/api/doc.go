@@ -1,5 +1,5 @@
-// Package api is the HTTP surface for programs: POST /run, GET /get and
-// POST /retry, each with an API token. internal/server mounts it.
+// Package api is the HTTP surface for programs: POST /run, GET /get, POST
+// /retry and what is under /api/v1, each with an API token. internal/server mounts it.
 //
 // Invariant: without a configured token nobody is let in.
 package api

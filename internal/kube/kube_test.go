@@ -216,14 +216,15 @@ func TestDropSecretAndStop(t *testing.T) {
 	}
 }
 
-// Without a propagation policy the pods of a Job would stay (batch/v1's default is orphan).
+// Without a propagation policy the pods of a Job would stay (batch/v1's default is
+// orphan), and in the background as long as the Job, which its finalizer keeps.
 func TestStopTakesThePodsAlong(t *testing.T) {
 	c, client := world(&batchv1.Job{ObjectMeta: meta("r1")})
 	if err := c.Stop(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
 	got := client.Actions()[0].(clienttesting.DeleteAction).GetDeleteOptions().PropagationPolicy
-	if got == nil || *got != metav1.DeletePropagationBackground {
+	if got == nil || *got != metav1.DeletePropagationForeground {
 		t.Errorf("propagation policy %v", got)
 	}
 }

@@ -90,7 +90,8 @@ func (c *Cluster) removeLost(ctx context.Context, job ci.Job) error {
 	if err != nil {
 		return fmt.Errorf("lost job %s: %w", job.Name, err)
 	}
-	return errors.Join(c.Stop(ctx, job.Name), c.Release(ctx, job.Name))
+	// In the background, so that it is gone, and its name free, with its finalizer.
+	return errors.Join(c.delete(ctx, job.Name, metav1.DeletePropagationBackground), c.Release(ctx, job.Name))
 }
 
 // own finds a job's Job. One of the same name that is another run's is refused.
@@ -164,9 +165,13 @@ func (c *Cluster) Release(ctx context.Context, name ci.JobName) error {
 	return nil
 }
 
-// Stop deletes a Job and its pods; one that is gone already is fine.
+// Stop deletes a Job and its pods; one that is gone already is fine. In the
+// foreground, since in the background the pods would be left until the Job, which Finalizer keeps, is gone.
 func (c *Cluster) Stop(ctx context.Context, name ci.JobName) error {
-	policy := metav1.DeletePropagationBackground
+	return c.delete(ctx, name, metav1.DeletePropagationForeground)
+}
+
+func (c *Cluster) delete(ctx context.Context, name ci.JobName, policy metav1.DeletionPropagation) error {
 	err := c.Client.BatchV1().Jobs(c.Namespace).Delete(ctx, string(name), metav1.DeleteOptions{PropagationPolicy: &policy})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete job %s: %w", name, err)

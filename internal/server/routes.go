@@ -25,6 +25,7 @@ func routes(hook http.Handler, a *api.API) http.Handler {
 	r.Post("/run", a.Authenticated(a.Run))
 	r.Get("/get", a.Authenticated(a.Get))
 	r.Post("/retry", a.Authenticated(a.Retry))
+	r.Post("/api/v1/runs/{run}/cancel", a.Authenticated(a.Cancel))
 	r.Get("/api/v1/runs/{run}/jobs/{job}/steps/{step}/log", a.Authenticated(a.StepLog))
 	r.Get("/api/v1/deliveries", a.Authenticated(a.Deliveries))
 	r.Post("/api/v1/deliveries/{delivery}/retry", a.Authenticated(a.RetryDelivery))

@@ -33,9 +33,10 @@ func (s *Store) RunningJobs(ctx context.Context) ([]ci.Job, error) {
 	return s.jobs(ctx, `SELECT `+jobColumns+` FROM jobs WHERE finished = 0 AND state = 'running' ORDER BY created, name`)
 }
 
-// UnsettledJobs returns the jobs that have ended and may have left something in the cluster.
+// UnsettledJobs returns the jobs that have ended and may have left something in
+// the cluster. One that was cancelled may have been in the middle of its launch.
 func (s *Store) UnsettledJobs(ctx context.Context) ([]ci.Job, error) {
-	return s.jobs(ctx, `SELECT `+jobColumns+` FROM jobs WHERE settled = 0 AND finished > 0 AND uid <> '' ORDER BY finished, name LIMIT 1000`)
+	return s.jobs(ctx, `SELECT `+jobColumns+` FROM jobs WHERE settled = 0 AND finished > 0 AND (uid <> '' OR state = 'cancelled') ORDER BY finished, name LIMIT 1000`)
 }
 
 func (s *Store) jobs(ctx context.Context, query string, args ...any) ([]ci.Job, error) {
@@ -74,12 +75,16 @@ func scanJob(row interface{ Scan(...any) error }) (j ci.Job, err error) {
 	return j, nil
 }
 
-// Launched records that a queued job's Kubernetes Job exists, and which one it is.
+// Launched records that a queued job's Kubernetes Job exists, and which one it
+// is. A job that was cancelled meanwhile keeps its state, for the watcher to end the Job.
 func (s *Store) Launched(ctx context.Context, name ci.JobName, uid string) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		now := s.now().UnixMilli()
 		_, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'running', message = '', uid = ?, started = ? WHERE name = ? AND state = 'queued'`, uid, now, name)
 		if err != nil {
+			return fmt.Errorf("launched %s: %w", name, err)
+		}
+		if _, err = tx.ExecContext(ctx, `UPDATE jobs SET uid = ?, settled = 0 WHERE name = ? AND finished > 0 AND uid <> ?`, uid, name, uid); err != nil {
 			return fmt.Errorf("launched %s: %w", name, err)
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE runs SET state = 'running', message = 'Running.', started = CASE WHEN started = 0 THEN ? ELSE started END

@@ -38,6 +38,7 @@ func Observe(v View) Sighting {
 	switch {
 	case v.Job == nil || string(v.Job.UID) != v.Stored.UID || v.Job.DeletionTimestamp != nil && (len(v.Pods) == 0 || slices.ContainsFunc(v.Pods, alive)):
 		s.end(ci.Cancelled, "Cancelled: the Job was deleted outside YACI.")
+		s.Stop = v.Job != nil && string(v.Job.UID) == v.Stored.UID // its finalizer keeps the pods running
 	case len(v.Pods) == 0:
 		s.withoutPod(v)
 	case len(v.Pods) > 1:

@@ -345,14 +345,14 @@ func TestObserve(t *testing.T) {
 		"Job being deleted, no pod": {func(s *scene) {
 			s.pods = nil
 			s.job.DeletionTimestamp = &metav1.Time{Time: time.UnixMilli(5000)}
-		}, ci.Cancelled, "Cancelled: the Job was deleted outside YACI.", false},
+		}, ci.Cancelled, "Cancelled: the Job was deleted outside YACI.", true},
 		"Job deleted":          {func(s *scene) { s.job, s.pods = nil, nil }, ci.Cancelled, "Cancelled: the Job was deleted outside YACI.", false},
 		"Job deleted, pod not": {func(s *scene) { s.job = nil }, ci.Cancelled, "Cancelled: the Job was deleted outside YACI.", false},
 		"Job of another UID":   {func(s *scene) { s.job.UID = "uid-2" }, ci.Cancelled, "Cancelled: the Job was deleted outside YACI.", false},
 		"Job being deleted": {func(s *scene) {
 			s.live(running("1-build"), running("2-test"))
 			s.job.DeletionTimestamp = &metav1.Time{Time: time.UnixMilli(5000)}
-		}, ci.Cancelled, "Cancelled: the Job was deleted outside YACI.", false},
+		}, ci.Cancelled, "Cancelled: the Job was deleted outside YACI.", true},
 		"Job being deleted, after it passed": {func(s *scene) {
 			s.job.DeletionTimestamp = &metav1.Time{Time: time.UnixMilli(5000)}
 		}, ci.Success, "Passed in 1m13s", false},

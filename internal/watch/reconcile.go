@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,9 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 		return err
 	}
 	if v.Job != nil && string(v.Job.UID) != stored.UID {
+		if stored.State.Final() {
+			return w.remove(ctx, v.Job)
+		}
 		v.Job = nil // the cache may still show the one that was lost
 	}
 	if v.Pods, err = w.podsOf(ctx, stored, v.Job); err != nil {
@@ -48,7 +52,7 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 	}
 	switch seen := Observe(v); {
 	case stored.State.Final():
-		return w.settle(ctx, stored, v.Pods, seen.Stop)
+		return w.ended(ctx, v, seen.Stop)
 	case v.Job == nil && time.Since(stored.Started) < sweepEvery:
 		return nil // made a moment ago; the cache may not have it yet
 	case w.doubted(name, seen.Wait):
@@ -192,14 +196,16 @@ func (w *Watcher) act(ctx context.Context, v View, s Sighting) error {
 		w.Log.Info("ended", "run", s.Job.Run, "job", s.Job.Name, "state", s.Job.State, "why", s.Job.Message)
 		w.Changed()
 	}
-	return w.settle(ctx, s.Job, v.Pods, s.Stop)
+	v.Stored = s.Job
+	return w.settle(ctx, v, s.Stop)
 }
 
 // settle ends what still runs of a job whose outcome is stored, and lets its
 // Job go when its logs are stored too. It comes after the outcome, or a crash in between would leave a job
 // that somebody seems to have deleted; the sweep repeats it until it is done.
-func (w *Watcher) settle(ctx context.Context, job ci.Job, pods []*corev1.Pod, stop bool) error {
-	if stop {
+func (w *Watcher) settle(ctx context.Context, v View, stop bool) error {
+	job := v.Stored
+	if stop && !ending(v.Job) {
 		if err := w.Cluster.Stop(ctx, job.Name); err != nil {
 			return err
 		}
@@ -207,7 +213,7 @@ func (w *Watcher) settle(ctx context.Context, job ci.Job, pods []*corev1.Pod, st
 	if job.Settled {
 		return nil
 	}
-	for _, pod := range pods {
+	for _, pod := range v.Pods {
 		open, err := w.Logs.Open(ctx, job, begun(pod))
 		if err != nil {
 			return err
@@ -220,4 +226,36 @@ func (w *Watcher) settle(ctx context.Context, job ci.Job, pods []*corev1.Pod, st
 		return err
 	}
 	return w.Outcomes.Settled(ctx, job.Name)
+}
+
+// ended looks after a job that had ended before. One that was cancelled in the
+// database still has everything in the cluster.
+func (w *Watcher) ended(ctx context.Context, v View, stop bool) error {
+	if v.Stored.State == ci.Cancelled && !v.Stored.Settled {
+		if stop = true; !ending(v.Job) {
+			if err := w.Cluster.DropSecret(ctx, v.Stored.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return w.settle(ctx, v, stop)
+}
+
+// ending: the Job and its pods are being deleted already (kube.Cluster.Stop).
+func ending(job *batchv1.Job) bool {
+	return job != nil && job.DeletionTimestamp != nil && slices.Contains(job.Finalizers, metav1.FinalizerDeleteDependents)
+}
+
+// remove ends a Job whose job had ended, by cancellation, before the Job was made.
+func (w *Watcher) remove(ctx context.Context, job *batchv1.Job) error {
+	name := ci.JobName(job.Name)
+	if err := w.Cluster.DropSecret(ctx, name); err != nil {
+		return err
+	}
+	if !ending(job) {
+		if err := w.Cluster.Stop(ctx, name); err != nil {
+			return err
+		}
+	}
+	return w.Cluster.Release(ctx, name)
 }

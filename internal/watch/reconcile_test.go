@@ -236,6 +236,52 @@ func TestReconcileEndsAJobThatIsGone(t *testing.T) {
 	}
 }
 
+// What was cancelled in the database is ended in the cluster, until it is.
+func TestReconcileEndsWhatWasCancelled(t *testing.T) {
+	s := passed()
+	s.live(running("1-build"), running("2-test"))
+	w, c := watched(t, s)
+	b := &book{open: []string{"1-build"}}
+	w.Logs = b
+	if ok, err := c.db.CancelRun(t.Context(), "r1", "Cancelled by the API."); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	c.err = errors.New("unreachable")
+	if err := w.reconcile(t.Context(), "yaci-r1-1"); err == nil {
+		t.Error("the error is lost")
+	}
+	c.err = nil
+	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
+		t.Fatal(err)
+	}
+	c.check(t, ci.Cancelled, "drop while cancelled", "drop while cancelled", "stop while cancelled")
+	s.job.DeletionTimestamp, s.job.Finalizers = &metav1.Time{Time: time.Now()}, []string{metav1.FinalizerDeleteDependents}
+	b.open = nil
+	if err := w.factory.Batch().V1().Jobs().Informer().GetStore().Update(s.job); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.check(t, ci.Cancelled, "drop while cancelled", "drop while cancelled", "stop while cancelled", "release while cancelled")
+}
+
+// A crash, or a cancellation, between the making of a Job and its record leaves a Job that nobody waits for.
+func TestReconcileRemovesAJobThatCameTooLate(t *testing.T) {
+	s := passed()
+	s.stored.State = ci.Queued
+	w, c := watched(t, s)
+	if ok, err := c.db.CancelRun(t.Context(), "r1", "Cancelled by the API."); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
+		t.Fatal(err)
+	}
+	c.check(t, ci.Cancelled, "drop while cancelled", "stop while cancelled", "release while cancelled")
+}
+
 // The Job controller deletes pods when the time is up, and says so a moment later.
 func TestReconcileDoubtsADeletedPod(t *testing.T) {
 	s := passed()

@@ -67,6 +67,7 @@ type Watcher struct {
 	began   time.Time // a monotonic clock for doubts
 	keys    workqueue.TypedRateLimitingInterface[ci.JobName]
 	synced  []cache.InformerSynced
+	wake    chan struct{}       // has the sweep come at once
 	dropped map[ci.JobName]bool // spares repeated calls; forgetting it costs one
 	doubts  map[ci.JobName]doubt
 }
@@ -82,6 +83,7 @@ func New(client kubernetes.Interface, namespace string, w Watcher) (*Watcher, er
 	w.factory = informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = managed }))
 	w.keys = workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ci.JobName]())
+	w.wake = make(chan struct{}, 1)
 	w.dropped, w.doubts = map[ci.JobName]bool{}, map[ci.JobName]doubt{}
 	w.jobs = w.factory.Batch().V1().Jobs().Lister().Jobs(namespace)
 	w.pods = w.factory.Core().V1().Pods().Lister().Pods(namespace)
@@ -134,6 +136,15 @@ func (w *Watcher) Run(ctx context.Context) error {
 // Look has a job looked at again, because something outside the cluster changed.
 func (w *Watcher) Look(name ci.JobName) { w.keys.Add(name) }
 
+// Sweep has all jobs looked at that run or have just ended, because something
+// outside the cluster changed them.
+func (w *Watcher) Sweep() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
 // one reconciles a job; its panic or error concerns that job alone.
 func (w *Watcher) one(ctx context.Context, name ci.JobName) {
 	defer w.keys.Done(name)
@@ -166,6 +177,7 @@ func (w *Watcher) sweep(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-w.wake:
 		case <-tick.C:
 		}
 	}

@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// CancelRun ends a run, and what has not ended of its newest attempt, for a
+// reason, which is a sentence. It reports false, and changes nothing, for a run
+// that has ended before, and ErrNotFound for none. What of it is in the cluster
+// is stopped by the watcher.
+func (s *Store) CancelRun(ctx context.Context, id ci.RunID, why string) (cancelled bool, err error) {
+	return s.cancel(ctx, id, why, "")
+}
+
+// Supersede is CancelRun because of a newer commit.
+func (s *Store) Supersede(ctx context.Context, id ci.RunID, by ci.SHA, why string) (cancelled bool, err error) {
+	return s.cancel(ctx, id, why, by)
+}
+
+func (s *Store) cancel(ctx context.Context, id ci.RunID, why string, by ci.SHA) (cancelled bool, err error) {
+	err = s.tx(ctx, func(tx *sql.Tx) error {
+		run, err := scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = ?`, id))
+		if err != nil || run.State.Final() {
+			return err
+		}
+		run.State, run.Message, run.Finished, cancelled = ci.Cancelled, why, s.now(), true
+		if _, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, message = ?, finished = ?, superseded = ? WHERE id = ? AND finished = 0`,
+			run.State, why, millis(run.Finished), by, id); err != nil {
+			return err
+		}
+		jobs, err := attemptJobs(ctx, tx, id, run.Attempt)
+		if err != nil {
+			return err
+		}
+		for i := range jobs {
+			if err := cancelJob(ctx, tx, &jobs[i], run); err != nil {
+				return err
+			}
+		}
+		return s.tellAll(ctx, tx, run, jobs)
+	})
+	if err != nil {
+		return false, fmt.Errorf("cancel run %s: %w", id, err)
+	}
+	return cancelled, nil
+}
+
+// cancelJob ends one job of a run that is being cancelled, if it has not ended.
+func cancelJob(ctx context.Context, tx *sql.Tx, j *ci.Job, run ci.Run) error {
+	if j.State.Final() {
+		return nil
+	}
+	j.State, j.Message, j.Finished = ci.Cancelled, run.Message, run.Finished
+	for i := range j.Steps {
+		if !j.Steps[i].State.Final() {
+			j.Steps[i].State = ci.Cancelled
+		}
+	}
+	steps, err := json.Marshal(j.Steps)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE jobs SET state = ?, message = ?, steps = ?, finished = ? WHERE name = ? AND finished = 0`,
+		j.State, j.Message, steps, millis(j.Finished), j.Name)
+	return err
+}
