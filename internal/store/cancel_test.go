@@ -9,8 +9,10 @@ import (
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
-func TestCancel(t *testing.T) {
-	s, ctx := open(t), t.Context()
+func TestCancel(t *testing.T) { both(t, cancel) }
+
+func cancel(t *testing.T, s *store.Store) {
+	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
 	second := jobs[0]
 	second.Name, second.Title, second.Needs = "yaci-r1-1-2", "second", []ci.JobName{"yaci-r1-1"}
@@ -50,15 +52,17 @@ func TestCancel(t *testing.T) {
 }
 
 // Whatever comes first stays: success, cancellation, or the news of a launch.
-func TestCancelRaces(t *testing.T) {
+func TestCancelRaces(t *testing.T) { both(t, cancelRaces) }
+
+func cancelRaces(t *testing.T, s *store.Store) {
 	for i, c := range []struct {
 		first, then string
 		want        ci.State
 	}{{"cancel", "success", ci.Cancelled}, {"success", "cancel", ci.Success}, {"cancel", "launched", ci.Cancelled}, {"cancel", "lost", ci.Cancelled}} {
 		t.Run(c.first+" "+c.then, func(t *testing.T) {
-			s, ctx := open(t), t.Context()
+			ctx := t.Context()
 			id := ci.RunID(fmt.Sprintf("r%d", i))
-			run, jobs := pushRun(id, "refs/heads/main")
+			run, jobs := pushRun(id, "refs/heads/"+string(id))
 			must(t, s.CreateRun(ctx, 0, run, jobs))
 			if c.then != "launched" {
 				must(t, s.Launched(ctx, jobs[0].Name, "uid-1"))
@@ -95,8 +99,10 @@ func TestCancelRaces(t *testing.T) {
 }
 
 // A run that waits for approval has no jobs yet.
-func TestCancelHeldRun(t *testing.T) {
-	s, ctx := open(t), t.Context()
+func TestCancelHeldRun(t *testing.T) { both(t, cancelHeldRun) }
+
+func cancelHeldRun(t *testing.T, s *store.Store) {
+	ctx := t.Context()
 	run, _ := pushRun("r1", "refs/pull/1/head")
 	run.State = ci.Held
 	must(t, s.CreateRun(ctx, 0, run, nil))
