@@ -117,7 +117,7 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 	calls := &api.API{
 		Token: cfg.APIToken, Image: cfg.RunImage, Starter: spine, Jobs: db, NotFinished: flow.ErrNotFinished, Log: log, Logbook: keeper, Inbox: db,
 		Canceller: stopper{db, func() { watcher.Sweep(); ended.ring(); queued.ring() }},
-		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
+		Logs:      func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
 	}
 	return &server{
 		handler: routes(hook, calls), watcher: watcher, keeper: keeper, log: log,
