@@ -19,6 +19,8 @@ type commands struct {
 	Lint      lint      `cmd:"" help:"Check a .yaci.yml and name everything that is wrong with it."`
 	Render    render    `cmd:"" help:"Print the Jobs that an event would start, as YAML."`
 	Explain   explain   `cmd:"" help:"Say which filter decides what, step by step."`
+	Prune     prune     `cmd:"" help:"Delete old runs, logs and deliveries, as the server does once a day."`
+	Backup    backup    `cmd:"" help:"Copy the SQLite database to a file while the server runs."`
 	Uninstall uninstall `cmd:"" help:"Delete all Jobs and Secrets of YACI's, finalizers too."`
 }
 

@@ -4,14 +4,13 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"strings"
 )
 
 // Config is what an operator can set. Each field is a flag and, in capitals
 // with YACI_ before it, a variable of the environment.
 type Config struct {
-	Listen        string `default:":4000" env:"YACI_LISTEN" help:"Address to listen on."`
-	DatabaseURL   string `default:"sqlite:///var/lib/yaci/yaci.db" env:"YACI_DATABASE_URL" help:"Where runs are kept: sqlite:///path/to/file, or postgres://user:password@host/database."`
+	Listen string `default:":4000" env:"YACI_LISTEN" help:"Address to listen on."`
+	Storage
 	WebhookSecret string `env:"YACI_WEBHOOK_SECRET" help:"Secret of the GitHub App's webhook. Required."`
 	GithubAPIURL  string `name:"github-api-url" default:"https://api.github.com/" env:"YACI_GITHUB_API_URL" help:"GitHub's API."`
 	GithubAppID   int64  `name:"github-app-id" env:"YACI_GITHUB_APP_ID" help:"Id of the GitHub App."`
@@ -19,9 +18,9 @@ type Config struct {
 	GithubToken   string `name:"github-token" env:"YACI_GITHUB_TOKEN" help:"A personal token instead of an App."`
 	APIToken      string `name:"api-token" env:"YACI_API_TOKEN" help:"Token for /run, /get and /retry. Unset: they answer 401."`
 	Kubeconfig    string `env:"KUBECONFIG" help:"Cluster to run in; default: the pod's own, or ~/.kube/config."`
-	LogStore      string `default:"/var/lib/yaci/logs" env:"YACI_LOG_STORE" help:"Where logs are kept: a directory, s3://bucket?region=x, gs://bucket or azblob://container."`
 	LogLimit      int64  `default:"67108864" env:"YACI_LOG_LIMIT" help:"Bytes that are kept of a step's log; half of them its beginning, half its end."`
 	Namespace     string `default:"yaci-builds" env:"YACI_NAMESPACE" help:"Namespace of the Jobs."`
+	Retention
 	Pods
 	RunImage   string `default:"alpine" env:"YACI_RUN_IMAGE" help:"Image of POST /run when it names none."`
 	MaxRunning int    `default:"50" env:"YACI_MAX_RUNNING" help:"Jobs that run at once."`
@@ -33,9 +32,7 @@ func (c Config) Problems() (ps []string) {
 	if c.WebhookSecret == "" {
 		problem("YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook.")
 	}
-	if !c.databaseKnown() {
-		problem("YACI_DATABASE_URL is %q: write sqlite:///path/to/file or postgres://user:password@host/database.", redacted(c.DatabaseURL))
-	}
+	ps = append(ps, c.Storage.Problems()...)
 	if u, err := url.Parse(c.GithubAPIURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		problem("YACI_GITHUB_API_URL is %q: write a URL like https://api.github.com/.", c.GithubAPIURL)
 	}
@@ -58,37 +55,6 @@ func (c Config) Problems() (ps []string) {
 	if c.MaxRunning < 1 {
 		problem("YACI_MAX_RUNNING is %d: at least 1 is needed.", c.MaxRunning)
 	}
-	return append(ps, c.problems()...)
-}
-
-func (c Config) databaseKnown() bool {
-	if u, err := url.Parse(c.DatabaseURL); err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") {
-		return u.Host != "" || u.Query().Has("host")
-	}
-	return strings.HasPrefix(c.DatabaseURL, "sqlite:") && c.DatabasePath() != ""
-}
-
-// redacted is a URL without its password.
-func redacted(text string) string {
-	if u, err := url.Parse(text); err == nil && u.User != nil {
-		return u.Redacted()
-	}
-	return text
-}
-
-// DatabasePath is the file of a sqlite URL, and empty for Postgres.
-func (c Config) DatabasePath() string {
-	path, ok := strings.CutPrefix(c.DatabaseURL, "sqlite:")
-	if !ok {
-		return ""
-	}
-	return strings.TrimPrefix(path, "//")
-}
-
-// Database is what to open: the file of a sqlite URL, or the URL of a Postgres database.
-func (c Config) Database() string {
-	if path := c.DatabasePath(); path != "" {
-		return path
-	}
-	return c.DatabaseURL
+	ps = append(ps, c.Retention.Problems()...)
+	return append(ps, c.Pods.problems()...)
 }

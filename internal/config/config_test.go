@@ -34,10 +34,11 @@ func parse(t *testing.T, args ...string) (c config.Config) {
 
 func TestDefaults(t *testing.T) {
 	want := config.Config{
-		Listen: ":4000", DatabaseURL: "sqlite:///var/lib/yaci/yaci.db", GithubAPIURL: "https://api.github.com/", Namespace: "yaci-builds", LogStore: "/var/lib/yaci/logs", LogLimit: 64 << 20,
+		Listen: ":4000", Storage: config.Storage{DatabaseURL: "sqlite:///var/lib/yaci/yaci.db", LogStore: "/var/lib/yaci/logs"}, GithubAPIURL: "https://api.github.com/", Namespace: "yaci-builds", LogLimit: 64 << 20,
 		Pods: config.Pods{Image: "ghcr.io/yaci-ci/yaci:latest", Timeout: time.Hour, MaxTimeout: 6 * time.Hour, KeepJobs: 24 * time.Hour, PendingTimeout: 10 * time.Minute,
 			CPURequest: "250m", MemoryRequest: "256Mi", MemoryLimit: "4Gi", DiskLimit: "10Gi"},
-		RunImage: "alpine", MaxRunning: 50,
+		Retention: config.Retention{KeepRunsDays: 90, KeepDeliveriesDays: 14},
+		RunImage:  "alpine", MaxRunning: 50,
 	}
 	if diff := cmp.Diff(want, parse(t)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -53,13 +54,17 @@ func TestLeastThatServes(t *testing.T) {
 
 func TestAllProblemsAtOnce(t *testing.T) {
 	got := parse(t, "--database-url=mysql://u:p@x/y", "--github-api-url=github", "--max-running=0", "--timeout=1ms", "--keep-jobs=0s",
-		"--cpu-request=lots", "--memory-request=", "--memory-limit=-1Gi", "--disk-limit=0", "--max-timeout=0s", "--max-disk=-1", "--image-pull-policy=never").Problems()
+		"--cpu-request=lots", "--memory-request=", "--memory-limit=-1Gi", "--disk-limit=0", "--max-timeout=0s", "--max-disk=-1", "--image-pull-policy=never",
+		"--keep-runs-days=-1", "--keep-runs=-1", "--keep-deliveries-days=3").Problems()
 	want := []string{
 		"YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook.",
 		`YACI_DATABASE_URL is "mysql://u:xxxxx@x/y": write sqlite:///path/to/file or postgres://user:password@host/database.`,
 		`YACI_GITHUB_API_URL is "github": write a URL like https://api.github.com/.`,
 		"GitHub is not connected: set YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE, or YACI_GITHUB_TOKEN.",
 		"YACI_MAX_RUNNING is 0: at least 1 is needed.",
+		"YACI_KEEP_RUNS_DAYS is -1: write a number of days, or 0 to keep runs for ever.",
+		"YACI_KEEP_RUNS is -1: write a number of runs, or 0 to keep all.",
+		"YACI_KEEP_DELIVERIES_DAYS is 3: at least 4 are needed, since GitHub may deliver again for three days.",
 		"YACI_TIMEOUT is 1ms: at least 1s is needed.",
 		"YACI_MAX_TIMEOUT is 0s, less than YACI_TIMEOUT, which is 1ms.",
 		"YACI_KEEP_JOBS is 0s: at least 1m is needed, or a Job may be gone before its outcome is read.",
@@ -132,7 +137,7 @@ func TestDatabasePath(t *testing.T) {
 	for url, want := range map[string]string{
 		"sqlite:///var/lib/yaci.db": "/var/lib/yaci.db", "sqlite:yaci.db": "yaci.db", "sqlite://yaci.db": "yaci.db", "sqlite:": "", "postgres://db/yaci": "",
 	} {
-		if got := (config.Config{DatabaseURL: url}).DatabasePath(); got != want {
+		if got := (config.Storage{DatabaseURL: url}).DatabasePath(); got != want {
 			t.Errorf("%s: %q, want %q", url, got, want)
 		}
 	}

@@ -2,9 +2,12 @@ package logs
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -14,6 +17,7 @@ import (
 	"gocloud.dev/blob/fileblob"
 	_ "gocloud.dev/blob/gcsblob" // gs://
 	_ "gocloud.dev/blob/s3blob"  // s3://
+	"gocloud.dev/gcerrors"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -21,6 +25,7 @@ import (
 // Bucket keeps chunks as compressed objects.
 type Bucket struct {
 	b   *blob.Bucket
+	dir string // of a local one
 	enc *zstd.Encoder
 	dec *zstd.Decoder
 }
@@ -28,7 +33,7 @@ type Bucket struct {
 // OpenBucket opens a directory, which it makes, or a bucket by its URL:
 // s3://name?region=x, gs://name or azblob://name (gocloud.dev/howto/blob).
 func OpenBucket(ctx context.Context, where string) (*Bucket, error) {
-	b, err := openBlob(ctx, where)
+	b, dir, err := openBlob(ctx, where)
 	if err != nil {
 		return nil, fmt.Errorf("log store %s: %w", where, err)
 	}
@@ -40,21 +45,22 @@ func OpenBucket(ctx context.Context, where string) (*Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Bucket{b, enc, dec}, nil
+	return &Bucket{b, dir, enc, dec}, nil
 }
 
-func openBlob(ctx context.Context, where string) (*blob.Bucket, error) {
+func openBlob(ctx context.Context, where string) (b *blob.Bucket, dir string, err error) {
 	if strings.Contains(where, "://") {
-		return blob.OpenBucket(ctx, where)
+		b, err = blob.OpenBucket(ctx, where)
+		return b, "", err
 	}
-	dir, err := filepath.Abs(where)
-	if err != nil {
-		return nil, err
+	if dir, err = filepath.Abs(where); err != nil {
+		return nil, "", err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return fileblob.OpenBucket(dir, &fileblob.Options{Metadata: fileblob.MetadataDontWrite, NoTempDir: true, DirFileMode: 0o700})
+	b, err = fileblob.OpenBucket(dir, &fileblob.Options{Metadata: fileblob.MetadataDontWrite, NoTempDir: true, DirFileMode: 0o700})
+	return b, dir, err
 }
 
 // Close ends all use.
@@ -88,4 +94,30 @@ func (b *Bucket) drop(ctx context.Context, id ci.LogID, seq int) error {
 		return fmt.Errorf("drop %s: %w", key(id, seq), err)
 	}
 	return nil
+}
+
+// Remove deletes all that is kept of a log; what is gone already is fine.
+func (b *Bucket) Remove(ctx context.Context, id ci.LogID) error {
+	prefix := path.Dir(key(id, 0)) + "/"
+	for list := b.b.List(&blob.ListOptions{Prefix: prefix}); ; {
+		object, err := list.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			b.removeDirs(prefix)
+			return nil
+		}
+		if err == nil {
+			err = b.b.Delete(ctx, object.Key)
+		}
+		if err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+			return fmt.Errorf("remove %s: %w", prefix, err)
+		}
+	}
+}
+
+// removeDirs removes what a directory, unlike a bucket, has left: as far as it is empty.
+func (b *Bucket) removeDirs(prefix string) {
+	if b.dir != "" {
+		os.Remove(filepath.Join(b.dir, prefix))
+		os.Remove(filepath.Join(b.dir, path.Dir(path.Dir(prefix))))
+	}
 }

@@ -39,6 +39,11 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return fmt.Errorf("database: %w", err)
 		}
+		unlock, err := store.Lock(path)
+		if err != nil {
+			return err
+		}
+		defer unlock()
 	}
 	db, err := store.Open(ctx, cfg.Database())
 	if err != nil {
@@ -127,6 +132,9 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 			},
 			func(ctx context.Context) { loop(ctx, "queue", queued, pollEvery, log, line.Pass) },
 			func(ctx context.Context) { loop(ctx, "outbox", ended, pollEvery, log, sender.Drain) },
+			func(ctx context.Context) {
+				loop(ctx, "sweep", newBell(), sweepEvery, log, sweep(db, bucket, cfg.Retention, log))
+			},
 		},
 	}, nil
 }

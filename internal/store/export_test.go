@@ -9,7 +9,27 @@ import (
 var (
 	Numbered    = numbered
 	ForPostgres = forPostgres
+
+	DropRunStatements = dropRun
 )
+
+// Counts says how many rows each table has.
+func (s *Store) Counts(ctx context.Context) (map[string]int, error) {
+	counts := map[string]int{}
+	for _, table := range []string{"deliveries", "runs", "jobs", "job_needs", "statuses", "logs", "log_chunks"} {
+		var n int
+		if err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM `+table).Scan(&n); err != nil {
+			return nil, err
+		}
+		counts[table] = n
+	}
+	return counts, nil
+}
+
+// Referring lists the tables that refer to runs or jobs (SQLite only).
+func (s *Store) Referring(ctx context.Context) ([]string, error) {
+	return column[string](ctx, s.db, "tables", `SELECT DISTINCT m.name FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS f WHERE m.type = 'table' AND f."table" IN ('runs', 'jobs')`)
+}
 
 // Down undoes all migrations.
 func (s *Store) Down(ctx context.Context) error {

@@ -19,7 +19,7 @@ const postgresConns = 16
 // openPostgres prepares connections to a server; the first query makes one. A
 // server of YACI's that stops in the middle of a transaction, without its
 // connection breaking, must not hold up the others: Postgres then ends it.
-func openPostgres(url string) (db, error) {
+func openPostgres(_ context.Context, url string) (db, error) {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
 		return db{}, fmt.Errorf("open the database: %w", err)

@@ -1,13 +1,15 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver named sqlite
+	"modernc.org/sqlite" // the driver named sqlite
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // sqliteReaders is how many queries may read at once, beside the one writer.
@@ -17,11 +19,14 @@ const sqliteReaders = 4
 // synchronous=FULL (sqlite.org/pragma.html#pragma_synchronous). SQLite has one
 // writer; a queue here beats "database is locked" there. In WAL mode readers
 // neither wait for it nor hold it up.
-func openSQLite(path string) (db, error) {
+func openSQLite(ctx context.Context, path string) (db, error) {
 	pragmas := []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}
 	write, err := openFile(path, 1, url.Values{"_pragma": pragmas, "_txlock": {"immediate"}})
 	if err != nil {
 		return db{}, err
+	}
+	if err := intact(ctx, write); err != nil {
+		return db{}, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
 	}
 	read, err := openFile(path, sqliteReaders, url.Values{"_pragma": append(pragmas, "query_only(1)")})
 	if err != nil {
@@ -38,4 +43,22 @@ func openFile(path string, conns int, q url.Values) (*sql.DB, error) {
 	d.SetMaxOpenConns(conns)
 	d.SetMaxIdleConns(conns)
 	return d, nil
+}
+
+// errDamaged says what to do about a file that is not what SQLite wrote.
+var errDamaged = errors.New("the database is damaged: stop YACI, move the file away with those of its name that end in -wal and -shm, put the newest copy that yaci backup made in its place, and start again")
+
+// intact reads the whole file and says what is wrong with it
+// (sqlite.org/pragma.html#pragma_quick_check).
+func intact(ctx context.Context, d *sql.DB) error {
+	var found string
+	err := d.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found)
+	var coded *sqlite.Error
+	switch {
+	case errors.As(err, &coded) && (coded.Code()&0xff == sqlite3.SQLITE_CORRUPT || coded.Code()&0xff == sqlite3.SQLITE_NOTADB):
+		return fmt.Errorf("%w (%w)", errDamaged, err)
+	case err == nil && found != "ok":
+		return fmt.Errorf("%w (%s)", errDamaged, found)
+	}
+	return err
 }

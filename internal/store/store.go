@@ -27,7 +27,7 @@ func Open(ctx context.Context, where string) (*Store, error) {
 	if IsPostgres(where) {
 		open = openPostgres
 	}
-	db, err := open(where)
+	db, err := open(ctx, where)
 	if err != nil {
 		return nil, err
 	}

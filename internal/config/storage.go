@@ -1,0 +1,46 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Storage is where runs and logs are kept; tools need it without the rest.
+type Storage struct {
+	DatabaseURL string `default:"sqlite:///var/lib/yaci/yaci.db" env:"YACI_DATABASE_URL" help:"Where runs are kept: sqlite:///path/to/file, or postgres://user:password@host/database."`
+	LogStore    string `default:"/var/lib/yaci/logs" env:"YACI_LOG_STORE" help:"Where logs are kept: a directory, s3://bucket?region=x, gs://bucket or azblob://container."`
+}
+
+// Problems returns a sentence for each thing that is wrong.
+func (s Storage) Problems() []string {
+	u, err := url.Parse(s.DatabaseURL)
+	switch {
+	case s.DatabasePath() != "":
+		return nil
+	case err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") && (u.Host != "" || u.Query().Has("host")):
+		return nil
+	case err == nil && u.User != nil:
+		return []string{fmt.Sprintf(notADatabase, u.Redacted())}
+	}
+	return []string{fmt.Sprintf(notADatabase, s.DatabaseURL)}
+}
+
+const notADatabase = "YACI_DATABASE_URL is %q: write sqlite:///path/to/file or postgres://user:password@host/database."
+
+// DatabasePath is the file of a sqlite URL, and empty for Postgres.
+func (s Storage) DatabasePath() string {
+	path, ok := strings.CutPrefix(s.DatabaseURL, "sqlite:")
+	if !ok {
+		return ""
+	}
+	return strings.TrimPrefix(path, "//")
+}
+
+// Database is what to open: the file of a sqlite URL, or the URL of a Postgres database.
+func (s Storage) Database() string {
+	if path := s.DatabasePath(); path != "" {
+		return path
+	}
+	return s.DatabaseURL
+}

@@ -1,0 +1,93 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/store"
+)
+
+func TestLockKeepsOthersOff(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "yaci.db")
+	unlock, err := store.Lock(path)
+	must(t, err)
+	if _, err := store.Lock(path); err == nil || !strings.Contains(err.Error(), "another yaci serve uses "+path) {
+		t.Errorf("second lock: %v", err)
+	}
+	must(t, unlock())
+	unlock, err = store.Lock(path)
+	must(t, err)
+	must(t, unlock())
+}
+
+// A copy that is made while deliveries come in is whole, and has all that came before it.
+func TestBackupWhileWriting(t *testing.T) {
+	dir := t.TempDir()
+	path, to := filepath.Join(dir, "yaci.db"), filepath.Join(dir, "copy.db")
+	s := open(t, path)
+	add := func(n int) error {
+		return s.AddDelivery(context.WithoutCancel(t.Context()), ci.Delivery{HookID: 1, GUID: fmt.Sprint(n), Name: "push", Body: []byte("{}")})
+	}
+	for n := range 100 {
+		must(t, add(n))
+	}
+	stop, stopped := make(chan struct{}), make(chan error)
+	go func() {
+		for n := 100; ; n++ {
+			select {
+			case <-stop:
+				stopped <- nil
+				return
+			default:
+			}
+			if err := add(n); err != nil {
+				stopped <- err
+				return
+			}
+		}
+	}()
+	must(t, store.Backup(t.Context(), path, to))
+	close(stop)
+	must(t, <-stopped)
+	due, err := open(t, to).DueDeliveries(t.Context(), 100000)
+	must(t, err)
+	if len(due) < 100 {
+		t.Errorf("%d deliveries in the copy", len(due))
+	}
+	if err := store.Backup(t.Context(), path, to); err == nil || !strings.Contains(err.Error(), "is there already") {
+		t.Errorf("backup over a file: %v", err)
+	}
+	if err := store.Backup(t.Context(), filepath.Join(dir, "none.db"), filepath.Join(dir, "x")); err == nil {
+		t.Error("a database that is not there was copied")
+	}
+	if left, _ := filepath.Glob(dir + "/*.part*"); len(left) != 0 {
+		t.Errorf("left: %q", left)
+	}
+}
+
+func TestDamagedFileIsRefused(t *testing.T) {
+	for name, at := range map[string]int64{"header": 0, "page": 8192} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "yaci.db")
+			s, err := store.Open(t.Context(), path)
+			must(t, err)
+			for n := range 50 {
+				must(t, s.AddDelivery(t.Context(), ci.Delivery{HookID: 1, GUID: fmt.Sprint(n), Name: "push", Body: make([]byte, 1000)}))
+			}
+			must(t, s.Close())
+			f, err := os.OpenFile(path, os.O_WRONLY, 0)
+			must(t, err)
+			_, err = f.WriteAt([]byte(strings.Repeat("damage", 3000)), at)
+			must(t, err)
+			must(t, f.Close())
+			if _, err := store.Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "the database is damaged: stop YACI") {
+				t.Errorf("open: %v", err)
+			}
+		})
+	}
+}
