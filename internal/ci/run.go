@@ -109,6 +109,19 @@ type Status struct {
 	TargetURL   string // where the reader learns more; empty when there is no page
 	Version     int64  // grows with each change; the sender confirms the version it sent
 	Attempts    int    // failed tries to send this version
+
+	Written time.Time // when this version was
+	Doubt   bool      // a call for it ended without an answer: GitHub may have done it, or do it yet
+	Slow    bool      // GitHub asked for calls of its installation one at a time
+}
+
+// Setback is what GitHub's answer to a call means for the calls to come.
+type Setback struct {
+	Wait     time.Duration // that GitHub asks for; 0 leaves it to the caller
+	Whole    bool          // it concerns all calls of the installation
+	Slow     bool          // from now on, GitHub wants them one at a time
+	Hopeless bool          // the next try hardly changes it: something is gone or not allowed
+	Silent   bool          // there was no answer; what was asked may be done or not
 }
 
 // StatusContext is the context of the status that every run reports to. The

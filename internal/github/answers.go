@@ -9,31 +9,42 @@ import (
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
 	"github.com/google/go-github/v62/github"
+
+	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// hopeless is the wait after an answer that the next try hardly changes: the
-// repository or the commit is gone, the App is not installed any more, or the
-// commit has its thousand statuses.
-const hopeless = time.Hour
-
-// RetryAfter is how long to wait before the next call because of GitHub's
-// answer; 0 leaves it to the caller.
-func RetryAfter(err error, now time.Time) time.Duration {
+// Explain says what an error of this package means for the calls to come. The
+// limits of rate are an installation's (docs.github.com, "Rate limits for the REST API").
+func Explain(err error, now time.Time) ci.Setback {
 	var limit *github.RateLimitError
 	var abuse *github.AbuseRateLimitError
 	switch {
 	case errors.As(err, &limit):
-		return max(limit.Rate.Reset.Sub(now), time.Second)
+		return ci.Setback{Wait: max(limit.Rate.Reset.Sub(now), time.Second), Whole: true}
 	case errors.As(err, &abuse) && abuse.RetryAfter != nil:
-		return *abuse.RetryAfter
+		return ci.Setback{Wait: *abuse.RetryAfter, Whole: true, Slow: true}
 	case errors.As(err, &abuse):
-		return time.Minute
+		return ci.Setback{Wait: time.Minute, Whole: true, Slow: true}
 	}
 	status, wait := answer(err)
-	if wait == 0 && slices.Contains([]int{http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity}, status) {
-		return hopeless
+	back := ci.Setback{Wait: wait}
+	switch {
+	case status == http.StatusTooManyRequests || status == http.StatusForbidden && wait > 0:
+		back.Whole, back.Slow, back.Wait = true, true, max(wait, time.Second)
+	case slices.Contains([]int{http.StatusForbidden, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity}, status) && wait == 0:
+		back.Hopeless = true
+		back.Whole = gone(err)
+	case status == 0 || status >= http.StatusInternalServerError:
+		back.Silent = true
 	}
-	return wait
+	return back
+}
+
+// gone reports that there was no token because the whole installation is gone or
+// suspended. Of a repository that was taken out of it GitHub says 422.
+func gone(err error) bool {
+	var token *ghinstallation.HTTPError
+	return errors.As(err, &token) && token.Response != nil && token.Response.StatusCode != http.StatusUnprocessableEntity
 }
 
 // denied reports whether GitHub's answer to the wish for a token was that the
@@ -57,7 +68,13 @@ func answer(err error) (status int, wait time.Duration) {
 	return 0, 0
 }
 
+// retryAfter is the wait that an answer asks for, in either of GitHub's ways.
 func retryAfter(h http.Header) time.Duration {
-	seconds, _ := strconv.Atoi(h.Get("Retry-After"))
-	return time.Duration(seconds) * time.Second
+	if seconds, err := strconv.Atoi(h.Get("Retry-After")); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if reset, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64); err == nil && h.Get("X-RateLimit-Remaining") == "0" {
+		return max(time.Until(time.Unix(reset, 0)), time.Second)
+	}
+	return 0
 }

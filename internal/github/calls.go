@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"unicode"
 
 	"github.com/google/go-github/v62/github"
 
@@ -92,41 +91,4 @@ func (c *Client) pullChanges(ctx context.Context, ev ci.Event) (paths []string, 
 		page = res.NextPage
 	}
 	return paths, count < maxChanged, nil
-}
-
-// PostStatus shows a status on its commit.
-func (c *Client) PostStatus(ctx context.Context, st ci.Status) error {
-	text := description(st.Description)
-	body := &github.RepoStatus{State: &st.State, Description: &text, Context: &st.Context}
-	if st.TargetURL != "" {
-		body.TargetURL = &st.TargetURL
-	}
-	if _, _, err := c.repoClient(st.Repo).Repositories.CreateStatus(ctx, st.Repo.Owner, st.Repo.Name, string(st.SHA), body); err != nil {
-		return fmt.Errorf("status of %s: github: %w", st.SHA.Short(), err)
-	}
-	return nil
-}
-
-// maxDescription is GitHub's limit in characters; more is refused with 422.
-const maxDescription = 140
-
-// description makes a text that GitHub takes: no control or invisible
-// characters, nothing outside the basic plane, at most 140 characters.
-func description(s string) string {
-	var out []rune
-	for _, r := range s {
-		switch {
-		case r > 0xffff || r == unicode.ReplacementChar:
-			r = '?'
-		case r == '\n' || r == '\t':
-			r = ' '
-		case !unicode.IsPrint(r):
-			continue
-		}
-		out = append(out, r)
-	}
-	if len(out) > maxDescription {
-		out = append(out[:maxDescription-1], '…')
-	}
-	return string(out)
 }

@@ -97,9 +97,11 @@ func (c *Client) tokenTransport(repo ci.Repo, perm *github.InstallationPermissio
 	if c.app == nil {
 		return bearer{c.token}
 	}
-	t := ghinstallation.NewFromAppsTransport(c.app, repo.Installation)
-	t.InstallationTokenOptions = &github.InstallationTokenOptions{RepositoryIDs: []int64{repo.ID}, Permissions: perm}
-	return t
+	return newMinting(func() http.RoundTripper {
+		t := ghinstallation.NewFromAppsTransport(c.app, repo.Installation)
+		t.InstallationTokenOptions = &github.InstallationTokenOptions{RepositoryIDs: []int64{repo.ID}, Permissions: perm}
+		return t
+	})
 }
 
 func (c *Client) with(t http.RoundTripper) *github.Client {

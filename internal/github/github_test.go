@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -255,7 +256,7 @@ func TestPostStatus(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
+func TestExplain(t *testing.T) {
 	now := time.Now()
 	header := func(code int, body string, kv ...string) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {
@@ -270,17 +271,18 @@ func TestRetryAfter(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer   func(http.ResponseWriter)
 		min, max time.Duration
+		flags    string
 	}{
-		"primary limit":             {header(http.StatusForbidden, `{}`, "X-RateLimit-Remaining", "0", "X-RateLimit-Limit", "5000", "X-RateLimit-Reset", reset), 9 * time.Minute, 10 * time.Minute},
-		"primary limit, reset past": {header(http.StatusForbidden, `{}`, "X-RateLimit-Remaining", "0", "X-RateLimit-Limit", "5000", "X-RateLimit-Reset", "1"), time.Second, time.Second},
-		"secondary, says when":      {header(http.StatusForbidden, secondary, "Retry-After", "90"), 80 * time.Second, 90 * time.Second},
-		"secondary, does not":       {header(http.StatusForbidden, secondary), time.Minute, time.Minute},
-		"429":                       {header(http.StatusTooManyRequests, `{}`, "Retry-After", "7"), 7 * time.Second, 7 * time.Second},
-		"503 that says when":        {header(http.StatusServiceUnavailable, `{}`, "Retry-After", "5"), 5 * time.Second, 5 * time.Second},
-		"502":                       {header(http.StatusBadGateway, ``), 0, 0},
-		"401":                       {header(http.StatusUnauthorized, `{}`), 0, 0},
-		"404":                       {header(http.StatusNotFound, `{}`), time.Hour, time.Hour},
-		"422":                       {header(http.StatusUnprocessableEntity, `{}`), time.Hour, time.Hour},
+		"primary limit":             {header(http.StatusForbidden, `{}`, "X-RateLimit-Remaining", "0", "X-RateLimit-Limit", "5000", "X-RateLimit-Reset", reset), 9 * time.Minute, 10 * time.Minute, "whole"},
+		"primary limit, reset past": {header(http.StatusForbidden, `{}`, "X-RateLimit-Remaining", "0", "X-RateLimit-Limit", "5000", "X-RateLimit-Reset", "1"), time.Second, time.Second, "whole"},
+		"secondary, says when":      {header(http.StatusForbidden, secondary, "Retry-After", "90"), 80 * time.Second, 90 * time.Second, "whole slow"},
+		"secondary, does not":       {header(http.StatusForbidden, secondary), time.Minute, time.Minute, "whole slow"},
+		"429":                       {header(http.StatusTooManyRequests, `{}`, "Retry-After", "7"), 7 * time.Second, 7 * time.Second, "whole slow"},
+		"503 that says when":        {header(http.StatusServiceUnavailable, `{}`, "Retry-After", "5"), 5 * time.Second, 5 * time.Second, "silent"},
+		"502":                       {header(http.StatusBadGateway, ``), 0, 0, "silent"},
+		"401":                       {header(http.StatusUnauthorized, `{}`), 0, 0, ""},
+		"404":                       {header(http.StatusNotFound, `{}`), 0, 0, "hopeless"},
+		"422":                       {header(http.StatusUnprocessableEntity, `{}`), 0, 0, "hopeless"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newGitHub(t)
@@ -289,18 +291,115 @@ func TestRetryAfter(t *testing.T) {
 			if err == nil {
 				t.Fatal("no error")
 			}
-			if got := github.RetryAfter(err, now); got < c.min || got > c.max {
-				t.Errorf("%v: wait %v, want %v to %v", err, got, c.min, c.max)
+			if got := github.Explain(err, now); got.Wait < c.min || got.Wait > c.max || flags(got) != c.flags {
+				t.Errorf("%v: %+v, want %v to %v, %q", err, got, c.min, c.max, c.flags)
 			}
 		})
 	}
 	g := newGitHub(t)
 	delete(g.answers, "POST /api/v3/app/installations/3/access_tokens")
-	if got := github.RetryAfter(g.app(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}), now); got != time.Hour {
-		t.Errorf("no token any more: wait %v, want 1h", got)
+	if got := github.Explain(g.app(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}), now); flags(got) != "whole hopeless" {
+		t.Errorf("no token any more: %+v", got)
 	}
-	if got := github.RetryAfter(errors.New("connection refused"), now); got != 0 {
-		t.Errorf("no answer: wait %v, want 0", got)
+	g.answers["POST /api/v3/app/installations/3/access_tokens"] = says(http.StatusUnprocessableEntity, `{}`)
+	if got := github.Explain(g.app(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}), now); flags(got) != "hopeless" {
+		t.Errorf("the repository is not the App's any more: %+v", got)
+	}
+	g.answers["POST /api/v3/app/installations/3/access_tokens"] = header(http.StatusForbidden, `{}`, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", reset)
+	if got := github.Explain(g.app(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}), now); flags(got) != "whole slow" || got.Wait < 9*time.Minute {
+		t.Errorf("no token for now: %+v", got)
+	}
+	if got := github.Explain(errors.New("connection refused"), now); got != (ci.Setback{Silent: true}) {
+		t.Errorf("no answer: %+v", got)
+	}
+}
+
+func flags(b ci.Setback) string {
+	var all []string
+	for name, set := range map[string]bool{"whole": b.Whole, "slow": b.Slow, "hopeless": b.Hopeless, "silent": b.Silent} {
+		if set {
+			all = append(all, name)
+		}
+	}
+	slices.SortFunc(all, func(a, b string) int { return strings.Compare(b, a) })
+	return strings.Join(all, " ")
+}
+
+// A token that was revoked is minted once more, and the call made again with its body.
+func TestRevokedToken(t *testing.T) {
+	g := newGitHub(t)
+	minted, posted := 0, 0
+	g.answers["POST /api/v3/app/installations/3/access_tokens"] = func(w http.ResponseWriter) {
+		minted++
+		says(http.StatusCreated, fmt.Sprintf(`{"token":"ghs_%d","expires_at":"2100-01-01T00:00:00Z"}`, minted))(w)
+	}
+	g.answers["POST /api/v3/repos/ada/hello/statuses/"+string(sha)] = func(w http.ResponseWriter) {
+		if last := g.calls[len(g.calls)-1]; last.auth != "token ghs_2" || !strings.Contains(last.body, "success") {
+			says(http.StatusUnauthorized, `{"message":"Bad credentials"}`)(w)
+			return
+		}
+		posted++
+		says(http.StatusCreated, `{}`)(w)
+	}
+	c := g.app(t)
+	for range 2 {
+		if err := c.PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha, State: "success"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if minted != 2 || posted != 2 {
+		t.Errorf("minted %d, posted %d", minted, posted)
+	}
+	g.answers["POST /api/v3/repos/ada/hello/statuses/"+string(sha)] = says(http.StatusUnauthorized, `{"message":"Bad credentials"}`)
+	if err := c.PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}); err == nil || minted != 3 {
+		t.Errorf("err %v, minted %d: a token that is never good is minted once for a call", err, minted)
+	}
+}
+
+// Words that GitHub does not take do not cost the state.
+func TestRefusedWords(t *testing.T) {
+	const path = "POST /api/v3/repos/ada/hello/statuses/" + string(sha)
+	for name, c := range map[string]struct {
+		takes, message, want string
+		calls                int
+	}{
+		"not in ASCII": {"Passed ? in 1s", "description is odd", "Passed ? in 1s", 2},
+		"none of them": {"See YACI for what happened.", "description is odd", "See YACI for what happened.", 3},
+		"no commit":    {"", "No commit found for SHA: 6113728", "", 1},
+		"too many":     {"", "This SHA and context has reached the maximum number of statuses.", "", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGitHub(t)
+			took := ""
+			g.answers[path] = func(w http.ResponseWriter) {
+				var sent struct{ Description string }
+				json.Unmarshal([]byte(g.calls[len(g.calls)-1].body), &sent)
+				if sent.Description != c.takes {
+					says(http.StatusUnprocessableEntity, fmt.Sprintf(`{"message":"Validation Failed","errors":[{"resource":"Status","code":"custom","message":%q}]}`, c.message))(w)
+					return
+				}
+				took = sent.Description
+				says(http.StatusCreated, `{}`)(w)
+			}
+			err := g.personal(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha, State: "success", Description: "Passed é in 1s"})
+			if took != c.want || (err == nil) != (c.want != "") || len(g.calls) != c.calls {
+				t.Errorf("took %q after %d calls, %v", took, len(g.calls), err)
+			}
+		})
+	}
+}
+
+func TestShownStatuses(t *testing.T) {
+	g := newGitHub(t)
+	const path = "GET /api/v3/repos/ada/hello/commits/" + string(sha) + "/status?"
+	g.answers[path+"page=1&per_page=100"] = func(w http.ResponseWriter) {
+		w.Header().Set("Link", `<`+g.URL+`/x?page=2>; rel="next"`)
+		says(http.StatusOK, `{"statuses":[{"context":"yaci","state":"success"}]}`)(w)
+	}
+	g.answers[path+"page=2&per_page=100"] = says(http.StatusOK, `{"statuses":[{"context":"yaci/lint","state":"pending"}]}`)
+	got, err := g.personal(t).ShownStatuses(t.Context(), repo, sha)
+	if diff := cmp.Diff(map[string]string{"yaci": "success", "yaci/lint": "pending"}, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -11,8 +12,14 @@ import (
 // Outbox is where statuses wait.
 type Outbox interface {
 	DueStatuses(ctx context.Context, limit int) ([]ci.Status, error)
-	StatusSent(ctx context.Context, st ci.Status) error
-	DeferStatus(ctx context.Context, st ci.Status, reason string, wait time.Duration) error
+	StatusSent(ctx context.Context, st ci.Status, check time.Duration) error
+	DeferStatus(ctx context.Context, st ci.Status, reason string, wait time.Duration, silent bool) error
+}
+
+// Troubles is where it is kept what GitHub asked for, or that a status was given up.
+type Troubles interface {
+	Pause(ctx context.Context, installation int64, wait time.Duration, slow bool, reason string) error
+	DropStatus(ctx context.Context, st ci.Status, whole bool, reason string) error
 }
 
 // Poster puts a status on a commit.
@@ -20,43 +27,164 @@ type Poster interface {
 	PostStatus(ctx context.Context, st ci.Status) error
 }
 
-// Sender drains the outbox.
+const (
+	parallel   = 8                // repositories that are told at once
+	slowly     = time.Second      // between calls of an installation that GitHub wants slow
+	giveUp     = 24 * time.Hour   // after this a status that GitHub will not take is dropped
+	absent     = 30 * time.Minute // between tries for an installation that is gone
+	silentLook = time.Minute      // when to look for one that GitHub may do late
+	sureLook   = 10 * time.Minute
+)
+
+// Sender drains the outbox: one status of a repository at a time, several
+// repositories at once.
 type Sender struct {
-	Outbox     Outbox
-	Poster     Poster
-	RetryAfter func(error, time.Time) time.Duration // what GitHub's answer asks for; 0 leaves it to the Sender
-	Log        *slog.Logger
+	Outbox   Outbox
+	Troubles Troubles
+	Poster   Poster
+	Explain  func(error, time.Time) ci.Setback // what GitHub's answer means
+	Wake     func()                            // called when there may be more to send; may be nil
+	Log      *slog.Logger
+
+	mu     sync.Mutex
+	busy   map[int64]int64     // repository to its installation
+	last   map[int64]time.Time // installation to its last call
+	posted map[statusKey]int64 // versions that GitHub took and the database does not know; forgetting it costs a call
+	wg     sync.WaitGroup
 }
 
-// Drain posts all statuses that are due and returns when none is.
-func (s *Sender) Drain(ctx context.Context) error {
-	for {
-		due, err := s.Outbox.DueStatuses(ctx, 20)
-		if err != nil || len(due) == 0 {
-			return err
+// statusKey names a status.
+type statusKey struct {
+	repo    int64
+	sha     ci.SHA
+	context string
+}
+
+func keyOf(st ci.Status) statusKey { return statusKey{st.Repo.ID, st.SHA, st.Context} }
+
+// Pass begins to send what may be sent now, and does not wait for it.
+func (s *Sender) Pass(ctx context.Context) error {
+	due, err := s.Outbox.DueStatuses(ctx, 16*parallel)
+	if err != nil {
+		return err
+	}
+	for _, st := range due {
+		if !s.take(st) {
+			continue
 		}
-		for _, st := range due {
-			if err := s.send(ctx, st); err != nil {
-				return err
+		s.wg.Go(func() {
+			err := s.send(ctx, st)
+			s.done(st)
+			switch {
+			case ctx.Err() != nil:
+			case err != nil:
+				s.Log.Warn("outbox", "err", err) // the clock tries it again, not the bell
+			case s.Wake != nil:
+				s.Wake()
+			}
+		})
+	}
+	return nil
+}
+
+// Wait returns when nothing is being sent any more.
+func (s *Sender) Wait() { s.wg.Wait() }
+
+// take reserves a status' repository, if there is room.
+func (s *Sender) take(st ci.Status) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy == nil {
+		s.busy, s.last, s.posted = map[int64]int64{}, map[int64]time.Time{}, map[statusKey]int64{}
+	}
+	if _, busy := s.busy[st.Repo.ID]; busy || len(s.busy) >= parallel {
+		return false
+	}
+	if st.Slow {
+		for _, installation := range s.busy {
+			if installation == st.Repo.Installation {
+				return false
 			}
 		}
+		if time.Since(s.last[st.Repo.Installation]) < slowly {
+			return false
+		}
+	}
+	s.busy[st.Repo.ID] = st.Repo.Installation
+	return true
+}
+
+func (s *Sender) done(st ci.Status) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.busy, st.Repo.ID)
+	if s.last[st.Repo.Installation] = time.Now(); len(s.last) > 1000 {
+		clear(s.last)
 	}
 }
 
 func (s *Sender) send(ctx context.Context, st ci.Status) error {
-	err := s.Poster.PostStatus(ctx, st)
-	if err == nil {
-		return s.Outbox.StatusSent(ctx, st)
+	if !s.taken(st) {
+		if err := s.Poster.PostStatus(ctx, st); err != nil {
+			return s.setback(ctx, st, err)
+		}
+		s.note(st)
 	}
+	check := sureLook
+	if st.Doubt {
+		check = silentLook
+	}
+	err := s.Outbox.StatusSent(ctx, st, check)
+	if err == nil {
+		s.forget(st)
+	}
+	return err
+}
+
+func (s *Sender) setback(ctx context.Context, st ci.Status, cause error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	wait := max(s.RetryAfter(err, time.Now()), backoff(st.Attempts))
-	s.Log.Warn("status not posted", "repo", st.Repo.FullName(), "sha", st.SHA.Short(), "again_in", wait, "err", err)
-	return s.Outbox.DeferStatus(ctx, st, err.Error(), wait)
+	back := s.Explain(cause, time.Now())
+	wait := max(back.Wait, backoff(st.Attempts, time.Second, 5*time.Minute))
+	if back.Hopeless {
+		wait = max(back.Wait, backoff(st.Attempts, time.Minute, time.Hour))
+		if back.Whole {
+			wait = max(back.Wait, absent)
+		}
+		if time.Since(st.Written) > giveUp {
+			s.Log.Error("status given up", "repo", st.Repo.FullName(), "sha", st.SHA.Short(), "err", cause)
+			return s.Troubles.DropStatus(ctx, st, back.Whole, "Given up: "+cause.Error())
+		}
+	}
+	s.Log.Warn("status not posted", "repo", st.Repo.FullName(), "sha", st.SHA.Short(), "again_in", wait, "err", cause)
+	if back.Whole {
+		if err := s.Troubles.Pause(ctx, st.Repo.Installation, wait, back.Slow, cause.Error()); err != nil {
+			return err
+		}
+	}
+	return s.Outbox.DeferStatus(ctx, st, cause.Error(), wait, back.Silent)
 }
 
-// backoff is the wait before try n+1: from one second, doubling, to five minutes.
-func backoff(attempts int) time.Duration {
-	return min(time.Second<<min(attempts, 10), 5*time.Minute)
+// backoff is the wait before try n+1: doubling from first to most.
+func backoff(attempts int, first, most time.Duration) time.Duration {
+	return min(first<<min(attempts, 10), most)
+}
+
+func (s *Sender) taken(st ci.Status) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.posted[keyOf(st)] == st.Version
+}
+
+func (s *Sender) note(st ci.Status) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.posted[keyOf(st)] = st.Version
+}
+
+func (s *Sender) forget(st ci.Status) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.posted, keyOf(st))
 }

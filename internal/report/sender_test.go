@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,20 +18,59 @@ import (
 
 // gitHub takes statuses, or answers with an error.
 type gitHub struct {
+	mu   sync.Mutex
 	got  []string // sha: state
 	fail map[ci.SHA]error
-	then func() // called while a status is being posted
+	then func()               // called while a status is being posted
+	late func(ci.Status) bool // no answer comes, but what was asked is done
+	at   []time.Time
 }
 
-func (g *gitHub) PostStatus(_ context.Context, st ci.Status) error {
-	if g.then != nil {
-		g.then()
+func (g *gitHub) PostStatus(ctx context.Context, st ci.Status) error {
+	g.mu.Lock()
+	g.at = append(g.at, time.Now())
+	then, fail, late := g.then, g.fail, g.late
+	g.mu.Unlock()
+	if then != nil {
+		then()
 	}
-	if err := g.fail[st.SHA]; err != nil {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := fail[st.SHA]; err != nil {
 		return err
+	}
+	if late != nil && late(st) {
+		return errSilent
 	}
 	g.got = append(g.got, string(st.SHA)+": "+st.State)
 	return nil
+}
+
+// ShownStatuses is what was posted last.
+func (g *gitHub) ShownStatuses(_ context.Context, _ ci.Repo, sha ci.SHA) (map[string]string, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.fail[sha]; err != nil {
+		return nil, err
+	}
+	shown := map[string]string{}
+	for _, text := range g.got {
+		if name, state, _ := strings.Cut(text, ": "); name == string(sha) {
+			shown[ci.StatusContext] = state
+		}
+	}
+	return shown, nil
+}
+
+var (
+	errSilent = errors.New("timeout")
+	errGone   = errors.New("404")
+	errLimit  = errors.New("429")
+)
+
+// explain is GitHub's for the errors here.
+func explain(err error, _ time.Time) ci.Setback {
+	return ci.Setback{Silent: errors.Is(err, errSilent), Hopeless: errors.Is(err, errGone)}
 }
 
 // outbox notes what the sender writes to the real one.
@@ -40,16 +81,16 @@ type outbox struct {
 	err    error // of writes
 }
 
-func (o *outbox) DeferStatus(ctx context.Context, st ci.Status, reason string, wait time.Duration) error {
+func (o *outbox) DeferStatus(ctx context.Context, st ci.Status, reason string, wait time.Duration, silent bool) error {
 	o.waits, o.reason = append(o.waits, wait), reason
-	return errors.Join(o.err, o.Store.DeferStatus(ctx, st, reason, wait))
+	return errors.Join(o.err, o.Store.DeferStatus(ctx, st, reason, wait, silent))
 }
 
-func (o *outbox) StatusSent(ctx context.Context, st ci.Status) error {
+func (o *outbox) StatusSent(ctx context.Context, st ci.Status, check time.Duration) error {
 	if o.err != nil {
 		return o.err
 	}
-	return o.Store.StatusSent(ctx, st)
+	return o.Store.StatusSent(ctx, st, check)
 }
 
 type world struct {
@@ -57,6 +98,7 @@ type world struct {
 	outbox *outbox
 	gh     *gitHub
 	sender *report.Sender
+	check  *report.Checker
 }
 
 func newWorld(t *testing.T) *world {
@@ -67,21 +109,40 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { db.Close() })
 	w := &world{T: t, outbox: &outbox{Store: db}, gh: &gitHub{fail: map[ci.SHA]error{}}}
 	w.sender = &report.Sender{
-		Outbox: w.outbox, Poster: w.gh, Log: slog.New(slog.DiscardHandler),
-		RetryAfter: func(error, time.Time) time.Duration { return 0 },
+		Outbox: w.outbox, Troubles: db, Poster: w.gh, Log: slog.New(slog.DiscardHandler), Explain: explain,
 	}
+	w.check = &report.Checker{Statuses: db, Viewer: w.gh, Log: w.sender.Log, Explain: explain, Wake: func() {}}
 	return w
 }
 
-func (w *world) drain() error {
+// drain sends until nothing is due, or the outbox cannot be written.
+func (w *world) drain() {
 	w.Helper()
-	return w.sender.Drain(w.Context())
+	for {
+		w.pass()
+		if due, err := w.outbox.DueStatuses(w.Context(), 1); err != nil || len(due) == 0 || w.outbox.err != nil {
+			return
+		}
+	}
+}
+
+func (w *world) pass() {
+	w.Helper()
+	if err := w.sender.Pass(w.Context()); err != nil {
+		w.Error(err)
+	}
+	w.sender.Wait()
 }
 
 // start makes a run of a commit, whose status is pending.
 func (w *world) start(sha ci.SHA) {
 	w.Helper()
-	run := ci.Run{ID: ci.RunID(sha), Event: ci.Event{Kind: ci.Push, Repo: ci.Repo{ID: 1}, SHA: sha}, Attempt: 1, State: ci.Queued, Created: time.Now()}
+	w.startIn(ci.Repo{ID: 1}, sha)
+}
+
+func (w *world) startIn(repo ci.Repo, sha ci.SHA) {
+	w.Helper()
+	run := ci.Run{ID: ci.RunID(sha), Event: ci.Event{Kind: ci.Push, Repo: repo, SHA: sha}, Attempt: 1, State: ci.Queued, Created: time.Now()}
 	job := ci.Job{Name: ci.JobNameOf(run.ID, 1), Run: run.ID, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}")}
 	if err := w.outbox.CreateRun(w.Context(), 0, &run, []ci.Job{job}); err != nil {
 		w.Fatal(err)
@@ -106,15 +167,11 @@ func TestEachStatusOnce(t *testing.T) {
 	w := newWorld(t)
 	w.start("a")
 	for range 2 {
-		if err := w.drain(); err != nil {
-			t.Fatal(err)
-		}
+		w.drain()
 	}
 	w.end("a", ci.Failure)
 	for range 2 {
-		if err := w.drain(); err != nil {
-			t.Fatal(err)
-		}
+		w.drain()
 	}
 	w.want("a: pending", "a: failure")
 }
@@ -126,9 +183,7 @@ func TestNewestStateAndEndingsFirst(t *testing.T) {
 		w.start(sha)
 	}
 	w.end("c", ci.Success)
-	if err := w.drain(); err != nil {
-		t.Fatal(err)
-	}
+	w.drain()
 	w.want("c: success", "a: pending", "b: pending")
 }
 
@@ -137,8 +192,8 @@ func TestMoreThanOneBatch(t *testing.T) {
 	for i := range 45 {
 		w.start(ci.SHA(rune('A' + i)))
 	}
-	if err := w.drain(); err != nil || len(w.gh.got) != 45 {
-		t.Errorf("%d sent, %v", len(w.gh.got), err)
+	if w.drain(); len(w.gh.got) != 45 {
+		t.Errorf("%d sent", len(w.gh.got))
 	}
 }
 
@@ -147,9 +202,7 @@ func TestStateThatChangesOnTheWay(t *testing.T) {
 	w := newWorld(t)
 	w.start("a")
 	w.gh.then = func() { w.gh.then = nil; w.end("a", ci.Success) }
-	if err := w.drain(); err != nil {
-		t.Fatal(err)
-	}
+	w.drain()
 	w.want("a: pending", "a: success")
 }
 
@@ -162,9 +215,7 @@ func TestEndingIsNotPutOffWithTheBeginning(t *testing.T) {
 		w.gh.then = func() { delete(w.gh.fail, "a") }
 		w.end("a", ci.Success)
 	}
-	if err := w.drain(); err != nil {
-		t.Fatal(err)
-	}
+	w.drain()
 	w.want("a: success")
 }
 
@@ -174,9 +225,7 @@ func TestErrorPutsOff(t *testing.T) {
 	w.start("a")
 	w.start("b")
 	w.gh.fail["a"] = errors.New("status of a: github: 502")
-	if err := w.drain(); err != nil {
-		t.Fatal(err)
-	}
+	w.drain()
 	w.want("b: pending")
 	if !slices.Equal(w.outbox.waits, []time.Duration{time.Second}) || w.outbox.reason != "status of a: github: 502" {
 		t.Errorf("put off by %v: %s", w.outbox.waits, w.outbox.reason)
@@ -188,25 +237,25 @@ func TestGitHubsWaitCounts(t *testing.T) {
 		w := newWorld(t)
 		w.start("a")
 		w.gh.fail["a"] = errors.New("x")
-		w.sender.RetryAfter = func(error, time.Time) time.Duration { return asked }
-		if err := w.drain(); err != nil || !slices.Equal(w.outbox.waits, []time.Duration{want}) {
-			t.Errorf("asked for %v: put off by %v, want %v (%v)", asked, w.outbox.waits, want, err)
+		w.sender.Explain = func(error, time.Time) ci.Setback { return ci.Setback{Wait: asked} }
+		if w.drain(); !slices.Equal(w.outbox.waits, []time.Duration{want}) {
+			t.Errorf("asked for %v: put off by %v, want %v", asked, w.outbox.waits, want)
 		}
 	}
 }
 
-// Without a confirmation the status is sent again: twice is better than never.
-func TestNotConfirmedIsSentAgain(t *testing.T) {
+// Without a confirmation the server that is killed sends it again: twice is
+// better than never. One that lives on confirms what it has sent.
+func TestNotConfirmed(t *testing.T) {
 	w := newWorld(t)
 	w.start("a")
 	w.outbox.err = errors.New("disk full")
-	if err := w.drain(); !errors.Is(err, w.outbox.err) {
-		t.Errorf("err %v", err)
-	}
+	w.drain()
+	w.drain()
+	w.want("a: pending")
+	w.sender = &report.Sender{Outbox: w.outbox, Troubles: w.outbox.Store, Poster: w.gh, Log: w.sender.Log, Explain: explain}
 	w.outbox.err = nil
-	if err := w.drain(); err != nil {
-		t.Fatal(err)
-	}
+	w.drain()
 	w.want("a: pending", "a: pending")
 }
 
@@ -216,7 +265,8 @@ func TestStopLeavesTheStatusDue(t *testing.T) {
 	w.start("a")
 	ctx, cancel := context.WithCancel(t.Context())
 	w.gh.fail["a"], w.gh.then = context.Canceled, cancel
-	if err := w.sender.Drain(ctx); !errors.Is(err, context.Canceled) || len(w.outbox.waits) != 0 {
+	err := w.sender.Pass(ctx)
+	if w.sender.Wait(); err != nil || len(w.outbox.waits) != 0 {
 		t.Errorf("err %v, put off by %v", err, w.outbox.waits)
 	}
 	if due, _ := w.outbox.DueStatuses(t.Context(), 10); len(due) != 1 || due[0].Attempts != 0 {

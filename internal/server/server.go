@@ -29,6 +29,7 @@ import (
 
 const (
 	pollEvery    = time.Second // the clock behind each bell
+	checkEvery   = 20 * time.Second
 	shutdownTime = 10 * time.Second
 )
 
@@ -118,7 +119,8 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		return nil, err
 	}
 	keeper.Closed = watcher.Look
-	sender := &report.Sender{Outbox: db, Poster: gh, RetryAfter: github.RetryAfter, Log: log}
+	sender := &report.Sender{Outbox: db, Troubles: db, Poster: gh, Explain: github.Explain, Wake: ended.ring, Log: log}
+	checker := &report.Checker{Statuses: db, Viewer: gh, Explain: github.Explain, Wake: ended.ring, Log: log}
 	calls := &api.API{
 		Token: cfg.APIToken, Image: cfg.RunImage, Starter: spine, Jobs: db, NotFinished: flow.ErrNotFinished, Log: log, Logbook: keeper, Inbox: db,
 		Canceller: stopper{db, func() { watcher.Sweep(); ended.ring(); queued.ring() }},
@@ -131,10 +133,11 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 				loop(ctx, "inbox", arrived, pollEvery, log, func(ctx context.Context) error { return spine.Drain(ctx, log) })
 			},
 			func(ctx context.Context) { loop(ctx, "queue", queued, pollEvery, log, line.Pass) },
-			func(ctx context.Context) { loop(ctx, "outbox", ended, pollEvery, log, sender.Drain) },
 			func(ctx context.Context) {
 				loop(ctx, "sweep", newBell(), sweepEvery, log, sweep(db, bucket, cfg.Retention, log))
 			},
+			func(ctx context.Context) { loop(ctx, "outbox", ended, pollEvery, log, sender.Pass); sender.Wait() },
+			func(ctx context.Context) { loop(ctx, "check", newBell(), checkEvery, log, checker.Pass) },
 		},
 	}, nil
 }

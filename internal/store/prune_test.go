@@ -63,7 +63,7 @@ func dropRun(t *testing.T, s *store.Store) {
 	ended(t, s, "r1", "refs/heads/main", time.Now())
 	ended(t, s, "r2", "refs/heads/main", time.Now())
 	for _, st := range mustDue(t, s) {
-		must(t, s.StatusSent(ctx, st))
+		must(t, s.StatusSent(ctx, st, time.Minute))
 	}
 	before, err := s.Counts(ctx)
 	must(t, err)

@@ -57,7 +57,7 @@ func runToStatus(t *testing.T, s *store.Store) {
 	}
 	first := due(ctx, t, s, "pending")
 	must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
-	must(t, s.StatusSent(ctx, first))
+	must(t, s.StatusSent(ctx, first, time.Minute))
 	job, err := s.Job(ctx, "yaci-r1-1")
 	must(t, err)
 	if job.State != ci.Running || job.UID != "uid-1" {
@@ -75,7 +75,7 @@ func runToStatus(t *testing.T, s *store.Store) {
 	if changed, err := s.Observe(ctx, job); err != nil || changed {
 		t.Errorf("a final state changed: %v %v", changed, err)
 	}
-	must(t, s.StatusSent(ctx, first)) // an old confirmation, late
+	must(t, s.StatusSent(ctx, first, time.Minute)) // an old confirmation, late
 	due(ctx, t, s, "failure")
 	if _, err := s.Run(ctx, "nope"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("unknown run: %v", err)
@@ -153,7 +153,7 @@ func lost(t *testing.T, s *store.Store) {
 	run, jobs := pushRun("r1", "refs/heads/main")
 	jobs[0].Steps = []ci.Step{{Name: "test", Container: "1-test", State: ci.Queued}}
 	must(t, s.CreateRun(ctx, 0, run, jobs))
-	must(t, s.StatusSent(ctx, due(ctx, t, s, "pending")))
+	must(t, s.StatusSent(ctx, due(ctx, t, s, "pending"), time.Minute))
 	for i := 1; i <= 2; i++ {
 		must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
 		job, err := s.Job(ctx, "yaci-r1-1")

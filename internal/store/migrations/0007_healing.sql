@@ -12,11 +12,11 @@ CREATE INDEX deliveries_guid ON deliveries (guid);
 
 ALTER TABLE statuses ADD COLUMN installation INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE statuses ADD COLUMN written INTEGER NOT NULL DEFAULT 0; -- when this version was
-ALTER TABLE statuses ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0; -- when GitHub took it
 ALTER TABLE statuses ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0; -- the version that was given up
 ALTER TABLE statuses ADD COLUMN checked INTEGER NOT NULL DEFAULT 0; -- the version that GitHub was seen to show
+ALTER TABLE statuses ADD COLUMN check_due INTEGER NOT NULL DEFAULT 0; -- when to look whether GitHub shows it
 ALTER TABLE statuses ADD COLUMN doubt INTEGER NOT NULL DEFAULT 0;   -- a call for it ended without an answer
-CREATE INDEX statuses_unchecked ON statuses (confirmed) WHERE checked < version;
+CREATE INDEX statuses_unchecked ON statuses (check_due) WHERE checked < version;
 
 -- While an installation has to wait, nothing is sent for it.
 CREATE TABLE pauses (
@@ -34,7 +34,7 @@ DROP TABLE pauses;
 DROP INDEX statuses_unchecked;
 ALTER TABLE statuses DROP COLUMN installation;
 ALTER TABLE statuses DROP COLUMN written;
-ALTER TABLE statuses DROP COLUMN confirmed;
+ALTER TABLE statuses DROP COLUMN check_due;
 ALTER TABLE statuses DROP COLUMN dropped;
 ALTER TABLE statuses DROP COLUMN checked;
 ALTER TABLE statuses DROP COLUMN doubt;

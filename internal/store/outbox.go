@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// unpaused leaves out statuses of installations that have to wait. It has one parameter, now.
+const unpaused = `NOT EXISTS (SELECT 1 FROM pauses p WHERE p.installation = statuses.installation AND p.until > ?)`
+
+const statusColumns = `sha, context, repo, state, description, target_url, version, attempts, written, doubt,
+	(SELECT count(*) FROM pauses p WHERE p.installation = statuses.installation AND p.slow_until > ?) AS slow`
+
+// DueStatuses returns statuses that GitHub does not have yet, finals first: at
+// most the next eight of each repository, so that one cannot hide the others, and
+// none of an installation that has to wait.
+func (s *Store) DueStatuses(ctx context.Context, limit int) ([]ci.Status, error) {
+	now := s.now().UnixMilli()
+	return s.statuses(ctx, `SELECT sha, context, repo, state, description, target_url, version, attempts, written, doubt, slow FROM (
+			SELECT `+statusColumns+`, due, ROW_NUMBER() OVER (PARTITION BY repo_id ORDER BY CASE state WHEN 'pending' THEN 1 ELSE 0 END, due, context) AS place
+			FROM statuses WHERE sent < version AND dropped < version AND due <= ? AND `+unpaused+`) AS waiting
+		WHERE place <= 8 ORDER BY CASE state WHEN 'pending' THEN 1 ELSE 0 END, due LIMIT ?`, now, now, now, limit)
+}
+
+// StatusesToCheck returns final statuses that GitHub took a while ago and that
+// nobody has seen there since.
+func (s *Store) StatusesToCheck(ctx context.Context, limit int) ([]ci.Status, error) {
+	now := s.now().UnixMilli()
+	return s.statuses(ctx, `SELECT `+statusColumns+` FROM statuses
+		WHERE checked < version AND sent = version AND state <> 'pending' AND check_due <= ? AND `+unpaused+`
+		ORDER BY check_due, repo_id, sha LIMIT ?`, now, now, now, limit)
+}
+
+func (s *Store) statuses(ctx context.Context, query string, args ...any) ([]ci.Status, error) {
+	rows, err := s.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("statuses: %w", err)
+	}
+	defer rows.Close()
+	var list []ci.Status
+	for rows.Next() {
+		var st ci.Status
+		var repo []byte
+		var written, doubt, slow int64
+		if err := rows.Scan(&st.SHA, &st.Context, &repo, &st.State, &st.Description, &st.TargetURL, &st.Version, &st.Attempts, &written, &doubt, &slow); err != nil {
+			return nil, fmt.Errorf("statuses: %w", err)
+		}
+		if err := json.Unmarshal(repo, &st.Repo); err != nil {
+			return nil, fmt.Errorf("statuses: repository: %w", err)
+		}
+		st.Written, st.Doubt, st.Slow = moment(written), doubt != 0, slow != 0
+		list = append(list, st)
+	}
+	return list, rows.Err()
+}
+
+const oneStatus = ` WHERE repo_id = ? AND sha = ? AND context = ?`
+
+// StatusSent confirms that GitHub has a version of a status. After a while
+// somebody looks whether it shows it.
+func (s *Store) StatusSent(ctx context.Context, st ci.Status, check time.Duration) error {
+	return s.status(ctx, "confirm", st, `UPDATE statuses SET sent = CASE WHEN sent < ? THEN ? ELSE sent END, check_due = ?, reason = ''`+oneStatus,
+		st.Version, st.Version, s.now().Add(check).UnixMilli(), st.Repo.ID, st.SHA, st.Context)
+}
+
+// DeferStatus puts a status that GitHub did not take off by a while. A newer
+// version that was written meanwhile is not put off. silent marks one that
+// GitHub may take yet.
+func (s *Store) DeferStatus(ctx context.Context, st ci.Status, reason string, wait time.Duration, silent bool) error {
+	return s.status(ctx, "defer", st, `UPDATE statuses SET doubt = CASE WHEN ? = 1 THEN 1 ELSE doubt END,
+		attempts = CASE WHEN version = ? THEN attempts + 1 ELSE attempts END, reason = ?, due = CASE WHEN version = ? THEN ? ELSE due END`+oneStatus,
+		flag(silent), st.Version, reason, st.Version, s.now().Add(wait).UnixMilli(), st.Repo.ID, st.SHA, st.Context)
+}
+
+// DropStatus gives up a version of a status, with the reason; whole gives up all
+// of its installation that have waited at least as long.
+func (s *Store) DropStatus(ctx context.Context, st ci.Status, whole bool, reason string) error {
+	if whole {
+		return s.status(ctx, "drop", st, `UPDATE statuses SET dropped = version, reason = ? WHERE installation = ? AND sent < version AND written <= ?`,
+			reason, st.Repo.Installation, millis(st.Written))
+	}
+	return s.status(ctx, "drop", st, `UPDATE statuses SET dropped = ?, reason = ?`+oneStatus, st.Version, reason, st.Repo.ID, st.SHA, st.Context)
+}
+
+// StatusChecked notes that GitHub shows a version of a status, or will not say.
+func (s *Store) StatusChecked(ctx context.Context, st ci.Status) error {
+	return s.status(ctx, "check", st, `UPDATE statuses SET checked = ?, doubt = 0`+oneStatus, st.Version, st.Repo.ID, st.SHA, st.Context)
+}
+
+// DeferCheck has a status looked for again after a while.
+func (s *Store) DeferCheck(ctx context.Context, st ci.Status, wait time.Duration) error {
+	return s.status(ctx, "check", st, `UPDATE statuses SET check_due = ?`+oneStatus, s.now().Add(wait).UnixMilli(), st.Repo.ID, st.SHA, st.Context)
+}
+
+// ResendStatus has a status sent again that GitHub does not show.
+func (s *Store) ResendStatus(ctx context.Context, st ci.Status) error {
+	now := s.now().UnixMilli()
+	return s.status(ctx, "resend", st, `UPDATE statuses SET version = version + 1, attempts = 0, due = ?, written = ?`+oneStatus+` AND version = ?`,
+		now, now, st.Repo.ID, st.SHA, st.Context, st.Version)
+}
+
+func (s *Store) status(ctx context.Context, what string, st ci.Status, query string, args ...any) error {
+	if _, err := s.db.ExecContext(ctx, query, args...); err != nil {
+		return fmt.Errorf("%s status of %s: %w", what, st.SHA.Short(), err)
+	}
+	return nil
+}
+
+// Pause has an installation wait; and slow, for an hour from then on, go slowly.
+func (s *Store) Pause(ctx context.Context, installation int64, wait time.Duration, slow bool, reason string) error {
+	until := s.now().Add(wait)
+	slowUntil := int64(0)
+	if slow {
+		slowUntil = until.Add(time.Hour).UnixMilli()
+	}
+	_, err := s.db.ExecContext(ctx, `INSERT INTO pauses (installation, until, slow_until, reason) VALUES (?, ?, ?, ?)
+		ON CONFLICT (installation) DO UPDATE SET reason = excluded.reason,
+		  until = CASE WHEN pauses.until > excluded.until THEN pauses.until ELSE excluded.until END,
+		  slow_until = CASE WHEN pauses.slow_until > excluded.slow_until THEN pauses.slow_until ELSE excluded.slow_until END`,
+		installation, until.UnixMilli(), slowUntil, reason)
+	if err != nil {
+		return fmt.Errorf("pause installation %d: %w", installation, err)
+	}
+	return nil
+}
