@@ -83,6 +83,14 @@ type Delivery struct {
 	Due    time.Time // of a pending one: when it is tried next
 }
 
+// Sent is a webhook request in GitHub's own list.
+type Sent struct {
+	ID    int64 // GitHub's
+	GUID  string
+	Event string
+	At    time.Time
+}
+
 // Origin is how a delivery came.
 type Origin string
 

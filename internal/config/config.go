@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"time"
 )
 
 // Config is what an operator can set. Each field is a flag and, in capitals
@@ -22,8 +23,9 @@ type Config struct {
 	Namespace     string `default:"yaci-builds" env:"YACI_NAMESPACE" help:"Namespace of the Jobs."`
 	Retention
 	Pods
-	RunImage   string `default:"alpine" env:"YACI_RUN_IMAGE" help:"Image of POST /run when it names none."`
-	MaxRunning int    `default:"50" env:"YACI_MAX_RUNNING" help:"Jobs that run at once."`
+	RunImage   string        `default:"alpine" env:"YACI_RUN_IMAGE" help:"Image of POST /run when it names none."`
+	HealEvery  time.Duration `default:"5m" env:"YACI_HEAL_EVERY" help:"How often to look for webhooks that never came: GitHub's list of deliveries, and the heads of branches and pull requests."`
+	MaxRunning int           `default:"50" env:"YACI_MAX_RUNNING" help:"Jobs that run at once."`
 }
 
 // Problems returns a sentence for each thing that is wrong, all at once.
@@ -51,6 +53,9 @@ func (c Config) Problems() (ps []string) {
 	}
 	if c.LogLimit < 1<<20 {
 		problem("YACI_LOG_LIMIT is %d: at least 1048576, a MiB, is needed.", c.LogLimit)
+	}
+	if c.HealEvery < time.Second {
+		problem("YACI_HEAL_EVERY is %v: at least 1s is needed.", c.HealEvery)
 	}
 	if c.MaxRunning < 1 {
 		problem("YACI_MAX_RUNNING is %d: at least 1 is needed.", c.MaxRunning)

@@ -38,7 +38,7 @@ func TestDefaults(t *testing.T) {
 		Pods: config.Pods{Image: "ghcr.io/yaci-ci/yaci:latest", Timeout: time.Hour, MaxTimeout: 6 * time.Hour, KeepJobs: 24 * time.Hour, PendingTimeout: 10 * time.Minute,
 			CPURequest: "250m", MemoryRequest: "256Mi", MemoryLimit: "4Gi", DiskLimit: "10Gi"},
 		Retention: config.Retention{KeepRunsDays: 90, KeepDeliveriesDays: 14},
-		RunImage:  "alpine", MaxRunning: 50,
+		RunImage:  "alpine", MaxRunning: 50, HealEvery: 5 * time.Minute,
 	}
 	if diff := cmp.Diff(want, parse(t)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

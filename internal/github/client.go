@@ -25,10 +25,14 @@ type Client struct {
 
 	mu      sync.Mutex
 	clients map[clientKey]*github.Client
+	pages   map[string]page // lists by their address, to ask whether they changed
 }
 
 // clientKey has the installation too: an App that is removed and installed again gets a new one.
-type clientKey struct{ repo, installation int64 }
+type clientKey struct {
+	repo, installation int64
+	use                string
+}
 
 // maxClients bounds the cache of clients; beyond it the cache starts anew.
 const maxClients = 1000
@@ -64,7 +68,7 @@ func newClient(apiURL string) (*Client, error) {
 	if !strings.HasSuffix(u.Path, "/") {
 		u.Path += "/"
 	}
-	return &Client{api: u, clients: map[clientKey]*github.Client{}}, nil
+	return &Client{api: u, clients: map[clientKey]*github.Client{}, pages: map[string]page{}}, nil
 }
 
 // CloneURL is where git finds a repository: github.com for api.github.com, and
@@ -79,16 +83,20 @@ func (c *Client) CloneURL(repo ci.Repo) string {
 
 // repoClient is a go-github client whose token is good for one repository.
 func (c *Client) repoClient(repo ci.Repo) *github.Client {
+	return c.clientFor(clientKey{repo.ID, repo.Installation, "statuses"}, repo,
+		&github.InstallationPermissions{Contents: github.String("read"), Statuses: github.String("write")})
+}
+
+func (c *Client) clientFor(key clientKey, repo ci.Repo, perm *github.InstallationPermissions) *github.Client {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key := clientKey{repo.ID, repo.Installation}
 	if gh, ok := c.clients[key]; ok {
 		return gh
 	}
 	if len(c.clients) >= maxClients {
 		clear(c.clients)
 	}
-	gh := c.with(c.tokenTransport(repo, &github.InstallationPermissions{Contents: github.String("read"), Statuses: github.String("write")}))
+	gh := c.with(c.tokenTransport(repo, perm))
 	c.clients[key] = gh
 	return gh
 }

@@ -29,7 +29,8 @@ type Checker struct {
 	Statuses Unchecked
 	Viewer   Viewer
 	Explain  func(error, time.Time) ci.Setback
-	Wake     func() // called after something was put into the outbox again
+	Wake     func()        // called after something was put into the outbox again
+	Look     time.Duration // until it is looked again, when GitHub did not say
 	Log      *slog.Logger
 }
 
@@ -80,7 +81,7 @@ func (c *Checker) look(ctx context.Context, list []ci.Status) error {
 			}
 		default:
 			c.Log.Warn("status not seen", "repo", st.Repo.FullName(), "sha", st.SHA.Short(), "err", err)
-			if err := c.Statuses.DeferCheck(ctx, st, max(sureLook, c.Explain(err, time.Now()).Wait)); err != nil {
+			if err := c.Statuses.DeferCheck(ctx, st, max(c.Look, c.Explain(err, time.Now()).Wait)); err != nil {
 				return err
 			}
 		}

@@ -28,12 +28,10 @@ type Poster interface {
 }
 
 const (
-	parallel   = 8                // repositories that are told at once
-	slowly     = time.Second      // between calls of an installation that GitHub wants slow
-	giveUp     = 24 * time.Hour   // after this a status that GitHub will not take is dropped
-	absent     = 30 * time.Minute // between tries for an installation that is gone
-	silentLook = time.Minute      // when to look for one that GitHub may do late
-	sureLook   = 10 * time.Minute
+	parallel = 8                // repositories that are told at once
+	slowly   = time.Second      // between calls of an installation that GitHub wants slow
+	giveUp   = 24 * time.Hour   // after this a status that GitHub will not take is dropped
+	absent   = 30 * time.Minute // between tries for an installation that is gone
 )
 
 // Sender drains the outbox: one status of a repository at a time, several
@@ -44,6 +42,7 @@ type Sender struct {
 	Poster   Poster
 	Explain  func(error, time.Time) ci.Setback // what GitHub's answer means
 	Wake     func()                            // called when there may be more to send; may be nil
+	Look     time.Duration                     // after this an ending is looked for; after a tenth of it, when a call ended without an answer
 	Log      *slog.Logger
 
 	mu     sync.Mutex
@@ -130,9 +129,9 @@ func (s *Sender) send(ctx context.Context, st ci.Status) error {
 		}
 		s.note(st)
 	}
-	check := sureLook
+	check := s.Look
 	if st.Doubt {
-		check = silentLook
+		check /= 10
 	}
 	err := s.Outbox.StatusSent(ctx, st, check)
 	if err == nil {

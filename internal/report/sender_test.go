@@ -109,9 +109,9 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { db.Close() })
 	w := &world{T: t, outbox: &outbox{Store: db}, gh: &gitHub{fail: map[ci.SHA]error{}}}
 	w.sender = &report.Sender{
-		Outbox: w.outbox, Troubles: db, Poster: w.gh, Log: slog.New(slog.DiscardHandler), Explain: explain,
+		Outbox: w.outbox, Troubles: db, Poster: w.gh, Log: slog.New(slog.DiscardHandler), Explain: explain, Look: 10 * time.Minute,
 	}
-	w.check = &report.Checker{Statuses: db, Viewer: w.gh, Log: w.sender.Log, Explain: explain, Wake: func() {}}
+	w.check = &report.Checker{Statuses: db, Viewer: w.gh, Log: w.sender.Log, Explain: explain, Wake: func() {}, Look: 10 * time.Minute}
 	return w
 }
 

@@ -34,6 +34,17 @@ func delivery(d webhook.Delivery) ci.Delivery {
 	return out
 }
 
+// read says what a delivery is about that did not come through the door.
+func read(d ci.Delivery) ci.Delivery {
+	ev, err := webhook.Decode(d.Name, d.Body)
+	if err != nil {
+		ev.Ignored = "Ignored: " + err.Error()
+	}
+	out := delivery(webhook.Delivery{HookID: d.HookID, GUID: d.GUID, Body: d.Body, Event: ev})
+	out.Origin = d.Origin
+	return out
+}
+
 // decode reads a stored delivery again, so that the inbox keeps only what GitHub
 // signed. Only YACI itself makes Compared ones, which are events already.
 func decode(d ci.Delivery) (ev ci.Event, err error) {

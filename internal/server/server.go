@@ -119,8 +119,8 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		return nil, err
 	}
 	keeper.Closed = watcher.Look
-	sender := &report.Sender{Outbox: db, Troubles: db, Poster: gh, Explain: github.Explain, Wake: ended.ring, Log: log}
-	checker := &report.Checker{Statuses: db, Viewer: gh, Explain: github.Explain, Wake: ended.ring, Log: log}
+	sender := &report.Sender{Outbox: db, Troubles: db, Poster: gh, Explain: github.Explain, Wake: ended.ring, Look: 2 * cfg.HealEvery, Log: log}
+	checker := &report.Checker{Statuses: db, Viewer: gh, Explain: github.Explain, Wake: ended.ring, Look: 2 * cfg.HealEvery, Log: log}
 	calls := &api.API{
 		Token: cfg.APIToken, Image: cfg.RunImage, Starter: spine, Jobs: db, NotFinished: flow.ErrNotFinished, Log: log, Logbook: keeper, Inbox: db,
 		Canceller: stopper{db, func() { watcher.Sweep(); ended.ring(); queued.ring() }},
@@ -137,7 +137,12 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 				loop(ctx, "sweep", newBell(), sweepEvery, log, sweep(db, bucket, cfg.Retention, log))
 			},
 			func(ctx context.Context) { loop(ctx, "outbox", ended, pollEvery, log, sender.Pass); sender.Wait() },
-			func(ctx context.Context) { loop(ctx, "check", newBell(), checkEvery, log, checker.Pass) },
+			func(ctx context.Context) {
+				loop(ctx, "heal", newBell(), cfg.HealEvery, log, healer(cfg, db, gh, arrived, log).Pass)
+			},
+			func(ctx context.Context) {
+				loop(ctx, "check", newBell(), min(checkEvery, cfg.HealEvery), log, checker.Pass)
+			},
 		},
 	}, nil
 }

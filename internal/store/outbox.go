@@ -110,12 +110,12 @@ func (s *Store) status(ctx context.Context, what string, st ci.Status, query str
 	return nil
 }
 
-// Pause has an installation wait; and slow, for an hour from then on, go slowly.
+// Pause has an installation wait; and slow, for ten times as long from then on, go slowly.
 func (s *Store) Pause(ctx context.Context, installation int64, wait time.Duration, slow bool, reason string) error {
 	until := s.now().Add(wait)
 	slowUntil := int64(0)
 	if slow {
-		slowUntil = until.Add(time.Hour).UnixMilli()
+		slowUntil = until.Add(10 * wait).UnixMilli()
 	}
 	_, err := s.db.ExecContext(ctx, `INSERT INTO pauses (installation, until, slow_until, reason) VALUES (?, ?, ?, ?)
 		ON CONFLICT (installation) DO UPDATE SET reason = excluded.reason,

@@ -1,0 +1,95 @@
+package heal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+const (
+	cursor  = "deliveries"
+	overlap = 10 * time.Minute // the list is not strictly in order
+)
+
+// fetch takes in the deliveries of GitHub's list that are not in the inbox,
+// whatever GitHub thinks became of them, oldest first.
+func (h *Healer) fetch(ctx context.Context) error {
+	now := time.Now()
+	since, err := h.Memory.Cursor(ctx, cursor)
+	if err != nil {
+		return err
+	}
+	since = since.Add(-overlap)
+	if oldest := now.Add(-reach); since.Before(oldest) {
+		since = oldest
+	}
+	missing, err := h.missing(ctx, since)
+	if err != nil {
+		return fmt.Errorf("heal: %w", err)
+	}
+	for _, sent := range missing {
+		if err := h.take(ctx, sent); err != nil {
+			return errors.Join(fmt.Errorf("heal: delivery %s: %w", sent.GUID, err), h.Memory.SetCursor(ctx, cursor, sent.At))
+		}
+	}
+	return h.Memory.SetCursor(ctx, cursor, now)
+}
+
+// missing lists what was sent since a moment and is not in the inbox, oldest
+// first. Of several tries with one GUID the first stands for all.
+func (h *Healer) missing(ctx context.Context, since time.Time) (missing []ci.Sent, err error) {
+	for page := ""; ; {
+		list, next, err := h.Mailbox.Sent(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		var guids []string
+		for _, sent := range list {
+			guids = append(guids, sent.GUID)
+		}
+		known, err := h.Inbox.KnownGUIDs(ctx, guids)
+		if err != nil {
+			return nil, err
+		}
+		for _, sent := range list {
+			if sent.At.Before(since) {
+				next = ""
+			} else if !known[sent.GUID] {
+				missing = append(missing, sent)
+			}
+		}
+		if page = next; page == "" {
+			break
+		}
+	}
+	slices.Reverse(missing)
+	first := map[string]bool{}
+	return slices.DeleteFunc(missing, func(s ci.Sent) bool {
+		again := first[s.GUID]
+		first[s.GUID] = true
+		return again
+	}), nil
+}
+
+// take puts one delivery of GitHub's list into the inbox.
+func (h *Healer) take(ctx context.Context, sent ci.Sent) error {
+	d, err := h.Mailbox.SentBody(ctx, sent.ID)
+	if err != nil && h.Explain(err, time.Now()).Hopeless {
+		h.Log.Warn("a delivery is lost", "guid", sent.GUID, "event", sent.Event, "err", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d.Origin = ci.Listed
+	if err := h.Inbox.AddDelivery(ctx, h.Read(d)); err != nil {
+		return err
+	}
+	h.Log.Info("recovered", "guid", d.GUID, "event", d.Name, "from", "list")
+	h.Wake()
+	return nil
+}
