@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -42,23 +43,38 @@ func TestDecode(t *testing.T) {
 		Name: "pull_request", Action: "opened", RepoID: 186853002, Owner: "Codertocat", Repo: "Hello-World", DefaultBranch: "master", InstallationID: 1,
 		SenderID: 21031067, SenderLogin: "Codertocat", SHA: "ec26c3e57ca3a959ca5aad62de7213c562f8c821", Ref: "refs/pull/2/head",
 		Title: "Update the README with new information.", Number: 2, HeadRef: "changes", HeadRepoID: 186853002, BaseRef: "master",
-		BaseSHA: "f95f852bd8fca8fcc58a9a2d6c842781e32a215e",
+		BaseSHA: "f95f852bd8fca8fcc58a9a2d6c842781e32a215e", AuthorID: 21031067, AuthorLogin: "Codertocat",
+		At: time.Date(2019, 5, 15, 15, 20, 33, 0, time.UTC),
 	}
 	fork, gone := pull, pull
 	fork.HeadRepoID, fork.SenderID, fork.SenderLogin = 99853002, 77031067, "octostranger"
+	fork.AuthorID, fork.AuthorLogin = 77031067, "octostranger"
 	gone.Action, gone.HeadRepoID, gone.SenderID, gone.SenderLogin = "reopened", 0, 77031067, "octostranger"
+	gone.AuthorID, gone.AuthorLogin = 77031067, "octostranger"
+	retargeted := fork
+	retargeted.Action, retargeted.Retargeted, retargeted.BaseRef = "edited", true, "release"
+	comment := webhook.Event{
+		Name: "issue_comment", Action: "created", RepoID: 186853002, Owner: "Codertocat", Repo: "Hello-World", InstallationID: 1,
+		SenderID: 21031067, SenderLogin: "Codertocat", AuthorID: 21031067, AuthorLogin: "Codertocat",
+		Number: 2, CommentID: 492700400, Body: "Looks good.\r\n\r\n/ok-to-test ec26c3e57ca3", At: time.Date(2019, 5, 15, 15, 20, 21, 0, time.UTC),
+	}
+	edited := comment
+	edited.Action, edited.Ignored = "edited", "Ignored: a comment that was edited does nothing."
 
 	for file, want := range map[string]webhook.Event{
-		"push.derived-branch.json":               push,
-		"push.derived-branch_created.json":       created,
-		"push.derived-branch_forced.json":        forced,
-		"push.derived-branch_skip_ci.json":       skip,
-		"push.derived-branch_deleted.json":       deleted,
-		"push.derived-tag_annotated.json":        tag,
-		"pull_request.opened.12.json":            pull,
-		"pull_request.derived-draft_opened.json": pull,
-		"pull_request.derived-fork_opened.json":  fork,
-		"pull_request.derived-fork_gone.json":    gone,
+		"push.derived-branch.json":                       push,
+		"push.derived-branch_created.json":               created,
+		"push.derived-branch_forced.json":                forced,
+		"push.derived-branch_skip_ci.json":               skip,
+		"push.derived-branch_deleted.json":               deleted,
+		"push.derived-tag_annotated.json":                tag,
+		"pull_request.opened.12.json":                    pull,
+		"pull_request.derived-draft_opened.json":         pull,
+		"pull_request.derived-fork_opened.json":          fork,
+		"pull_request.derived-fork_gone.json":            gone,
+		"pull_request.derived-fork_retargeted.json":      retargeted,
+		"issue_comment.derived-pull_request.json":        comment,
+		"issue_comment.derived-pull_request_edited.json": edited,
 	} {
 		t.Run(file, func(t *testing.T) {
 			if diff := cmp.Diff(want, decodeFile(t, want.Name, file)); diff != "" {
@@ -78,25 +94,27 @@ func TestMalformed(t *testing.T) {
 		return `{` + fields + `"pull_request":{"head":{"sha":"` + sha + `"}},"repository":{"id":1,"full_name":"a/b"}}`
 	}
 	for name, c := range map[string]struct{ event, body string }{
-		"not JSON":          {"push", "payload=%7B%7D"},
-		"empty":             {"push", ""},
-		"a list":            {"push", "[]"},
-		"null":              {"push", "null"},
-		"nothing":           {"push", "{}"},
-		"repository id 0":   {"push", push("0", "a/b", sha)},
-		"owner is a path":   {"push", push("1", "../b", sha)},
-		"no slash":          {"push", push("1", "ab", sha)},
-		"two slashes":       {"push", push("1", "a/b/c", sha)},
-		"name is an option": {"push", push("1", "a/-b", sha)},
-		"name is dots":      {"push", push("1", "a/..", sha)},
-		"short commit":      {"push", push("1", "a/b", "abc123")},
-		"upper-case commit": {"push", push("1", "a/b", strings.Repeat("A", 40))},
-		"commit is a ref":   {"push", push("1", "a/b", "refs/heads/main")},
-		"wrong type":        {"push", `{"ref":7}`},
-		"no action":         {"pull_request", pull(`"number":1,`)},
-		"no number":         {"pull_request", pull(`"action":"opened",`)},
-		"no pull request":   {"pull_request", `{"action":"opened","number":1,"repository":{"id":1,"full_name":"a/b"}}`},
-		"unknown, not JSON": {"star", "x"},
+		"not JSON":           {"push", "payload=%7B%7D"},
+		"empty":              {"push", ""},
+		"a list":             {"push", "[]"},
+		"null":               {"push", "null"},
+		"nothing":            {"push", "{}"},
+		"repository id 0":    {"push", push("0", "a/b", sha)},
+		"owner is a path":    {"push", push("1", "../b", sha)},
+		"no slash":           {"push", push("1", "ab", sha)},
+		"two slashes":        {"push", push("1", "a/b/c", sha)},
+		"name is an option":  {"push", push("1", "a/-b", sha)},
+		"name is dots":       {"push", push("1", "a/..", sha)},
+		"short commit":       {"push", push("1", "a/b", "abc123")},
+		"upper-case commit":  {"push", push("1", "a/b", strings.Repeat("A", 40))},
+		"commit is a ref":    {"push", push("1", "a/b", "refs/heads/main")},
+		"wrong type":         {"push", `{"ref":7}`},
+		"no action":          {"pull_request", pull(`"number":1,`)},
+		"no number":          {"pull_request", pull(`"action":"opened",`)},
+		"no pull request":    {"pull_request", `{"action":"opened","number":1,"repository":{"id":1,"full_name":"a/b"}}`},
+		"unknown, not JSON":  {"star", "x"},
+		"comment of nothing": {"issue_comment", `{"action":"created","repository":{"id":1,"full_name":"a/b"}}`},
+		"comment, no time":   {"issue_comment", `{"action":"created","issue":{"number":1,"pull_request":{}},"comment":{"id":1},"repository":{"id":1,"full_name":"a/b"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if ev, err := webhook.Decode(c.event, []byte(c.body)); !errors.Is(err, webhook.ErrMalformed) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Event is what a delivery says, in the fields that a CI needs. Absent values are zero.
@@ -24,11 +25,18 @@ type Event struct {
 	Deleted bool   // push: the ref is gone
 	Before  string // push: what the ref pointed to before; all zeros when it is new; synchronize: the head before
 
-	Number     int    // pull_request
+	Number     int    // pull_request, issue_comment
 	HeadRef    string // pull_request: branch name in the head repository
 	HeadRepoID int64  // pull_request: 0 when the fork was deleted
 	BaseRef    string // pull_request, merge_group: branch that it would merge into
 	BaseSHA    string // pull_request, merge_group: the commit of that branch
+
+	AuthorID    int64     // pull_request, issue_comment: numeric identity of who opened or wrote it
+	AuthorLogin string    //
+	At          time.Time // pull_request: when it changed; issue_comment: when it was written; by GitHub's clock, to the second
+	Retargeted  bool      // pull_request: edited, and its base is another branch now
+	CommentID   int64     // issue_comment
+	Body        string    // issue_comment: what was written
 
 	Ignored string // why YACI has nothing to do with it, in one sentence; empty otherwise
 }
@@ -42,10 +50,11 @@ type decoder func(body []byte, ev *Event) error
 // decoderOf is the registry: one file for each event.
 func decoderOf(name string) (decoder, bool) {
 	d, ok := map[string]decoder{
-		"ping":         decodePing,
-		"push":         decodePush,
-		"pull_request": decodePullRequest,
-		"merge_group":  decodeMergeGroup,
+		"ping":          decodePing,
+		"push":          decodePush,
+		"pull_request":  decodePullRequest,
+		"merge_group":   decodeMergeGroup,
+		"issue_comment": decodeIssueComment,
 	}[name]
 	return d, ok
 }

@@ -31,15 +31,26 @@ func decodePullRequest(body []byte, ev *Event) error {
 	ev.Ref = fmt.Sprintf("refs/pull/%d/head", ev.Number)
 	ev.HeadRef = pr.GetHead().GetRef()
 	ev.HeadRepoID = pr.GetHead().GetRepo().GetID()
+	ev.AuthorID, ev.AuthorLogin = pr.GetUser().GetID(), pr.GetUser().GetLogin()
+	ev.At = pr.GetUpdatedAt().UTC()
+	ev.Retargeted = ev.Action == "edited" && p.GetChanges().GetBase() != nil
 	ev.BaseRef, ev.BaseSHA = pr.GetBase().GetRef(), pr.GetBase().GetSHA()
 	return requireRepo(ev)
+}
+
+// requireName refuses what cannot be a repository.
+func requireName(ev *Event) error {
+	if ev.RepoID == 0 || !plainName(ev.Owner) || !plainName(ev.Repo) {
+		return fmt.Errorf("the repository has no id or no plain name: %w", ErrMalformed)
+	}
+	return nil
 }
 
 // requireRepo refuses what cannot be a repository or a commit, so that nothing
 // past the door has to wonder whether a name could be a path or an option.
 func requireRepo(ev *Event) error {
-	if ev.RepoID == 0 || !plainName(ev.Owner) || !plainName(ev.Repo) {
-		return fmt.Errorf("the repository has no id or no plain name: %w", ErrMalformed)
+	if err := requireName(ev); err != nil {
+		return err
 	}
 	if !hexSHA(ev.SHA) || ev.Before != "" && !hexSHA(ev.Before) || ev.BaseSHA != "" && !hexSHA(ev.BaseSHA) {
 		return fmt.Errorf("the commit id is not 40 or 64 hexadecimal digits: %w", ErrMalformed)

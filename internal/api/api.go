@@ -9,7 +9,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
+
+	"github.com/go-chi/chi/v5"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -20,7 +23,8 @@ const maxCommand = 256 << 10
 // Starter starts and retries runs.
 type Starter interface {
 	Command(ctx context.Context, image, command string) (ci.JobName, error)
-	Retry(ctx context.Context, id ci.RunID) (ci.Run, error)
+	Retry(ctx context.Context, id ci.RunID, failedOnly bool) (ci.Run, error)
+	ApproveAsOperator(ctx context.Context, id ci.RunID, sha string) (ci.Run, error)
 }
 
 // Jobs finds jobs by name.
@@ -35,16 +39,16 @@ type Logbook interface {
 
 // API answers the calls.
 type API struct {
-	Token       string // empty: everything answers 401
-	Image       string // for commands that name none
-	Starter     Starter
-	Jobs        Jobs
-	Canceller   Canceller
-	Logs        func(ctx context.Context, name ci.JobName) (any, error) // a JSON list of pods
-	Logbook     Logbook
-	Inbox       Inbox
-	NotFinished error // Starter's word for a run that has not ended
-	Log         *slog.Logger
+	Token     string // empty: everything answers 401
+	Image     string // for commands that name none
+	Starter   Starter
+	Jobs      Jobs
+	Canceller Canceller
+	Logs      func(ctx context.Context, name ci.JobName) (any, error) // a JSON list of pods
+	Logbook   Logbook
+	Inbox     Inbox
+	Conflicts []error // Starter's words for a run that cannot be retried or approved as it is now
+	Log       *slog.Logger
 }
 
 // Authenticated lets requests with the API token through, and answers 401 to all others.
@@ -109,9 +113,13 @@ func (a *API) Get(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, pods)
 }
 
-// Retry makes a new attempt of a finished run. The id may be the run's or that of any of its jobs.
+// Retry makes a new attempt of a finished run, of all its jobs or, with
+// failed=true, of those that did not pass. The id is the run's or that of any of its jobs.
 func (a *API) Retry(w http.ResponseWriter, r *http.Request) {
 	id := r.URL.Query().Get("id")
+	if path := chi.URLParam(r, "run"); path != "" { // what stands in the path counts, whatever is asked besides
+		id = path
+	}
 	if id == "" {
 		Problem(w, http.StatusBadRequest, "id query param is required")
 		return
@@ -120,16 +128,33 @@ func (a *API) Retry(w http.ResponseWriter, r *http.Request) {
 	if job, err := a.Jobs.Job(r.Context(), ci.JobName(id)); err == nil {
 		runID = job.Run
 	}
-	run, err := a.Starter.Retry(r.Context(), runID)
+	run, err := a.Starter.Retry(r.Context(), runID, r.URL.Query().Get("failed") == "true")
+	a.started(w, r, run, err)
+}
+
+// Approve lets a run of a pull request from a fork go on. sha says which commit was read.
+func (a *API) Approve(w http.ResponseWriter, r *http.Request) {
+	sha := r.URL.Query().Get("sha")
+	if len(sha) < 7 {
+		Problem(w, http.StatusBadRequest, "sha query param is required: at least seven digits of the commit that you have read")
+		return
+	}
+	run, err := a.Starter.ApproveAsOperator(r.Context(), ci.RunID(chi.URLParam(r, "run")), sha)
+	a.started(w, r, run, err)
+}
+
+// started answers with the attempt that waits for its place now.
+func (a *API) started(w http.ResponseWriter, r *http.Request, run ci.Run, err error) {
+	conflict := slices.ContainsFunc(a.Conflicts, func(c error) bool { return errors.Is(err, c) })
 	switch {
 	case errors.Is(err, ci.ErrNotFound):
 		Problem(w, http.StatusNotFound, "there is no run of this id")
-	case errors.Is(err, a.NotFinished):
+	case conflict || errors.Is(err, ci.ErrInvalid):
 		Problem(w, http.StatusConflict, err.Error())
 	case err != nil:
 		a.internal(w, r, err)
 	default:
-		reply(w, http.StatusOK, map[string]any{"id": ci.JobNameOf(run.ID, run.Attempt), "run": run.ID, "attempt": run.Attempt})
+		reply(w, http.StatusOK, map[string]any{"id": ci.JobNameOf(run.ID, run.Attempt), "run": run.ID, "attempt": run.Attempt, "state": run.State, "message": run.Message})
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-chi/chi/v5"
+
 	"github.com/yaci-ci/yaci/internal/api"
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -17,7 +19,10 @@ import (
 var errNotFinished = errors.New("not ended")
 
 // starter knows one run, "done", whose job is "yaci-done-1".
-type starter struct{ image, command string }
+type starter struct {
+	image, command string
+	failedOnly     bool
+}
 
 func (s *starter) Command(_ context.Context, image, command string) (ci.JobName, error) {
 	s.image, s.command = image, command
@@ -30,7 +35,15 @@ func (s *starter) Command(_ context.Context, image, command string) (ci.JobName,
 	return "yaci-new-1", nil
 }
 
-func (s *starter) Retry(_ context.Context, id ci.RunID) (ci.Run, error) {
+func (s *starter) ApproveAsOperator(_ context.Context, id ci.RunID, sha string) (ci.Run, error) {
+	if sha != "6113728" {
+		return ci.Run{}, errNotFinished
+	}
+	return s.Retry(context.Background(), id, false)
+}
+
+func (s *starter) Retry(_ context.Context, id ci.RunID, failedOnly bool) (ci.Run, error) {
+	s.failedOnly = failedOnly
 	switch id {
 	case "done":
 		return ci.Run{ID: "done", Attempt: 2}, nil
@@ -51,7 +64,7 @@ func (jobs) Job(_ context.Context, name ci.JobName) (ci.Job, error) {
 
 func newAPI(token string) (*api.API, *starter) {
 	s := &starter{}
-	return &api.API{Token: token, Image: "default:1", Starter: s, Jobs: jobs{}, NotFinished: errNotFinished, Log: slog.New(slog.DiscardHandler),
+	return &api.API{Token: token, Image: "default:1", Starter: s, Jobs: jobs{}, Conflicts: []error{errNotFinished}, Log: slog.New(slog.DiscardHandler),
 		Logs: func(context.Context, ci.JobName) (any, error) { return []string{"a pod"}, nil }}, s
 }
 
@@ -60,6 +73,7 @@ func TestAnswers(t *testing.T) {
 	for _, c := range []struct {
 		call       http.HandlerFunc
 		query      string
+		path       string // {run} of the route
 		body       string
 		code       int
 		want, wont string
@@ -71,14 +85,22 @@ func TestAnswers(t *testing.T) {
 		{call: a.Get, query: "id=yaci-done-1", code: 200, want: `["a pod"]`},
 		{call: a.Get, query: "id=nope", code: 404, want: "no job"},
 		{call: a.Get, code: 400, want: "id query param is required"},
-		{call: a.Retry, query: "id=done", code: 200, want: `{"attempt":2,"id":"yaci-done-2","run":"done"}`},
+		{call: a.Retry, query: "id=done", code: 200, want: `{"attempt":2,"id":"yaci-done-2","message":"","run":"done","state":""}`},
+		{call: a.Approve, query: "sha=6113728", path: "done", code: 200, want: `"run":"done"`},
+		{call: a.Approve, query: "sha=6113729", path: "done", code: 409, want: "not ended"},
+		{call: a.Approve, query: "sha=6113", path: "done", code: 400, want: "seven digits"},
+		{call: a.Approve, query: "sha=6113728", path: "nope", code: 404, want: "no run"},
+		{call: a.Retry, query: "id=busy", path: "done", code: 200, want: `"run":"done"`},
 		{call: a.Retry, query: "id=yaci-done-1", code: 200, want: `"run":"done"`},
 		{call: a.Retry, query: "id=busy", code: 409, want: "not ended"},
 		{call: a.Retry, query: "id=nope", code: 404, want: "no run"},
 		{call: a.Retry, code: 400, want: "id query param is required"},
 	} {
 		w := httptest.NewRecorder()
-		c.call(w, httptest.NewRequest("POST", "/?"+c.query, strings.NewReader(c.body)))
+		r := httptest.NewRequest("POST", "/?"+c.query, strings.NewReader(c.body))
+		route := chi.NewRouteContext()
+		route.URLParams.Add("run", c.path)
+		c.call(w, r.WithContext(context.WithValue(r.Context(), chi.RouteCtxKey, route)))
 		got := w.Body.String()
 		if w.Code != c.code || !strings.Contains(got, c.want) || c.wont != "" && strings.Contains(got, c.wont) {
 			t.Errorf("%s %.20s: %d %s, want %d %s", c.query, c.body, w.Code, got, c.code, c.want)

@@ -25,6 +25,7 @@ const (
 	PullRequest Kind = "pull_request" // a pull request was opened, reopened or got new commits
 	MergeGroup  Kind = "merge_group"  // a merge queue asks whether a group of pull requests may be merged
 	API         Kind = "api"          // POST /run: a command without a repository
+	Comment     Kind = "comment"      // somebody wrote on a pull request; starts nothing by itself
 )
 
 // Event is what a delivery means to YACI.
@@ -37,13 +38,18 @@ type Event struct {
 	Tag      string
 	Title    string // first line of the commit, or the pull request's title
 	Actor    Actor
-	Deleted  bool // the ref is gone
-	Before   SHA  // of a push: what the ref pointed to; all zeros when it is new
-	PR       int  // number; 0 when this is no pull request
+	Author   Actor     // who opened the pull request
+	At       time.Time // of pull requests and comments: when it happened, by GitHub's clock, to the second
+	Deleted  bool      // the ref is gone
+	Before   SHA       // of a push: what the ref pointed to; all zeros when it is new
+	PR       int       // number; 0 when this is no pull request
 	PRAction string
 	PRBase   string // branch that the pull request, or the merge group, would merge into
 	BaseSHA  SHA    // what that branch pointed to
 	Fork     bool   // the pull request's head lives in another repository
+	Retarget bool   // the pull request's base is another branch now
+	Comment  int64  // id of the comment
+	Body     string // what was written
 	Command  string // of API events: the shell command
 	Image    string // of API events: the image to run it in
 

@@ -30,12 +30,13 @@ func JobNameOf(run RunID, attempt int) JobName {
 
 // Run is one trigger of one commit. Its state is that of its newest attempt.
 type Run struct {
-	ID      RunID
-	Number  int64 // counts the runs of one repository from 1; 0 for runs without a repository
-	Event   Event
-	Attempt int // newest attempt, from 1
-	State   State
-	Message string // one sentence for people: why it is in this state
+	ID        RunID
+	Number    int64 // counts the runs of one repository from 1; 0 for runs without a repository
+	Event     Event
+	Attempt   int // newest attempt, from 1
+	State     State
+	Message   string // one sentence for people: why it is in this state
+	Retargets int    // times that its pull request got another base; an approval is good for one of them
 
 	Created  time.Time
 	Started  time.Time // of the newest attempt; zero until its first job was launched

@@ -17,7 +17,7 @@ func granted() map[string]string {
 }
 
 // subscribed are the events that the App gets.
-func subscribed() []string { return []string{"push", "pull_request"} }
+func subscribed() []string { return []string{"push", "pull_request", "issue_comment"} }
 
 func (o Options) withDefaults() Options {
 	setDefault(&o.Addr, "127.0.0.1:0")

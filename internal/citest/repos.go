@@ -27,6 +27,7 @@ type Repo struct {
 	installed  bool
 	access     map[string]string // login to read, write or admin
 	pulls      []*Pull
+	comments   []*Comment // oldest first
 	lastNumber int
 	statuses   map[string][]Status // by SHA, oldest first
 }

@@ -20,8 +20,11 @@ func (gh *GitHub) pullRoutes() []route {
 }
 
 // pull finds {pull_number}.
-func (c *call) pull() (*Pull, error) {
-	n, err := strconv.Atoi(c.params["pull_number"])
+func (c *call) pull() (*Pull, error) { return c.numbered("pull_number") }
+
+// numbered finds the pull request whose number is a parameter.
+func (c *call) numbered(name string) (*Pull, error) {
+	n, err := strconv.Atoi(c.params[name])
 	if err != nil {
 		return nil, errNotFound
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -18,6 +19,7 @@ type Config struct {
 	GithubAppKey  string `name:"github-app-key-file" env:"YACI_GITHUB_APP_KEY_FILE" help:"File with the App's private key (PEM)."`
 	GithubToken   string `name:"github-token" env:"YACI_GITHUB_TOKEN" help:"A personal token instead of an App."`
 	APIToken      string `name:"api-token" env:"YACI_API_TOKEN" help:"Token for /run, /get and /retry. Unset: they answer 401."`
+	ForkPolicy    string `default:"approval" env:"YACI_FORK_POLICY" help:"Pull requests from forks by people without write access: approval (they wait for it), never or always."`
 	Kubeconfig    string `env:"KUBECONFIG" help:"Cluster to run in; default: the pod's own, or ~/.kube/config."`
 	LogLimit      int64  `default:"67108864" env:"YACI_LOG_LIMIT" help:"Bytes that are kept of a step's log; half of them its beginning, half its end."`
 	Namespace     string `default:"yaci-builds" env:"YACI_NAMESPACE" help:"Namespace of the Jobs."`
@@ -50,6 +52,9 @@ func (c Config) Problems() (ps []string) {
 		if _, err := os.Stat(c.GithubAppKey); err != nil {
 			problem("YACI_GITHUB_APP_KEY_FILE cannot be read: %v.", err)
 		}
+	}
+	if !slices.Contains([]string{"approval", "never", "always"}, c.ForkPolicy) {
+		problem("YACI_FORK_POLICY is %q: write approval, never or always.", c.ForkPolicy)
 	}
 	if c.LogLimit < 1<<20 {
 		problem("YACI_LOG_LIMIT is %d: at least 1048576, a MiB, is needed.", c.LogLimit)

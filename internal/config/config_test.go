@@ -38,7 +38,7 @@ func TestDefaults(t *testing.T) {
 		Pods: config.Pods{Image: "ghcr.io/yaci-ci/yaci:latest", Timeout: time.Hour, MaxTimeout: 6 * time.Hour, KeepJobs: 24 * time.Hour, PendingTimeout: 10 * time.Minute,
 			CPURequest: "250m", MemoryRequest: "256Mi", MemoryLimit: "4Gi", DiskLimit: "10Gi"},
 		Retention: config.Retention{KeepRunsDays: 90, KeepDeliveriesDays: 14},
-		RunImage:  "alpine", MaxRunning: 50, HealEvery: 5 * time.Minute,
+		RunImage:  "alpine", MaxRunning: 50, HealEvery: 5 * time.Minute, ForkPolicy: "approval",
 	}
 	if diff := cmp.Diff(want, parse(t)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -55,12 +55,13 @@ func TestLeastThatServes(t *testing.T) {
 func TestAllProblemsAtOnce(t *testing.T) {
 	got := parse(t, "--database-url=mysql://u:p@x/y", "--github-api-url=github", "--max-running=0", "--timeout=1ms", "--keep-jobs=0s",
 		"--cpu-request=lots", "--memory-request=", "--memory-limit=-1Gi", "--disk-limit=0", "--max-timeout=0s", "--max-disk=-1", "--image-pull-policy=never",
-		"--keep-runs-days=-1", "--keep-runs=-1", "--keep-deliveries-days=3").Problems()
+		"--keep-runs-days=-1", "--keep-runs=-1", "--keep-deliveries-days=3", "--fork-policy=ask").Problems()
 	want := []string{
 		"YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook.",
 		`YACI_DATABASE_URL is "mysql://u:xxxxx@x/y": write sqlite:///path/to/file or postgres://user:password@host/database.`,
 		`YACI_GITHUB_API_URL is "github": write a URL like https://api.github.com/.`,
 		"GitHub is not connected: set YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE, or YACI_GITHUB_TOKEN.",
+		`YACI_FORK_POLICY is "ask": write approval, never or always.`,
 		"YACI_MAX_RUNNING is 0: at least 1 is needed.",
 		"YACI_KEEP_RUNS_DAYS is -1: write a number of days, or 0 to keep runs for ever.",
 		"YACI_KEEP_RUNS is -1: write a number of runs, or 0 to keep all.",

@@ -2,5 +2,5 @@
 // function, without I/O and clock, that explains itself in one sentence.
 // internal/flow is its only caller.
 //
-// Invariant: a pull request from a fork never gets [Run] from here.
+// Invariant: [Gate] is the one source of a [Permit], and no job is made without one.
 package decide

@@ -14,6 +14,7 @@ type Verdict string
 const (
 	Run    Verdict = "run"    // start a run
 	Hold   Verdict = "hold"   // record a run that waits for approval
+	Obey   Verdict = "obey"   // do what a comment asks for
 	Ignore Verdict = "ignore" // nothing to do
 )
 
@@ -23,7 +24,8 @@ type Decision struct {
 	Why     string
 }
 
-// Event decides whether an event starts a run.
+// Event decides whether an event is one to start a run, whoever caused it. It
+// permits nothing: that is for [Gate].
 func Event(ev ci.Event) Decision {
 	switch ev.Kind {
 	case ci.Push:
@@ -34,10 +36,20 @@ func Event(ev ci.Event) Decision {
 		return tag(ev)
 	case ci.MergeGroup:
 		return mergeGroup(ev)
+	case ci.Comment:
+		return comment(ev)
 	case ci.API:
 		return Decision{Run, "Run: asked for by the API."}
 	}
 	return Decision{Ignore, "Ignored: this event starts no runs."}
+}
+
+func comment(ev ci.Event) Decision {
+	ask, _, found := Comment(ev.Body)
+	if !found {
+		return Decision{Ignore, "Ignored: the comment has no command."}
+	}
+	return Decision{Obey, fmt.Sprintf("Obey: %s comments %s on pull request #%d.", ev.Actor.Login, ask.Verb, ev.PR)}
 }
 
 func push(ev ci.Event) Decision {
@@ -74,7 +86,7 @@ func pullRequest(ev ci.Event) Decision {
 		return Decision{Ignore, fmt.Sprintf("Ignored: a pull request that is %s has no new commit to run.", strings.ReplaceAll(ev.PRAction, "_", " "))}
 	}
 	if ev.Fork {
-		return Decision{Hold, fmt.Sprintf("Waiting for approval by a maintainer: pull request #%d comes from a fork.", ev.PR)}
+		return Decision{Hold, Waiting(ev.SHA)}
 	}
 	return Decision{Run, fmt.Sprintf("Run: pull request #%d was %s at %s.", ev.PR, past(ev.PRAction), ev.SHA.Short())}
 }

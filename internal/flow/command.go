@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
-	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
@@ -18,50 +17,85 @@ var ErrNotFinished = errors.New("the run has not ended yet; wait for it, or retr
 // is the caller's mistake, and stores nothing.
 func (f *Flow) Command(ctx context.Context, image, command string) (ci.JobName, error) {
 	run := ci.Run{ID: newRunID(), Event: ci.Event{Kind: ci.API, Command: command, Image: image}, Attempt: 1, Created: time.Now()}
-	jobs, err := f.compile(ctx, &run, decide.Event(run.Event))
+	jobs, permit, err := f.compile(ctx, &run, nil)
 	if err != nil {
 		return "", err
 	}
 	if len(jobs) == 0 { // more than the operator allows
 		return "", fmt.Errorf("%w: %s", ci.ErrInvalid, run.Message)
 	}
-	if err := f.Runs.CreateRun(ctx, 0, &run, jobs); err != nil {
+	if err := f.create(ctx, permit, 0, &run, jobs); err != nil {
 		return "", err
 	}
-	f.Queued()
 	return jobs[0].Name, nil
 }
 
 // Retry stores a new attempt of a finished run, through the same gate as the
-// first one, and returns the run with its new attempt.
-func (f *Flow) Retry(ctx context.Context, id ci.RunID) (ci.Run, error) {
+// first one, and returns the run with its new attempt. With failedOnly, the jobs
+// that passed keep their result.
+func (f *Flow) Retry(ctx context.Context, id ci.RunID, failedOnly bool) (ci.Run, error) {
 	run, err := f.Runs.Run(ctx, id)
 	if err != nil {
 		return run, err
 	}
+	return f.retry(ctx, 0, run, failedOnly)
+}
+
+func (f *Flow) retry(ctx context.Context, delivery int64, run ci.Run, failedOnly bool) (ci.Run, error) {
 	if !run.State.Final() {
 		return run, ErrNotFinished
 	}
-	decision := decide.Event(run.Event)
-	if decision.Verdict == decide.Ignore {
-		return run, fmt.Errorf("retry %s: %s", id, decision.Why)
-	}
 	run.Attempt++
 	run.Started, run.Finished = time.Time{}, time.Time{}
-	jobs, err := f.compile(ctx, &run, decision)
-	if errors.Is(err, ci.ErrNotFound) { // the file, not the run: the caller must not mix them up
-		return run, fmt.Errorf("retry %s: %s has no %s at %s any more", id, run.Event.Repo.FullName(), pipeline.FileName, run.Event.SHA.Short())
-	}
+	jobs, permit, err := f.compile(ctx, &run, nil)
 	if err != nil {
-		return run, fmt.Errorf("retry %s: %w", id, err)
+		return run, fmt.Errorf("retry %s: %w", run.ID, noFile(run, err))
 	}
-	added, err := f.Runs.AddAttempt(ctx, run, jobs)
-	if err != nil {
-		return run, err
+	if failedOnly {
+		before, err := f.Runs.JobsOf(ctx, run.ID, run.Attempt-1)
+		if err != nil {
+			return run, err
+		}
+		jobs = keepPassed(jobs, before)
 	}
-	if !added {
-		return run, ErrNotFinished
+	return run, f.attempt(ctx, permit, delivery, run, jobs)
+}
+
+// keepPassed gives new jobs the results of those that passed in the attempt
+// before, unless all of them did.
+func keepPassed(jobs, before []ci.Job) []ci.Job {
+	passed := map[string]ci.Job{}
+	for _, j := range before {
+		if j.State == ci.Success {
+			passed[j.Title] = j
+		}
 	}
-	f.Queued()
-	return run, nil
+	kept := make([]ci.Job, len(jobs))
+	left := 0
+	for i, j := range jobs {
+		if old, ok := passed[j.Title]; ok {
+			j.State, j.Message, j.UID, j.Steps, j.Services, j.Settled = old.State, old.Message, old.UID, old.Steps, old.Services, true
+			j.Started, j.Finished = old.Started, old.Finished
+		} else {
+			left++
+		}
+		kept[i] = j
+	}
+	if left == 0 {
+		return jobs
+	}
+	return kept
+}
+
+// noFile turns a missing file, and a file that has nothing to do, into
+// ci.ErrInvalid, so that nobody takes it for a missing run.
+func noFile(run ci.Run, err error) error {
+	var nothing nothingToRun
+	if errors.As(err, &nothing) {
+		return fmt.Errorf("%w: %s", ci.ErrInvalid, nothing)
+	}
+	if errors.Is(err, ci.ErrNotFound) {
+		return fmt.Errorf("%w: %s has no %s at %s any more", ci.ErrInvalid, run.Event.Repo.FullName(), pipeline.FileName, run.Event.SHA.Short())
+	}
+	return err
 }

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base32"
 	"errors"
 	"fmt"
@@ -21,19 +22,30 @@ type GitHub interface {
 	CloneURL(repo ci.Repo) string
 }
 
-// Runs is where runs are stored.
+// People tells what somebody may do now.
+type People interface {
+	MayWrite(ctx context.Context, repo ci.Repo, who ci.Actor) (bool, error)
+}
+
+// Runs finds what is stored.
 type Runs interface {
 	RunOf(ctx context.Context, repo int64, sha ci.SHA, kind ci.Kind, ref string) (ci.Run, error)
 	Run(ctx context.Context, id ci.RunID) (ci.Run, error)
-	CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs []ci.Job) error
-	AddAttempt(ctx context.Context, run ci.Run, jobs []ci.Job) (bool, error)
+	RunsAt(ctx context.Context, repo int64, sha ci.SHA) ([]ci.Run, error)
+	JobsOf(ctx context.Context, run ci.RunID, attempt int) ([]ci.Job, error)
+	Approval(ctx context.Context, run ci.Run) (*ci.Approval, error)
 }
 
 // Flow takes events to runs.
 type Flow struct {
 	Inbox    Inbox
 	Runs     Runs
+	Changes  Changes
 	GitHub   GitHub // nil: only commands run
+	People   People
+	Pulls    Pulls
+	Stopper  Stopper
+	Forks    decide.Forks
 	Decode   func(ci.Delivery) (ci.Event, error)
 	Operator pipeline.Operator
 	Queued   func() // called after something was stored; wakes queue and report
@@ -46,9 +58,11 @@ func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
 		return f.Inbox.IgnoreDelivery(ctx, d.ID, "Ignored: "+err.Error())
 	}
 	ev.Recovered = d.Origin != ci.Delivered
-	decision := decide.Event(ev)
-	if decision.Verdict == decide.Ignore {
+	switch decision, _ := decide.Gate(ev, decide.Known{Forks: f.Forks}); decision.Verdict {
+	case decide.Ignore:
 		return f.Inbox.IgnoreDelivery(ctx, d.ID, decision.Why)
+	case decide.Obey:
+		return f.obey(ctx, d, ev)
 	}
 	if known, err := f.Runs.RunOf(ctx, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref); err == nil { // as when a draft becomes ready for review
 		return f.known(ctx, d, ev, known)
@@ -56,7 +70,7 @@ func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
 		return err
 	}
 	run := ci.Run{ID: newRunID(), Event: ev, Attempt: 1, Created: time.Now()}
-	jobs, err := f.compile(ctx, &run, decision)
+	jobs, permit, err := f.compile(ctx, &run, nil)
 	var nothing nothingToRun
 	switch {
 	case errors.Is(err, ci.ErrNotFound):
@@ -66,11 +80,7 @@ func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
 	case err != nil:
 		return err
 	}
-	if err := f.Runs.CreateRun(ctx, d.ID, &run, jobs); err != nil {
-		return err
-	}
-	f.Queued()
-	return nil
+	return f.create(ctx, permit, d.ID, &run, jobs)
 }
 
 // nothingToRun is why an event makes no run, not even one that tells that it was skipped.
@@ -78,15 +88,13 @@ type nothingToRun string
 
 func (n nothingToRun) Error() string { return string(n) }
 
-// compile fetches, parses and compiles the file at the run's commit, and sets
-// the run's state. A wrong file is a run in error, and one that selects nothing
-// a run that is skipped: both without jobs.
-func (f *Flow) compile(ctx context.Context, run *ci.Run, decision decide.Decision) ([]ci.Job, error) {
-	if decision.Verdict == decide.Hold {
-		run.State, run.Message = ci.Held, decision.Why
-		return nil, nil
-	}
-	file, in, err := f.read(ctx, run)
+// compile fetches, parses and compiles the file at the run's commit, asks the
+// gate, and sets the run's state. A wrong file is a run in error, and one that
+// selects nothing a run that is skipped: both without jobs. given is the
+// approval that is being given now; nil: what is stored counts.
+func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) ([]ci.Job, decide.Permit, error) {
+	none := decide.Permit{}
+	file, digest, in, err := f.read(ctx, run)
 	var compiled []*pipeline.Compiled
 	if err == nil {
 		compiled, err = pipeline.Compile(file, in, f.Operator)
@@ -96,48 +104,60 @@ func (f *Flow) compile(ctx context.Context, run *ci.Run, decision decide.Decisio
 	case errors.As(err, &problems):
 		run.State, run.Message, run.Finished = ci.Error, problems[0].String(), time.Now()
 		run.Broken.Problems = mistakes(problems)
-		return nil, nil
+		return nil, none, nil
 	case err != nil:
-		return nil, err
+		return nil, none, err
 	case len(compiled) == 0:
-		return nil, f.skip(run, file.Select(in).Why)
+		return nil, none, f.skip(run, file.Select(in).Why)
+	}
+	if given != nil {
+		given.Digest = digest
+	}
+	decision, permit, err := f.gate(ctx, *run, digest, given)
+	switch {
+	case err != nil:
+		return nil, none, err
+	case decision.Verdict == decide.Hold:
+		run.State, run.Message = ci.Held, decision.Why
+		return nil, none, nil
+	case decision.Verdict != decide.Run:
+		return nil, none, nothingToRun(decision.Why)
 	}
 	run.State, run.Message = ci.Queued, started(compiled)
-	return newJobs(*run, compiled)
+	jobs, err := newJobs(*run, compiled)
+	return jobs, permit, err
 }
 
 // read fetches and parses the file, keeps what it says with the run, and collects what it is held against.
-func (f *Flow) read(ctx context.Context, run *ci.Run) (*pipeline.File, pipeline.Input, error) {
-	in := f.input(*run)
+func (f *Flow) read(ctx context.Context, run *ci.Run) (file *pipeline.File, digest string, in pipeline.Input, err error) {
+	in = f.input(*run)
 	ev := run.Event
 	if ev.Kind == ci.API {
-		file, err := pipeline.OneCommand(ev.Image, ev.Command)
-		if err != nil {
-			return nil, in, fmt.Errorf("%w: %w", ci.ErrInvalid, err)
+		if file, err = pipeline.OneCommand(ev.Image, ev.Command); err != nil {
+			err = fmt.Errorf("%w: %w", ci.ErrInvalid, err)
 		}
-		return file, in, nil
+		return file, "", in, err
 	}
 	data, err := f.GitHub.File(ctx, ev.Repo, ev.SHA, pipeline.FileName)
 	if errors.Is(err, ci.ErrTooLarge) {
-		return nil, in, pipeline.Problems{{Line: 1, Column: 1, Text: fmt.Sprintf("the file is too large; at most %d bytes are allowed", pipeline.MaxFileBytes)}}
+		err = pipeline.Problems{{Line: 1, Column: 1, Text: fmt.Sprintf("the file is too large; at most %d bytes are allowed", pipeline.MaxFileBytes)}}
 	}
 	if err != nil {
-		return nil, in, err
+		return nil, "", in, err
 	}
 	run.Broken.Content = string(data)
-	file, err := pipeline.Parse(data)
-	if err != nil {
-		return nil, in, err
+	if file, err = pipeline.Parse(data); err != nil {
+		return nil, "", in, err
 	}
 	if run.Attempt == 1 {
 		if err := f.sameCommit(ctx, ev, file); err != nil {
-			return nil, in, err
+			return nil, "", in, err
 		}
 	}
 	if file.NeedsPaths() {
 		in.Paths, in.PathsKnown, err = f.GitHub.Changes(ctx, ev)
 	}
-	return file, in, err
+	return file, fmt.Sprintf("%x", sha256.Sum256(data)), in, err
 }
 
 // sameCommit explains why a pull request needs no run of its own: its head was

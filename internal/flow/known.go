@@ -12,12 +12,23 @@ import (
 // more, under another GUID too, or a ref that came back to the commit, as by a
 // forced push. An outcome belongs to the commit and stands; but a run that was
 // cancelled, as by the push in between, gets its next attempt when the ref
-// comes back.
+// comes back. A new base voids the approval that was given for the old one.
 func (f *Flow) known(ctx context.Context, d ci.Delivery, ev ci.Event, run ci.Run) error {
+	if ev.Retarget && !ev.At.Before(run.Event.At) {
+		run.Event.PRBase, run.Event.BaseSHA, run.Event.At = ev.PRBase, ev.BaseSHA, ev.At
+		if err := f.Changes.Retarget(ctx, d.ID, run); err != nil {
+			return err
+		}
+		f.Queued()
+		return nil
+	}
 	if run.State != ci.Cancelled || !comesBack(ev, run.Event) {
 		return f.Inbox.IgnoreDelivery(ctx, d.ID, fmt.Sprintf("Ignored: run %s covers this commit.", run.ID))
 	}
-	again, err := f.Retry(ctx, run.ID)
+	again, err := f.retry(ctx, 0, run, false)
+	if errors.Is(err, ci.ErrInvalid) {
+		return f.Inbox.IgnoreDelivery(ctx, d.ID, "Ignored: "+err.Error()+".")
+	}
 	if err != nil && !errors.Is(err, ErrNotFinished) {
 		return err
 	}

@@ -77,7 +77,7 @@ func (c *Client) Changes(ctx context.Context, ev ci.Event) (paths []string, comp
 func (c *Client) pullChanges(ctx context.Context, ev ci.Event) (paths []string, complete bool, err error) {
 	count := 0
 	for page := 1; page != 0; {
-		files, res, err := c.repoClient(ev.Repo).PullRequests.ListFiles(ctx, ev.Repo.Owner, ev.Repo.Name, ev.PR, &github.ListOptions{PerPage: 100, Page: page})
+		files, res, err := c.pullClient(ev.Repo).PullRequests.ListFiles(ctx, ev.Repo.Owner, ev.Repo.Name, ev.PR, &github.ListOptions{PerPage: 100, Page: page})
 		if err != nil {
 			return nil, false, fmt.Errorf("files of pull request #%d: github: %w", ev.PR, err)
 		}

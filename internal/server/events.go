@@ -73,6 +73,9 @@ func event(ev webhook.Event) ci.Event {
 	case ev.Name == "pull_request":
 		out.Kind, out.PR, out.PRAction = ci.PullRequest, ev.Number, ev.Action
 		out.Branch, out.PRBase, out.Fork = ev.HeadRef, ev.BaseRef, ev.HeadRepoID != ev.RepoID
+		out.Author, out.At, out.Retarget = ci.Actor{ID: ev.AuthorID, Login: ev.AuthorLogin}, ev.At, ev.Retargeted
+	case ev.Name == "issue_comment":
+		out.Kind, out.PR, out.Comment, out.Body, out.At = ci.Comment, ev.Number, ev.CommentID, ev.Body, ev.At
 	case ev.Name == "merge_group":
 		out.Kind, out.PRAction, out.Branch, out.PRBase = ci.MergeGroup, ev.Action, branch, ev.BaseRef
 	case ev.Name == "push" && isBranch:

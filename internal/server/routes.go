@@ -26,6 +26,8 @@ func routes(hook http.Handler, a *api.API) http.Handler {
 	r.Get("/get", a.Authenticated(a.Get))
 	r.Post("/retry", a.Authenticated(a.Retry))
 	r.Post("/api/v1/runs/{run}/cancel", a.Authenticated(a.Cancel))
+	r.Post("/api/v1/runs/{run}/retry", a.Authenticated(a.Retry))
+	r.Post("/api/v1/runs/{run}/approve", a.Authenticated(a.Approve))
 	r.Get("/api/v1/runs/{run}/jobs/{job}/steps/{step}/log", a.Authenticated(a.StepLog))
 	r.Get("/api/v1/deliveries", a.Authenticated(a.Deliveries))
 	r.Post("/api/v1/deliveries/{delivery}/retry", a.Authenticated(a.RetryDelivery))

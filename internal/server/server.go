@@ -15,6 +15,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/api"
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/config"
+	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/flow"
 	"github.com/yaci-ci/yaci/internal/github"
 	"github.com/yaci-ci/yaci/internal/kube"
@@ -107,7 +108,7 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		return nil, err
 	}
 	spine := &flow.Flow{
-		Inbox: db, Runs: db, GitHub: gh, Decode: decode, Operator: Operator(cfg.Pods),
+		Inbox: db, Runs: db, Changes: db, GitHub: gh, People: gh, Pulls: gh, Forks: decide.Forks(cfg.ForkPolicy), Decode: decode, Operator: Operator(cfg.Pods),
 		Queued: func() { queued.ring(); ended.ring() },
 	}
 	line := &queue.Queue{Jobs: db, Runs: db, Tokens: gh, Launcher: cluster, MaxRunning: cfg.MaxRunning, Log: log}
@@ -121,9 +122,11 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 	keeper.Closed = watcher.Look
 	sender := &report.Sender{Outbox: db, Troubles: db, Poster: gh, Explain: github.Explain, Wake: ended.ring, Look: 2 * cfg.HealEvery, Log: log}
 	checker := &report.Checker{Statuses: db, Viewer: gh, Explain: github.Explain, Wake: ended.ring, Look: 2 * cfg.HealEvery, Log: log}
+	stop := stopper{db, func() { watcher.Sweep(); ended.ring(); queued.ring() }}
+	spine.Stopper = stop
 	calls := &api.API{
-		Token: cfg.APIToken, Image: cfg.RunImage, Starter: spine, Jobs: db, NotFinished: flow.ErrNotFinished, Log: log, Logbook: keeper, Inbox: db,
-		Canceller: stopper{db, func() { watcher.Sweep(); ended.ring(); queued.ring() }},
+		Token: cfg.APIToken, Image: cfg.RunImage, Starter: spine, Jobs: db, Conflicts: []error{flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved}, Log: log, Logbook: keeper, Inbox: db,
+		Canceller: stop,
 		Logs:      func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
 	}
 	return &server{

@@ -178,7 +178,7 @@ func runJobsAndTimes(t *testing.T, s *store.Store) {
 	must(t, err)
 	run.Attempt, run.State, run.Message, run.Finished = 2, ci.Error, "wrong", time.Now()
 	run.Broken = ci.BrokenFile{Content: "stpes:", Problems: []ci.Problem{{Line: 1, Column: 1, Text: "unknown"}}}
-	if added, err := s.AddAttempt(ctx, *run, nil); err != nil || !added {
+	if added, err := s.AddAttempt(ctx, 0, *run, nil); err != nil || !added {
 		t.Fatalf("second attempt: %v %v", added, err)
 	}
 	if got, err = s.Run(ctx, "r1"); err != nil || !got.Started.IsZero() {

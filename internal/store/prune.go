@@ -64,6 +64,7 @@ func dropRun() []string {
 		`DELETE FROM job_needs WHERE job IN ` + jobs,
 		`DELETE FROM jobs WHERE run = ?`,
 		`DELETE FROM run_problems WHERE run = ?`,
+		`DELETE FROM approvals WHERE run = ?`,
 		`DELETE FROM statuses WHERE (sent >= version OR dropped >= version) AND EXISTS (SELECT 1 FROM runs AS r WHERE r.id = ? AND r.repo_id = statuses.repo_id AND r.sha = statuses.sha
 			AND NOT EXISTS (SELECT 1 FROM runs AS o WHERE o.repo_id = r.repo_id AND o.sha = r.sha AND o.id <> r.id))`,
 		`DELETE FROM runs WHERE id = ? AND finished > 0`,

@@ -56,12 +56,13 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 	return nil
 }
 
-// AddAttempt stores the next attempt of a finished run. It reports false when
-// the run is not finished, or another attempt was faster.
-func (s *Store) AddAttempt(ctx context.Context, run ci.Run, jobs []ci.Job) (added bool, err error) {
+// AddAttempt stores the next attempt of a finished run, and ends the delivery
+// that asked for it (0: none). It reports false when the run is not finished,
+// another attempt was faster, or its pull request has got another base since the run was read.
+func (s *Store) AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs []ci.Job) (added bool, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE runs SET attempt = ?, state = ?, message = ?, started = 0, finished = ? WHERE id = ? AND attempt = ? AND finished > 0`,
-			run.Attempt, run.State, run.Message, millis(run.Finished), run.ID, run.Attempt-1)
+		res, err := tx.ExecContext(ctx, `UPDATE runs SET attempt = ?, state = ?, message = ?, started = 0, finished = ? WHERE id = ? AND attempt = ? AND retargets = ? AND finished > 0`,
+			run.Attempt, run.State, run.Message, millis(run.Finished), run.ID, run.Attempt-1, run.Retargets)
 		if err != nil {
 			return err
 		}
@@ -73,6 +74,9 @@ func (s *Store) AddAttempt(ctx context.Context, run ci.Run, jobs []ci.Job) (adde
 			return err
 		}
 		if err := addJobs(ctx, tx, s.now().UnixMilli(), jobs); err != nil {
+			return err
+		}
+		if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, "Run "+string(run.ID)+" again."); err != nil {
 			return err
 		}
 		return s.tellAll(ctx, tx, run, jobs)
@@ -94,9 +98,10 @@ func addJobs(ctx context.Context, tx *sql.Tx, now int64, jobs []ci.Job) error {
 			return err
 		}
 		// created grows by one, so that jobs of a run stay in the order of the file.
-		if _, err := tx.ExecContext(ctx, `INSERT INTO jobs (name, run, attempt, title, state, message, manifest, files, steps, services, grp, grp_limit, created)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, j.Name, j.Run, j.Attempt, j.Title, j.State, j.Message, j.Manifest, j.Files, steps, services,
-			j.Group, j.Limit, now+int64(i)); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO jobs (name, run, attempt, title, state, message, manifest, files, steps, services, grp, grp_limit, created,
+			uid, started, finished, settled)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, j.Name, j.Run, j.Attempt, j.Title, j.State, j.Message, j.Manifest, j.Files, steps, services,
+			j.Group, j.Limit, now+int64(i), j.UID, millis(j.Started), millis(j.Finished), integer(j.Settled)); err != nil {
 			return err
 		}
 		for _, need := range j.Needs {
@@ -108,7 +113,15 @@ func addJobs(ctx context.Context, tx *sql.Tx, now int64, jobs []ci.Job) error {
 	return nil
 }
 
-const runColumns = `id, number, event, attempt, state, message, created, finished, started`
+// integer is how a yes or no is stored.
+func integer(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+const runColumns = `id, number, event, attempt, state, message, created, finished, started, retargets`
 
 // Run returns a run by its id, or ErrNotFound.
 func (s *Store) Run(ctx context.Context, id ci.RunID) (ci.Run, error) {
@@ -123,7 +136,7 @@ func (s *Store) RunOf(ctx context.Context, repo int64, sha ci.SHA, kind ci.Kind,
 func scanRun(row interface{ Scan(...any) error }) (r ci.Run, err error) {
 	var event []byte
 	var created, finished, started int64
-	err = row.Scan(&r.ID, &r.Number, &event, &r.Attempt, &r.State, &r.Message, &created, &finished, &started)
+	err = row.Scan(&r.ID, &r.Number, &event, &r.Attempt, &r.State, &r.Message, &created, &finished, &started, &r.Retargets)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("run: %w", ErrNotFound)
 	}

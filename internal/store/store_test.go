@@ -133,13 +133,13 @@ func attempt(t *testing.T, s *store.Store) {
 	next, _ := pushRun("r1", "refs/heads/main")
 	next.Attempt = 2
 	again := []ci.Job{{Name: "yaci-r1-2", Run: "r1", Attempt: 2, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}")}}
-	if added, err := s.AddAttempt(ctx, *next, again); err != nil || added {
+	if added, err := s.AddAttempt(ctx, 0, *next, again); err != nil || added {
 		t.Errorf("a running run was retried: %v %v", added, err)
 	}
 	_, err := s.Observe(ctx, ci.Job{Name: "yaci-r1-1", Run: "r1", Attempt: 1, State: ci.Error, Message: "x"})
 	must(t, err)
 	for i, want := range []bool{true, false} {
-		if added, err := s.AddAttempt(ctx, *next, again); err != nil || added != want {
+		if added, err := s.AddAttempt(ctx, 0, *next, again); err != nil || added != want {
 			t.Errorf("retry %d: %v %v", i, added, err)
 		}
 	}

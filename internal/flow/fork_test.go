@@ -1,0 +1,367 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
+	"github.com/yaci-ci/yaci/internal/flow"
+)
+
+// pulls is GitHub's side of pull requests and people.
+type pulls struct {
+	writers map[int64]bool
+	pull    ci.Pull
+	err     error // of writing
+	said    []string
+	agreed  []int64
+}
+
+func (p *pulls) MayWrite(_ context.Context, _ ci.Repo, who ci.Actor) (bool, error) {
+	return p.writers[who.ID], nil
+}
+
+func (p *pulls) Pull(context.Context, ci.Repo, int) (ci.Pull, error) { return p.pull, nil }
+
+func (p *pulls) Answer(_ context.Context, _ ci.Repo, _ int, text string) error {
+	p.said = append(p.said, text)
+	return p.err
+}
+
+func (p *pulls) Agree(_ context.Context, _ ci.Repo, comment int64) error {
+	p.agreed = append(p.agreed, comment)
+	return p.err
+}
+
+func shaOf(digit string) ci.SHA { return ci.SHA(strings.Repeat(digit, 40)) }
+
+// forkAt is a stranger's pull request at a commit, an hour ago.
+func forkAt(action, digit string) ci.Event {
+	ev := pull(action, "x", true)
+	ev.SHA, ev.At = shaOf(digit), time.Now().Add(-time.Hour).Truncate(time.Second)
+	return ev
+}
+
+// comment is what somebody writes an hour from now, after any run was stored.
+func comment(by int64, body string) ci.Event {
+	return ci.Event{Kind: ci.Comment, Repo: push("x").Repo, PR: 7, Comment: 55, Body: body, Actor: ci.Actor{ID: by, Login: "who"}, At: time.Now().Add(time.Hour)}
+}
+
+func TestWhoNeedsNoApproval(t *testing.T) {
+	ada, stranger := ci.Actor{ID: 9, Login: "ada"}, ci.Actor{ID: 66, Login: "ada"} // a name is no identity
+	for name, c := range map[string]struct {
+		author, actor ci.Actor
+		forks         decide.Forks
+		want          ci.State
+	}{
+		"a stranger":                       {stranger, stranger, decide.ForksApproval, ci.Held},
+		"a writer's own fork":              {ada, ada, decide.ForksApproval, ci.Queued},
+		"a writer labels or updates":       {stranger, ada, decide.ForksApproval, ci.Held},
+		"a stranger pushes to a writer's":  {ada, stranger, decide.ForksApproval, ci.Held},
+		"nobody":                           {ci.Actor{}, ci.Actor{}, decide.ForksApproval, ci.Held},
+		"a stranger, but all are welcome":  {stranger, stranger, decide.ForksAlways, ci.Queued},
+		"a writer, but forks never run":    {ada, ada, decide.ForksNever, ""},
+		"a policy that nobody knows holds": {stranger, stranger, "", ci.Held},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.flow.Forks = c.forks
+			ev := forkAt("opened", "a")
+			ev.Author, ev.Actor = c.author, c.actor
+			w.arrive("g", ev)
+			run, err := w.db.RunOf(t.Context(), 1, ev.SHA, ev.Kind, ev.Ref)
+			if run.State != c.want || c.want == "" && !errors.Is(err, ci.ErrNotFound) {
+				t.Errorf("state %q, %v; want %q", run.State, err, c.want)
+			}
+		})
+	}
+}
+
+// A fork's broken file is told at once: nothing of it runs.
+func TestForkWithoutAGoodFile(t *testing.T) {
+	w := newWorld(t)
+	w.gh.file = "steps: 1"
+	w.arrive("g", forkAt("opened", "a"))
+	if run := w.runOf(forkAt("opened", "a")); run.State != ci.Error {
+		t.Errorf("run %+v", run)
+	}
+	w.gh.err = ci.ErrNotFound
+	w.arrive("h", forkAt("opened", "b"))
+	if _, err := w.db.RunOf(t.Context(), 1, shaOf("b"), ci.PullRequest, "refs/pull/7/head"); !errors.Is(err, ci.ErrNotFound) {
+		t.Errorf("a fork without a file has a run: %v", err)
+	}
+}
+
+func TestOKToTest(t *testing.T) {
+	here := ci.Pull{Head: shaOf("a"), Base: "main"}
+	for name, c := range map[string]struct {
+		comment ci.Event
+		pull    ci.Pull
+		refusal string // empty: approved
+	}{
+		"with the commit":       {comment(9, "/ok-to-test aaaaaaa"), here, ""},
+		"among other words":     {comment(9, "Thanks!\r\n\r\n/ok-to-test "+string(shaOf("a"))+"\r\n"), here, ""},
+		"without, and later":    {comment(9, "/ok-to-test"), here, ""},
+		"a stranger":            {comment(66, "/ok-to-test aaaaaaa"), here, "only people with write access to ada/hello may use `/ok-to-test`"},
+		"nobody":                {comment(0, "/ok-to-test aaaaaaa"), here, "only people with write access"},
+		"another commit":        {comment(9, "/ok-to-test bbbbbbb"), here, "the head of this pull request is aaaaaaa, not bbbbbbb"},
+		"too short":             {comment(9, "/ok-to-test aaaaaa"), here, "at least seven digits"},
+		"no commit":             {comment(9, "/ok-to-test main"), here, "at least seven digits"},
+		"the head has moved":    {comment(9, "/ok-to-test"), ci.Pull{Head: shaOf("b"), Base: "main"}, "newest state is not known here yet"},
+		"old commit, new head":  {comment(9, "/ok-to-test aaaaaaa"), ci.Pull{Head: shaOf("b"), Base: "main"}, "the head of this pull request is bbbbbbb"},
+		"new commit, not known": {comment(9, "/ok-to-test bbbbbbb"), ci.Pull{Head: shaOf("b"), Base: "main"}, "newest state is not known here yet"},
+		"another base":          {comment(9, "/ok-to-test aaaaaaa"), ci.Pull{Head: shaOf("a"), Base: "release"}, "newest state is not known here yet"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.arrive("g", forkAt("opened", "a"))
+			w.pulls.pull = c.pull
+			w.arrive("c", c.comment)
+			run, said := w.runOf(forkAt("opened", "a")), strings.Join(w.pulls.said, "|")
+			if c.refusal == "" {
+				if run.State != ci.Queued || len(w.queued()) != 1 || len(w.pulls.agreed) != 1 || said != "" {
+					t.Errorf("run %+v, agreed %v, said %q", run, w.pulls.agreed, said)
+				}
+				a, err := w.db.Approval(t.Context(), run)
+				if err != nil || a == nil || a.By.ID != 9 || a.SHA != shaOf("a") || a.Base != "main" || len(a.Digest) != 64 || a.Via != "comment" || a.At.IsZero() {
+					t.Errorf("approval %+v, %v", a, err)
+				}
+				return
+			}
+			if run.State != ci.Held || len(w.queued()) != 0 || !strings.Contains(said, c.refusal) || len(w.pulls.said) != 1 || len(w.pulls.agreed) != 0 {
+				t.Errorf("state %s, said %q, agreed %v; want %q", run.State, said, w.pulls.agreed, c.refusal)
+			}
+		})
+	}
+}
+
+// Without a commit, a comment must be younger than the head by a whole second of either clock.
+func TestOKToTestWhenTheHeadMayHaveMoved(t *testing.T) {
+	for name, at := range map[string]time.Time{
+		"written before the push":             forkAt("", "a").At.Add(-time.Second),
+		"in the same second":                  forkAt("", "a").At,
+		"after the push, before YACI knew it": forkAt("", "a").At.Add(time.Second),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.arrive("g", forkAt("synchronize", "a"))
+			w.pulls.pull = ci.Pull{Head: shaOf("a"), Base: "main"}
+			c := comment(9, "/ok-to-test")
+			c.At = at
+			w.arrive("c", c)
+			if run := w.runOf(forkAt("synchronize", "a")); run.State != ci.Held || len(w.pulls.said) != 1 || !strings.Contains(w.pulls.said[0], "comment /ok-to-test aaaaaaa") {
+				t.Errorf("state %s, said %q", run.State, w.pulls.said)
+			}
+		})
+	}
+}
+
+func TestApproveByAPIAndPage(t *testing.T) {
+	w := newWorld(t)
+	w.arrive("g", forkAt("opened", "a"))
+	run := w.runOf(forkAt("opened", "a"))
+	w.pulls.pull = ci.Pull{Head: shaOf("a"), Base: "main"}
+	for name, c := range map[string]struct {
+		by   ci.Actor
+		sha  string
+		want error
+	}{
+		"a stranger":     {ci.Actor{ID: 66}, string(shaOf("a")), flow.ErrNotAllowed},
+		"nobody":         {ci.Actor{}, string(shaOf("a")), flow.ErrNotAllowed},
+		"another commit": {ci.Actor{ID: 9}, string(shaOf("b")), flow.ErrMoved},
+		"no commit":      {ci.Actor{ID: 9}, "", flow.ErrMoved},
+	} {
+		if _, err := w.flow.Approve(t.Context(), run.ID, c.sha, c.by, "page"); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+	w.pulls.pull.Head = shaOf("b")
+	if _, err := w.flow.ApproveAsOperator(t.Context(), run.ID, "aaaaaaa"); !errors.Is(err, flow.ErrMoved) {
+		t.Errorf("an old head was approved: %v", err)
+	}
+	w.pulls.pull.Head = shaOf("a")
+	if run, err := w.flow.Approve(t.Context(), run.ID, "aaaaaaa", ci.Actor{ID: 9, Login: "ada"}, "page"); err != nil || run.State != ci.Queued || len(w.queued()) != 1 {
+		t.Errorf("%+v, %v", run, err)
+	}
+	if _, err := w.flow.ApproveAsOperator(t.Context(), run.ID, "aaaaaaa"); !errors.Is(err, flow.ErrNotHeld) {
+		t.Errorf("approved twice: %v", err)
+	}
+	if _, err := w.flow.ApproveAsOperator(t.Context(), "nope", "aaaaaaa"); !errors.Is(err, ci.ErrNotFound) {
+		t.Errorf("unknown run: %v", err)
+	}
+}
+
+// approved is a world with an approved run of a fork at a.
+func approved(t *testing.T) *world {
+	w := newWorld(t)
+	w.arrive("g", forkAt("opened", "a"))
+	w.pulls.pull = ci.Pull{Head: shaOf("a"), Base: "main"}
+	w.arrive("c", comment(9, "/ok-to-test aaaaaaa"))
+	if run := w.runOf(forkAt("opened", "a")); run.State != ci.Queued {
+		t.Fatalf("run %+v", run)
+	}
+	return w
+}
+
+// An approval outlives a retry, and nothing else.
+func TestWhatVoidsAnApproval(t *testing.T) {
+	first := forkAt("opened", "a")
+	t.Run("a retry does not", func(t *testing.T) {
+		w := approved(t)
+		w.end(w.runOf(first), ci.Failure)
+		if run, err := w.flow.Retry(t.Context(), w.runOf(first).ID, false); err != nil || run.State != ci.Queued {
+			t.Errorf("%+v, %v", run, err)
+		}
+	})
+	t.Run("a push does", func(t *testing.T) {
+		w := approved(t)
+		w.arrive("g2", forkAt("synchronize", "b"))
+		if run := w.runOf(forkAt("synchronize", "b")); run.State != ci.Held {
+			t.Errorf("%+v", run)
+		}
+	})
+	t.Run("another file does", func(t *testing.T) {
+		w := approved(t)
+		w.end(w.runOf(first), ci.Failure)
+		w.gh.file += "# changed\n"
+		if run, err := w.flow.Retry(t.Context(), w.runOf(first).ID, false); err != nil || run.State != ci.Held || len(w.queued()) != 0 {
+			t.Errorf("%+v, %v", run, err)
+		}
+	})
+	t.Run("another base does", func(t *testing.T) {
+		w := approved(t)
+		ev := forkAt("edited", "a")
+		ev.Retarget, ev.PRBase, ev.At = true, "release", ev.At.Add(time.Minute)
+		w.arrive("g2", ev)
+		run := w.runOf(first)
+		if run.State != ci.Cancelled || len(w.queued()) != 0 || run.Event.PRBase != "release" {
+			t.Fatalf("what waits must not start: %+v, jobs %+v", run, w.queued())
+		}
+		if run, err := w.flow.Retry(t.Context(), run.ID, false); err != nil || run.State != ci.Held || len(w.queued()) != 0 {
+			t.Errorf("%+v, %v", run, err)
+		}
+		w.pulls.pull.Base = "release"
+		if run, err := w.flow.ApproveAsOperator(t.Context(), run.ID, "aaaaaaa"); err != nil || run.State != ci.Queued {
+			t.Errorf("%+v, %v", run, err)
+		}
+	})
+	t.Run("back to the old base does not bring it back", func(t *testing.T) {
+		w := approved(t)
+		for i, base := range []string{"release", "main"} {
+			ev := forkAt("edited", "a")
+			ev.Retarget, ev.PRBase = true, base
+			w.arrive(fmt.Sprint("r", i), ev)
+		}
+		if run, err := w.flow.Retry(t.Context(), w.runOf(first).ID, false); err != nil || run.State != ci.Held {
+			t.Errorf("%+v, %v", run, err)
+		}
+	})
+}
+
+func TestRetryByComment(t *testing.T) {
+	const two = "image: alpine\njobs:\n  good: { steps: [a] }\n  bad: { steps: [b] }\n  after: { needs: [good, bad], steps: [c] }\n"
+	setup := func(t *testing.T) (*world, ci.Run) {
+		w := newWorld(t)
+		w.gh.file = two
+		ev := pull("opened", "x", false)
+		w.arrive("g", ev)
+		run := w.runOf(ev)
+		for i, state := range []ci.State{ci.Success, ci.Failure} {
+			job, err := w.db.Job(t.Context(), ci.JobName(fmt.Sprintf("yaci-%s-1-%d", run.ID, i+1)))
+			w.must(err)
+			w.must(w.db.Launched(t.Context(), job.Name, fmt.Sprint("uid-", i)))
+			job.State, job.Message = state, string(state)
+			_, err = w.db.Observe(t.Context(), job)
+			w.must(err)
+		}
+		w.pulls.pull = ci.Pull{Head: ev.SHA, Base: "main"}
+		return w, w.runOf(ev)
+	}
+	states := func(w *world, run ci.Run) (s string) {
+		jobs, err := w.db.JobsOf(w.Context(), run.ID, run.Attempt)
+		w.must(err)
+		for _, j := range jobs {
+			s += j.Title + " " + string(j.State) + " " + j.UID + ";"
+		}
+		return s
+	}
+	t.Run("what failed", func(t *testing.T) {
+		w, run := setup(t)
+		if run.State != ci.Failure {
+			t.Fatalf("run %+v", run)
+		}
+		w.arrive("c", comment(9, "/retry"))
+		run = w.runOf(run.Event)
+		if got := states(w, run); run.Attempt != 2 || got != "good success uid-0;bad queued ;after queued ;" || len(w.pulls.agreed) != 1 {
+			t.Errorf("run %+v: %s, said %q", run, got, w.pulls.said)
+		}
+		if jobs := w.queued(); len(jobs) != 1 || jobs[0].Title != "bad" {
+			t.Errorf("queued %+v", jobs)
+		}
+		if left, err := w.db.UnsettledJobs(t.Context()); err != nil || len(left) != 1 { // bad of the first attempt; good's too
+			t.Logf("unsettled %d, %v", len(left), err)
+		}
+	})
+	t.Run("all", func(t *testing.T) {
+		w, run := setup(t)
+		w.arrive("c", comment(9, "/retry all"))
+		run = w.runOf(run.Event)
+		if got := states(w, run); run.Attempt != 2 || got != "good queued ;bad queued ;after queued ;" {
+			t.Errorf("run %+v: %s", run, got)
+		}
+		w.arrive("c2", comment(9, "/retry"))
+		if len(w.pulls.said) != 1 || !strings.Contains(w.pulls.said[0], "has not ended yet") {
+			t.Errorf("said %q", w.pulls.said)
+		}
+	})
+	t.Run("cancel", func(t *testing.T) {
+		w, run := setup(t)
+		w.arrive("c", comment(9, "/cancel"))
+		w.arrive("r", comment(9, "/retry"))
+		w.arrive("c2", comment(66, "/cancel"))
+		if run = w.runOf(run.Event); run.State != ci.Queued || len(w.pulls.said) != 2 || !strings.Contains(w.pulls.said[0], "nothing runs or waits") {
+			t.Errorf("run %+v, said %q", run, w.pulls.said)
+		}
+		w.arrive("c3", comment(9, "/cancel"))
+		if run = w.runOf(run.Event); run.State != ci.Cancelled || run.Message != "Cancelled by @who." {
+			t.Errorf("run %+v", run)
+		}
+	})
+	t.Run("by a stranger", func(t *testing.T) {
+		w, run := setup(t)
+		w.arrive("c", comment(66, "/retry"))
+		if run = w.runOf(run.Event); run.Attempt != 1 || len(w.pulls.said) != 1 {
+			t.Errorf("run %+v, said %q", run, w.pulls.said)
+		}
+	})
+	t.Run("not understood", func(t *testing.T) {
+		w, _ := setup(t)
+		w.arrive("c", comment(9, "/retry lint"))
+		if len(w.pulls.said) != 1 || !strings.Contains(w.pulls.said[0], "/retry all") {
+			t.Errorf("said %q", w.pulls.said)
+		}
+	})
+	t.Run("no command", func(t *testing.T) {
+		w, run := setup(t)
+		for i, body := range []string{"please /retry", " /retry", "> /retry", "/retrying", "/ok-to-testing x", "", "`/retry`"} {
+			w.arrive(fmt.Sprint("c", i), comment(9, body))
+		}
+		if run = w.runOf(run.Event); run.Attempt != 1 || len(w.pulls.said)+len(w.pulls.agreed) != 0 {
+			t.Errorf("run %+v, said %q", run, w.pulls.said)
+		}
+	})
+	t.Run("GitHub does not let YACI answer", func(t *testing.T) {
+		w, run := setup(t)
+		w.pulls.err = fmt.Errorf("comment: %w", ci.ErrNotFound)
+		w.arrive("c", comment(66, "/retry"))
+		w.arrive("c2", comment(9, "/retry"))
+		if due, err := w.db.DueDeliveries(t.Context(), 10); err != nil || len(due) != 0 || w.runOf(run.Event).Attempt != 2 {
+			t.Errorf("due %+v, %v", due, err)
+		}
+	})
+}

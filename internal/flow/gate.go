@@ -1,0 +1,103 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
+)
+
+// Changes is where jobs come into being. This file is its only caller, and each
+// call here checks a permit of the gate; internal/arch holds both.
+type Changes interface {
+	CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs []ci.Job) error
+	AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs []ci.Job) (bool, error)
+	ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci.Approval, jobs []ci.Job) (bool, error)
+	Retarget(ctx context.Context, delivery int64, run ci.Run) error
+}
+
+// gate asks decide.Gate, and first finds out what it must know of a fork.
+func (f *Flow) gate(ctx context.Context, run ci.Run, digest string, given *ci.Approval) (decide.Decision, decide.Permit, error) {
+	k := decide.Known{Forks: f.Forks, Digest: digest, Approval: given}
+	if run.Event.Fork && f.Forks == decide.ForksApproval && given == nil {
+		var err error
+		if k.Approval, err = f.Runs.Approval(ctx, run); err != nil {
+			return decide.Decision{}, decide.Permit{}, err
+		}
+		if k.Writer, err = f.writers(ctx, run.Event); err != nil {
+			return decide.Decision{}, decide.Permit{}, err
+		}
+	}
+	d, permit := decide.Gate(run.Event, k)
+	return d, permit, nil
+}
+
+// writers reports whether both who opened the pull request and who caused the
+// event may write. One alone is not enough: a maintainer who labels or updates a
+// stranger's pull request has not read it, and a stranger may push to a branch
+// that a maintainer has opened a pull request from.
+func (f *Flow) writers(ctx context.Context, ev ci.Event) (bool, error) {
+	if ok, err := f.People.MayWrite(ctx, ev.Repo, ev.Author); err != nil || !ok || ev.Actor.ID == ev.Author.ID {
+		return ok, err
+	}
+	return f.People.MayWrite(ctx, ev.Repo, ev.Actor)
+}
+
+// create stores a new run.
+func (f *Flow) create(ctx context.Context, p decide.Permit, delivery int64, run *ci.Run, jobs []ci.Job) error {
+	if err := permitted(p, *run, jobs); err != nil {
+		return err
+	}
+	if err := f.Changes.CreateRun(ctx, delivery, run, jobs); err != nil {
+		return err
+	}
+	f.Queued()
+	return nil
+}
+
+// attempt stores a new attempt of a finished run.
+func (f *Flow) attempt(ctx context.Context, p decide.Permit, delivery int64, run ci.Run, jobs []ci.Job) error {
+	if err := permitted(p, run, jobs); err != nil {
+		return err
+	}
+	added, err := f.Changes.AddAttempt(ctx, delivery, run, jobs)
+	if err != nil {
+		return err
+	}
+	if !added {
+		return ErrNotFinished
+	}
+	f.Queued()
+	return nil
+}
+
+// release takes a held run out of its wait.
+func (f *Flow) release(ctx context.Context, p decide.Permit, delivery int64, run ci.Run, a ci.Approval, jobs []ci.Job) error {
+	if err := permitted(p, run, jobs); err != nil {
+		return err
+	}
+	a.At = time.Now()
+	changed, err := f.Changes.ApproveRun(ctx, delivery, run, a, jobs)
+	if err != nil {
+		return err
+	}
+	if !changed {
+		return ErrNotHeld
+	}
+	f.Queued()
+	return nil
+}
+
+// permitted checks that what would run is what the gate let through. A run
+// without jobs only tells something.
+func permitted(p decide.Permit, run ci.Run, jobs []ci.Job) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	return p.Check(run.Event)
+}
+
+// ErrNotHeld says that a run cannot be approved because it does not wait for it.
+var ErrNotHeld = errors.New("the run does not wait for approval, or has changed meanwhile; look at it again")

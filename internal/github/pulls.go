@@ -1,0 +1,70 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/google/go-github/v62/github"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// pullClient may read pull requests and write comments on them. It is another
+// client than that of statuses, so that an App without this permission still reports.
+func (c *Client) pullClient(repo ci.Repo) *github.Client {
+	return c.clientFor(clientKey{repo.ID, repo.Installation, "pulls"}, repo, &github.InstallationPermissions{PullRequests: github.String("write")})
+}
+
+// MayWrite reports whether somebody may write to a repository now. GitHub is
+// asked by login and answers with an account; only when that account has the
+// number that was asked for is the answer about the same person.
+func (c *Client) MayWrite(ctx context.Context, repo ci.Repo, who ci.Actor) (bool, error) {
+	if who.ID == 0 || who.Login == "" {
+		return false, nil
+	}
+	level, res, err := c.repoClient(repo).Repositories.GetPermissionLevel(ctx, repo.Owner, repo.Name, who.Login)
+	if res != nil && res.StatusCode == http.StatusNotFound { // renamed, gone, or a bot
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("permission of %s on %s: github: %w", who.Login, repo.FullName(), err)
+	}
+	if level.GetUser().GetID() != who.ID {
+		return false, nil
+	}
+	return level.GetPermission() == "admin" || level.GetPermission() == "write", nil // maintain is told as write, triage as read
+}
+
+// Pull returns a pull request as it is now.
+func (c *Client) Pull(ctx context.Context, repo ci.Repo, number int) (ci.Pull, error) {
+	pr, _, err := c.pullClient(repo).PullRequests.Get(ctx, repo.Owner, repo.Name, number)
+	if err != nil {
+		return ci.Pull{}, fmt.Errorf("pull request #%d: github: %w", number, err)
+	}
+	return ci.Pull{Head: ci.SHA(pr.GetHead().GetSHA()), Base: pr.GetBase().GetRef()}, nil
+}
+
+// Answer comments on a pull request. The error is ci.ErrNotFound, wrapped, when
+// GitHub does not let YACI.
+func (c *Client) Answer(ctx context.Context, repo ci.Repo, number int, text string) error {
+	_, _, err := c.pullClient(repo).Issues.CreateComment(ctx, repo.Owner, repo.Name, number, &github.IssueComment{Body: &text})
+	return written(fmt.Sprintf("comment on #%d", number), err)
+}
+
+// Agree answers a comment with a thumb up. Doing it twice is doing it once. The
+// error is as that of Answer.
+func (c *Client) Agree(ctx context.Context, repo ci.Repo, comment int64) error {
+	_, _, err := c.pullClient(repo).Reactions.CreateIssueCommentReaction(ctx, repo.Owner, repo.Name, comment, "+1")
+	return written(fmt.Sprintf("reaction to comment %d", comment), err)
+}
+
+func written(what string, err error) error {
+	if denied(err) {
+		err = fmt.Errorf("%w: %w", ci.ErrNotFound, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: github: %w", what, err)
+	}
+	return nil
+}

@@ -1,0 +1,41 @@
+package webhook
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/google/go-github/v62/github"
+)
+
+// decodeIssueComment reads a new comment on a pull request. Comments on issues
+// are nothing to a CI, and one that was edited or deleted must not do again, or
+// after the fact, what it did or did not do when people read it first.
+func decodeIssueComment(body []byte, ev *Event) error {
+	var p github.IssueCommentEvent
+	if err := json.Unmarshal(body, &p); err != nil {
+		return fmt.Errorf("%w (%w)", ErrMalformed, err)
+	}
+	comment := p.GetComment()
+	if p.Action == nil || p.Issue == nil || comment == nil || p.Repo == nil {
+		return fmt.Errorf("action, issue, comment or repository is missing: %w", ErrMalformed)
+	}
+	ev.Action = p.GetAction()
+	ev.RepoID = p.GetRepo().GetID()
+	ev.Owner, ev.Repo, _ = strings.Cut(p.GetRepo().GetFullName(), "/")
+	ev.Private = p.GetRepo().GetPrivate()
+	ev.InstallationID = p.GetInstallation().GetID()
+	ev.SenderID, ev.SenderLogin = p.GetSender().GetID(), p.GetSender().GetLogin()
+	ev.Number, ev.CommentID, ev.Body = p.GetIssue().GetNumber(), comment.GetID(), comment.GetBody()
+	ev.AuthorID, ev.AuthorLogin = comment.GetUser().GetID(), comment.GetUser().GetLogin()
+	ev.At = comment.GetCreatedAt().UTC()
+	switch {
+	case ev.Action != "created":
+		ev.Ignored = fmt.Sprintf("Ignored: a comment that was %s does nothing.", ev.Action)
+	case !p.GetIssue().IsPullRequest():
+		ev.Ignored = "Ignored: a comment on an issue, not on a pull request."
+	case ev.Number == 0 || ev.CommentID == 0 || comment.CreatedAt == nil:
+		return fmt.Errorf("the comment has no number, id or time: %w", ErrMalformed)
+	}
+	return requireName(ev)
+}
