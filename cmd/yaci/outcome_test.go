@@ -2,16 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -73,6 +68,17 @@ func TestOutcomes(t *testing.T) {
 		{"one-long-line", "image: IMAGE\nsteps: [\"head -c 67108864 /dev/zero | tr '\\\\000' x\"]\n", "success", `Passed in .*`, time.Minute},
 		{"binary", "image: IMAGE\nsteps: ['head -c 1000000 /dev/urandom']\n", "success", `Passed in .*`, time.Minute},
 		{"killed", "image: IMAGE\nsteps: [{name: self, run: 'kill -9 $$'}]\n", "failure", `self failed in .* \(exit 137\)`, time.Minute},
+	})
+}
+
+// TestDiskFilled: a job that uses more disk than it may is evicted, and does not run again.
+func TestDiskFilled(t *testing.T) {
+	nodes := must(clientset(t).CoreV1().Nodes().List(t.Context(), metav1.ListOptions{}))(t)
+	if nodes.Items[0].Status.Capacity.StorageEphemeral().IsZero() {
+		t.Skip("the node does not limit the use of disk: its file system is no block device's")
+	}
+	newWorld(t).end([]ending{
+		{"disk-filled", "image: IMAGE\nresources: {disk: 64Mi}\nsteps: [{name: fill, run: 'dd if=/dev/zero of=big bs=1M count=200; sleep 120'}]\n", "error", `.*used more disk than its limit of 64Mi; raise resources.disk.`, 2 * time.Minute},
 	})
 }
 
@@ -218,23 +224,11 @@ func TestDeletedWhileDown(t *testing.T) {
 // TestKubeletKilled: containers outlive their kubelet, and so does the job.
 func TestKubeletKilled(t *testing.T) {
 	client := clientset(t)
-	pidFile := filepath.Join(filepath.Dir(os.Getenv("KUBECONFIG")), "kubelet.pid")
-	data, err := os.ReadFile(pidFile)
-	if err != nil {
-		t.Skip("the cluster is not deploy/local's")
-	}
 	w := newWorld(t)
 	r := w.repo("kubelet", false)
 	sha := w.push(r, "image: IMAGE\nsteps: [{name: wait, run: 'sleep 8; echo done'}]\n")
 	w.theirPod(client)
-	if err := syscall.Kill(must(strconv.Atoi(string(data)))(t), syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	up := exec.Command("bin/local", "up")
-	up.Dir = "../.."
-	if out, err := up.CombinedOutput(); err != nil {
-		t.Fatal(fmt.Errorf("bin/local up: %w: %s", err, out))
-	}
+	killKubelet(t)()
 	if st := w.final(r, sha); st.State != "success" {
 		t.Errorf("%s: %s", st.State, st.Description)
 	}

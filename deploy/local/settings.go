@@ -34,7 +34,7 @@ func (n instance) settings() error {
 		"kubeconfig":           fmt.Sprintf(kubeconfigText, n.api(), n.path("certs/apiserver.crt"), token),
 		"containerd.toml":      fmt.Sprintf(containerdText, n.path("containerd"), n.run+"/containerd", n.socket(), n.path("cni")),
 		"cni/10-yaci.conflist": fmt.Sprintf(cniText, n.bridge(), n.subnet, n.path("ipam")),
-		"kubelet.yaml":         fmt.Sprintf(kubeletText, n.port+3, n.port+4, n.socket(), n.cgroup(), n.logSize),
+		"kubelet.yaml":         fmt.Sprintf(kubeletText, n.port+3, n.port+4, n.socket(), n.cgroup(), onDisk(n.path("")), n.logSize),
 	} {
 		if err := n.write(name, text); err != nil {
 			return err
@@ -94,7 +94,7 @@ const cniText = `{"cniVersion": "0.4.0", "name": "yaci", "plugins": [
 `
 
 // The kubelet answers on loopback only, so it asks nobody who they are.
-// localStorageCapacityIsolation is off: cAdvisor cannot see the file system here on cgroup v1.
+// Limits on disk (localStorageCapacityIsolation) need a file system that cAdvisor can see.
 const kubeletText = `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 address: 127.0.0.1
@@ -108,7 +108,7 @@ cgroupsPerQOS: true
 enforceNodeAllocatable: []
 failCgroupV1: false
 failSwapOn: false
-localStorageCapacityIsolation: false
+localStorageCapacityIsolation: %t
 evictionHard: {memory.available: "100Mi", nodefs.available: "1%%", imagefs.available: "1%%"}
 imageGCHighThresholdPercent: 100
 makeIPTablesUtilChains: false

@@ -60,7 +60,20 @@ func (s *Sighting) timedOut(job *batchv1.Job, pod *corev1.Pod) {
 		s.end(ci.Error, fmt.Sprintf("Timed out%s: no node had room for the job: %s", limit, why))
 		return
 	}
+	if fetching(pod) {
+		s.end(ci.Error, fmt.Sprintf("Timed out%s while the commit was fetched; raise timeout of the job, or fetch less (clone).", limit))
+		return
+	}
 	s.end(ci.Error, fmt.Sprintf("Timed out%s before any step was done; look at what the cluster was busy with.", limit))
+}
+
+// fetching: the clone container has begun, and not done its work.
+func fetching(pod *corev1.Pod) bool {
+	if pod == nil {
+		return false
+	}
+	clone := containers(pod)[cloneContainer].State
+	return clone.Running != nil || clone.Terminated != nil && clone.Terminated.ExitCode != 0
 }
 
 // unscheduled is what the scheduler says of a pod that it has no node for.

@@ -325,7 +325,7 @@ func TestObserve(t *testing.T) {
 			s.over(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
 			s.clone(ended("clone", 143, ""))
 			s.condition(batchv1.JobFailed, "DeadlineExceeded", "x")
-		}, ci.Error, "Timed out before any step was done; look at what the cluster was busy with.", false},
+		}, ci.Error, "Timed out while the commit was fetched; raise timeout of the job, or fetch less (clone).", false},
 		"timed out, no node": {func(s *scene) {
 			s.live(waiting("1-build", "", ""), waiting("2-test", "", ""))
 			s.pod().Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{
