@@ -36,8 +36,8 @@ func (gh *GitHub) serveGit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	backend := &cgi.Handler{
-		Path: gh.backend, Dir: repo.dir, Root: "/" + repo.FullName() + ".git",
-		Env:        append(gitEnv(), "GIT_PROJECT_ROOT="+repo.dir, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER="+by.kind),
+		Path: gh.backend, Dir: repo.served(), Root: "/" + repo.FullName() + ".git",
+		Env:        append(gitEnv(), "GIT_PROJECT_ROOT="+repo.served(), "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER="+by.kind),
 		InheritEnv: []string{"LD_LIBRARY_PATH"},
 		Stderr:     io.Discard, // git tells the client what matters
 	}
