@@ -68,6 +68,10 @@ test: check image postgres ## everything that CI runs: checks, unit tests, end-t
 bench-steps: image ## how fast steps run, against init containers and bare containers, on the local cluster
 	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run TestBenchSteps -bench-steps 5 -timeout 30m -v
 
+.PHONY: bench-ingest
+bench-ingest: build ## how many deliveries a second are stored before they are answered, on SQLite
+	@$(GO) test ./cmd/yaci -run TestBenchIngest -bench-ingest 20s -count 1 -v | grep -v "^=== RUN"
+
 .PHONY: soak
 soak: build local ## a million lines, 50 kills of the server and 20 rotations of the log, on a cluster of its own
 	@export YACI_LOCAL_NAME=soak YACI_LOCAL_LOG_SIZE=1Mi YACI_LOCAL_PORT_BASE=30700 YACI_LOCAL_SUBNET=10.127.7; \

@@ -9,23 +9,17 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// AddDelivery stores a delivery. One that is known by hook and GUID already is
-// left as it is, since GitHub repeats a GUID when it delivers again; but one that
-// was set aside is tried again.
-func (s *Store) AddDelivery(ctx context.Context, d ci.Delivery) error {
-	state := "pending"
+func (s *Store) addDelivery(ctx context.Context, tx *sql.Tx, d ci.Delivery) error {
+	state := ci.DeliveryPending
 	if d.Ignored != "" {
-		state = "ignored"
+		state = ci.DeliveryIgnored
 	}
 	now := s.now().UnixMilli()
-	_, err := s.db.ExecContext(ctx, `INSERT INTO deliveries (hook_id, guid, name, body, received, state, reason, due, origin, action, repo, repo_id, ref, sha)
+	_, err := tx.ExecContext(ctx, `INSERT INTO deliveries (hook_id, guid, name, body, received, state, reason, due, origin, action, repo, repo_id, ref, sha)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (hook_id, guid) DO UPDATE SET state = excluded.state, attempts = 0, due = excluded.due WHERE deliveries.state = 'failed'`,
 		d.HookID, d.GUID, d.Name, d.Body, now, state, d.Ignored, now, d.Origin, d.Action, d.Repo, d.RepoID, d.Ref, d.SHA)
-	if err != nil {
-		return fmt.Errorf("add delivery %s: %w", d.GUID, err)
-	}
-	return nil
+	return err
 }
 
 // DueDeliveries returns deliveries that wait to be handled, those that wait longest first.

@@ -50,14 +50,14 @@ func Backup(ctx context.Context, path, to string) error {
 	if _, err := d.ExecContext(ctx, `VACUUM INTO ?`, part); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	if err := errors.Join(os.Chmod(part, 0o600), sync(part), os.Rename(part, to), sync(filepath.Dir(to))); err != nil {
+	if err := errors.Join(os.Chmod(part, 0o600), flush(part), os.Rename(part, to), flush(filepath.Dir(to))); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	return nil
 }
 
-// sync has a file, or the names in a directory, survive a power loss.
-func sync(path string) error {
+// flush has a file, or the names in a directory, survive a power loss.
+func flush(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

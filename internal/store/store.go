@@ -15,8 +15,9 @@ var ErrNotFound = ci.ErrNotFound
 
 // Store is the database. It is safe for concurrent use.
 type Store struct {
-	db  db
-	now func() time.Time
+	db     db
+	now    func() time.Time
+	intake *intake
 }
 
 // Open opens a database and brings its tables up to date. where is a
@@ -35,7 +36,7 @@ func Open(ctx context.Context, where string) (*Store, error) {
 		db.close()
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	return &Store{db: db, now: time.Now}, nil
+	return &Store{db: db, now: time.Now, intake: &intake{}}, nil
 }
 
 // IsPostgres tells a Postgres URL from a file name.
