@@ -101,7 +101,9 @@ type rate struct {
 }
 
 func (r rate) String() string {
-	at := func(q float64) time.Duration { return r.latencies[int(q*float64(len(r.latencies)-1))].Round(10 * time.Microsecond) }
+	at := func(q float64) time.Duration {
+		return r.latencies[int(q*float64(len(r.latencies)-1))].Round(10 * time.Microsecond)
+	}
 	return fmt.Sprintf("%.0f/s, p50 %v, p99 %v, max %v, %d failed", float64(len(r.latencies))/r.took.Seconds(), at(0.5), at(0.99), at(1), r.failed)
 }
 

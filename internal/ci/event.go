@@ -107,6 +107,10 @@ const (
 	Compared  Origin = "compared" // no delivery at all: a head on GitHub that no run knows
 )
 
+// DeliveryLease is how long a delivery is its handler's. Should that one have
+// died, another may have it then.
+const DeliveryLease = time.Minute
+
 // DeliveryState is where a delivery stands.
 type DeliveryState string
 

@@ -12,7 +12,9 @@ import (
 
 // Inbox is where deliveries wait.
 type Inbox interface {
+	// DueDeliveries gives out deliveries, each to one caller for ci.DeliveryLease.
 	DueDeliveries(ctx context.Context, limit int) ([]ci.Delivery, error)
+	ReturnDelivery(ctx context.Context, id int64) error
 	IgnoreDelivery(ctx context.Context, id int64, reason string) error
 	FailDelivery(ctx context.Context, id int64, reason string) error
 	DeferDelivery(ctx context.Context, id int64, reason string, wait time.Duration) error
@@ -26,27 +28,41 @@ const (
 	giveUpPanics = 6
 )
 
+// handleTime bounds the handling of one delivery. It is begun only when the
+// lease lasts as long, and is less than what a server has for shutting down.
+const handleTime = 20 * time.Second
+
 // Drain handles all deliveries that are due. One that cannot be handled now is
-// put off, so that the others flow on.
+// put off, so that the others flow on. When the context ends, the one in hand is
+// finished and the others are given back.
 func (f *Flow) Drain(ctx context.Context, log *slog.Logger) error {
 	for {
+		claimed := time.Now()
 		due, err := f.Inbox.DueDeliveries(ctx, 20)
 		if err != nil || len(due) == 0 {
 			return err
 		}
 		for _, d := range due {
-			err := f.guarded(ctx, d)
-			if err == nil {
-				continue
+			if ctx.Err() != nil || time.Since(claimed) > ci.DeliveryLease-handleTime {
+				err = f.Inbox.ReturnDelivery(context.WithoutCancel(ctx), d.ID)
+			} else {
+				err = f.one(context.WithoutCancel(ctx), d, log)
 			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if err := f.putOff(ctx, d, err, log); err != nil {
+			if err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// one handles a delivery, or has it tried again.
+func (f *Flow) one(ctx context.Context, d ci.Delivery, log *slog.Logger) error {
+	limited, cancel := context.WithTimeout(ctx, handleTime)
+	defer cancel()
+	if err := f.guarded(limited, d); err != nil {
+		return f.putOff(ctx, d, err, log)
+	}
+	return nil
 }
 
 // putOff has a delivery wait for its next try, or sets it aside when there were enough.

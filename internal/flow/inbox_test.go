@@ -24,6 +24,11 @@ func (i *inbox) DueDeliveries(context.Context, int) ([]ci.Delivery, error) {
 	return due, nil
 }
 
+func (i *inbox) ReturnDelivery(_ context.Context, id int64) error {
+	i.reasons[id] = "returned"
+	return i.err
+}
+
 func (i *inbox) IgnoreDelivery(_ context.Context, id int64, reason string) error {
 	i.reasons[id] = reason
 	return i.err
@@ -100,14 +105,15 @@ func TestDrainReturnsTheDatabasesError(t *testing.T) {
 	}
 }
 
-// Shutting down is no failure of the delivery: it stays due, with no try counted.
-func TestDrainLeavesTheRestWhenItMustStop(t *testing.T) {
+// Shutting down finishes the delivery in hand and gives the others back, with no try counted.
+func TestDrainGivesTheRestBackWhenItMustStop(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	in := &inbox{deferred: map[int64]time.Duration{}, reasons: map[int64]string{}, due: []ci.Delivery{{ID: 1}, {ID: 2}}}
 	w.flow.Inbox = in
 	w.flow.Decode = func(ci.Delivery) (ci.Event, error) { cancel(); return push("main"), nil }
-	if err := w.flow.Drain(ctx, slog.New(slog.DiscardHandler)); !errors.Is(err, context.Canceled) || len(in.reasons) != 0 {
-		t.Errorf("err %v, noted %v", err, in.reasons)
+	w.must(w.flow.Drain(ctx, slog.New(slog.DiscardHandler)))
+	if len(w.queued()) != 1 || len(in.reasons) != 1 || in.reasons[2] != "returned" {
+		t.Errorf("queued %+v, noted %v", w.queued(), in.reasons)
 	}
 }

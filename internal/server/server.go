@@ -52,6 +52,11 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 		return err
 	}
 	defer db.Close()
+	if cfg.DatabasePath() != "" { // nobody else's, so what was claimed is nobody's now
+		if err := db.ReturnDeliveries(ctx); err != nil {
+			return err
+		}
+	}
 	gh, err := connectGitHub(cfg)
 	if err != nil {
 		return err

@@ -22,27 +22,6 @@ func (s *Store) addDelivery(ctx context.Context, tx *sql.Tx, d ci.Delivery) erro
 	return err
 }
 
-// DueDeliveries returns deliveries that wait to be handled, those that wait longest first.
-func (s *Store) DueDeliveries(ctx context.Context, limit int) ([]ci.Delivery, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT id, hook_id, guid, name, body, received, attempts, origin FROM deliveries
-		WHERE state = 'pending' AND due <= ? ORDER BY due, id LIMIT ?`, s.now().UnixMilli(), limit)
-	if err != nil {
-		return nil, fmt.Errorf("due deliveries: %w", err)
-	}
-	defer rows.Close()
-	var due []ci.Delivery
-	for rows.Next() {
-		var d ci.Delivery
-		var received int64
-		if err := rows.Scan(&d.ID, &d.HookID, &d.GUID, &d.Name, &d.Body, &received, &d.Attempts, &d.Origin); err != nil {
-			return nil, fmt.Errorf("due deliveries: %w", err)
-		}
-		d.Received = moment(received)
-		due = append(due, d)
-	}
-	return due, rows.Err()
-}
-
 // IgnoreDelivery ends a delivery that leads to nothing, with the reason.
 func (s *Store) IgnoreDelivery(ctx context.Context, id int64, reason string) error {
 	return s.endDelivery(ctx, s.db, id, ci.DeliveryIgnored, "", reason)
@@ -55,7 +34,7 @@ func (s *Store) FailDelivery(ctx context.Context, id int64, reason string) error
 
 // DeferDelivery puts a delivery that could not be handled off by a while.
 func (s *Store) DeferDelivery(ctx context.Context, id int64, reason string, wait time.Duration) error {
-	_, err := s.db.ExecContext(ctx, `UPDATE deliveries SET attempts = attempts + 1, reason = ?, due = ? WHERE id = ? AND state = 'pending'`,
+	_, err := s.db.ExecContext(ctx, `UPDATE deliveries SET attempts = attempts + 1, reason = ?, due = ?, leased = 0 WHERE id = ? AND state = 'pending'`,
 		reason, s.now().Add(wait).UnixMilli(), id)
 	if err != nil {
 		return fmt.Errorf("defer delivery %d: %w", id, err)
@@ -68,7 +47,7 @@ type execer interface {
 }
 
 func (s *Store) endDelivery(ctx context.Context, db execer, id int64, state ci.DeliveryState, run ci.RunID, reason string) error {
-	if _, err := db.ExecContext(ctx, `UPDATE deliveries SET state = ?, run = ?, reason = ? WHERE id = ?`, state, run, reason, id); err != nil {
+	if _, err := db.ExecContext(ctx, `UPDATE deliveries SET state = ?, run = ?, reason = ?, leased = 0 WHERE id = ? AND state = 'pending'`, state, run, reason, id); err != nil {
 		return fmt.Errorf("end delivery %d: %w", id, err)
 	}
 	return nil

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"strings"
+	"time"
 )
 
 // Numbered and ForPostgres are the two halves of the dialect.
@@ -66,3 +68,9 @@ func (s *Store) Schema(ctx context.Context) (string, error) {
 	}
 	return strings.Join(all, "\n"), rows.Err()
 }
+
+// Advance has the store believe that so much time has passed.
+func (s *Store) Advance(d time.Duration) { s.now = func() time.Time { return time.Now().Add(d) } }
+
+// Writer is the connection that writes.
+func (s *Store) Writer() *sql.DB { return s.db.write }

@@ -1,0 +1,54 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// DueDeliveries returns deliveries that wait to be handled, those that wait
+// longest first. They are the caller's for [ci.DeliveryLease]: until then, or
+// until it has put one off, nobody else gets them.
+func (s *Store) DueDeliveries(ctx context.Context, limit int) (due []ci.Delivery, err error) {
+	now := s.now()
+	rows, err := s.db.write.QueryContext(ctx, `WITH claimed AS MATERIALIZED (SELECT id FROM deliveries
+			WHERE state = 'pending' AND due <= ? AND leased <= ? ORDER BY due, id LIMIT ?`+s.db.skipLocked()+`)
+		UPDATE deliveries SET leased = ? WHERE id IN (SELECT id FROM claimed)
+		RETURNING id, hook_id, guid, name, body, received, attempts, origin, due`,
+		now.UnixMilli(), now.UnixMilli(), limit, now.Add(ci.DeliveryLease).UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("due deliveries: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var d ci.Delivery
+		var received, since int64
+		if err := rows.Scan(&d.ID, &d.HookID, &d.GUID, &d.Name, &d.Body, &received, &d.Attempts, &d.Origin, &since); err != nil {
+			return nil, fmt.Errorf("due deliveries: %w", err)
+		}
+		d.Received, d.Due = moment(received), moment(since)
+		due = append(due, d)
+	}
+	slices.SortFunc(due, func(a, b ci.Delivery) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.ID, b.ID)) })
+	return due, rows.Err()
+}
+
+// ReturnDelivery gives up a claim, so that another may handle the delivery at once.
+func (s *Store) ReturnDelivery(ctx context.Context, id int64) error {
+	if _, err := s.db.ExecContext(ctx, `UPDATE deliveries SET leased = 0 WHERE id = ? AND state = 'pending'`, id); err != nil {
+		return fmt.Errorf("return delivery %d: %w", id, err)
+	}
+	return nil
+}
+
+// ReturnDeliveries gives up all claims. Only a server that has the database for
+// itself may do so, when it starts: they are those of one that ended.
+func (s *Store) ReturnDeliveries(ctx context.Context) error {
+	if _, err := s.db.ExecContext(ctx, `UPDATE deliveries SET leased = 0 WHERE leased > 0 AND state = 'pending'`); err != nil {
+		return fmt.Errorf("return deliveries: %w", err)
+	}
+	return nil
+}
