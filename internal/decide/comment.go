@@ -69,7 +69,9 @@ func Approve(ask Ask, comment ci.Event, pull ci.Pull, run ci.Run) (refusal strin
 		return fmt.Sprintf("Not approved: the head of this pull request is %s, not %s. Read it, then comment /ok-to-test %s.", pull.Head.Short(), ask.SHA, pull.Head.Short())
 	case run.Event.SHA != pull.Head || run.Event.PRBase != pull.Base:
 		return "Not approved: the pull request has changed and its newest state is not known here yet. Wait for its status, then comment again."
-	case ask.SHA == "" && (!comment.At.After(run.Event.At) || !comment.At.After(run.Created)):
+	case !comment.At.After(run.Event.At): // a comment names no base, and it may have been another one
+		return fmt.Sprintf("Not approved: this pull request got a new head or base while you wrote. Read it, then comment /ok-to-test %s.", pull.Head.Short())
+	case ask.SHA == "" && !comment.At.After(run.Created):
 		return fmt.Sprintf("Not approved: the head of this pull request may have moved while you wrote. Read it, then comment /ok-to-test %s.", pull.Head.Short())
 	}
 	return ""

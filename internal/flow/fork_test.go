@@ -196,6 +196,22 @@ func TestApproveByAPIAndPage(t *testing.T) {
 	}
 }
 
+// A comment names no base: one that was written before a retarget does not approve what came of it.
+func TestOKToTestBeforeARetarget(t *testing.T) {
+	w := newWorld(t)
+	w.arrive("g", forkAt("opened", "a"))
+	ev := forkAt("edited", "a")
+	ev.Retarget, ev.PRBase, ev.At = true, "release", ev.At.Add(time.Minute)
+	w.arrive("g2", ev)
+	w.pulls.pull = ci.Pull{Head: shaOf("a"), Base: "release"}
+	c := comment(9, "/ok-to-test aaaaaaa")
+	c.At = ev.At
+	w.arrive("c", c)
+	if run := w.runOf(forkAt("opened", "a")); run.State != ci.Held || len(w.pulls.said) != 1 || !strings.Contains(w.pulls.said[0], "got a new head or base while you wrote") {
+		t.Errorf("run %+v, said %q", run, w.pulls.said)
+	}
+}
+
 // approved is a world with an approved run of a fork at a.
 func approved(t *testing.T) *world {
 	w := newWorld(t)
