@@ -58,3 +58,25 @@ func largestDisk(containers []corev1.Container) (largest resource.Quantity) {
 	}
 	return largest
 }
+
+// Requests is what the scheduler must find room for: CPU in thousandths of a
+// core, memory in bytes. Sidecars count beside the steps
+// (kubernetes.io/docs/concepts/workloads/pods/sidecar-containers, "Resource sharing within containers").
+func (c *Compiled) Requests() (cpu, memory int64) {
+	pod := c.Job.Spec.Template.Spec
+	var sidecars, before [2]int64 // what the init containers need is the most of each with the sidecars before it
+	for _, one := range pod.InitContainers {
+		asks := [2]int64{one.Resources.Requests.Cpu().MilliValue(), one.Resources.Requests.Memory().Value()}
+		for i := range asks {
+			before[i] = max(before[i], sidecars[i]+asks[i])
+			if one.RestartPolicy != nil {
+				sidecars[i] += asks[i]
+			}
+		}
+	}
+	for _, one := range pod.Containers {
+		sidecars[0] += one.Resources.Requests.Cpu().MilliValue()
+		sidecars[1] += one.Resources.Requests.Memory().Value()
+	}
+	return max(before[0], sidecars[0]), max(before[1], sidecars[1])
+}

@@ -44,6 +44,7 @@ type API struct {
 	Starter   Starter
 	Jobs      Jobs
 	Canceller Canceller
+	Queue     Queue
 	Logs      func(ctx context.Context, name ci.JobName) (any, error) // a JSON list of pods
 	Logbook   Logbook
 	Inbox     Inbox

@@ -54,6 +54,8 @@ type Job struct {
 	Needs    []JobName // of the same attempt, that must succeed before; as stored, not as read back
 	Group    string    // concurrency group; empty: none
 	Limit    int       // how many runs may be in the group at once
+	CPU      int64     // that its pod requests, in thousandths of a core; as stored, not as read back
+	Memory   int64     // that its pod requests, in bytes; as stored, not as read back
 	State    State
 	Message  string
 	Manifest []byte // the batch/v1 Job as JSON, compiled when the run was created

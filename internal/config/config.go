@@ -25,9 +25,12 @@ type Config struct {
 	Namespace     string `default:"yaci-builds" env:"YACI_NAMESPACE" help:"Namespace of the Jobs."`
 	Retention
 	Pods
-	RunImage   string        `default:"alpine" env:"YACI_RUN_IMAGE" help:"Image of POST /run when it names none."`
-	HealEvery  time.Duration `default:"5m" env:"YACI_HEAL_EVERY" help:"How often to look for webhooks that never came: GitHub's list of deliveries, and the heads of branches and pull requests."`
-	MaxRunning int           `default:"50" env:"YACI_MAX_RUNNING" help:"Jobs that run at once."`
+	RunImage            string        `default:"alpine" env:"YACI_RUN_IMAGE" help:"Image of POST /run when it names none."`
+	HealEvery           time.Duration `default:"5m" env:"YACI_HEAL_EVERY" help:"How often to look for webhooks that never came: GitHub's list of deliveries, and the heads of branches and pull requests."`
+	MaxRunning          int           `default:"50" env:"YACI_MAX_RUNNING" help:"Jobs that run at once."`
+	MaxRunningPerRepo   int           `name:"max-running-per-repo" default:"0" env:"YACI_MAX_RUNNING_PER_REPO" help:"Jobs of one repository that run at once; 0: no bound."`
+	MaxRunningPerPerson int           `name:"max-running-per-person" default:"0" env:"YACI_MAX_RUNNING_PER_PERSON" help:"Jobs of one person that run at once; 0: no bound."`
+	KueueQueue          string        `name:"kueue-queue" env:"YACI_KUEUE_QUEUE" help:"Local queue of Kueue that admits the Jobs; YACI's own bounds then step aside."`
 }
 
 // Problems returns a sentence for each thing that is wrong, all at once.
@@ -64,6 +67,9 @@ func (c Config) Problems() (ps []string) {
 	}
 	if c.MaxRunning < 1 {
 		problem("YACI_MAX_RUNNING is %d: at least 1 is needed.", c.MaxRunning)
+	}
+	if c.MaxRunningPerRepo < 0 || c.MaxRunningPerPerson < 0 {
+		problem("YACI_MAX_RUNNING_PER_REPO and YACI_MAX_RUNNING_PER_PERSON cannot be less than 0, which is no bound.")
 	}
 	ps = append(ps, c.Retention.Problems()...)
 	return append(ps, c.Pods.problems()...)

@@ -24,6 +24,7 @@ func newJobs(run ci.Run, compiled []*pipeline.Compiled) (jobs []ci.Job, err erro
 		for _, s := range c.Services {
 			job.Services = append(job.Services, ci.Service{Name: s.Name, Container: s.Container})
 		}
+		job.CPU, job.Memory = c.Requests()
 		if job.Manifest, err = json.Marshal(c.Job); err != nil {
 			return nil, fmt.Errorf("encode job: %w", err)
 		}

@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"math"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -12,14 +16,20 @@ import (
 
 // Jobs is the part of the database that the queue reads and writes.
 type Jobs interface {
-	QueuedJobs(ctx context.Context, limit int) ([]ci.Job, error)
-	RunningJobs(ctx context.Context) ([]ci.Job, error)
+	Contenders(ctx context.Context) ([]ci.Contender, error)
+	Spent(ctx context.Context, since time.Time, limit int) ([]ci.Spent, error)
+	Explain(ctx context.Context, places []ci.Place) error
+}
+
+// Runs finds what is launched, and records its launch, or its end when it cannot start.
+type Runs interface {
+	Job(ctx context.Context, name ci.JobName) (ci.Job, error)
+	Run(ctx context.Context, id ci.RunID) (ci.Run, error)
 	Launched(ctx context.Context, name ci.JobName, uid string) error
 }
 
-// Runs finds a job's run and records the end of one that cannot start.
-type Runs interface {
-	Run(ctx context.Context, id ci.RunID) (ci.Run, error)
+// Outcomes records the end of a job that cannot start.
+type Outcomes interface {
 	Observe(ctx context.Context, job ci.Job) (bool, error)
 }
 
@@ -36,15 +46,25 @@ type Launcher interface {
 	Launch(ctx context.Context, job ci.Job, token string) (uid string, err error)
 }
 
+// Cluster tells how many of these jobs, which were launched, have no node yet,
+// and the scheduler's words when it finds none for one of them.
+type Cluster interface {
+	Unplaced(jobs []ci.JobName) (n int, words string)
+}
+
 // Queue launches waiting jobs. One goroutine at a time may call Pass.
 type Queue struct {
-	Jobs       Jobs
-	Runs       Runs
-	Tokens     Tokens
-	Launcher   Launcher
-	MaxRunning int
-	Log        *slog.Logger
+	Jobs     Jobs
+	Runs     Runs
+	Outcomes Outcomes
+	Tokens   Tokens
+	Launcher Launcher
+	Cluster  Cluster
+	Caps     Caps
+	Handover bool // to Kueue: it has the caps and knows the cluster's room
+	Log      *slog.Logger
 
+	mu    sync.Mutex
 	later map[ci.JobName]pause // forgetting it costs a try
 }
 
@@ -54,39 +74,131 @@ type pause struct {
 	until time.Time
 }
 
-// Pass launches what may be launched now.
+const (
+	inFlight   = 25             // jobs that may be on their way to a node at once, so that a full cluster is noticed
+	window     = 24 * time.Hour // of history
+	maxRecent  = 2000           // jobs of history
+	tellAtMost = 50             // waiting jobs are told anew in one pass
+	launchers  = 8              // launches at once
+)
+
+// Pass launches what may be launched now, and tells the others why they wait.
 func (q *Queue) Pass(ctx context.Context) error {
-	running, err := q.Jobs.RunningJobs(ctx)
+	s, err := q.scene(ctx)
 	if err != nil {
 		return err
 	}
-	free := q.MaxRunning - len(running)
-	if free <= 0 {
+	told := map[ci.JobName]string{}
+	for _, j := range s.Jobs {
+		told[j.Job] = j.Waits
+	}
+	var tell []ci.Place
+	var start []ci.JobName
+	for _, p := range Plan(s) {
+		switch {
+		case p.Launch:
+			start = append(start, p.Job)
+		case p.Reason != ci.WaitTurn && p.Key != told[p.Job] && len(tell) < tellAtMost:
+			tell = append(tell, p)
+		}
+	}
+	err = q.launchAll(ctx, start)
+	if len(tell) > 0 {
+		err = errors.Join(err, q.Jobs.Explain(ctx, tell))
+	}
+	return err
+}
+
+// Line is everything that waits, in order.
+func (q *Queue) Line(ctx context.Context) ([]ci.Place, error) {
+	s, err := q.scene(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.Room = 0
+	return Plan(s), nil
+}
+
+// scene reads what a plan needs. History matters only when somebody has to wait.
+func (q *Queue) scene(ctx context.Context) (Scene, error) {
+	s := Scene{Now: time.Now(), Caps: q.Caps, Room: math.MaxInt}
+	var err error
+	if s.Jobs, err = q.Jobs.Contenders(ctx); err != nil {
+		return s, err
+	}
+	var running []ci.JobName
+	ready := 0
+	for _, j := range s.Jobs {
+		switch {
+		case j.State == ci.Running:
+			running = append(running, j.Job)
+			if j.Waits == ci.WaitQuota {
+				s.Full = "the quota of the namespace is used up"
+			}
+		case j.Ready:
+			ready++
+		}
+	}
+	s.Trouble = q.trouble()
+	if q.Handover {
+		s.Caps, s.Full = Caps{}, ""
+		return s, nil
+	}
+	unplaced, words := q.Cluster.Unplaced(running)
+	s.Room = max(inFlight-unplaced, 0)
+	if s.Full == "" {
+		s.Full = words
+	}
+	if ready > min(s.Room, s.Caps.All-len(running)) || s.Full != "" || s.Caps.PerRepo > 0 || s.Caps.PerPerson > 0 {
+		s.Recent, err = q.Jobs.Spent(ctx, s.Now.Add(-window), maxRecent)
+	}
+	return s, err
+}
+
+// trouble are the jobs that let others go first now.
+func (q *Queue) trouble() map[ci.JobName]string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	found := map[ci.JobName]string{}
+	for name, p := range q.later {
+		if time.Now().Before(p.until) {
+			found[name] = "its launch ended in an error, which the server's log has"
+		}
+	}
+	return found
+}
+
+// launchAll launches several at once: a token takes GitHub a while.
+func (q *Queue) launchAll(ctx context.Context, names []ci.JobName) error {
+	errs := make([]error, len(names))
+	slots := make(chan struct{}, launchers)
+	var wg sync.WaitGroup
+	for i, name := range names {
+		slots <- struct{}{}
+		wg.Go(func() {
+			errs[i] = q.try(ctx, name)
+			<-slots
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// try launches a job, and has it wait a while when that fails.
+func (q *Queue) try(ctx context.Context, name ci.JobName) error {
+	err := q.launch(ctx, name)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err == nil {
+		delete(q.later, name)
 		return nil
 	}
-	next, err := q.Jobs.QueuedJobs(ctx, free+len(q.later))
-	if err != nil {
-		return err
+	if q.later == nil {
+		q.later = map[ci.JobName]pause{}
 	}
-	var errs []error
-	later := map[ci.JobName]pause{}
-	for _, job := range next {
-		p := q.later[job.Name]
-		if free <= 0 || time.Now().Before(p.until) {
-			later[job.Name] = p
-			continue
-		}
-		launched, err := q.launch(ctx, job)
-		if err != nil {
-			later[job.Name] = p.longer()
-			errs = append(errs, fmt.Errorf("launch %s: %w", job.Name, err))
-		}
-		if launched {
-			free--
-		}
-	}
-	q.later = later
-	return errors.Join(errs...)
+	maps.DeleteFunc(q.later, func(_ ci.JobName, p pause) bool { return time.Since(p.until) > time.Hour }) // cancelled meanwhile
+	q.later[name] = q.later[name].longer()
+	return fmt.Errorf("launch %s: %w", name, err)
 }
 
 // longer doubles the pause, from one second to five minutes.
@@ -94,36 +206,41 @@ func (p pause) longer() pause {
 	return pause{p.tries + 1, time.Now().Add(min(time.Second<<min(p.tries, 10), 5*time.Minute))}
 }
 
-// launch reports whether the job now has a place in the cluster. A job that
-// never will has ended instead.
-func (q *Queue) launch(ctx context.Context, job ci.Job) (bool, error) {
+// launch gives a job its place in the cluster. One that can never have it ends.
+func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
+	job, err := q.Runs.Job(ctx, name)
+	if err != nil || job.State != ci.Queued {
+		return err // cancelled a moment ago
+	}
 	run, err := q.Runs.Run(ctx, job.Run)
 	if err != nil {
-		return false, err
+		return err
 	}
 	token := ""
 	if run.Event.Repo.ID != 0 {
 		token, err = q.Tokens.CloneToken(ctx, run.Event.Repo)
 		if errors.Is(err, ci.ErrNotFound) {
-			return false, q.end(ctx, job, fmt.Sprintf("GitHub does not let YACI read %s: install the GitHub App on it, then retry.", run.Event.Repo.FullName()))
+			return q.end(ctx, job, fmt.Sprintf("GitHub does not let YACI read %s: install the GitHub App on it, then retry.", run.Event.Repo.FullName()))
 		}
 		if err != nil {
-			return false, err
+			return err
 		}
 	}
 	uid, err := q.Launcher.Launch(ctx, job, token)
-	if errors.Is(err, ci.ErrRefused) {
-		return false, q.end(ctx, job, "The cluster does not take the job: "+err.Error())
-	}
-	if err != nil {
-		return false, err
+	switch {
+	case errors.Is(err, ci.ErrTooLarge):
+		return q.end(ctx, job, strings.TrimPrefix(err.Error(), ci.ErrTooLarge.Error()+": "))
+	case errors.Is(err, ci.ErrRefused):
+		return q.end(ctx, job, "The cluster does not take the job: "+err.Error())
+	case err != nil:
+		return err
 	}
 	q.Log.Info("launched", "run", run.ID, "job", job.Name, "repo", run.Event.Repo.FullName(), "sha", run.Event.SHA.Short())
-	return true, q.Jobs.Launched(ctx, job.Name, uid)
+	return q.Runs.Launched(ctx, job.Name, uid)
 }
 
 func (q *Queue) end(ctx context.Context, job ci.Job, why string) error {
 	job.State, job.Message = ci.Error, why
-	_, err := q.Runs.Observe(ctx, job)
+	_, err := q.Outcomes.Observe(ctx, job)
 	return err
 }

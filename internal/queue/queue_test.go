@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,11 +25,15 @@ type world struct {
 	launched []ci.JobName // each call
 	tokens   []string
 	writeErr error
-	turn     ci.JobName
+	mu       sync.Mutex
+	told     []string
+	waits    map[ci.JobName]string
+	unplaced int
+	words    string
 }
 
 func newWorld(queued ...ci.JobName) *world {
-	w := &world{repo: ci.Repo{ID: 1, Owner: "ada", Name: "hello"}, tokenErr: map[ci.JobName]error{}, launch: map[ci.JobName]error{}}
+	w := &world{repo: ci.Repo{ID: 1, Owner: "ada", Name: "hello"}, tokenErr: map[ci.JobName]error{}, launch: map[ci.JobName]error{}, waits: map[ci.JobName]string{}}
 	for _, name := range queued {
 		w.jobs = append(w.jobs, ci.Job{Name: name, Run: ci.RunID(name), State: ci.Queued})
 	}
@@ -55,13 +60,32 @@ func (w *world) job(name ci.JobName) *ci.Job {
 	return &w.jobs[slices.IndexFunc(w.jobs, func(j ci.Job) bool { return j.Name == name })]
 }
 
-func (w *world) QueuedJobs(_ context.Context, limit int) ([]ci.Job, error) {
-	return w.in(ci.Queued, limit), nil
+func (w *world) Contenders(context.Context) (list []ci.Contender, err error) {
+	for i, j := range w.jobs {
+		if j.State == ci.Queued || j.State == ci.Running {
+			list = append(list, ci.Contender{Job: j.Name, Run: j.Run, State: j.State, Ready: true, Repo: w.repo.ID, Created: time.UnixMilli(int64(i)), Started: time.Now(), Waits: w.waits[j.Name]})
+		}
+	}
+	return list, nil
 }
 
-func (w *world) RunningJobs(context.Context) ([]ci.Job, error) { return w.in(ci.Running, 1000), nil }
+func (w *world) Spent(context.Context, time.Time, int) ([]ci.Spent, error) { return nil, nil }
+
+func (w *world) Explain(_ context.Context, places []ci.Place) error {
+	for _, p := range places {
+		w.told = append(w.told, string(p.Job)+": "+p.Why)
+		w.waits[p.Job] = p.Key
+	}
+	return nil
+}
+
+func (w *world) Unplaced([]ci.JobName) (int, string) { return w.unplaced, w.words }
+
+func (w *world) Job(_ context.Context, name ci.JobName) (ci.Job, error) { return *w.job(name), nil }
 
 func (w *world) Launched(_ context.Context, name ci.JobName, uid string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.writeErr != nil {
 		return w.writeErr
 	}
@@ -69,27 +93,36 @@ func (w *world) Launched(_ context.Context, name ci.JobName, uid string) error {
 	return nil
 }
 
+// Run gives each run a repository number of its own, so that CloneToken knows whose turn it is.
 func (w *world) Run(_ context.Context, id ci.RunID) (ci.Run, error) {
-	w.turn = ci.JobName(id)
-	return ci.Run{ID: id, Event: ci.Event{Repo: w.repo}}, nil
+	repo := w.repo
+	if repo.ID != 0 {
+		repo.Installation = int64(slices.IndexFunc(w.jobs, func(j ci.Job) bool { return j.Run == id }))
+	}
+	return ci.Run{ID: id, Event: ci.Event{Repo: repo}}, nil
 }
 
 func (w *world) Observe(_ context.Context, job ci.Job) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	*w.job(job.Name) = job
 	return true, w.writeErr
 }
 
-func (w *world) CloneToken(context.Context, ci.Repo) (string, error) {
-	return "ghs_x", w.tokenErr[w.turn]
+func (w *world) CloneToken(_ context.Context, repo ci.Repo) (string, error) {
+	return "ghs_x", w.tokenErr[w.jobs[repo.Installation].Name]
 }
 
 func (w *world) Launch(_ context.Context, job ci.Job, token string) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.launched, w.tokens = append(w.launched, job.Name), append(w.tokens, token)
+	slices.Sort(w.launched) // several are launched at once
 	return "uid-" + string(job.Name), w.launch[job.Name]
 }
 
 func (w *world) queue(maxRunning int) *queue.Queue {
-	return &queue.Queue{Jobs: w, Runs: w, Tokens: w, Launcher: w, MaxRunning: maxRunning, Log: slog.New(slog.DiscardHandler)}
+	return &queue.Queue{Jobs: w, Runs: w, Outcomes: w, Tokens: w, Launcher: w, Cluster: w, Caps: queue.Caps{All: maxRunning}, Log: slog.New(slog.DiscardHandler)}
 }
 
 func same(t *testing.T, what string, got []ci.JobName, want ...ci.JobName) {
@@ -215,4 +248,42 @@ func TestLaunchedButNotWrittenDown(t *testing.T) {
 		same(t, "launched", w.launched, "a", "a")
 		same(t, "running", w.running(), "a")
 	})
+}
+
+// While the cluster finds no node for what was launched, nothing more is; and what waits is told once.
+func TestAFullCluster(t *testing.T) {
+	w := newWorld("a", "b")
+	w.words = "0/1 nodes are available: 1 Insufficient cpu."
+	q := w.queue(5)
+	for range 2 {
+		if err := q.Pass(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	same(t, "launched", w.launched)
+	want := []string{"a: Waiting: 1st in line, the cluster is full: 0/1 nodes are available: 1 Insufficient cpu.",
+		"b: Waiting: 2nd in line, the cluster is full: 0/1 nodes are available: 1 Insufficient cpu."}
+	if !slices.Equal(w.told, want) {
+		t.Errorf("told %q", w.told)
+	}
+	w.words, w.unplaced = "", 24 // of 25
+	if err := q.Pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "launched", w.launched, "a")
+	if line, err := q.Line(t.Context()); err != nil || len(line) != 1 || line[0].Job != "b" || line[0].Reason != ci.WaitTurn {
+		t.Errorf("line %+v, %v", line, err)
+	}
+}
+
+// With Kueue, the bounds and the cluster's room are Kueue's.
+func TestHandover(t *testing.T) {
+	w := newWorld("a", "b", "c")
+	w.words, w.unplaced = "no node", 99
+	q := w.queue(1)
+	q.Handover = true
+	if err := q.Pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "launched", w.launched, "a", "b", "c")
 }

@@ -25,6 +25,7 @@ func routes(hook http.Handler, a *api.API) http.Handler {
 	r.Post("/run", a.Authenticated(a.Run))
 	r.Get("/get", a.Authenticated(a.Get))
 	r.Post("/retry", a.Authenticated(a.Retry))
+	r.Get("/api/v1/queue", a.Authenticated(a.Line))
 	r.Post("/api/v1/runs/{run}/cancel", a.Authenticated(a.Cancel))
 	r.Post("/api/v1/runs/{run}/retry", a.Authenticated(a.Retry))
 	r.Post("/api/v1/runs/{run}/approve", a.Authenticated(a.Approve))

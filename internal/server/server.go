@@ -116,7 +116,6 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		Inbox: db, Runs: db, Changes: db, GitHub: gh, People: gh, Pulls: gh, Forks: decide.Forks(cfg.ForkPolicy), Decode: decode, Operator: Operator(cfg.Pods),
 		Queued: func() { queued.ring(); ended.ring() },
 	}
-	line := &queue.Queue{Jobs: db, Runs: db, Tokens: gh, Launcher: cluster, MaxRunning: cfg.MaxRunning, Log: log}
 	keeper := &logs.Keeper{Source: cluster, Jobs: db, Index: db, Bucket: bucket, Limit: cfg.LogLimit, Log: log}
 	watcher, err := watch.New(cluster.Client, cfg.Namespace, watch.Watcher{
 		Jobs: db, Outcomes: db, Cluster: cluster, Logs: keeper, Patience: cfg.PendingTimeout, Log: log, Changed: func() { ended.ring(); queued.ring() },
@@ -125,14 +124,18 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		return nil, err
 	}
 	keeper.Closed = watcher.Look
+	line := &queue.Queue{
+		Jobs: db, Runs: db, Outcomes: db, Tokens: gh, Launcher: cluster, Cluster: watcher, Log: log, Handover: cfg.KueueQueue != "",
+		Caps: queue.Caps{All: cfg.MaxRunning, PerRepo: cfg.MaxRunningPerRepo, PerPerson: cfg.MaxRunningPerPerson},
+	}
 	sender := &report.Sender{Outbox: db, Troubles: db, Poster: gh, Explain: github.Explain, Wake: ended.ring, Look: 2 * cfg.HealEvery, Log: log}
 	checker := &report.Checker{Statuses: db, Viewer: gh, Explain: github.Explain, Wake: ended.ring, Look: 2 * cfg.HealEvery, Log: log}
 	stop := stopper{db, func() { watcher.Sweep(); ended.ring(); queued.ring() }}
 	spine.Stopper = stop
 	calls := &api.API{
 		Token: cfg.APIToken, Image: cfg.RunImage, Starter: spine, Jobs: db, Conflicts: []error{flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved}, Log: log, Logbook: keeper, Inbox: db,
-		Canceller: stop,
-		Logs:      func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
+		Canceller: stop, Queue: line,
+		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
 	}
 	return &server{
 		handler: routes(hook, calls), watcher: watcher, keeper: keeper, log: log,

@@ -76,22 +76,32 @@ func scanJob(row interface{ Scan(...any) error }) (j ci.Job, err error) {
 }
 
 // Launched records that a queued job's Kubernetes Job exists, and which one it
-// is. A job that was cancelled meanwhile keeps its state, for the watcher to end the Job.
+// is. A job that was cancelled meanwhile keeps its state, for the watcher to end
+// the Job. Who was told that it waits is told that it runs.
 func (s *Store) Launched(ctx context.Context, name ci.JobName, uid string) error {
-	return s.tx(ctx, func(tx *sql.Tx) error {
+	err := s.tx(ctx, func(tx *sql.Tx) error {
 		now := s.now().UnixMilli()
-		_, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'running', message = '', uid = ?, started = ? WHERE name = ? AND state = 'queued'`, uid, now, name)
-		if err != nil {
-			return fmt.Errorf("launched %s: %w", name, err)
+		var waited string
+		if err := tx.QueryRowContext(ctx, `SELECT waits FROM jobs WHERE name = ?`, name).Scan(&waited); err != nil {
+			return err
 		}
-		if _, err = tx.ExecContext(ctx, `UPDATE jobs SET uid = ?, settled = 0 WHERE name = ? AND finished > 0 AND uid <> ?`, uid, name, uid); err != nil {
-			return fmt.Errorf("launched %s: %w", name, err)
+		res, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'running', message = '', waits = '', uid = ?, started = ? WHERE name = ? AND state = 'queued'`, uid, now, name)
+		if err != nil {
+			return err
+		}
+		if n, _ := res.RowsAffected(); n == 0 {
+			_, err = tx.ExecContext(ctx, `UPDATE jobs SET uid = ?, settled = 0 WHERE name = ? AND finished > 0 AND uid <> ?`, uid, name, uid)
+			return err
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE runs SET state = 'running', message = 'Running.', started = CASE WHEN started = 0 THEN ? ELSE started END
 			WHERE finished = 0 AND id = (SELECT run FROM jobs WHERE name = ?)`, now, name)
-		if err != nil {
-			return fmt.Errorf("launched %s: %w", name, err)
+		if err != nil || waited == "" {
+			return err
 		}
-		return nil
+		return s.retell(ctx, tx, name, "")
 	})
+	if err != nil {
+		return fmt.Errorf("launched %s: %w", name, err)
+	}
+	return nil
 }

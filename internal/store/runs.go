@@ -26,10 +26,10 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 				return err
 			}
 		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO runs (id, number, repo_id, sha, kind, ref, event, attempt, state, message, created, finished, branch, pr, actor, private)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (repo_id, sha, kind, ref) WHERE sha <> '' DO NOTHING`,
+		res, err := tx.ExecContext(ctx, `INSERT INTO runs (id, number, repo_id, sha, kind, ref, event, attempt, state, message, created, finished, branch, pr, actor, private, person)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (repo_id, sha, kind, ref) WHERE sha <> '' DO NOTHING`,
 			run.ID, run.Number, repo, run.Event.SHA, run.Event.Kind, run.Event.Ref, event, run.Attempt, run.State, run.Message,
-			millis(run.Created), millis(run.Finished), run.Event.Branch, run.Event.PR, strings.ToLower(run.Event.Actor.Login), flag(repo == 0 || run.Event.Repo.Private))
+			millis(run.Created), millis(run.Finished), run.Event.Branch, run.Event.PR, strings.ToLower(run.Event.Actor.Login), flag(repo == 0 || run.Event.Repo.Private), run.Event.Actor.ID)
 		if err != nil {
 			return err
 		}
@@ -99,9 +99,9 @@ func addJobs(ctx context.Context, tx *sql.Tx, now int64, jobs []ci.Job) error {
 		}
 		// created grows by one, so that jobs of a run stay in the order of the file.
 		if _, err := tx.ExecContext(ctx, `INSERT INTO jobs (name, run, attempt, title, state, message, manifest, files, steps, services, grp, grp_limit, created,
-			uid, started, finished, settled)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, j.Name, j.Run, j.Attempt, j.Title, j.State, j.Message, j.Manifest, j.Files, steps, services,
-			j.Group, j.Limit, now+int64(i), j.UID, millis(j.Started), millis(j.Finished), integer(j.Settled)); err != nil {
+			uid, started, finished, settled, cpu, memory)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, j.Name, j.Run, j.Attempt, j.Title, j.State, j.Message, j.Manifest, j.Files, steps, services,
+			j.Group, j.Limit, now+int64(i), j.UID, millis(j.Started), millis(j.Finished), integer(j.Settled), j.CPU, j.Memory); err != nil {
 			return err
 		}
 		for _, need := range j.Needs {

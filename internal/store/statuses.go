@@ -27,7 +27,7 @@ func (s *Store) tellAll(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.J
 	}
 	for _, j := range jobs {
 		message := j.Message
-		if !j.State.Final() {
+		if message == "" {
 			message = "Waiting."
 			if j.State == ci.Running {
 				message = "Running."

@@ -89,7 +89,13 @@ func New(client kubernetes.Interface, namespace string, w Watcher) (*Watcher, er
 	w.pods = w.factory.Core().V1().Pods().Lister().Pods(namespace)
 	for _, inf := range []cache.SharedIndexInformer{w.factory.Batch().V1().Jobs().Informer(), w.factory.Core().V1().Pods().Informer()} {
 		handle := func(obj any) { w.enqueue(obj) }
-		reg, err := inf.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: handle, UpdateFunc: func(_, obj any) { w.enqueue(obj) }, DeleteFunc: handle})
+		update := func(old, obj any) {
+			w.enqueue(obj)
+			if before, after := node(old), node(obj); before == "" && after != "" {
+				w.Changed() // there may be room for more
+			}
+		}
+		reg, err := inf.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: handle, UpdateFunc: update, DeleteFunc: handle})
 		if err != nil {
 			return nil, fmt.Errorf("watch: %w", err)
 		}
@@ -109,6 +115,14 @@ func (w *Watcher) enqueue(obj any) {
 	case *corev1.Pod:
 		w.keys.Add(ci.JobName(o.Labels["batch.kubernetes.io/job-name"]))
 	}
+}
+
+// node is where a pod was placed; empty for all else.
+func node(obj any) string {
+	if p, ok := obj.(*corev1.Pod); ok {
+		return p.Spec.NodeName
+	}
+	return ""
 }
 
 // Run watches until the context ends.

@@ -1,8 +1,6 @@
 -- +goose Up
 -- What the queue weighs, beside the jobs so that it reads nothing else.
 ALTER TABLE runs ADD COLUMN person INTEGER NOT NULL DEFAULT 0;    -- GitHub's number of who caused it
-ALTER TABLE runs ADD COLUMN login TEXT NOT NULL DEFAULT '';
-ALTER TABLE runs ADD COLUMN repo TEXT NOT NULL DEFAULT '';        -- owner/name
 ALTER TABLE runs ADD COLUMN supersedes INTEGER NOT NULL DEFAULT 0; -- older runs of its line end for it
 ALTER TABLE runs ADD COLUMN superseded TEXT NOT NULL DEFAULT '';  -- the commit that it ended for
 ALTER TABLE jobs ADD COLUMN cpu INTEGER NOT NULL DEFAULT 0;       -- requested, in thousandths of a core
@@ -19,6 +17,4 @@ ALTER TABLE jobs DROP COLUMN memory;
 ALTER TABLE jobs DROP COLUMN cpu;
 ALTER TABLE runs DROP COLUMN superseded;
 ALTER TABLE runs DROP COLUMN supersedes;
-ALTER TABLE runs DROP COLUMN repo;
-ALTER TABLE runs DROP COLUMN login;
 ALTER TABLE runs DROP COLUMN person;

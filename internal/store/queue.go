@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// Contenders returns all jobs that wait or run, oldest first, without what
+// launching them takes.
+func (s *Store) Contenders(ctx context.Context) (list []ci.Contender, err error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT j.name, j.run, j.title, j.state, j.losses <> 'null', j.created, j.started, j.grp, j.grp_limit, j.cpu, j.memory, j.waits,
+			r.person, r.actor, r.repo_id, COALESCE(p.owner, ''), COALESCE(p.name, ''),
+			NOT EXISTS (SELECT 1 FROM job_needs n JOIN jobs d ON d.name = n.need WHERE n.job = j.name AND d.state <> 'success')
+		FROM jobs j JOIN runs r ON r.id = j.run LEFT JOIN repos p ON p.id = r.repo_id
+		WHERE j.finished = 0 AND j.state IN ('queued', 'running') ORDER BY j.created, j.name`)
+	if err != nil {
+		return nil, fmt.Errorf("unfinished jobs: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var c ci.Contender
+		var created, started int64
+		var owner, name string
+		if err := rows.Scan(&c.Job, &c.Run, &c.Title, &c.State, &c.Again, &created, &started, &c.Group, &c.Limit, &c.CPU, &c.Memory, &c.Waits,
+			&c.Person, &c.Login, &c.Repo, &owner, &name, &c.Ready); err != nil {
+			return nil, fmt.Errorf("unfinished jobs: %w", err)
+		}
+		c.Created, c.Started = moment(created), moment(started)
+		if owner != "" {
+			c.RepoName = owner + "/" + name
+		}
+		list = append(list, c)
+	}
+	return list, rows.Err()
+}
+
+// Spent returns what jobs that ended since a time have used, the newest first.
+func (s *Store) Spent(ctx context.Context, since time.Time, limit int) (list []ci.Spent, err error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT r.person, r.repo_id, j.cpu, j.memory, j.started, j.finished FROM jobs j JOIN runs r ON r.id = j.run
+		WHERE j.started > 0 AND j.finished > ? ORDER BY j.finished DESC LIMIT ?`, since.UnixMilli(), limit)
+	if err != nil {
+		return nil, fmt.Errorf("recent jobs: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var u ci.Spent
+		var started, finished int64
+		if err := rows.Scan(&u.Person, &u.Repo, &u.CPU, &u.Memory, &started, &finished); err != nil {
+			return nil, fmt.Errorf("recent jobs: %w", err)
+		}
+		u.Started, u.Finished = moment(started), moment(finished)
+		list = append(list, u)
+	}
+	return list, rows.Err()
+}
+
+// Explain tells, on the jobs and on their commits, what jobs wait for that are
+// not launched. One that has been launched meanwhile is left alone.
+func (s *Store) Explain(ctx context.Context, places []ci.Place) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		for _, p := range places {
+			if err := s.waits(ctx, tx, p.Job, p.Key, p.Why, `state = 'queued'`); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Waits tells what a job that has been launched, as a certain Kubernetes Job,
+// waits for in the cluster; an empty key: for nothing any more.
+func (s *Store) Waits(ctx context.Context, job ci.Job, key, why string) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		return s.waits(ctx, tx, job.Name, key, why, `state = 'running' AND uid = ?`, job.UID)
+	})
+}
+
+func (s *Store) waits(ctx context.Context, tx *sql.Tx, name ci.JobName, key, why, where string, args ...any) error {
+	res, err := tx.ExecContext(ctx, `UPDATE jobs SET message = ?, waits = ? WHERE name = ? AND finished = 0 AND `+where, append([]any{why, key, name}, args...)...)
+	if err != nil {
+		return fmt.Errorf("say what %s waits for: %w", name, err)
+	}
+	if n, _ := res.RowsAffected(); n == 0 {
+		return nil
+	}
+	if err := s.retell(ctx, tx, name, why); err != nil {
+		return fmt.Errorf("say what %s waits for: %w", name, err)
+	}
+	return nil
+}
+
+// retell brings a run and its statuses up to what one of its jobs waits for. A
+// run some of whose jobs go on runs.
+func (s *Store) retell(ctx context.Context, tx *sql.Tx, name ci.JobName, why string) error {
+	run, err := scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = (SELECT run FROM jobs WHERE name = ?)`, name))
+	if err != nil {
+		return err
+	}
+	jobs, err := attemptJobs(ctx, tx, run.ID, run.Attempt)
+	if err != nil {
+		return err
+	}
+	running := 0
+	for _, j := range jobs {
+		if j.Name != name && j.State == ci.Running {
+			running++
+		}
+	}
+	if why == "" || running > 0 {
+		why = "Running."
+	}
+	if run.Message != why && !run.State.Final() {
+		run.Message = why
+		if _, err := tx.ExecContext(ctx, `UPDATE runs SET message = ? WHERE id = ? AND finished = 0`, why, run.ID); err != nil {
+			return err
+		}
+	}
+	return s.tellAll(ctx, tx, run, jobs)
+}

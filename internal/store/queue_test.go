@@ -1,0 +1,61 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/store"
+)
+
+func TestQueue(t *testing.T) { both(t, theQueue) }
+
+func theQueue(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	run, jobs := pushRun("r1", "refs/heads/main")
+	run.Event.Actor = ci.Actor{ID: 7, Login: "Ada"}
+	jobs[0].CPU, jobs[0].Memory, jobs[0].Group, jobs[0].Limit = 500, 1<<30, "1/deploy", 1
+	second := ci.Job{Name: "yaci-r1-1-2", Run: "r1", Attempt: 1, State: ci.Queued, Title: "second", Needs: []ci.JobName{"yaci-r1-1"}, Manifest: []byte("{}"), Files: []byte("{}")}
+	must(t, s.CreateRun(ctx, 0, run, append(jobs, second)))
+	list, err := s.Contenders(ctx)
+	must(t, err)
+	if len(list) != 2 || !list[0].Ready || list[1].Ready || list[0].Person != 7 || list[0].Login != "ada" || list[0].RepoName != "ada/hello" ||
+		list[0].CPU != 500 || list[0].Memory != 1<<30 || list[0].Group != "1/deploy" || list[0].Limit != 1 || list[0].Again {
+		t.Fatalf("contenders %+v", list)
+	}
+	must(t, s.Explain(ctx, []ci.Place{{Job: "yaci-r1-1", Key: "all:soon", Why: "Waiting: 1st in line, 2 of 2 slots busy."}}))
+	told(t, s, "yaci", "Waiting: 1st in line, 2 of 2 slots busy.")
+	must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
+	told(t, s, "yaci", "Running.") // who was told that it waits is told that it runs
+	job, err := s.Job(ctx, "yaci-r1-1")
+	must(t, err)
+	must(t, s.Waits(ctx, job, ci.WaitNode, "Waiting for a node."))
+	told(t, s, "yaci", "Waiting for a node.")
+	must(t, s.Explain(ctx, []ci.Place{{Job: "yaci-r1-1", Key: "x", Why: "too late"}}))
+	told(t, s, "yaci", "Waiting for a node.")
+	must(t, s.Waits(ctx, job, "", ""))
+	told(t, s, "yaci", "Running.")
+	job.State, job.Message = ci.Success, "Passed in 1s"
+	_, err = s.Observe(ctx, job)
+	must(t, err)
+	spent, err := s.Spent(ctx, time.Now().Add(-time.Hour), 10)
+	must(t, err)
+	if len(spent) != 1 || spent[0].Person != 7 || spent[0].Repo != 1 || spent[0].CPU != 500 || spent[0].Finished.Before(spent[0].Started) {
+		t.Errorf("spent %+v", spent)
+	}
+	if list, err = s.Contenders(ctx); err != nil || len(list) != 1 || !list[0].Ready {
+		t.Errorf("contenders %+v, %v", list, err)
+	}
+}
+
+// told checks what a commit will show.
+func told(t *testing.T, s *store.Store, context, description string) {
+	t.Helper()
+	list, err := s.DueStatuses(t.Context(), 10)
+	must(t, err)
+	for _, st := range list {
+		if st.Context == context && st.Description != description {
+			t.Errorf("status %q, want %q", st.Description, description)
+		}
+	}
+}
