@@ -21,6 +21,7 @@ type commands struct {
 	Explain   explain   `cmd:"" help:"Say which filter decides what, step by step."`
 	Prune     prune     `cmd:"" help:"Delete old runs, logs and deliveries, as the server does once a day."`
 	Backup    backup    `cmd:"" help:"Copy the SQLite database to a file while the server runs."`
+	Secret    secret    `cmd:"" help:"Secrets and who may use them."`
 	Uninstall uninstall `cmd:"" help:"Delete all Jobs and Secrets of YACI's, finalizers too."`
 }
 

@@ -45,6 +45,7 @@ type Flow struct {
 	People   People
 	Pulls    Pulls
 	Stopper  Stopper
+	Secrets  Secrets // nil: there are none
 	Forks    decide.Forks
 	Decode   func(ci.Delivery) (ci.Event, error)
 	Operator pipeline.Operator
@@ -153,6 +154,9 @@ func (f *Flow) read(ctx context.Context, run *ci.Run) (file *pipeline.File, dige
 		if err := f.sameCommit(ctx, ev, file); err != nil {
 			return nil, "", in, err
 		}
+	}
+	if in.Secrets, err = f.secrets(ctx, ev, file); err != nil {
+		return nil, "", in, err
 	}
 	if file.NeedsPaths() {
 		in.Paths, in.PathsKnown, err = f.GitHub.Changes(ctx, ev)

@@ -113,7 +113,7 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		return nil, err
 	}
 	spine := &flow.Flow{
-		Inbox: db, Runs: db, Changes: db, GitHub: gh, People: gh, Pulls: gh, Forks: decide.Forks(cfg.ForkPolicy), Decode: decode, Operator: Operator(cfg.Pods),
+		Inbox: db, Runs: db, Changes: db, GitHub: gh, People: gh, Pulls: gh, Secrets: cluster, Forks: decide.Forks(cfg.ForkPolicy), Decode: decode, Operator: Operator(cfg.Pods),
 		Queued: func() { queued.ring(); ended.ring() },
 	}
 	keeper := &logs.Keeper{Source: cluster, Jobs: db, Index: db, Bucket: bucket, Limit: cfg.LogLimit, Log: log}

@@ -1,0 +1,53 @@
+package decide_test
+
+import (
+	"testing"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
+)
+
+// Event by grant [#3522; CVE-2026-22555; CVE-2025-27616].
+func TestGranted(t *testing.T) {
+	repo := ci.Repo{ID: 7, Owner: "ada", Name: "hello", DefaultBranch: "main"}
+	push := ci.Event{Kind: ci.Push, Repo: repo, Branch: "main"}
+	topic, tag, pull, group, fork, api, unknown := push, push, push, push, push, push, push
+	topic.Branch = "release/1"
+	tag.Kind, tag.Branch, tag.Tag = ci.Tag, "", "main"
+	pull.Kind, pull.Branch, pull.PRBase = ci.PullRequest, "main", "dev"
+	group.Kind, group.Branch, group.PRBase = ci.MergeGroup, "x", "main"
+	fork.Kind, fork.PRBase, fork.Fork = ci.PullRequest, "main", true
+	api.Kind = ci.API
+	unknown.Repo.DefaultBranch = ""
+	here := []string{"Ada/Hello"}
+	everything := []string{"push", "tag", "pull_request", "merge_group", "api", "comment"}
+	for name, c := range map[string]struct {
+		ev   ci.Event
+		g    ci.Grant
+		want bool
+	}{
+		"nobody by default":        {push, ci.Grant{}, false},
+		"the default branch":       {push, ci.Grant{Repositories: here}, true},
+		"by number":                {push, ci.Grant{Repositories: []string{"7"}}, true},
+		"by another number":        {push, ci.Grant{Repositories: []string{"8"}}, false},
+		"all of an owner":          {push, ci.Grant{Repositories: []string{"ada/*"}}, true},
+		"all of nobody":            {push, ci.Grant{Repositories: []string{"/*", "*", "*/*", ""}}, false},
+		"another repository":       {push, ci.Grant{Repositories: []string{"ada/other", "eve/hello"}}, false},
+		"another branch":           {topic, ci.Grant{Repositories: here}, false},
+		"a branch by glob":         {topic, ci.Grant{Repositories: here, Branches: []string{"release/*"}}, true},
+		"a glob that is none":      {topic, ci.Grant{Repositories: here, Branches: []string{"["}}, false},
+		"default branch not known": {unknown, ci.Grant{Repositories: here}, false},
+		"a tag":                    {tag, ci.Grant{Repositories: here}, false},
+		"a tag, named":             {tag, ci.Grant{Repositories: here, Events: []string{"tag"}}, true},
+		"a pull request":           {pull, ci.Grant{Repositories: here}, false},
+		"its head is no base":      {pull, ci.Grant{Repositories: here, Events: everything}, false},
+		"a pull request, named":    {pull, ci.Grant{Repositories: here, Events: everything, Branches: []string{"dev"}}, true},
+		"a merge group":            {group, ci.Grant{Repositories: here, Events: everything}, true},
+		"a fork, never":            {fork, ci.Grant{Repositories: here, Events: everything, Branches: []string{"*"}}, false},
+		"a command":                {api, ci.Grant{Repositories: here, Events: everything, Branches: []string{"*"}}, false},
+	} {
+		if got := decide.Granted(c.ev, c.g); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
