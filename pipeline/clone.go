@@ -52,6 +52,9 @@ func (b *builder) cloneEnv(c Clone) Env {
 		return env
 	}
 	env["YACI_CLONE_URL"], env["YACI_CLONE_SHA"] = b.in.CloneURL, b.in.SHA
+	if b.in.RevokeURL != "" {
+		env["YACI_CLONE_REVOKE"] = b.in.RevokeURL
+	}
 	depth := 1
 	if c.Depth != nil {
 		depth = *c.Depth

@@ -23,6 +23,7 @@ func prepare(at layout) int {
 			r.Exit, r.Reason, r.Broken = 1, "clone: "+err.Error(), true
 		}
 	}
+	defer revoke(at, os.Getenv("YACI_CLONE_REVOKE")) // the steps do not wait for it
 	return end(r, false, cloned, at, newOutput())
 }
 

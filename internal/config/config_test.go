@@ -91,8 +91,10 @@ func TestProblems(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"App":             {[]string{"--webhook-secret=x", "--github-app-id=1", "--github-app-key-file=" + key}, nil},
-		"no secret":       {[]string{"--github-token=x"}, []string{"YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook."}},
+		"App":       {[]string{"--webhook-secret=x", "--github-app-id=1", "--github-app-key-file=" + key}, nil},
+		"no secret": {[]string{"--github-token=x"}, []string{"YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook."}},
+		"a pod waits too long": {[]string{"--webhook-secret=x", "--github-token=y", "--pending-timeout=1h"},
+			[]string{"YACI_PENDING_TIMEOUT is 1h0m0s: at most 50m is possible, since the token that a pod clones with is good for an hour."}},
 		"App and token":   {[]string{"--webhook-secret=x", "--github-app-id=1", "--github-token=y"}, []string{"Both a GitHub App and YACI_GITHUB_TOKEN are set: keep one of them."}},
 		"App without key": {[]string{"--webhook-secret=x", "--github-app-id=1"}, []string{needsBoth}},
 		"App without id":  {[]string{"--webhook-secret=x", "--github-app-key-file=" + key}, []string{needsBoth}},

@@ -20,6 +20,7 @@ type GitHub interface {
 	File(ctx context.Context, repo ci.Repo, sha ci.SHA, path string) ([]byte, error)
 	Changes(ctx context.Context, ev ci.Event) (paths []string, complete bool, err error)
 	CloneURL(repo ci.Repo) string
+	RevokeURL() string // where a clone token is given back; empty: nowhere
 }
 
 // People tells what somebody may do now.
@@ -200,7 +201,7 @@ func (f *Flow) input(run ci.Run) pipeline.Input {
 		PR: ev.PR, PRBase: ev.PRBase, PRBaseSHA: string(ev.BaseSHA), PRAction: ev.PRAction, Actor: ev.Actor.Login,
 	}
 	if ev.Kind != ci.API {
-		in.Repo, in.CloneURL = ev.Repo.FullName(), f.GitHub.CloneURL(ev.Repo)
+		in.Repo, in.CloneURL, in.RevokeURL = ev.Repo.FullName(), f.GitHub.CloneURL(ev.Repo), f.GitHub.RevokeURL()
 	}
 	return in
 }

@@ -44,6 +44,8 @@ func (*gitHub) CloneURL(repo ci.Repo) string {
 	return "https://github.test/" + repo.FullName() + ".git"
 }
 
+func (*gitHub) RevokeURL() string { return "https://api.github.test/installation/token" }
+
 var errPanic = errors.New("panic")
 
 // world is a Flow over a real database. Its deliveries are events in JSON.

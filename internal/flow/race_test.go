@@ -72,6 +72,8 @@ func (r *race) File(_ context.Context, _ ci.Repo, sha ci.SHA, _ string) ([]byte,
 func (r *race) Changes(context.Context, ci.Event) ([]string, bool, error) { return nil, true, nil }
 func (r *race) CloneURL(ci.Repo) string                                   { return "https://github.test/x.git" }
 
+func (r *race) RevokeURL() string { return "" }
+
 func (r *race) MayWrite(_ context.Context, _ ci.Repo, who ci.Actor) (bool, error) {
 	r.stranger()
 	return who.ID == 9, nil

@@ -81,6 +81,14 @@ func (c *Client) CloneURL(repo ci.Repo) string {
 	return u.JoinPath(repo.Owner, repo.Name+".git").String()
 }
 
+// RevokeURL is where a clone token is given back; a personal token is not.
+func (c *Client) RevokeURL() string {
+	if c.app == nil {
+		return ""
+	}
+	return c.api.JoinPath("installation/token").String()
+}
+
 // repoClient is a go-github client whose token is good for one repository.
 func (c *Client) repoClient(repo ci.Repo) *github.Client {
 	return c.clientFor(clientKey{repo.ID, repo.Installation, "statuses"}, repo,

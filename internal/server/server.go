@@ -37,6 +37,7 @@ const (
 // Serve runs YACI until the context ends, then stops taking requests and
 // returns. What runs in the cluster goes on; the next Serve takes it over.
 func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	log = slog.New(newRedactor(log.Handler(), cfg.WebhookSecret, cfg.APIToken, cfg.GithubToken))
 	if path := cfg.DatabasePath(); path != "" {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return fmt.Errorf("database: %w", err)
