@@ -30,7 +30,7 @@ func TestDecode(t *testing.T) {
 	push := webhook.Event{
 		Name: "push", RepoID: 186853002, Owner: "Codertocat", Repo: "Hello-World", DefaultBranch: "master", InstallationID: 1,
 		SenderID: 21031067, SenderLogin: "Codertocat", SHA: commit, Ref: "refs/heads/main", Title: "Adding a .gitignore file",
-		Before: "4b3a1f2e0d9c8b7a6f5e4d3c2b1a09f8e7d6c5b4",
+		Before: "4b3a1f2e0d9c8b7a6f5e4d3c2b1a09f8e7d6c5b4", At: time.Date(2019, 5, 15, 15, 20, 57, 0, time.UTC),
 	}
 	created, forced, skip, deleted, tag := push, push, push, push, push
 	created.Ref, created.Before = "refs/heads/feature/login", zero

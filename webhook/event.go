@@ -33,7 +33,7 @@ type Event struct {
 
 	AuthorID    int64     // pull_request, issue_comment: numeric identity of who opened or wrote it
 	AuthorLogin string    //
-	At          time.Time // pull_request: when it changed; issue_comment: when it was written; by GitHub's clock, to the second
+	At          time.Time // push: when it came; pull_request: when it changed; issue_comment: when it was written; by GitHub's clock, to the second
 	Retargeted  bool      // pull_request: edited, and its base is another branch now
 	CommentID   int64     // issue_comment
 	Body        string    // issue_comment: what was written

@@ -25,6 +25,7 @@ func decodePush(body []byte, ev *Event) error {
 	ev.Private, ev.DefaultBranch = p.GetRepo().GetPrivate(), p.GetRepo().GetDefaultBranch()
 	ev.InstallationID = p.GetInstallation().GetID()
 	ev.SenderID, ev.SenderLogin = p.GetSender().GetID(), p.GetSender().GetLogin()
+	ev.At = p.GetRepo().GetPushedAt().UTC()
 	ev.Deleted = p.GetDeleted()
 	if c := p.GetHeadCommit(); c != nil && !ev.Deleted {
 		ev.Title = firstLine(c.GetMessage())

@@ -39,7 +39,7 @@ type Event struct {
 	Title    string // first line of the commit, or the pull request's title
 	Actor    Actor
 	Author   Actor     // who opened the pull request
-	At       time.Time // of pull requests and comments: when it happened, by GitHub's clock, to the second
+	At       time.Time // when it happened, by GitHub's clock, to the second; zero when it is not told
 	Deleted  bool      // the ref is gone
 	Before   SHA       // of a push: what the ref pointed to; all zeros when it is new
 	PR       int       // number; 0 when this is no pull request

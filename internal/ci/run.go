@@ -42,6 +42,8 @@ type Run struct {
 	Started  time.Time // of the newest attempt; zero until its first job was launched
 	Finished time.Time // zero until State is final
 
+	Supersedes bool // older runs of its branch or pull request end for it; as stored, not as read back but by Rivals
+
 	Broken BrokenFile // the .yaci.yml of the newest attempt, when it is wrong; as stored, not as read back
 }
 

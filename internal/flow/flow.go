@@ -47,6 +47,8 @@ type Flow struct {
 	Pulls    Pulls
 	Stopper  Stopper
 	Secrets  Secrets // nil: there are none
+	Rivals   Rivals
+	Ancestry Ancestry
 	Forks    decide.Forks
 	Decode   func(ci.Delivery) (ci.Event, error)
 	Operator pipeline.Operator
@@ -78,11 +80,14 @@ func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
 	case errors.Is(err, ci.ErrNotFound):
 		return f.Inbox.IgnoreDelivery(ctx, d.ID, fmt.Sprintf("Ignored: %s has no %s at %s.", ev.Repo.FullName(), pipeline.FileName, ev.SHA.Short()))
 	case errors.As(err, &nothing):
+		if _, _, err := f.rank(ctx, run); err != nil { // the push that has its run came for this pull request too
+			return err
+		}
 		return f.Inbox.IgnoreDelivery(ctx, d.ID, "Ignored: "+string(nothing))
 	case err != nil:
 		return err
 	}
-	return f.create(ctx, permit, d.ID, &run, jobs)
+	return f.place(ctx, permit, d.ID, run, jobs)
 }
 
 // nothingToRun is why an event makes no run, not even one that tells that it was skipped.
@@ -151,6 +156,7 @@ func (f *Flow) read(ctx context.Context, run *ci.Run) (file *pipeline.File, dige
 	if file, err = pipeline.Parse(data); err != nil {
 		return nil, "", in, err
 	}
+	run.Supersedes = supersedes(file, ev)
 	if run.Attempt == 1 {
 		if err := f.sameCommit(ctx, ev, file); err != nil {
 			return nil, "", in, err

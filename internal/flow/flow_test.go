@@ -26,6 +26,9 @@ type gitHub struct {
 	file  string
 	err   error
 	calls int
+
+	relation string // between any two commits
+	asked    int
 }
 
 func (g *gitHub) File(context.Context, ci.Repo, ci.SHA, string) ([]byte, error) {
@@ -38,6 +41,11 @@ func (g *gitHub) File(context.Context, ci.Repo, ci.SHA, string) ([]byte, error) 
 
 func (*gitHub) Changes(context.Context, ci.Event) ([]string, bool, error) {
 	return []string{"main.go"}, true, nil
+}
+
+func (g *gitHub) Relation(context.Context, ci.Repo, ci.SHA, ci.SHA) (string, error) {
+	g.asked++
+	return g.relation, nil
 }
 
 func (*gitHub) CloneURL(repo ci.Repo) string {
@@ -66,7 +74,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { db.Close() })
 	w := &world{T: t, db: db, gh: &gitHub{file: goodFile}, pulls: &pulls{writers: map[int64]bool{9: true}}}
 	w.flow = &flow.Flow{
-		Inbox: db, Runs: db, Changes: db, GitHub: w.gh, People: w.pulls, Pulls: w.pulls, Stopper: db, Forks: decide.ForksApproval, Queued: func() { w.bells++ },
+		Inbox: db, Runs: db, Changes: db, GitHub: w.gh, People: w.pulls, Pulls: w.pulls, Stopper: db, Rivals: db, Ancestry: w.gh, Forks: decide.ForksApproval, Queued: func() { w.bells++ },
 		Decode: func(d ci.Delivery) (ev ci.Event, err error) { return ev, json.Unmarshal(d.Body, &ev) },
 		Operator: pipeline.Operator{
 			Image: "yaci", ServiceAccount: "default", TimeoutSeconds: 60, TTLSeconds: 60,

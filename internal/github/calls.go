@@ -92,3 +92,17 @@ func (c *Client) pullChanges(ctx context.Context, ev ci.Event) (paths []string, 
 	}
 	return paths, count < maxChanged, nil
 }
+
+// Relation is how head stands to base: ahead, behind, identical or diverged, in
+// GitHub's words (docs.github.com, "Compare two commits"); empty when GitHub knows
+// one of them no more, as after a forced push.
+func (c *Client) Relation(ctx context.Context, repo ci.Repo, base, head ci.SHA) (string, error) {
+	cmp, res, err := c.repoClient(repo).Repositories.CompareCommits(ctx, repo.Owner, repo.Name, string(base), string(head), &github.ListOptions{PerPage: 1})
+	if res != nil && res.StatusCode == http.StatusNotFound {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("compare %s with %s: github: %w", base.Short(), head.Short(), err)
+	}
+	return cmp.GetStatus(), nil
+}

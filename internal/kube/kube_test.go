@@ -291,7 +291,7 @@ func TestRelease(t *testing.T) {
 	if got := finalizers(t, client); len(got) != 0 {
 		t.Errorf("finalizers %q", got)
 	}
-	client.PrependReactor("get", "jobs", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, errors.New("down") })
+	client.PrependReactor("patch", "jobs", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, errors.New("down") })
 	if err := c.Release(t.Context(), name); err == nil {
 		t.Error("the error is lost")
 	}
@@ -314,5 +314,21 @@ func TestLaunchAfterALoss(t *testing.T) {
 		if got := slices.Contains(did(client), "delete jobs"); got != (want == "delete") {
 			t.Errorf("%s: calls %q, want %s", uid, did(client), want)
 		}
+	}
+}
+
+// With Kueue a Job is made suspended, and names its queue.
+func TestHandover(t *testing.T) {
+	c, client := world()
+	c.Kueue = "builds"
+	if _, err := c.Launch(t.Context(), job(t), ""); err != nil {
+		t.Fatal(err)
+	}
+	j, err := client.BatchV1().Jobs(space).Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil || j.Spec.Suspend == nil || !*j.Spec.Suspend || j.Labels["kueue.x-k8s.io/queue-name"] != "builds" {
+		t.Errorf("job %+v, %v", j, err)
+	}
+	if s, err := client.CoreV1().Secrets(space).Get(t.Context(), name, metav1.GetOptions{}); err != nil || s.Labels["kueue.x-k8s.io/queue-name"] != "" {
+		t.Errorf("secret %+v, %v", s, err)
 	}
 }

@@ -5,16 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
+	"maps"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/client-go/util/retry"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -23,6 +23,7 @@ import (
 type Cluster struct {
 	Client    kubernetes.Interface
 	Namespace string
+	Kueue     string // its local queue that admits the Jobs; empty: none
 }
 
 // Connect reaches the cluster of a kubeconfig file; empty means the usual ones,
@@ -40,7 +41,18 @@ func Connect(kubeconfig, namespace string) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}
-	return &Cluster{client, namespace}, nil
+	return &Cluster{Client: client, Namespace: namespace}, nil
+}
+
+// handOver leaves it to Kueue when a Job starts (kueue.sigs.k8s.io/docs/tasks/run/jobs).
+func (c *Cluster) handOver(job *batchv1.Job) {
+	if c.Kueue == "" {
+		return
+	}
+	yes := true
+	job.Spec.Suspend = &yes
+	job.Labels = maps.Clone(job.Labels)
+	job.Labels["kueue.x-k8s.io/queue-name"] = c.Kueue
 }
 
 // Finalizer keeps a Job, and so its pod and the pod's logs, until its outcome
@@ -63,6 +75,7 @@ func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string,
 	if err := c.putSecret(ctx, want, job.Files, token); err != nil {
 		return "", err
 	}
+	c.handOver(&want)
 	made, err := c.Client.BatchV1().Jobs(c.Namespace).Create(ctx, &want, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
 		made, err = c.own(ctx, want)
@@ -147,18 +160,11 @@ func (c *Cluster) DropSecret(ctx context.Context, name ci.JobName) error {
 	return nil
 }
 
-// Release takes YACI's finalizer off a Job; one that is gone already is fine.
+// Release takes YACI's finalizer off a Job; one that is gone already is fine. The
+// patch takes that entry alone out of the list (kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch).
 func (c *Cluster) Release(ctx context.Context, name ci.JobName) error {
-	jobs := c.Client.BatchV1().Jobs(c.Namespace)
-	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		job, err := jobs.Get(ctx, string(name), metav1.GetOptions{})
-		if err != nil || !slices.Contains(job.Finalizers, Finalizer) {
-			return err
-		}
-		job.Finalizers = slices.DeleteFunc(job.Finalizers, func(f string) bool { return f == Finalizer })
-		_, err = jobs.Update(ctx, job, metav1.UpdateOptions{})
-		return err
-	})
+	patch := []byte(`{"metadata":{"$deleteFromPrimitiveList/finalizers":["` + Finalizer + `"]}}`)
+	_, err := c.Client.BatchV1().Jobs(c.Namespace).Patch(ctx, string(name), types.StrategicMergePatchType, patch, metav1.PatchOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("release job %s: %w", name, err)
 	}

@@ -79,7 +79,7 @@ func event(ev webhook.Event) ci.Event {
 	case ev.Name == "merge_group":
 		out.Kind, out.PRAction, out.Branch, out.PRBase = ci.MergeGroup, ev.Action, branch, ev.BaseRef
 	case ev.Name == "push" && isBranch:
-		out.Kind, out.Branch = ci.Push, branch
+		out.Kind, out.Branch, out.At = ci.Push, branch, ev.At
 	case ev.Name == "push" && strings.HasPrefix(ev.Ref, "refs/tags/"):
 		out.Kind, out.Tag = ci.Tag, strings.TrimPrefix(ev.Ref, "refs/tags/")
 	}

@@ -107,6 +107,7 @@ type server struct {
 
 // wire joins the packages in the order of the way of a push.
 func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.Cluster, bucket *logs.Bucket, log *slog.Logger) (*server, error) {
+	cluster.Kueue = cfg.KueueQueue
 	arrived, queued, ended := newBell(), newBell(), newBell()
 
 	hook, err := webhook.New(cfg.WebhookSecret, inbox{db.AddDelivery, arrived}, log)
@@ -132,7 +133,7 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 	sender := &report.Sender{Outbox: db, Troubles: db, Poster: gh, Explain: github.Explain, Wake: ended.ring, Look: 2 * cfg.HealEvery, Log: log}
 	checker := &report.Checker{Statuses: db, Viewer: gh, Explain: github.Explain, Wake: ended.ring, Look: 2 * cfg.HealEvery, Log: log}
 	stop := stopper{db, func() { watcher.Sweep(); ended.ring(); queued.ring() }}
-	spine.Stopper = stop
+	spine.Stopper, spine.Rivals, spine.Ancestry = stop, stop, gh
 	calls := &api.API{
 		Token: cfg.APIToken, Image: cfg.RunImage, Starter: spine, Jobs: db, Conflicts: []error{flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved}, Log: log, Logbook: keeper, Inbox: db,
 		Canceller: stop, Queue: line,

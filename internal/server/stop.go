@@ -21,3 +21,17 @@ func (s stopper) CancelRun(ctx context.Context, id ci.RunID, why string) (bool, 
 	}
 	return cancelled, err
 }
+
+// Supersede ends a run for a newer one; see store.Supersede.
+func (s stopper) Supersede(ctx context.Context, id ci.RunID, by ci.SHA, why string) (bool, error) {
+	cancelled, err := s.db.Supersede(ctx, id, by, why)
+	if cancelled {
+		s.wake()
+	}
+	return cancelled, err
+}
+
+// Rivals finds the runs that may have to end; see store.Rivals.
+func (s stopper) Rivals(ctx context.Context, ev ci.Event) ([]ci.Run, error) {
+	return s.db.Rivals(ctx, ev)
+}

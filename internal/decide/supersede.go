@@ -1,0 +1,54 @@
+package decide
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// Order is which of two events of one branch or pull request came later on GitHub.
+type Order string
+
+// The orders.
+const (
+	First  Order = "first"  // the first event is the newer
+	Second Order = "second" // the second event is the newer
+	Unsure Order = "unsure" // the events themselves do not tell
+)
+
+// Newer tells which of two events is the newer by what they say about
+// themselves, since deliveries may come in any order: which commit each replaced,
+// and when GitHub says that it happened. why completes "It is the newer: ...".
+func Newer(a, b ci.Event) (newer Order, why string) {
+	onto, under := b.Before == a.SHA, a.Before == b.SHA
+	switch {
+	case onto && !under:
+		return Second, "it replaced " + a.SHA.Short()
+	case under && !onto:
+		return First, "it replaced " + b.SHA.Short()
+	case a.At.IsZero() || b.At.IsZero() || a.At.Equal(b.At):
+		return Unsure, ""
+	case b.At.After(a.At):
+		return Second, "GitHub dates it later"
+	}
+	return First, "GitHub dates it later"
+}
+
+// ByHistory is Newer where the events do not tell: relation is how GitHub says
+// that the second commit stands to the first. Of commits that parted, the one that
+// YACI heard of last is the newer: b.
+func ByHistory(relation string) (newer Order, why string) {
+	switch strings.ToLower(relation) {
+	case "ahead":
+		return Second, "it builds on the other"
+	case "behind":
+		return First, "it builds on the other"
+	}
+	return Second, "it was told of last"
+}
+
+// Superseded is what a run says that ended for a newer commit.
+func Superseded(by ci.SHA, why string) string {
+	return fmt.Sprintf("Superseded by a newer push (%s). It is the newer: %s.", by.Short(), why)
+}

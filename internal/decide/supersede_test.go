@@ -1,0 +1,49 @@
+package decide_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
+)
+
+func TestNewer(t *testing.T) {
+	at := func(second int64) time.Time { return time.Unix(second, 0) }
+	ev := func(sha, before string, at time.Time) ci.Event {
+		return ci.Event{SHA: ci.SHA(sha), Before: ci.SHA(before), At: at}
+	}
+	for name, c := range map[string]struct {
+		a, b ci.Event
+		want decide.Order
+		why  string
+	}{
+		"pushed onto it":            {ev("a", "0", at(1)), ev("b", "a", at(2)), decide.Second, "it replaced a"},
+		"the chain beats the dates": {ev("a", "0", at(2)), ev("b", "a", at(1)), decide.Second, "it replaced a"},
+		"later":                     {ev("a", "0", at(1)), ev("c", "b", at(3)), decide.Second, "GitHub dates it later"},
+		"to and fro":                {ev("a", "b", at(3)), ev("b", "a", at(2)), decide.First, "GitHub dates it later"},
+		"at once":                   {ev("a", "0", at(1)), ev("c", "b", at(1)), decide.Unsure, ""},
+		"without a date":            {ev("a", "0", at(1)), ev("c", "b", time.Time{}), decide.Unsure, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got, why := decide.Newer(c.a, c.b); got != c.want || why != c.why {
+				t.Errorf("%s, %q; want %s, %q", got, why, c.want, c.why)
+			}
+			mirror := map[decide.Order]decide.Order{decide.First: decide.Second, decide.Second: decide.First, decide.Unsure: decide.Unsure}
+			if got, why := decide.Newer(c.b, c.a); got != mirror[c.want] || why != c.why {
+				t.Errorf("the other way round: %s, %q", got, why)
+			}
+		})
+	}
+}
+
+func TestByHistory(t *testing.T) {
+	for relation, want := range map[string]decide.Order{"ahead": decide.Second, "behind": decide.First, "diverged": decide.Second, "": decide.Second} {
+		if got, _ := decide.ByHistory(relation); got != want {
+			t.Errorf("%q: %s, want %s", relation, got, want)
+		}
+	}
+	if got, want := decide.Superseded("abc1234567", "GitHub dates it later"), "Superseded by a newer push (abc1234). It is the newer: GitHub dates it later."; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
