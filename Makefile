@@ -73,10 +73,10 @@ bench-ingest: build ## how many deliveries a second are stored before they are a
 	@$(GO) test ./cmd/yaci -run TestBenchIngest -bench-ingest 20s -count 1 -v | grep -v "^=== RUN"
 
 .PHONY: soak
-soak: build local ## a million lines, 50 kills of the server and 20 rotations of the log, on a cluster of its own
+soak: build local ## a million lines, 50 kills of the server and 20 rotations of the log; a log of 1 GiB; on a cluster of its own
 	@export YACI_LOCAL_NAME=soak YACI_LOCAL_LOG_SIZE=1Mi YACI_LOCAL_PORT_BASE=30700 YACI_LOCAL_SUBNET=10.127.7; \
 	trap 'bin/local down' EXIT; trap exit INT TERM; bin/local up >/dev/null && bin/local image && eval "$$(bin/local env)" && \
-	YACI_SOAK=1 $(GO) test ./cmd/yaci -run TestLogSurvivesKills -count 1 -v -timeout 20m | grep -v level=
+	YACI_SOAK=1 $(GO) test ./cmd/yaci -run 'TestLogSurvivesKills|TestLargeLog' -count 1 -v -timeout 20m | grep -v level=
 
 .PHONY: demo
 demo: image ## a push to a stand-in GitHub, run on the local cluster, shown on the terminal
