@@ -58,6 +58,7 @@ postgres:
 unit: ## unit tests; end-to-end tests are skipped without a cluster
 	$(RACE) -timeout 20m ./...
 	cd deploy/local && $(GO) vet . ./pause && $(GO) test . ./pause
+	cd deploy/check && $(GO) vet . && $(GO) test .
 
 # The cluster stays up for the next call; CI takes it down.
 .PHONY: test
