@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -49,6 +50,7 @@ type API struct {
 	Logbook   Logbook
 	Inbox     Inbox
 	Conflicts []error // Starter's words for a run that cannot be retried or approved as it is now
+	Failures  Failures
 	Log       *slog.Logger
 }
 
@@ -59,6 +61,11 @@ func (a *API) Authenticated(next http.HandlerFunc) http.HandlerFunc {
 		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		got := sha256.Sum256([]byte(token))
 		if !ok || a.Token == "" || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			if a.Failures.tooMany(r, time.Now()) {
+				w.Header().Set("Retry-After", "60")
+				Problem(w, http.StatusTooManyRequests, "too many requests without a good token; try again in a minute")
+				return
+			}
 			w.Header().Set("WWW-Authenticate", `Bearer realm="yaci"`)
 			Problem(w, http.StatusUnauthorized, "send the header Authorization: Bearer TOKEN, with the token of YACI_API_TOKEN")
 			return

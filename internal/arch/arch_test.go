@@ -68,7 +68,7 @@ func sources(t *testing.T) (list []source) {
 			return err
 		}
 		rel, _ := filepath.Rel(root, path)
-		if d.IsDir() && (rel == "deploy" ||  strings.HasPrefix(d.Name(), ".") && rel != ".") {
+		if d.IsDir() && (rel == "deploy" || strings.HasPrefix(d.Name(), ".") && rel != ".") {
 			return fs.SkipDir
 		}
 		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {

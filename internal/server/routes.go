@@ -14,14 +14,14 @@ import (
 // routes is the HTTP surface of the design's section 8, as far as it exists.
 func routes(hook http.Handler, a *api.API) http.Handler {
 	r := chi.NewRouter()
-	r.Use(middleware.Recoverer)
+	r.Use(middleware.Recoverer, headers)
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		api.Problem(w, http.StatusNotFound, "there is nothing at this address")
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
 		api.Problem(w, http.StatusMethodNotAllowed, "this address does not know the method")
 	})
-	r.Method(http.MethodPost, "/webhook", hook)
+	r.Method(http.MethodPost, "/webhook", (&budget{limit: bodyBudget}).guard(hook))
 	r.Post("/run", a.Authenticated(a.Run))
 	r.Get("/get", a.Authenticated(a.Get))
 	r.Post("/retry", a.Authenticated(a.Retry))

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"github.com/yaci-ci/yaci/internal/api"
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/config"
@@ -187,7 +189,7 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 		Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 	}
-	go func() { failed <- srv.Serve(listener) }()
+	go func() { failed <- srv.Serve(netutil.LimitListener(listener, maxConnections)) }()
 	select {
 	case err := <-failed:
 		if ctx.Err() == nil {

@@ -1,0 +1,177 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/yaci-ci/yaci/webhook"
+)
+
+// TestAuthorizationMatrix [CVE-2026-55632; CVE-2026-52744; CVE-2024-53862]: every
+// route of the router against everybody who may ask. A new route has to say here who it is for.
+func TestAuthorizationMatrix(t *testing.T) {
+	h, _ := front(t)
+	public := map[string]int{"GET /healthz": 200, "GET /schema.json": 200, "POST /webhook": 401}
+	guarded := map[string]bool{
+		"POST /run": true, "GET /get": true, "POST /retry": true, "GET /api/v1/queue": true,
+		"POST /api/v1/runs/{run}/cancel": true, "POST /api/v1/runs/{run}/retry": true, "POST /api/v1/runs/{run}/approve": true,
+		"GET /api/v1/runs/{run}/jobs/{job}/steps/{step}/log": true, "GET /api/v1/deliveries": true, "POST /api/v1/deliveries/{delivery}/retry": true,
+	}
+	count := 0
+	err := chi.Walk(h.(chi.Routes), func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		count++
+		name := method + " " + route
+		if _, known := public[name]; !known && !guarded[name] {
+			t.Errorf("%s: say in this table who may call it", name)
+		}
+		for who, header := range map[string]string{"anonymous": "", "another's token": "Bearer other", "a GitHub token": "Bearer ghp_x", "basic": "Basic eDp5", "empty": "Bearer "} {
+			w, r := httptest.NewRecorder(), httptest.NewRequest(method, strings.NewReplacer("{", "", "}", "").Replace(route), nil)
+			r.RemoteAddr = fmt.Sprintf("192.0.2.%d:1", count)
+			if header != "" {
+				r.Header.Set("Authorization", header)
+			}
+			for _, forged := range []string{"X-Forwarded-For", "X-Forwarded-User", "X-Remote-User", "X-User"} { // CVE-2026-20896
+				r.Header.Set(forged, "127.0.0.1")
+			}
+			h.ServeHTTP(w, r)
+			want, open := public[name]
+			if !open {
+				want = http.StatusUnauthorized
+			}
+			if w.Code != want {
+				t.Errorf("%s by %s: %d, want %d", name, who, w.Code, want)
+			}
+			if w.Header().Get("Content-Security-Policy") == "" || w.Header().Get("X-Content-Type-Options") != "nosniff" || w.Header().Get("X-Frame-Options") != "DENY" {
+				t.Errorf("%s: headers %v", name, w.Header())
+			}
+		}
+		return nil
+	})
+	if err != nil || count < len(public)+len(guarded) {
+		t.Errorf("%d routes, %v", count, err)
+	}
+}
+
+// A client that guesses is answered shortly, and its neighbour is not [GHSA-hg62-49fv-33pp].
+func TestFailedAuthenticationIsLimited(t *testing.T) {
+	h, _ := front(t)
+	ask := func(addr, forwarded string) int {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/get?id=x", nil)
+		r.RemoteAddr = addr
+		r.Header.Set("X-Forwarded-For", forwarded)
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	for i := range 31 {
+		if got := ask("192.0.2.1:5", fmt.Sprint(i)); (got == 429) != (i == 30) {
+			t.Errorf("guess %d: %d", i, got)
+		}
+	}
+	if got := ask("192.0.2.2:5", "192.0.2.1"); got != 401 {
+		t.Errorf("a neighbour: %d", got)
+	}
+}
+
+// paced is an endless body from a line of about a megabyte a second, so that on a
+// small machine the attackers do not take the CPU from the server they share it with.
+type paced struct{ ctx context.Context }
+
+func (p paced) Read(b []byte) (int, error) {
+	select {
+	case <-p.ctx.Done():
+		return 0, io.EOF
+	case <-time.After(30 * time.Millisecond):
+		return len(b), nil
+	}
+}
+
+// TestFlood [CVE-2026-42294; CVE-2024-40634; CVE-2026-40924; GHSA-v7hc-87jc-qrrr]:
+// 200 endless bodies and many slow connections, for some seconds, on loopback.
+func TestFlood(t *testing.T) {
+	h, db := front(t)
+	srv := httptest.NewUnstartedServer(h)
+	srv.Config.ReadHeaderTimeout, srv.Config.ReadTimeout = 5*time.Second, 30*time.Second
+	srv.Start()
+	defer srv.Close()
+	push, err := os.ReadFile("../../testdata/webhooks/push.derived-branch.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 4*time.Second)
+	defer stop()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	for range 200 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				r, _ := http.NewRequestWithContext(ctx, "POST", srv.URL+"/webhook", paced{ctx})
+				if res, err := http.DefaultClient.Do(r); err == nil {
+					res.Body.Close()
+				}
+			}
+		})
+	}
+	for range 500 {
+		wg.Go(func() {
+			c, err := net.Dial("tcp", srv.Listener.Addr().String())
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			for _, b := range "POST /webhook HTTP/1.1\r\nHost: x\r\nX-Slow: yes" {
+				if _, err := c.Write([]byte(string(b))); err != nil || ctx.Err() != nil {
+					return
+				}
+				select {
+				case <-ctx.Done():
+					return
+				case <-time.After(200 * time.Millisecond):
+				}
+			}
+		})
+	}
+	var worst time.Duration
+	var heap uint64
+	taken, refused := 0, 0
+	for i := 0; ctx.Err() == nil; i++ {
+		start := time.Now()
+		r, _ := http.NewRequestWithContext(t.Context(), "POST", srv.URL+"/webhook", strings.NewReader(string(push)))
+		r.Header.Set("X-GitHub-Event", "push")
+		r.Header.Set("X-GitHub-Delivery", fmt.Sprint("g", i))
+		r.Header.Set("X-Hub-Signature-256", webhook.Sign([]byte(secret), push))
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode == http.StatusAccepted {
+			taken++
+		} else {
+			refused++
+		}
+		worst = max(worst, time.Since(start))
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		heap = max(heap, m.HeapInuse)
+	}
+	t.Logf("%d deliveries stored, %d refused, the slowest took %v; at most %d MiB in use", taken, refused, worst, heap>>20)
+	if taken == 0 || refused > 0 || len(stored(t, db)) != taken {
+		t.Errorf("%d taken, %d refused", taken, refused)
+	}
+	if heap > 1<<30 {
+		t.Errorf("%d MiB in use", heap>>20)
+	}
+}
