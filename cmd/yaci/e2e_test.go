@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -300,6 +301,11 @@ steps:
 	if st := w.final(r, sha); st.State != "success" {
 		t.Errorf("status %+v", st)
 	}
+	w.until("the token is given back", func() bool {
+		return slices.ContainsFunc(w.github.Requests(), func(r citest.Request) bool {
+			return r.Method == http.MethodDelete && r.Path == "/installation/token" && r.Status == http.StatusNoContent
+		})
+	})
 }
 
 // fail lets GitHub answer 502 at addresses that contain a text.

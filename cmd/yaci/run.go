@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -23,6 +24,8 @@ type commands struct {
 	Backup    backup    `cmd:"" help:"Copy the SQLite database to a file while the server runs."`
 	Secret    secret    `cmd:"" help:"Secrets and who may use them."`
 	Uninstall uninstall `cmd:"" help:"Delete all Jobs and Secrets of YACI's, finalizers too."`
+
+	RevokeToken revokeToken `cmd:"" hidden:"" help:"Give a clone token back; the clone container does."`
 }
 
 // errFound ends a command with 1 after it has said everything.
@@ -34,7 +37,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	left := -1
 	p, err := kong.New(&c, kong.Name("yaci"), kong.Description("Yet Another CI: GitHub in, Kubernetes Jobs out."),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { left = code }),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(output{stdout, stderr}), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(os.Stdin, (*io.Reader)(nil)), kong.Bind(output{stdout, stderr}), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		return err
 	}
