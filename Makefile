@@ -73,6 +73,16 @@ bench-steps: image ## how fast steps run, against init containers and bare conta
 bench-ingest: build ## how many deliveries a second are stored before they are answered, on SQLite
 	@$(GO) test ./cmd/yaci -run TestBenchIngest -bench-ingest 20s -count 1 -v | grep -v "^=== RUN"
 
+SEED ?= 1
+
+.PHONY: chaos chaos-long
+chaos: CHAOS := -chaos-deliveries 300 -chaos-kills 20
+chaos: ## kills at every failpoint, lost webhooks, a GitHub and a cluster that fail; SEED=n picks which
+chaos-long: CHAOS := -chaos-deliveries 10000 -chaos-kills 500
+chaos-long: ## the same with 10,000 deliveries and 500 kills
+chaos chaos-long: image
+	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run 'TestChaos$$' -chaos-seed $(SEED) $(CHAOS) -count 1 -v -timeout 2h
+
 .PHONY: soak
 soak: build local ## a million lines, 50 kills of the server and 20 rotations of the log; a log of 1 GiB; on a cluster of its own
 	@export YACI_LOCAL_NAME=soak YACI_LOCAL_LOG_SIZE=1Mi YACI_LOCAL_PORT_BASE=30700 YACI_LOCAL_SUBNET=10.127.7; \

@@ -90,9 +90,7 @@ func newWorld(t *testing.T, env ...string) *world {
 func (w *world) start() {
 	w.t.Helper()
 	w.cmd = exec.Command("../../bin/yaci", "serve")
-	w.cmd.Env = append(os.Environ(), "YACI_LISTEN="+w.listen, "YACI_DATABASE_URL=sqlite://"+filepath.Join(w.dir, "yaci.db"),
-		"YACI_LOG_STORE="+filepath.Join(w.dir, "logs"), "YACI_WEBHOOK_SECRET="+hookSecret, "YACI_GITHUB_API_URL="+w.github.APIURL(), fmt.Sprintf("YACI_GITHUB_APP_ID=%d", citest.AppID),
-		"YACI_GITHUB_APP_KEY_FILE="+filepath.Join(w.dir, "app.pem"), "YACI_API_TOKEN="+apiToken, "YACI_CPU_REQUEST=50m", "YACI_MEMORY_REQUEST=32Mi")
+	w.cmd.Env = append(os.Environ(), w.settings()...)
 	w.cmd.Env = append(w.cmd.Env, w.env...)
 	w.cmd.Stdout, w.cmd.Stderr = w.log, w.log
 	if err := w.cmd.Start(); err != nil {
@@ -106,6 +104,15 @@ func (w *world) start() {
 		}
 		return err == nil
 	})
+}
+
+// settings is the environment of the server.
+func (w *world) settings() []string {
+	return []string{
+		"YACI_LISTEN=" + w.listen, "YACI_DATABASE_URL=sqlite://" + filepath.Join(w.dir, "yaci.db"),
+		"YACI_LOG_STORE=" + filepath.Join(w.dir, "logs"), "YACI_WEBHOOK_SECRET=" + hookSecret, "YACI_GITHUB_API_URL=" + w.github.APIURL(), fmt.Sprintf("YACI_GITHUB_APP_ID=%d", citest.AppID),
+		"YACI_GITHUB_APP_KEY_FILE=" + filepath.Join(w.dir, "app.pem"), "YACI_API_TOKEN=" + apiToken, "YACI_CPU_REQUEST=50m", "YACI_MEMORY_REQUEST=32Mi",
+	}
 }
 
 // kill is kill -9.

@@ -34,7 +34,7 @@ func (n instance) settings() error {
 		"kubeconfig":           fmt.Sprintf(kubeconfigText, n.api(), n.path("certs/apiserver.crt"), token),
 		"containerd.toml":      fmt.Sprintf(containerdText, n.path("containerd"), n.run+"/containerd", n.socket(), n.path("cni")),
 		"cni/10-yaci.conflist": fmt.Sprintf(cniText, n.bridge(), n.subnet, n.path("ipam")),
-		"kubelet.yaml":         fmt.Sprintf(kubeletText, n.port+3, n.port+4, n.socket(), n.cgroup(), onDisk(n.path("")), n.logSize),
+		"kubelet.yaml":         fmt.Sprintf(kubeletText, n.port+3, n.port+4, n.socket(), n.cgroup(), onDisk(n.path("")), n.path("pod-logs"), n.logSize),
 	} {
 		if err := n.write(name, text); err != nil {
 			return err
@@ -94,6 +94,7 @@ const cniText = `{"cniVersion": "0.4.0", "name": "yaci", "plugins": [
 `
 
 // The kubelet answers on loopback only, so it asks nobody who they are.
+// Its logs are its own, since it deletes those of pods that it does not know.
 // Limits on disk (localStorageCapacityIsolation) need a file system that cAdvisor can see.
 const kubeletText = `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -113,6 +114,7 @@ evictionHard: {memory.available: "100Mi", nodefs.available: "1%%", imagefs.avail
 imageGCHighThresholdPercent: 100
 makeIPTablesUtilChains: false
 maxPods: 110
+podLogsDir: %s
 containerLogMaxSize: %s
 containerLogMonitorInterval: 3s
 podPidsLimit: 512

@@ -15,9 +15,9 @@ import (
 )
 
 // inbox has one delivery that was set aside, 7, and one that led to a run, 8.
-type inbox struct{ asked string }
+type inbox struct{}
 
-func (i *inbox) Deliveries(_ context.Context, state ci.DeliveryState, before int64, limit int) ([]ci.Delivery, error) {
+func (inbox) Deliveries(_ context.Context, state ci.DeliveryState, before int64, limit int) ([]ci.Delivery, error) {
 	if state == "broken" {
 		return nil, errors.New("database password is hunter2")
 	}
@@ -30,7 +30,7 @@ func (i *inbox) Deliveries(_ context.Context, state ci.DeliveryState, before int
 	}, nil
 }
 
-func (i *inbox) RetryDelivery(_ context.Context, id int64) (bool, error) {
+func (inbox) RetryDelivery(_ context.Context, id int64) (bool, error) {
 	switch id {
 	case 7, 8:
 		return id == 7, nil
@@ -42,7 +42,7 @@ func (i *inbox) RetryDelivery(_ context.Context, id int64) (bool, error) {
 
 func TestDeliveries(t *testing.T) {
 	a, _ := newAPI("t")
-	a.Inbox = &inbox{}
+	a.Inbox = inbox{}
 	r := chi.NewRouter()
 	r.Get("/api/v1/deliveries", a.Deliveries)
 	r.Post("/api/v1/deliveries/{delivery}/retry", a.RetryDelivery)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
+	"github.com/yaci-ci/yaci/internal/failpoint"
 )
 
 // Changes is where jobs come into being. This file is its only caller, and each
@@ -50,9 +51,11 @@ func (f *Flow) create(ctx context.Context, p decide.Permit, delivery int64, run 
 	if err := permitted(p, *run, jobs); err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.RunCompiled)
 	if err := f.Changes.CreateRun(ctx, delivery, run, jobs); err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.RunStored)
 	f.Queued()
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/failpoint"
 )
 
 // compare makes events of the heads that nothing here knows. Their webhooks may
@@ -100,6 +101,7 @@ func (h *Healer) recover(ctx context.Context, ev ci.Event) error {
 	if err := h.Inbox.AddDelivery(ctx, d); err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.HeadRecovered)
 	if d.Ignored == "" {
 		h.Log.Info("recovered", "repo", ev.Repo.FullName(), "ref", ev.Ref, "sha", ev.SHA.Short(), "from", "heads")
 		h.Wake()

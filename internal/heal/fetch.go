@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/failpoint"
 )
 
 const (
@@ -89,6 +90,7 @@ func (h *Healer) take(ctx context.Context, sent ci.Sent) error {
 	if err := h.Inbox.AddDelivery(ctx, h.Read(d)); err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.DeliveryListed)
 	h.Log.Info("recovered", "guid", d.GUID, "event", d.Name, "from", "list")
 	h.Wake()
 	return nil

@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/failpoint"
 )
 
 // Cluster is one namespace of one cluster.
@@ -76,6 +77,7 @@ func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string,
 		return "", err
 	}
 	c.handOver(&want)
+	failpoint.Hit(failpoint.SecretMade)
 	made, err := c.Client.BatchV1().Jobs(c.Namespace).Create(ctx, &want, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
 		made, err = c.own(ctx, want)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/failpoint"
 )
 
 // Jobs is the part of the database that the queue reads and writes.
@@ -236,7 +237,12 @@ func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
 		return err
 	}
 	q.Log.Info("launched", "run", run.ID, "job", job.Name, "repo", run.Event.Repo.FullName(), "sha", run.Event.SHA.Short())
-	return q.Runs.Launched(ctx, job.Name, uid)
+	failpoint.Hit(failpoint.JobMade)
+	if err := q.Runs.Launched(ctx, job.Name, uid); err != nil {
+		return err
+	}
+	failpoint.Hit(failpoint.JobLaunched)
+	return nil
 }
 
 func (q *Queue) end(ctx context.Context, job ci.Job, why string) error {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/failpoint"
 )
 
 // Outbox is where statuses wait.
@@ -128,6 +129,7 @@ func (s *Sender) send(ctx context.Context, st ci.Status) error {
 			return s.setback(ctx, st, err)
 		}
 		s.note(st)
+		failpoint.Hit(failpoint.StatusPosted)
 	}
 	check := s.Look
 	if st.Doubt {
@@ -135,6 +137,7 @@ func (s *Sender) send(ctx context.Context, st ci.Status) error {
 	}
 	err := s.Outbox.StatusSent(ctx, st, check)
 	if err == nil {
+		failpoint.Hit(failpoint.StatusConfirmed)
 		s.forget(st)
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/failpoint"
 	"github.com/yaci-ci/yaci/webhook"
 )
 
@@ -19,6 +20,7 @@ type inbox struct {
 func (s inbox) Store(ctx context.Context, d webhook.Delivery) error {
 	err := s.add(ctx, delivery(d))
 	if err == nil {
+		failpoint.Hit(failpoint.DeliveryStored)
 		s.bell.ring()
 	}
 	return err

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/failpoint"
 )
 
 // reconcile brings one job's row up to what the cluster shows.
@@ -184,6 +185,7 @@ func (w *Watcher) act(ctx context.Context, v View, s Sighting) error {
 		if w.dropped[s.Job.Name] = true; final {
 			delete(w.dropped, s.Job.Name)
 		}
+		failpoint.Hit(failpoint.SecretDropped)
 	}
 	if reflect.DeepEqual(v.Stored, s.Job) {
 		return nil
@@ -192,6 +194,7 @@ func (w *Watcher) act(ctx context.Context, v View, s Sighting) error {
 	if err != nil || !s.Job.State.Final() {
 		return err
 	}
+	failpoint.Hit(failpoint.OutcomeStored)
 	if changed {
 		w.Log.Info("ended", "run", s.Job.Run, "job", s.Job.Name, "state", s.Job.State, "why", s.Job.Message)
 		w.Changed()
@@ -225,6 +228,7 @@ func (w *Watcher) settle(ctx context.Context, v View, stop bool) error {
 	if err := w.Cluster.Release(ctx, job.Name); err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.JobReleased)
 	return w.Outcomes.Settled(ctx, job.Name)
 }
 
