@@ -46,7 +46,7 @@ func TestOneGate(t *testing.T) {
 		"AddAttempt": {"internal/flow/gate.go attempt"},
 		"ApproveRun": {"internal/flow/gate.go release"},
 		"addJobs":    {"internal/store/runs.go CreateRun", "internal/store/runs.go AddAttempt", "internal/store/approvals.go ApproveRun"},
-		"Launch":     {"internal/queue/queue.go launch"},
+		"Launch":     {"internal/queue/queue.go launch", "internal/server/lead.go Launch"}, // which asks before whether it leads
 	}
 	seen := map[string]bool{}
 	for _, s := range sources(t) {

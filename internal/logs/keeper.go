@@ -24,7 +24,8 @@ type Jobs interface {
 	CloseLog(ctx context.Context, l ci.Log) error
 }
 
-// Keeper follows logs. Its zero value with the exported fields set is ready.
+// Keeper follows logs and reads what is stored. Its zero value with the exported
+// fields set is ready; to read it needs Jobs, Index, Bucket, Limit and Bells only.
 type Keeper struct {
 	Source Source
 	Jobs   Jobs
@@ -32,12 +33,12 @@ type Keeper struct {
 	Bucket *Bucket
 	Limit  int64            // bytes that are kept of one step's log
 	Closed func(ci.JobName) // called after a log was closed
+	Bells  *Bells
 	Log    *slog.Logger
 
 	mu     sync.Mutex
 	active map[ci.LogID]bool
 	wait   sync.WaitGroup
-	bells  bells
 }
 
 // Follow has the log of one step's container kept, if that is not being done
@@ -54,14 +55,14 @@ func (k *Keeper) Follow(ctx context.Context, job ci.Job, pod, container string) 
 	}
 	k.active[id] = true
 	f := &follower{keeper: k, job: job.Name, pod: pod, w: writer{bucket: k.Bucket, index: k.Index, id: id, job: job.Name, limit: k.Limit,
-		stored: func() { k.bells.ring(id) }}}
+		stored: func() { k.Bells.ring(id) }}}
 	k.wait.Go(func() {
 		f.run(ctx)
 		k.mu.Lock()
 		delete(k.active, id)
 		k.mu.Unlock()
 		if ctx.Err() == nil {
-			k.bells.ring(id)
+			k.Bells.ring(id)
 			k.Closed(job.Name)
 		}
 	})
@@ -84,14 +85,15 @@ func (k *Keeper) Open(ctx context.Context, job ci.Job, containers []string) (ope
 // Wait returns when nothing is followed any more: after the context has ended.
 func (k *Keeper) Wait() { k.wait.Wait() }
 
-// bells wake those who wait for more of a log.
-type bells struct {
+// Bells wake those who wait for more of a log. Keepers of one process share
+// them, so that one may serve what another stores. The zero value is ready.
+type Bells struct {
 	mu sync.Mutex
 	of map[ci.LogID]chan struct{}
 }
 
 // next is closed at the next ring.
-func (b *bells) next(id ci.LogID) <-chan struct{} {
+func (b *Bells) next(id ci.LogID) <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.of == nil {
@@ -103,7 +105,7 @@ func (b *bells) next(id ci.LogID) <-chan struct{} {
 	return b.of[id]
 }
 
-func (b *bells) ring(id ci.LogID) {
+func (b *Bells) ring(id ci.LogID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if c := b.of[id]; c != nil {

@@ -106,7 +106,7 @@ func newWorld(t *testing.T, text []byte, limit int64) *world {
 	must(t, err)
 	w := &world{t: t, db: db, source: &source{text: text, random: rand.New(rand.NewPCG(1, 2))}, closed: make(chan struct{}, 100)}
 	w.source.stamps()
-	w.keeper = &logs.Keeper{Source: w.source, Jobs: db, Index: db, Bucket: bucket, Limit: limit, Closed: func(ci.JobName) { w.closed <- struct{}{} }, Log: slog.New(slog.DiscardHandler)}
+	w.keeper = &logs.Keeper{Source: w.source, Jobs: db, Index: db, Bucket: bucket, Limit: limit, Bells: &logs.Bells{}, Closed: func(ci.JobName) { w.closed <- struct{}{} }, Log: slog.New(slog.DiscardHandler)}
 	t.Cleanup(func() { w.keeper.Wait(); bucket.Close(); db.Close() })
 	run := ci.Run{ID: "r1", Attempt: 1, State: ci.Queued, Created: time.Now()}
 	w.job = ci.Job{Name: "yaci-r1-1", Run: "r1", Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"),

@@ -16,7 +16,7 @@ import (
 func (k *Keeper) Read(ctx context.Context, id ci.LogID, want ci.LogRange, to func(ci.LogLine) error) error {
 	next, expect := 0, int64(1)
 	for {
-		more := k.bells.next(id) // before the look, so that nothing falls between
+		more := k.Bells.next(id) // before the look, so that nothing falls between
 		l, err := k.Jobs.Log(ctx, id)
 		if err != nil {
 			return err

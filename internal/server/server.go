@@ -23,9 +23,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/kube"
 	"github.com/yaci-ci/yaci/internal/logs"
 	"github.com/yaci-ci/yaci/internal/queue"
-	"github.com/yaci-ci/yaci/internal/report"
 	"github.com/yaci-ci/yaci/internal/store"
-	"github.com/yaci-ci/yaci/internal/watch"
 	"github.com/yaci-ci/yaci/pipeline"
 	"github.com/yaci-ci/yaci/webhook"
 )
@@ -98,68 +96,55 @@ func connectGitHub(cfg config.Config) (*github.Client, error) {
 	return github.NewApp(cfg.GithubAPIURL, cfg.GithubAppID, key)
 }
 
-// server is what runs once everything is wired.
+// server is what runs once everything is wired: the front on every server, the
+// lead on the one that leads.
 type server struct {
 	handler http.Handler
-	watcher *watch.Watcher
-	keeper  *logs.Keeper
-	loops   []func(context.Context)
-	log     *slog.Logger
+	inbox   func(context.Context)
+	elect   func(ctx context.Context, lead func(context.Context) error) error
+	lead    func(context.Context) error
 }
+
+// bells wake the loops of this server. Another's are woken by the clock.
+type bells struct{ arrived, queued, ended, looked bell }
 
 // wire joins the packages in the order of the way of a push.
 func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.Cluster, bucket *logs.Bucket, log *slog.Logger) (*server, error) {
 	cluster.Kueue = cfg.KueueQueue
-	arrived, queued, ended := newBell(), newBell(), newBell()
+	b, stored := bells{newBell(), newBell(), newBell(), newBell()}, &logs.Bells{}
 
-	hook, err := webhook.New(cfg.WebhookSecret, inbox{db.AddDelivery, arrived}, log)
+	hook, err := webhook.New(cfg.WebhookSecret, inbox{db.AddDelivery, b.arrived}, log)
 	if err != nil {
 		return nil, err
 	}
+	stop := stopper{db, func() { b.looked.ring(); b.ended.ring(); b.queued.ring() }}
 	spine := &flow.Flow{
 		Inbox: db, Runs: db, Changes: db, GitHub: gh, People: gh, Pulls: gh, Secrets: cluster, Forks: decide.Forks(cfg.ForkPolicy), Decode: decode, Operator: Operator(cfg.Pods),
-		Queued: func() { queued.ring(); ended.ring() },
+		Queued: func() { b.queued.ring(); b.ended.ring() },
 	}
-	keeper := &logs.Keeper{Source: cluster, Jobs: db, Index: db, Bucket: bucket, Limit: cfg.LogLimit, Log: log}
-	watcher, err := watch.New(cluster.Client, cfg.Namespace, watch.Watcher{
-		Jobs: db, Outcomes: db, Cluster: cluster, Logs: keeper, Patience: cfg.PendingTimeout, Log: log, Changed: func() { ended.ring(); queued.ring() },
-	})
-	if err != nil {
-		return nil, err
-	}
-	keeper.Closed = watcher.Look
-	line := &queue.Queue{
-		Jobs: db, Runs: db, Outcomes: db, Tokens: gh, Launcher: cluster, Cluster: watcher, Log: log, Handover: cfg.KueueQueue != "",
-		Caps: queue.Caps{All: cfg.MaxRunning, PerRepo: cfg.MaxRunningPerRepo, PerPerson: cfg.MaxRunningPerPerson},
-	}
-	sender := &report.Sender{Outbox: db, Troubles: db, Poster: gh, Explain: github.Explain, Wake: ended.ring, Look: 2 * cfg.HealEvery, Log: log}
-	checker := &report.Checker{Statuses: db, Viewer: gh, Explain: github.Explain, Wake: ended.ring, Look: 2 * cfg.HealEvery, Log: log}
-	stop := stopper{db, func() { watcher.Sweep(); ended.ring(); queued.ring() }}
 	spine.Stopper, spine.Rivals, spine.Ancestry = stop, stop, gh
+	line := &line{waiting: &queue.Queue{Jobs: db, Cluster: unseen{}, Caps: caps(cfg), Handover: cfg.KueueQueue != "", Log: log}}
+	book := &logs.Keeper{Jobs: db, Index: db, Bucket: bucket, Limit: cfg.LogLimit, Bells: stored, Log: log}
 	calls := &api.API{
-		Token: cfg.APIToken, Image: cfg.RunImage, Starter: spine, Jobs: db, Conflicts: []error{flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved}, Log: log, Logbook: keeper, Inbox: db,
+		Token: cfg.APIToken, Image: cfg.RunImage, Starter: spine, Jobs: db, Conflicts: []error{flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved}, Log: log, Logbook: book, Inbox: db,
 		Canceller: stop, Queue: line,
 		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
 	}
-	return &server{
-		handler: routes(hook, calls), watcher: watcher, keeper: keeper, log: log,
-		loops: []func(context.Context){
-			func(ctx context.Context) {
-				loop(ctx, "inbox", arrived, pollEvery, log, func(ctx context.Context) error { return spine.Drain(ctx, log) })
-			},
-			func(ctx context.Context) { loop(ctx, "queue", queued, pollEvery, log, line.Pass) },
-			func(ctx context.Context) {
-				loop(ctx, "sweep", newBell(), sweepEvery, log, sweep(db, bucket, cfg.Retention, log))
-			},
-			func(ctx context.Context) { loop(ctx, "outbox", ended, pollEvery, log, sender.Pass); sender.Wait() },
-			func(ctx context.Context) {
-				loop(ctx, "heal", newBell(), cfg.HealEvery, log, healer(cfg, db, gh, arrived, log).Pass)
-			},
-			func(ctx context.Context) {
-				loop(ctx, "check", newBell(), min(checkEvery, cfg.HealEvery), log, checker.Pass)
-			},
+	s := &server{
+		handler: routes(hook, calls),
+		inbox: func(ctx context.Context) {
+			loop(ctx, "inbox", b.arrived, pollEvery, log, func(ctx context.Context) error { return spine.Drain(ctx, log) })
 		},
-	}, nil
+		elect: cluster.Lead,
+		lead: func(ctx context.Context) error {
+			t := term{cfg: cfg, gh: gh, cluster: cluster, bucket: bucket, bells: b, stored: stored, line: line, log: log}
+			return t.lead(ctx, db)
+		},
+	}
+	if cfg.DatabasePath() != "" { // the only server on its file
+		s.elect = func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) }
+	}
+	return s, nil
 }
 
 // Operator is what the configuration says about pods.
@@ -177,14 +162,11 @@ func Operator(cfg config.Pods) pipeline.Operator {
 func (s *server) run(ctx context.Context, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	defer s.keeper.Wait()
 	defer wg.Wait()
 	defer cancel()
-	for _, l := range s.loops {
-		wg.Go(func() { l(ctx) })
-	}
 	failed := make(chan error, 2)
-	wg.Go(func() { failed <- s.watcher.Run(ctx) })
+	wg.Go(func() { s.inbox(ctx) })
+	wg.Go(func() { failed <- s.elect(ctx, s.lead) })
 	srv := &http.Server{
 		Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
@@ -195,7 +177,7 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 		if ctx.Err() == nil {
 			srv.Close()
 			return err
-		} // the watcher has seen the end first
+		} // the leader's work has seen the end first
 	case <-ctx.Done():
 	}
 	stop, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)

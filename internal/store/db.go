@@ -14,11 +14,38 @@ import (
 type db struct {
 	write, read *sql.DB // one and the same on Postgres
 	dialect     goose.Dialect
+	epoch       int64 // of the leader who writes; 0: no leader's work
 }
 
 // ExecContext runs one statement that changes something, as a transaction of its own.
-func (d db) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return d.write.ExecContext(ctx, query, args...)
+func (d db) ExecContext(ctx context.Context, query string, args ...any) (res sql.Result, err error) {
+	if d.epoch == 0 || !d.postgres() {
+		return d.write.ExecContext(ctx, query, args...)
+	}
+	err = d.tx(ctx, func(tx *sql.Tx) error {
+		res, err = tx.ExecContext(ctx, query, args...)
+		return err
+	})
+	return res, err
+}
+
+// tx runs f in a transaction; see [Store.tx].
+func (d db) tx(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := d.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback()
+	if err := d.alone(ctx, tx); err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
 }
 
 // QueryContext reads; what changes something and returns rows belongs in a transaction.
@@ -33,8 +60,9 @@ func (d db) QueryRowContext(ctx context.Context, query string, args ...any) *sql
 
 func (d db) postgres() bool { return d.dialect == goose.DialectPostgres }
 
-// alone has a transaction wait until it is the only one that writes. SQLite
-// sees to that itself; on Postgres the row of the leader is the lock.
+// alone has a transaction wait until it is the only one that writes, and refuses
+// that of a leader whom another has followed. SQLite has one writer and one
+// server, and sees to both itself; on Postgres the row of the leader is the lock.
 func (d db) alone(ctx context.Context, tx *sql.Tx) error {
 	if !d.postgres() {
 		return nil
@@ -42,6 +70,9 @@ func (d db) alone(ctx context.Context, tx *sql.Tx) error {
 	var epoch int64
 	if err := tx.QueryRowContext(ctx, `SELECT epoch FROM leader WHERE id = 1 FOR UPDATE`).Scan(&epoch); err != nil {
 		return fmt.Errorf("wait for other transactions: %w", err)
+	}
+	if d.epoch != 0 && d.epoch != epoch {
+		return ErrDeposed
 	}
 	return nil
 }

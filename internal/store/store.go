@@ -50,23 +50,7 @@ func (s *Store) Close() error { return s.db.close() }
 // tx runs f in one transaction that is rolled back when f fails. Transactions
 // follow each other, those of other servers too: none sees half of another, and
 // what one has read stays true until it ends.
-func (s *Store) tx(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := s.db.write.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer tx.Rollback()
-	if err := s.db.alone(ctx, tx); err != nil {
-		return err
-	}
-	if err := f(tx); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
-}
+func (s *Store) tx(ctx context.Context, f func(*sql.Tx) error) error { return s.db.tx(ctx, f) }
 
 // millis keeps the zero time zero.
 func millis(t time.Time) int64 {

@@ -1,0 +1,115 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/config"
+	"github.com/yaci-ci/yaci/internal/github"
+	"github.com/yaci-ci/yaci/internal/kube"
+	"github.com/yaci-ci/yaci/internal/logs"
+	"github.com/yaci-ci/yaci/internal/queue"
+	"github.com/yaci-ci/yaci/internal/report"
+	"github.com/yaci-ci/yaci/internal/store"
+	"github.com/yaci-ci/yaci/internal/watch"
+)
+
+// lookEvery is how soon the leader sees what another server was asked to cancel.
+const lookEvery = 5 * time.Second
+
+// term is one server's time as the leader.
+type term struct {
+	cfg     config.Config
+	gh      *github.Client
+	cluster *kube.Cluster
+	bucket  *logs.Bucket
+	bells   bells
+	stored  *logs.Bells
+	line    *line
+	log     *slog.Logger
+}
+
+// lead does what one server does for all: launch, watch, keep logs, report, heal
+// and sweep. All of it is made anew for each term and writes as its leader, so
+// that nothing of a term that is over can change anything.
+func (t term) lead(ctx context.Context, all *store.Store) error {
+	db, err := all.Lead(ctx)
+	if err != nil {
+		return err
+	}
+	t.log.Info("leads")
+	cfg, b, log := t.cfg, t.bells, t.log
+	keeper := &logs.Keeper{Source: t.cluster, Jobs: db, Index: db, Bucket: t.bucket, Limit: cfg.LogLimit, Bells: t.stored, Log: log}
+	watcher, err := watch.New(t.cluster.Client, cfg.Namespace, watch.Watcher{
+		Jobs: db, Outcomes: db, Cluster: t.cluster, Logs: keeper, Patience: cfg.PendingTimeout, Log: log, Changed: func() { b.ended.ring(); b.queued.ring() },
+	})
+	if err != nil {
+		return err
+	}
+	keeper.Closed = watcher.Look
+	queue := &queue.Queue{
+		Jobs: db, Runs: db, Outcomes: db, Tokens: t.gh, Launcher: launcher{t.cluster, db}, Cluster: watcher, Log: log, Handover: cfg.KueueQueue != "", Caps: caps(cfg),
+	}
+	t.line.leading.Store(queue)
+	defer t.line.leading.Store(nil)
+	sender := &report.Sender{Outbox: db, Troubles: db, Poster: t.gh, Explain: github.Explain, Wake: b.ended.ring, Look: 2 * cfg.HealEvery, Log: log}
+	checker := &report.Checker{Statuses: db, Viewer: t.gh, Explain: github.Explain, Wake: b.ended.ring, Look: 2 * cfg.HealEvery, Log: log}
+
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer keeper.Wait()
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { loop(ctx, "queue", b.queued, pollEvery, log, queue.Pass) })
+	wg.Go(func() { loop(ctx, "outbox", b.ended, pollEvery, log, sender.Pass); sender.Wait() })
+	wg.Go(func() {
+		loop(ctx, "look", b.looked, lookEvery, log, func(context.Context) error { watcher.Sweep(); return nil })
+	})
+	wg.Go(func() { loop(ctx, "heal", newBell(), cfg.HealEvery, log, healer(cfg, db, t.gh, b.arrived, log).Pass) })
+	wg.Go(func() { loop(ctx, "check", newBell(), min(checkEvery, cfg.HealEvery), log, checker.Pass) })
+	wg.Go(func() { loop(ctx, "sweep", newBell(), sweepEvery, log, sweep(db, t.bucket, cfg.Retention, log)) })
+	return watcher.Run(ctx)
+}
+
+func caps(cfg config.Config) queue.Caps {
+	return queue.Caps{All: cfg.MaxRunning, PerRepo: cfg.MaxRunningPerRepo, PerPerson: cfg.MaxRunningPerPerson}
+}
+
+// line tells what waits: as the leader's queue knows it, and on another server
+// as the database does.
+type line struct {
+	leading atomic.Pointer[queue.Queue]
+	waiting *queue.Queue
+}
+
+// Line is that of the queue.
+func (l *line) Line(ctx context.Context) ([]ci.Place, error) {
+	if q := l.leading.Load(); q != nil {
+		return q.Line(ctx)
+	}
+	return l.waiting.Line(ctx)
+}
+
+// unseen is the cluster of a server that does not watch it.
+type unseen struct{}
+
+// Unplaced knows of none.
+func (unseen) Unplaced([]ci.JobName) (int, string) { return 0, "" }
+
+// launcher launches for the leader only: what it makes in the cluster would stay.
+type launcher struct {
+	cluster *kube.Cluster
+	db      *store.Store
+}
+
+// Launch asks as late as it can.
+func (l launcher) Launch(ctx context.Context, job ci.Job, token string) (string, error) {
+	if err := l.db.Leads(ctx); err != nil {
+		return "", err
+	}
+	return l.cluster.Launch(ctx, job, token)
+}
