@@ -103,7 +103,7 @@ func TestRole(t *testing.T) {
 	}
 	want := []string{
 		"[batch] [jobs] [create get list watch update delete]", "[] [pods] [get list watch]", "[] [pods/log] [get]",
-		"[] [secrets] [create update delete]", "[] [configmaps] [list]", "[] [events] [list]",
+		"[] [secrets] [create update delete]", "[] [configmaps] [list]", "[] [events] [list]", "[coordination.k8s.io] [leases] [create get update]",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("rules\n%q, want\n%q", got, want)
