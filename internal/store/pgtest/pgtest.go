@@ -32,7 +32,7 @@ type Server struct {
 }
 
 // errMissing says that this machine has no Postgres.
-var errMissing = errors.New("Postgres is not installed: apt-get install postgresql")
+var errMissing = errors.New("no Postgres on this machine: apt-get install postgresql")
 
 // URL is that of a new, empty database. Without Postgres on this machine the
 // test is skipped.
