@@ -21,11 +21,11 @@ const (
 func mayImport() map[string][]string {
 	onlyNouns := []string{"internal/ci", "internal/failpoint"}
 	all := []string{"internal/ci", "internal/failpoint", "internal/api", "internal/config", "internal/decide", "internal/flow", "internal/github", "internal/heal", "internal/kube",
-		"internal/logs", "internal/queue", "internal/report", "internal/store", "internal/watch", "pipeline", "webhook"}
+		"internal/logs", "internal/queue", "internal/report", "internal/store", "internal/watch", "internal/web", "pipeline", "webhook"}
 	return map[string][]string{
 		"webhook": nil, "pipeline": nil, "internal/ci": nil, "internal/failpoint": nil, "internal/config": nil, "internal/arch": nil, "internal/store/pgtest": nil, "cmd/yaci-step": nil,
 		"internal/decide": onlyNouns, "internal/store": onlyNouns, "internal/github": onlyNouns, "internal/heal": onlyNouns, "internal/queue": onlyNouns,
-		"internal/kube": onlyNouns, "internal/watch": onlyNouns, "internal/report": onlyNouns, "internal/api": onlyNouns, "internal/logs": onlyNouns,
+		"internal/kube": onlyNouns, "internal/watch": onlyNouns, "internal/report": onlyNouns, "internal/api": onlyNouns, "internal/logs": onlyNouns, "internal/web": onlyNouns,
 		"internal/flow":   {"internal/ci", "internal/failpoint", "internal/decide", "pipeline"},
 		"internal/server": all,
 		"cmd/yaci":        {"internal/config", "internal/server", "pipeline"},
@@ -43,12 +43,13 @@ func onlyIn() map[string]struct {
 		why string
 	}
 	return map[string]rule{
-		"github.com/google/go-github": {[]string{"webhook", "internal/github"}, "GitHub's types stay at the edge"},
-		"k8s.io/client-go":            {[]string{"internal/kube", "internal/watch"}, "the cluster is reached through two packages"},
-		"modernc.org/sqlite":          {[]string{"internal/store"}, "only the store knows its engine"},
-		"github.com/jackc/pgx":        {[]string{"internal/store", "internal/store/pgtest"}, "only the store knows its engine"},
-		"gocloud.dev":                 {[]string{"internal/logs"}, "only the log store knows where logs lie"},
-		"gopkg.in/yaml.v3":            {[]string{"pipeline"}, "only the language reads YAML"},
+		"github.com/google/go-github":           {[]string{"webhook", "internal/github"}, "GitHub's types stay at the edge"},
+		"k8s.io/client-go":                      {[]string{"internal/kube", "internal/watch"}, "the cluster is reached through two packages"},
+		"modernc.org/sqlite":                    {[]string{"internal/store"}, "only the store knows its engine"},
+		"github.com/jackc/pgx":                  {[]string{"internal/store", "internal/store/pgtest"}, "only the store knows its engine"},
+		"github.com/buildkite/terminal-to-html": {[]string{"internal/web"}, "terminals are drawn in one place"},
+		"gocloud.dev":                           {[]string{"internal/logs"}, "only the log store knows where logs lie"},
+		"gopkg.in/yaml.v3":                      {[]string{"pipeline"}, "only the language reads YAML"},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 // with YACI_ before it, a variable of the environment.
 type Config struct {
 	Listen string `default:":4000" env:"YACI_LISTEN" help:"Address to listen on."`
+	Pages
 	Storage
 	WebhookSecret string `env:"YACI_WEBHOOK_SECRET" help:"Secret of the GitHub App's webhook. Required."`
 	GithubAPIURL  string `name:"github-api-url" default:"https://api.github.com/" env:"YACI_GITHUB_API_URL" help:"GitHub's API."`
@@ -39,6 +40,7 @@ func (c Config) Problems() (ps []string) {
 	if c.WebhookSecret == "" {
 		problem("YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook.")
 	}
+	ps = append(ps, c.Pages.problems()...)
 	ps = append(ps, c.Storage.Problems()...)
 	if u, err := url.Parse(c.GithubAPIURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		problem("YACI_GITHUB_API_URL is %q: write a URL like https://api.github.com/.", c.GithubAPIURL)

@@ -145,3 +145,13 @@ func TestDatabasePath(t *testing.T) {
 		}
 	}
 }
+
+func TestPublicURL(t *testing.T) {
+	for url, good := range map[string]bool{"": true, "https://ci.example.com": true, "http://10.0.0.1:4000/": true,
+		"ci.example.com": false, "ftp://x": false, "https://x/yaci": false, "https://x?a=b": false, "https://u:p@x": false} {
+		ps := parse(t, "--webhook-secret=x", "--github-token=y", "--public-url="+url).Problems()
+		if (len(ps) == 0) != good {
+			t.Errorf("%q: %q", url, ps)
+		}
+	}
+}

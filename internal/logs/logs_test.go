@@ -195,6 +195,20 @@ func TestStreamsThatBreakLoseAndDoubleNothing(t *testing.T) {
 	}
 }
 
+// A log's extent counts a last line without a line feed, and nothing when nothing was printed.
+func TestExtent(t *testing.T) {
+	for text, want := range map[string]int64{"": 0, "a": 1, "a\n": 1, "a\nb": 2, "a\n\n": 2} {
+		w := newWorld(t, []byte(text), 1<<30)
+		if n, closed, err := w.keeper.Extent(t.Context(), id); n != 0 || closed || err != nil {
+			t.Errorf("%q before it is read: %d %v %v", text, n, closed, err)
+		}
+		w.follow()
+		if n, closed, err := w.keeper.Extent(t.Context(), id); n != want || !closed || err != nil {
+			t.Errorf("%q: %d %v %v, want %d", text, n, closed, err, want)
+		}
+	}
+}
+
 func differ(a, b string) int {
 	for i := range min(len(a), len(b)) {
 		if a[i] != b[i] {

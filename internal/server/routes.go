@@ -3,19 +3,25 @@ package server
 import (
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/yaci-ci/yaci/internal/api"
+	"github.com/yaci-ci/yaci/internal/web"
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
 // routes is the HTTP surface of the design's section 8, as far as it exists.
-func routes(hook http.Handler, a *api.API) http.Handler {
+func routes(hook http.Handler, a *api.API, pages *web.Pages) http.Handler {
 	r := chi.NewRouter()
 	r.Use(middleware.Recoverer, headers)
-	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.Header.Get("Accept"), "text/html") {
+			pages.NotFound(w, r)
+			return
+		}
 		api.Problem(w, http.StatusNotFound, "there is nothing at this address")
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
@@ -37,5 +43,6 @@ func routes(hook http.Handler, a *api.API) http.Handler {
 		io.WriteString(w, pipeline.Schema())
 	})
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	pages.Routes(r)
 	return r
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/yaci-ci/yaci/internal/api"
+	"github.com/yaci-ci/yaci/internal/config"
 	"github.com/yaci-ci/yaci/internal/store"
 	"github.com/yaci-ci/yaci/webhook"
 )
@@ -38,7 +39,7 @@ func front(t *testing.T) (http.Handler, *sql.DB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return routes(hook, &api.API{Log: log}), raw
+	return routes(hook, &api.API{Log: log}, pagesOf(config.Pages{}, db, nil, log)), raw
 }
 
 func deliver(h http.Handler, event, guid string, body io.Reader, signature string) *httptest.ResponseRecorder {
@@ -128,7 +129,7 @@ func TestWebhookWithoutDatabaseIs503(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.Close()
-	w := deliver(routes(hook, &api.API{Log: log}), "ping", "g", strings.NewReader("{}"), webhook.Sign([]byte(secret), []byte("{}")))
+	w := deliver(routes(hook, &api.API{Log: log}, pagesOf(config.Pages{}, db, nil, log)), "ping", "g", strings.NewReader("{}"), webhook.Sign([]byte(secret), []byte("{}")))
 	if w.Code != http.StatusServiceUnavailable {
 		t.Errorf("status %d, want 503", w.Code)
 	}
@@ -141,7 +142,8 @@ func TestRoutes(t *testing.T) {
 		want         int
 	}{
 		{"GET", "/healthz", http.StatusOK},
-		{"GET", "/", http.StatusNotFound},
+		{"GET", "/", http.StatusOK},
+		{"GET", "/api/v1/nothing", http.StatusNotFound},
 		{"POST", "/nothing", http.StatusNotFound},
 		{"GET", "/webhook", http.StatusMethodNotAllowed},
 		{"GET", "/run", http.StatusMethodNotAllowed},

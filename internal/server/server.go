@@ -131,7 +131,7 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
 	}
 	s := &server{
-		handler: routes(hook, calls),
+		handler: routes(hook, calls, pagesOf(cfg.Pages, db, book, log)),
 		inbox: func(ctx context.Context) {
 			loop(ctx, "inbox", b.arrived, pollEvery, log, func(ctx context.Context) error { return spine.Drain(ctx, log) })
 		},

@@ -1,0 +1,174 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// pageSize is how many runs a page lists.
+const pageSize = 40
+
+// listPage is a list of runs under a filter.
+type listPage struct {
+	Repo     *ci.Repo // nil: runs of all
+	Query    url.Values
+	Filtered bool
+	Runs     []ci.Run
+	Counts   map[ci.State]int
+	First    string // address of the newest ones; empty when these are they
+	Older    string // address of the next page; empty at the end
+	Chart    *chart
+	Badge    string // Markdown
+	States   []ci.State
+	Kinds    []ci.Kind
+}
+
+func (p *Pages) list(w http.ResponseWriter, r *http.Request) error {
+	l, err := p.listOf(r, ci.RunFilter{Sight: p.Sight})
+	if err != nil {
+		return err
+	}
+	if l.Counts, err = p.Repos.Unfinished(r.Context(), p.Sight); err != nil {
+		return err
+	}
+	return show(w, http.StatusOK, "list.html", layout{Title: "Runs", Icon: "none", Nav: "runs", Live: true}, l)
+}
+
+// listOf reads a filter from the address and gets its runs.
+func (p *Pages) listOf(r *http.Request, f ci.RunFilter) (*listPage, error) {
+	q := r.URL.Query()
+	l := &listPage{Query: q, Kinds: []ci.Kind{ci.Push, ci.PullRequest, ci.Tag, ci.MergeGroup, ci.API},
+		States: []ci.State{ci.Running, ci.Queued, ci.Held, ci.Success, ci.Failure, ci.Error, ci.Cancelled, ci.Skipped}}
+	if name := strings.TrimSpace(q.Get("repo")); name != "" && f.Repo == 0 {
+		owner, repo, _ := strings.Cut(name, "/")
+		found, err := p.repo(r, owner, repo)
+		if err != nil {
+			return nil, err
+		}
+		f.Repo = found.ID
+	}
+	f.Branch, f.Actor = strings.TrimSpace(q.Get("branch")), strings.TrimSpace(q.Get("author"))
+	f.State, f.Kind = ci.State(q.Get("state")), ci.Kind(q.Get("event"))
+	if text := strings.TrimPrefix(strings.TrimSpace(q.Get("pr")), "#"); text != "" {
+		var err error
+		if f.PR, err = strconv.Atoi(text); err != nil || f.PR < 1 {
+			return nil, fmt.Errorf("%w: %.40q is no number of a pull request", ci.ErrInvalid, text)
+		}
+	}
+	var err error
+	if f.After, err = ci.ParseCursor(q.Get("after")); err != nil {
+		return nil, err
+	}
+	f.Limit = pageSize + 1
+	if l.Runs, err = p.Runs.Runs(r.Context(), f); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"repo", "branch", "author", "state", "event", "pr"} {
+		l.Filtered = l.Filtered || q.Get(name) != ""
+	}
+	if len(l.Runs) > pageSize {
+		l.Runs = l.Runs[:pageSize]
+		l.Older = with(r.URL, "after", ci.CursorOf(l.Runs[pageSize-1]).String())
+	}
+	if f.After.ID != "" {
+		l.First = with(r.URL, "after", "")
+	}
+	return l, nil
+}
+
+// with is an address with one parameter set, or removed.
+func with(u *url.URL, name, value string) string {
+	q := u.Query()
+	q.Set(name, value)
+	for key, values := range q {
+		if len(values) == 0 || values[0] == "" {
+			q.Del(key)
+		}
+	}
+	if len(q) == 0 {
+		return u.Path
+	}
+	return u.Path + "?" + q.Encode()
+}
+
+// repo finds a repository that is in sight.
+func (p *Pages) repo(r *http.Request, owner, name string) (ci.Repo, error) {
+	repo, err := p.Repos.RepoNamed(r.Context(), owner, name)
+	if err != nil {
+		return repo, err
+	}
+	if !p.Sight.Sees(repo) {
+		return repo, ci.ErrNotFound
+	}
+	return repo, nil
+}
+
+func (p *Pages) repositories(w http.ResponseWriter, r *http.Request) error {
+	repos, err := p.Repos.Repos(r.Context(), p.Sight)
+	if err != nil {
+		return err
+	}
+	return show(w, http.StatusOK, "repositories.html", layout{Title: "Repositories", Icon: "none", Nav: "repositories", Live: true}, repos)
+}
+
+// charted is how many runs the history shows.
+const charted = 60
+
+func (p *Pages) repository(w http.ResponseWriter, r *http.Request) error {
+	repo, err := p.repo(r, chi.URLParam(r, "owner"), chi.URLParam(r, "repo"))
+	if err != nil {
+		return err
+	}
+	l, err := p.listOf(r, ci.RunFilter{Sight: p.Sight, Repo: repo.ID})
+	if err != nil {
+		return err
+	}
+	l.Repo = &repo
+	branch := r.URL.Query().Get("branch")
+	if branch == "" {
+		branch = repo.DefaultBranch
+	}
+	history, err := p.Runs.Runs(r.Context(), ci.RunFilter{Sight: p.Sight, Repo: repo.ID, Branch: branch, Limit: charted})
+	if err != nil {
+		return err
+	}
+	l.Chart = draw(history, branch)
+	if p.URL != "" {
+		l.Badge = fmt.Sprintf("[![yaci](%s/badge/%s.svg)](%s/%s)", p.URL, repo.FullName(), p.URL, repo.FullName())
+	}
+	icon := "none"
+	if len(history) > 0 {
+		icon = string(history[0].State)
+	}
+	return show(w, http.StatusOK, "list.html", layout{Title: repo.FullName(), Icon: icon, Nav: "repositories", Live: true}, l)
+}
+
+// waiting is what has not ended, in the order in which people care.
+type waiting struct {
+	State ci.State
+	Title string
+	Runs  []ci.Run
+	More  bool
+}
+
+func (p *Pages) queue(w http.ResponseWriter, r *http.Request) error {
+	var groups []waiting
+	for _, g := range []waiting{{State: ci.Running, Title: "Running"}, {State: ci.Queued, Title: "Waiting for a place"}, {State: ci.Held, Title: "Held for approval"}} {
+		var err error
+		if g.Runs, err = p.Runs.Runs(r.Context(), ci.RunFilter{Sight: p.Sight, State: g.State, Limit: 101}); err != nil {
+			return err
+		}
+		if g.More = len(g.Runs) > 100; g.More {
+			g.Runs = g.Runs[:100]
+		}
+		groups = append(groups, g)
+	}
+	return show(w, http.StatusOK, "queue.html", layout{Title: "Queue", Icon: "none", Nav: "queue", Live: true}, groups)
+}

@@ -1,0 +1,302 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// place is what an address below a run means.
+type place struct {
+	Run     ci.Run
+	Attempt int
+	Jobs    []ci.Job // of that attempt
+	all     []ci.Job // of all attempts
+	Index   int      // of the job that is shown, in Jobs; -1 when there is none
+}
+
+// find reads the address of a run, or of one of its jobs.
+func (p *Pages) find(r *http.Request) (pl place, err error) {
+	if pl.Run, err = p.runOf(r); err != nil {
+		return pl, err
+	}
+	if pl.all, err = p.Jobs.RunJobs(r.Context(), pl.Run.ID); err != nil {
+		return pl, err
+	}
+	pl.Attempt = pl.Run.Attempt
+	if text := chi.URLParam(r, "attempt"); text != "" {
+		if pl.Attempt, err = strconv.Atoi(text); err != nil || pl.Attempt < 1 || pl.Attempt > pl.Run.Attempt {
+			return pl, ci.ErrNotFound
+		}
+	}
+	for _, j := range pl.all {
+		if j.Attempt == pl.Attempt {
+			pl.Jobs = append(pl.Jobs, j)
+		}
+	}
+	pl.Index = ci.Foremost(pl.Jobs)
+	if text := chi.URLParam(r, "job"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > len(pl.Jobs) {
+			return pl, ci.ErrNotFound
+		}
+		pl.Index = n - 1
+	}
+	return pl, nil
+}
+
+// runOf finds the run of an address: of a repository as it is called now, or of none.
+func (p *Pages) runOf(r *http.Request) (ci.Run, error) {
+	if id := chi.URLParam(r, "run"); id != "" {
+		run, err := p.Runs.Run(r.Context(), ci.RunID(id))
+		if err == nil && (run.Event.Repo.ID != 0 || !p.Sight.All) {
+			err = ci.ErrNotFound
+		}
+		return run, err
+	}
+	repo, err := p.repo(r, chi.URLParam(r, "owner"), chi.URLParam(r, "repo"))
+	if err != nil {
+		return ci.Run{}, err
+	}
+	number, err := strconv.ParseInt(chi.URLParam(r, "number"), 10, 64)
+	if err != nil {
+		return ci.Run{}, ci.ErrNotFound
+	}
+	run, err := p.Runs.RunNumber(r.Context(), repo.ID, number)
+	if err == nil {
+		run.Event.Repo.Owner, run.Event.Repo.Name = repo.Owner, repo.Name // as it is called now
+	}
+	return run, err
+}
+
+// runPage is a run with one of its jobs.
+type runPage struct {
+	place
+	State    ci.State // of the attempt that is shown
+	Message  string
+	Started  time.Time
+	Finished time.Time
+	Tabs     []tab
+	Links    []jobLink
+	Job      *ci.Job
+	Base     string // address of the job
+	Needs    []string
+	Steps    []stepView
+	Broken   *brokenView
+}
+
+type tab struct {
+	Number int
+	State  ci.State
+	Path   string
+}
+
+type jobLink struct {
+	Title, Path string
+	Job         ci.Job
+}
+
+// stepView is a step, or a service, with what of its log is shown at once.
+type stepView struct {
+	ci.Step
+	Service bool
+	Lines   int64 // so far
+	Closed  bool
+	Open    bool
+	Tail    []line // the last ones of a step that went wrong
+	Base    string // address of its log
+}
+
+func (p *Pages) run(w http.ResponseWriter, r *http.Request) error {
+	pl, err := p.find(r)
+	if err != nil {
+		return err
+	}
+	page, err := p.runPage(r.Context(), pl)
+	if err != nil {
+		return err
+	}
+	run := pl.Run
+	l := layout{Icon: string(page.State), Live: !run.State.Final(), Nav: "runs"}
+	name := run.Event.Repo.FullName() + "@" + where(run)
+	if run.Event.Repo.ID == 0 {
+		name = "command"
+	}
+	l.Title = fmt.Sprintf("%s #%d %s · %s", mark(page.State), run.Number, word(page.State), name)
+	return show(w, http.StatusOK, "run.html", l, page)
+}
+
+// mark is a state in one character, for titles.
+func mark(s ci.State) string {
+	switch s {
+	case ci.Success:
+		return "✓"
+	case ci.Failure, ci.Error:
+		return "✗"
+	case ci.Running:
+		return "●"
+	case ci.Queued, ci.Held:
+		return "○"
+	}
+	return "–"
+}
+
+func (p *Pages) runPage(ctx context.Context, pl place) (*runPage, error) {
+	page := &runPage{place: pl, State: pl.Run.State, Message: pl.Run.Message, Started: pl.Run.Started, Finished: pl.Run.Finished}
+	base := fmt.Sprintf("%s/attempts/%d", pl.Run.Page(), pl.Attempt)
+	if pl.Attempt != pl.Run.Attempt {
+		page.past()
+	}
+	for n := range pl.Run.Attempt {
+		page.Tabs = append(page.Tabs, tab{Number: n + 1, State: page.stateOf(n + 1), Path: fmt.Sprintf("%s/attempts/%d", pl.Run.Page(), n+1)})
+	}
+	for i, j := range pl.Jobs {
+		page.Links = append(page.Links, jobLink{j.Title, fmt.Sprintf("%s/jobs/%d", base, i+1), j})
+	}
+	broken, err := p.Jobs.BrokenFile(ctx, pl.Run.ID, pl.Attempt)
+	switch {
+	case err == nil:
+		page.Broken = annotate(broken)
+	case !errors.Is(err, ci.ErrNotFound):
+		return nil, err
+	}
+	if pl.Index < 0 {
+		return page, nil
+	}
+	page.Job, page.Base = &pl.Jobs[pl.Index], page.Links[pl.Index].Path
+	if page.Needs, err = p.waitsFor(ctx, pl); err != nil {
+		return nil, err
+	}
+	return page, p.steps(ctx, page)
+}
+
+// past fills in what an attempt that is not the newest came to.
+func (page *runPage) past() {
+	page.State, page.Message, page.Started, page.Finished = page.stateOf(page.Attempt), "", time.Time{}, time.Time{}
+	for _, j := range page.Jobs {
+		if !j.Started.IsZero() && (page.Started.IsZero() || j.Started.Before(page.Started)) {
+			page.Started = j.Started
+		}
+		if j.Finished.After(page.Finished) {
+			page.Finished = j.Finished
+		}
+		if j.State == page.State && page.Message == "" {
+			page.Message = j.Message
+		}
+	}
+}
+
+// stateOf is what an attempt came to: the worst of its jobs. One without jobs
+// was not run, because of its file.
+func (page *runPage) stateOf(attempt int) ci.State {
+	if attempt == page.Run.Attempt {
+		return page.Run.State
+	}
+	state := ci.State("")
+	for _, j := range page.all {
+		if j.Attempt == attempt && (state == "" || j.State.Worse(state)) {
+			state = j.State
+		}
+	}
+	if state == "" {
+		return ci.Error
+	}
+	return state
+}
+
+// waitsFor names the jobs that the one that is shown needs and that have not passed yet.
+func (p *Pages) waitsFor(ctx context.Context, pl place) (names []string, err error) {
+	job := pl.Jobs[pl.Index]
+	if job.State != ci.Queued || len(pl.Jobs) == 1 {
+		return nil, nil
+	}
+	needs, err := p.Jobs.JobNeeds(ctx, pl.Run.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range pl.Jobs {
+		if j.State != ci.Success && slices.Contains(needs[job.Name], j.Name) {
+			names = append(names, j.Title)
+		}
+	}
+	return names, nil
+}
+
+// tailLines is how much of a failed step's log is on the page itself.
+const tailLines = 100
+
+// steps fills in the steps and services of the job that is shown.
+func (p *Pages) steps(ctx context.Context, page *runPage) error {
+	job := page.Job
+	for _, s := range job.Services {
+		page.Steps = append(page.Steps, stepView{Step: ci.Step{Name: s.Name, Container: s.Container, State: job.State, Started: job.Started, Finished: job.Finished}, Service: true})
+	}
+	opened := false
+	for _, s := range job.Steps {
+		bad := wrong(s.State) && !s.Allowed
+		view := stepView{Step: s, Open: bad && !opened}
+		opened = opened || bad
+		page.Steps = append(page.Steps, view)
+	}
+	for i := range page.Steps {
+		s := &page.Steps[i]
+		s.Base = page.Base + "/steps/" + s.Container
+
+		if job.UID == "" {
+			continue
+		}
+		id := ci.LogID{UID: job.UID, Container: s.Container}
+		var err error
+		if s.Lines, s.Closed, err = p.Logbook.Extent(ctx, id); err != nil {
+			return err
+		}
+		if !s.Service && s.State == ci.Queued && s.Lines > 0 {
+			s.State = ci.Running // the row of a step is written when it ends
+		}
+		if !s.Open {
+			continue
+		}
+		err = p.read(ctx, id, ci.LogRange{From: max(1, s.Lines-tailLines+1), To: s.Lines, Notes: true}, func(l line) error {
+			s.Tail = append(s.Tail, l)
+			return nil
+		})
+		if err != nil {
+			p.Log.Warn("tail of a log", "run", page.Run.ID, "step", s.Container, "err", err)
+		}
+	}
+	return nil
+}
+
+// brokenView is a .yaci.yml with its mistakes at their lines.
+type brokenView struct {
+	Lines []brokenLine
+	Count int
+}
+
+type brokenLine struct {
+	Number   int
+	Text     string
+	Problems []ci.Problem
+}
+
+// annotate puts each mistake below its line, and what is beyond the file at its end.
+func annotate(f ci.BrokenFile) *brokenView {
+	v := &brokenView{Count: len(f.Problems)}
+	for i, text := range strings.Split(strings.TrimSuffix(f.Content, "\n"), "\n") {
+		v.Lines = append(v.Lines, brokenLine{Number: i + 1, Text: strings.TrimSuffix(text, "\r")})
+	}
+	for _, problem := range f.Problems {
+		at := min(max(problem.Line, 1), len(v.Lines)) - 1
+		v.Lines[at].Problems = append(v.Lines[at].Problems, problem)
+	}
+	return v
+}

@@ -1,0 +1,84 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// maxHits bounds what a search answers with.
+const maxHits = 1000
+
+// hit is a line that holds what was searched for.
+type hit struct {
+	Step string // container
+	Line int64
+	Name string
+	Text string
+}
+
+var errEnough = errors.New("enough")
+
+// control are sequences that a terminal acts on and nobody searches for.
+var control = regexp.MustCompile(`\x1b(\[[0-9;?]*[ -/]*[@-~]|[\]_][^\x07\x1b]*(\x07|\x1b\\)?|[ -/]*[0-~])|[\x00-\x08\x0b-\x1f\x7f]`)
+
+// search looks through the logs of a job, step by step. Case does not matter.
+func (p *Pages) search(ctx context.Context, job ci.Job, what string) (hits []hit, more bool, err error) {
+	what = strings.ToLower(what)
+	if what == "" || job.UID == "" {
+		return nil, false, nil
+	}
+	type log struct{ container, name string }
+	var logs []log
+	for _, s := range job.Services {
+		logs = append(logs, log{s.Container, s.Name})
+	}
+	for _, s := range job.Steps {
+		logs = append(logs, log{s.Container, s.Name})
+	}
+	for _, l := range logs {
+		err := p.Logbook.Read(ctx, ci.LogID{UID: job.UID, Container: l.container}, ci.LogRange{From: 1}, func(piece ci.LogLine) error {
+			text := string(piece.Text)
+			if strings.Contains(text, "\x1b") {
+				text = control.ReplaceAllString(text, "")
+			}
+			if !strings.Contains(strings.ToLower(text), what) {
+				return nil
+			}
+			if len(hits) == maxHits {
+				return errEnough
+			}
+			if n := len(hits); n == 0 || hits[n-1].Step != l.container || hits[n-1].Line != piece.Number {
+				text = strings.ToValidUTF8(strings.TrimSpace(text), "\uFFFD")
+				hits = append(hits, hit{l.container, piece.Number, l.name, text[:min(len(text), 400)]})
+			}
+			return nil
+		})
+		if errors.Is(err, errEnough) {
+			return hits, true, nil
+		}
+		if err != nil {
+			return nil, false, err
+		}
+	}
+	return hits, false, nil
+}
+
+func (p *Pages) searchPage(w http.ResponseWriter, r *http.Request) error {
+	pl, err := p.find(r)
+	if err != nil {
+		return err
+	}
+	what := r.URL.Query().Get("q")
+	hits, more, err := p.search(r.Context(), pl.Jobs[pl.Index], what)
+	if err != nil {
+		return err
+	}
+	base := strings.TrimSuffix(r.URL.Path, "/search")
+	return show(w, http.StatusOK, "search.html", layout{Title: "Search " + what, Icon: "none", Nav: "runs"},
+		map[string]any{"Run": pl.Run, "Base": base, "What": what, "Hits": hits, "More": more})
+}

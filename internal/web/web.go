@@ -1,0 +1,156 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// Runs finds runs.
+type Runs interface {
+	Run(ctx context.Context, id ci.RunID) (ci.Run, error)
+	RunNumber(ctx context.Context, repo, number int64) (ci.Run, error)
+	Runs(ctx context.Context, f ci.RunFilter) ([]ci.Run, error)
+}
+
+// Jobs finds what a run consists of.
+type Jobs interface {
+	RunJobs(ctx context.Context, run ci.RunID) ([]ci.Job, error)
+	JobNeeds(ctx context.Context, run ci.RunID) (map[ci.JobName][]ci.JobName, error)
+	BrokenFile(ctx context.Context, run ci.RunID, attempt int) (ci.BrokenFile, error)
+}
+
+// Repos finds repositories.
+type Repos interface {
+	RepoNamed(ctx context.Context, owner, name string) (ci.Repo, error)
+	Repos(ctx context.Context, sight ci.Sight) ([]ci.RepoSummary, error)
+	Unfinished(ctx context.Context, sight ci.Sight) (map[ci.State]int, error)
+}
+
+// Logbook reads what steps have printed.
+type Logbook interface {
+	Read(ctx context.Context, id ci.LogID, want ci.LogRange, to func(ci.LogLine) error) error
+	// Extent is the number of the last line so far, and whether nothing more will come.
+	Extent(ctx context.Context, id ci.LogID) (lines int64, closed bool, err error)
+}
+
+// Pages answers what browsers ask for.
+type Pages struct {
+	Runs    Runs
+	Jobs    Jobs
+	Repos   Repos
+	Logbook Logbook
+	Sight   ci.Sight // what readers may see
+	URL     string   // of this server, for badges; empty: not known
+	Log     *slog.Logger
+}
+
+// Routes adds the pages to a router.
+func (p *Pages) Routes(r chi.Router) {
+	r.Get("/-/static/{hash}/{file}", static)
+	r.Get("/badge/{owner}/{file}", p.page(p.badge))
+	r.Get("/", p.page(p.list))
+	r.Get("/repositories", p.page(p.repositories))
+	r.Get("/queue", p.page(p.queue))
+	r.Get("/{owner}/{repo}", p.page(p.repository))
+	for _, base := range []string{"/{owner}/{repo}/runs/{number}", "/-/runs/{run}"} {
+		r.Route(base, func(r chi.Router) {
+			r.Get("/", p.page(p.run))
+			r.Get("/attempts/{attempt}", p.page(p.run))
+			r.Route("/attempts/{attempt}/jobs/{job}", func(r chi.Router) {
+				r.Get("/", p.page(p.run))
+				r.Get("/search", p.page(p.searchPage))
+				r.Get("/steps/{step}", p.page(p.logPage))
+				r.Get("/steps/{step}/lines", p.page(p.lines))
+				r.Get("/steps/{step}/live", p.page(p.live))
+				r.Get("/steps/{step}/log.txt", p.page(p.raw))
+			})
+		})
+	}
+}
+
+// policy lets a page load YACI's own files and nothing else, so that what a log,
+// a branch or a title brings along can neither run nor phone home.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// page wraps a handler that returns what went wrong.
+func (p *Pages) page(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Content-Security-Policy", policy)
+		header.Set("Referrer-Policy", "same-origin")
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("X-Robots-Tag", "nofollow")
+		header.Set("Cache-Control", "private, no-cache")
+		err := h(w, r)
+		switch {
+		case err == nil, r.Context().Err() != nil:
+		case errors.Is(err, ci.ErrNotFound):
+			p.problem(w, http.StatusNotFound, "Not found", "There is nothing at this address, or you may not see it.")
+		case errors.Is(err, ci.ErrInvalid):
+			p.problem(w, http.StatusBadRequest, "Not understood", err.Error())
+		default:
+			p.Log.Error("page", "path", r.URL.Path, "err", err)
+			p.problem(w, http.StatusInternalServerError, "Something went wrong", "The server's log has the cause.")
+		}
+	}
+}
+
+// NotFound answers for addresses that nobody knows.
+func (p *Pages) NotFound(w http.ResponseWriter, r *http.Request) {
+	p.page(func(http.ResponseWriter, *http.Request) error { return ci.ErrNotFound })(w, r)
+}
+
+func (p *Pages) problem(w http.ResponseWriter, code int, title, text string) {
+	err := show(w, code, "problem.html", layout{Title: title, Icon: "none"}, map[string]any{"Title": title, "Text": text})
+	if err != nil {
+		p.Log.Warn("page", "err", err)
+	}
+}
+
+// layout is what surrounds every page.
+type layout struct {
+	Title string
+	Icon  string // state that the favicon shows
+	Nav   string // which entry of the navigation is this one
+	Live  bool   // states may still change
+	Data  any
+	Now   time.Time
+}
+
+// show renders a page whole before the first byte goes out.
+func show(w http.ResponseWriter, code int, name string, l layout, data any) error {
+	t, err := pageTemplate(name)
+	if err != nil {
+		return err
+	}
+	l.Data, l.Now = data, time.Now()
+	var b bytes.Buffer
+	if err := t.ExecuteTemplate(&b, "layout.html", l); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+// fragment renders one template alone.
+func fragment(name string, data any) (template.HTML, error) {
+	t, err := pageTemplate("problem.html")
+	if err != nil {
+		return "", err
+	}
+	var b bytes.Buffer
+	err = t.ExecuteTemplate(&b, name, data)
+	return template.HTML(b.String()), err
+}
