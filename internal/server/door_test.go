@@ -24,6 +24,16 @@ import (
 func TestAuthorizationMatrix(t *testing.T) {
 	h, _ := front(t)
 	public := map[string]int{"GET /healthz": 200, "GET /schema.json": 200, "POST /webhook": 401}
+	// Pages are for all, and have nothing to show of what is not there, as here.
+	for route, code := range map[string]int{"/": 200, "/repositories": 200, "/queue": 200, "/{owner}/{repo}": 404, "/badge/{owner}/{file}": 404, "/-/static/{hash}/{file}": 404} {
+		public["GET "+route] = code
+	}
+	for _, run := range []string{"/{owner}/{repo}/runs/{number}", "/-/runs/{run}"} {
+		job := run + "/attempts/{attempt}/jobs/{job}"
+		for _, route := range []string{run + "/", run + "/attempts/{attempt}", job + "/", job + "/search", job + "/steps/{step}", job + "/steps/{step}/lines", job + "/steps/{step}/live", job + "/steps/{step}/log.txt"} {
+			public["GET "+route] = 404
+		}
+	}
 	guarded := map[string]bool{
 		"POST /run": true, "GET /get": true, "POST /retry": true, "GET /api/v1/queue": true,
 		"POST /api/v1/runs/{run}/cancel": true, "POST /api/v1/runs/{run}/retry": true, "POST /api/v1/runs/{run}/approve": true,
