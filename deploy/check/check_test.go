@@ -102,7 +102,7 @@ func TestRole(t *testing.T) {
 		got = append(got, fmt.Sprint(rule["apiGroups"], rule["resources"], rule["verbs"]))
 	}
 	want := []string{
-		"[batch] [jobs] [create get list watch update delete]", "[] [pods] [get list watch]", "[] [pods/log] [get]",
+		"[batch] [jobs] [create get list watch patch delete]", "[] [pods] [get list watch]", "[] [pods/log] [get]",
 		"[] [secrets] [create update delete]", "[] [configmaps] [list]", "[] [events] [list]", "[coordination.k8s.io] [leases] [create get update]",
 	}
 	if !slices.Equal(got, want) {

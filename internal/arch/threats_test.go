@@ -1,0 +1,162 @@
+package arch_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// threats maps what went wrong elsewhere (advisories, issues, documented races of
+// other CI systems) to the test that shows that it cannot here: package and function.
+func threats() map[string]string {
+	return map[string]string{
+		// The front door.
+		"CVE-2023-40034":             "internal/server TestWebhookStoresWhatIsSigned", // acted before the signature was checked
+		"Appwrite advisory 7131":     "webhook TestSignatureIsRequired",               // no signature counted as valid
+		"CVE-2022-36885":             "internal/arch TestSecretsAreComparedInConstantTime",
+		"CVE-2022-24912":             "internal/arch TestSecretsAreComparedInConstantTime",
+		"GHSA-f67f-2j6r-m4c9":        "internal/arch TestSecretsAreComparedInConstantTime",
+		"CVE-2025-27616":             "webhook TestBodyUnderAnotherName", // headers moved a repository
+		"PAC 402d5c7ee":              "internal/arch TestNoAddressComesFromARequest",
+		"CVE-2026-42294":             "internal/server TestFlood", // bodies were read before the check
+		"CVE-2024-40634":             "internal/server TestFlood",
+		"CVE-2026-40924":             "webhook TestBodyOverTheBoundIs413",
+		"GHSA-v7hc-87jc-qrrr":        "internal/server TestFlood", // slow connections
+		"CVE-2025-59531":             "webhook FuzzDecode",        // a missing field panicked
+		"CVE-2025-59537":             "webhook FuzzDecode",
+		"CVE-2025-59538":             "webhook TestMalformed",
+		"CVE-2026-40886":             "internal/kube FuzzGrant", // an annotation panicked
+		"CVE-2026-33022":             "pipeline FuzzNames",      // a long name panicked
+		"CVE-2021-45327":             "internal/flow TestOneRunForOneMeaning",
+		"CVE-2026-20896":             "internal/server TestAuthorizationMatrix", // believed a proxy's header
+		"PAC acknowledges too early": "internal/server TestWebhookWithoutDatabaseIs503",
+
+		// Who may run what.
+		"CVE-2026-58370":      "internal/github TestPullsAndPeople", // a name was an identity
+		"CVE-2020-5415":       "internal/github TestPullsAndPeople",
+		"GHSA-627p-rr78-99rj": "internal/flow TestWhoNeedsNoApproval",
+		"CVE-2026-58424":      "internal/flow TestWhatVoidsAnApproval", // approved once, trusted for ever
+		"CVE-2026-58439":      "internal/flow TestWhatVoidsAnApproval", // kept after a retarget
+		"PAC ok-to-test race": "internal/flow TestApprovalRace",
+		"SRVKP-7238":          "internal/flow TestOKToTestWhenTheHeadMayHaveMoved",
+		"Drone 10879":         "internal/arch TestOneGate", // restart went round the gate
+		"Woodpecker #4902":    "internal/decide TestForksWaitByDefault",
+		"Woodpecker #3522":    "internal/decide TestGranted",
+		"GHSA-6f2p-296r-cc28": "internal/github TestCloneToken", // a token for all repositories
+		"CVE-2026-22555":      "internal/flow TestForkGetsNoSecret",
+		"CVE-2026-61549":      "pipeline TestInvariants", // the file chose a service account
+		"Woodpecker #6809":    "pipeline TestInvariants",
+		"CVE-2026-31892":      "pipeline FuzzCompile", // fields got round the strict mode
+		"CVE-2026-42296":      "pipeline FuzzCompile",
+		"CVE-2026-54526":      "pipeline FuzzCompile",
+		"CVE-2022-39395":      "internal/config TestDefaults", // unsafe unless configured
+		"GHSA-5jp2-vwrj-99rf": "internal/api TestAnswers",     // a parameter overrode the path
+		"CVE-2026-55632":      "internal/server TestAuthorizationMatrix",
+		"CVE-2026-52744":      "internal/server TestAuthorizationMatrix",
+		"CVE-2021-21432":      "internal/server TestAuthorizationMatrix", // GitHub's token was ours
+		"CVE-2026-8716":       "internal/decide TestGranted",             // a tag passed for a branch
+
+		// Injection, files, network.
+		"CVE-2026-40938":      "pipeline TestInvariants",       // a branch that is an option
+		"CVE-2025-21613":      "webhook TestMalformed",         // a name that is an option
+		"CVE-2026-33211":      "internal/github TestFile",      // a link led out of the repository
+		"CVE-2022-24348":      "internal/github TestFile",      //
+		"GHSA-vc3v-p3pr-4f5x": "pipeline TestGolden",           // a secret's name was a path
+		"CVE-2026-40923":      "pipeline TestInvariants",       // a mount was the file's to choose
+		"CVE-2024-41121":      "pipeline TestInvariants",       // and so the runner was
+		"CVE-2024-41122":      "pipeline TestGolden",           // variables changed the clone
+		"CVE-2020-26294":      "pipeline TestGolden",           // templates saw the server
+		"CVE-2024-28236":      "pipeline TestGolden",           //
+		"CVE-2026-40161":      "internal/github TestRedirects", // a token went off-host
+		"CVE-2026-41506":      "cmd/yaci TestRevokeToken",      //
+		"CVE-2024-10220":      "pipeline TestInvariants",       // gitRepo volumes
+		"Tekton shared PVC":   "pipeline TestInvariants",       //
+		"CVE-2022-25175":      "pipeline TestInvariants",       // workspaces were shared
+		"CVE-2023-37264":      "internal/store TestLost",       // a Job of the same name was believed
+		"CVE-2019-11254":      "pipeline TestHostile",          // aliases, nesting
+		"CVE-2021-4235":       "pipeline TestHostile",          //
+		"CVE-2022-3064":       "pipeline TestHostile",          //
+		"CVE-2022-28948":      "pipeline FuzzParse",            //
+		"GHSA-4fcp-jxh7-23x8": "pipeline TestHostile",          //
+		"CVE-2024-52009":      "internal/server TestNoSecretIsLogged",
+		"Woodpecker #4551":    "internal/server TestNoSecretIsLogged",
+		"PAC 2c03760fd":       "internal/server TestNoSecretIsLogged",
+		"CVE-2025-23216":      "internal/server TestNoSecretIsLogged",
+		"Woodpecker #5305":    "internal/flow TestSecretIsReferredTo",              // values stood in the pod's spec
+		"Woodpecker #1352":    "cmd/yaci-step TestPrepareKeepsTheTokenToItself",    // steps saw the clone token
+		"GHSA-hg62-49fv-33pp": "internal/server TestFailedAuthenticationIsLimited", //
+		"GitLab #26833":       "pipeline TestInvariants",                           // CAP_NET_RAW
+	}
+}
+
+func TestEveryThreatHasItsTest(t *testing.T) {
+	have := map[string][]string{}
+	for id, at := range threats() {
+		dir, test, _ := strings.Cut(at, " ")
+		if have[dir] == nil {
+			have[dir] = testsOf(t, dir)
+		}
+		if !slices.Contains(have[dir], test) {
+			t.Errorf("%s: %s has no %s any more", id, dir, test)
+		}
+	}
+	if n := len(threats()); n < 60 {
+		t.Errorf("only %d threats", n)
+	}
+}
+
+func testsOf(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, dir, "*_test.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: no tests, %v", dir, err)
+	}
+	for _, path := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range f.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
+				names = append(names, f.Name.Name)
+			}
+		}
+	}
+	return names
+}
+
+func TestSecretsAreComparedInConstantTime(t *testing.T) {
+	for path, compare := range map[string]string{"webhook/signature.go": "hmac.Equal(got,", "internal/api/api.go": "subtle.ConstantTimeCompare("} {
+		text, err := os.ReadFile(filepath.Join(root, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), compare) || strings.Contains(string(text), "bytes.Equal") {
+			t.Errorf("%s does not compare by %s", path, compare)
+		}
+	}
+}
+
+// GitHub's address is the operator's: no header that names a host is read.
+func TestNoAddressComesFromARequest(t *testing.T) {
+	for _, s := range sources(t) {
+		if strings.HasPrefix(s.pkg, "internal/citest") {
+			continue // which sends such headers
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				for _, header := range []string{"X-GitHub-Enterprise", "X-Forwarded-", "X-Real-Ip"} {
+					if strings.Contains(strings.ToLower(lit.Value), strings.ToLower(header)) {
+						t.Errorf("%s reads %s", s.path, lit.Value)
+					}
+				}
+			}
+			return true
+		})
+	}
+}
