@@ -92,7 +92,7 @@ func keepPassed(jobs, before []ci.Job) []ci.Job {
 func noFile(run ci.Run, err error) error {
 	var nothing nothingToRun
 	if errors.As(err, &nothing) {
-		return fmt.Errorf("%w: %s", ci.ErrInvalid, nothing)
+		return fmt.Errorf("%w: %w", ci.ErrInvalid, nothing)
 	}
 	if errors.Is(err, ci.ErrNotFound) {
 		return fmt.Errorf("%w: %s has no %s at %s any more", ci.ErrInvalid, run.Event.Repo.FullName(), pipeline.FileName, run.Event.SHA.Short())

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/citest"
+)
+
+// A stranger's pull request waits, is approved by a comment for one commit, and
+// waits again after the next push; a secret reaches the default branch and no fork.
+func TestForkIsApprovedByComment(t *testing.T) {
+	w := newWorld(t)
+	r := w.repo("approved", false)
+	set := exec.Command("../../bin/yaci", "secret", "set", "E2E_KEY", "--repo", "ada/approved")
+	set.Stdin = strings.NewReader("s3cret-value\n")
+	out, err := set.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	t.Cleanup(func() { exec.Command("../../bin/yaci", "secret", "rm", strings.TrimSpace(string(out))).Run() })
+	sha := w.push(r, "image: IMAGE\nsteps:\n  - run: test \"$E2E_KEY\" = s3cret-value\n    secrets: [E2E_KEY]\n")
+	if st := w.final(r, sha); st.State != "success" {
+		t.Errorf("with the secret: %+v", st)
+	}
+
+	eve := w.github.CreateUser("eve")
+	clone := must(must(w.github.Fork(r, eve))(t).Clone(t.TempDir(), eve))(t)
+	first := w.pushFrom(clone, "image: IMAGE\nsteps: ['exit 3']\n")
+	pull := must(r.OpenPull("eve:main", "main", "Change", eve))(t)
+	waits := func(sha string) {
+		t.Helper()
+		w.until("held "+sha, func() bool {
+			return slices.ContainsFunc(r.Statuses(sha), func(s citest.Status) bool {
+				return s.Description == "Waiting for approval by a maintainer: comment /ok-to-test "+sha[:7]
+			})
+		})
+	}
+	waits(first)
+	pull.Say("/ok-to-test "+first[:7], eve)
+	w.until("eve is refused", func() bool {
+		said := pull.Comments()
+		return len(said) == 2 && strings.Contains(said[1].Body, "only people with write access")
+	})
+	waitASecond(w)
+	comment := pull.Say("/ok-to-test "+first[:7], w.ada)
+	if st := w.final(r, first); st.State != "failure" {
+		t.Errorf("approved: %+v", st)
+	}
+	w.until("the comment has its reaction", func() bool {
+		return slices.ContainsFunc(pull.Comments(), func(c citest.Comment) bool { return c.ID == comment && slices.Contains(c.Reactions, "+1") })
+	})
+	second := w.pushFrom(clone, "image: IMAGE\nsteps:\n  - run: 'true'\n    secrets: [E2E_KEY]\n")
+	if st := w.final(r, second); st.State != "error" || !strings.Contains(st.Description, "secret E2E_KEY is not granted") {
+		t.Errorf("a fork with a secret: %+v", st)
+	}
+	waits(w.pushFrom(clone, "image: IMAGE\nsteps: ['true']\n"))
+}
+
+// waitASecond waits until GitHub's clock, which has whole seconds, shows another one than now.
+func waitASecond(w *world) {
+	w.t.Helper()
+	now := time.Now().Unix()
+	w.until("the next second", func() bool { return time.Now().Unix() > now })
+}
