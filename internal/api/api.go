@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -44,6 +43,9 @@ type API struct {
 	Image     string // for commands that name none
 	Starter   Starter
 	Jobs      Jobs
+	Runs      Runs
+	Repos     Repos
+	Memory    Memory
 	Canceller Canceller
 	Queue     Queue
 	Logs      func(ctx context.Context, name ci.JobName) (any, error) // a JSON list of pods
@@ -170,16 +172,4 @@ func (a *API) started(w http.ResponseWriter, r *http.Request, run ci.Run, err er
 func (a *API) internal(w http.ResponseWriter, r *http.Request, err error) {
 	a.Log.Error("request", "method", r.Method, "path", r.URL.Path, "err", err)
 	Problem(w, http.StatusInternalServerError, "internal error; the server's log has the cause")
-}
-
-// Problem answers with an error as JSON.
-func Problem(w http.ResponseWriter, code int, message string) {
-	reply(w, code, map[string]string{"error": message})
-}
-
-func reply(w http.ResponseWriter, code int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(code)
-	json.NewEncoder(w).Encode(v)
 }

@@ -79,3 +79,10 @@ type BrokenFile struct {
 	Content  string
 	Problems []Problem
 }
+
+// Answer is what a call with an idempotency key was answered with.
+type Answer struct {
+	Request string // what the key was first used for
+	Status  int    // of HTTP; 0 while the call is under way
+	Body    []byte
+}

@@ -23,7 +23,7 @@ import (
 // route of the router against everybody who may ask. A new route has to say here who it is for.
 func TestAuthorizationMatrix(t *testing.T) {
 	h, _ := front(t)
-	public := map[string]int{"GET /healthz": 200, "GET /schema.json": 200, "POST /webhook": 401}
+	public := map[string]int{"GET /healthz": 200, "GET /schema.json": 200, "GET /openapi.json": 200, "POST /webhook": 401}
 	// Pages are for all, and have nothing to show of what is not there, as here.
 	for route, code := range map[string]int{"/": 200, "/repositories": 200, "/queue": 200, "/{owner}/{repo}": 404, "/badge/{owner}/{file}": 404, "/-/static/{hash}/{file}": 404} {
 		public["GET "+route] = code
@@ -36,6 +36,8 @@ func TestAuthorizationMatrix(t *testing.T) {
 	}
 	guarded := map[string]bool{
 		"POST /run": true, "GET /get": true, "POST /retry": true, "GET /api/v1/queue": true,
+		"GET /api/v1/repos": true, "GET /api/v1/runs": true, "GET /api/v1/runs/{run}": true, "GET /api/v1/runs/{run}/jobs": true,
+		"GET /api/v1/runs/{run}/jobs/{job}": true, "GET /api/v1/runs/{run}/jobs/{job}/steps": true,
 		"POST /api/v1/runs/{run}/cancel": true, "POST /api/v1/runs/{run}/retry": true, "POST /api/v1/runs/{run}/approve": true,
 		"GET /api/v1/runs/{run}/jobs/{job}/steps/{step}/log": true, "GET /api/v1/deliveries": true, "POST /api/v1/deliveries/{delivery}/retry": true,
 	}

@@ -1,0 +1,41 @@
+package api
+
+import (
+	_ "embed"
+	"encoding/json"
+	"net/http"
+)
+
+//go:embed openapi.json
+var description []byte
+
+// Description answers GET /openapi.json: what the API takes and gives (OpenAPI 3.1).
+func Description(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(description)
+}
+
+// Problem answers with an error as RFC 9457 has it. error is the sentence once
+// more, where it was before there were details.
+func Problem(w http.ResponseWriter, code int, message string) {
+	reply(w, code, map[string]any{"type": "about:blank", "title": http.StatusText(code), "status": code, "detail": message, "error": message})
+}
+
+func reply(w http.ResponseWriter, code int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil { // none of the types that are answered with can do this
+		code, body = http.StatusInternalServerError, []byte("{}")
+	}
+	write(w, code, append(body, '\n'))
+}
+
+func write(w http.ResponseWriter, code int, body []byte) {
+	kind := "application/json"
+	if code >= 400 {
+		kind = "application/problem+json"
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	w.Write(body)
+}

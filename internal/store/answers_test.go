@@ -1,0 +1,35 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/store"
+)
+
+func TestAnswers(t *testing.T) { both(t, answers) }
+
+// A key belongs to who comes first, until its answer is there for all, or it is given back.
+func answers(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	begin := func(want bool) ci.Answer {
+		t.Helper()
+		a, claimed, err := s.BeginAnswer(ctx, "k", "POST /run")
+		must(t, err)
+		if claimed != want {
+			t.Errorf("claimed %v, want %v", claimed, want)
+		}
+		return a
+	}
+	begin(true)
+	if a := begin(false); a.Status != 0 || a.Request != "POST /run" {
+		t.Errorf("under way: %+v", a)
+	}
+	must(t, s.EndAnswer(ctx, "k", ci.Answer{}))
+	begin(true)
+	must(t, s.EndAnswer(ctx, "k", ci.Answer{Status: 200, Body: []byte("{}")}))
+	must(t, s.EndAnswer(ctx, "k", ci.Answer{Status: 500}))
+	if a := begin(false); a.Status != 200 || string(a.Body) != "{}" {
+		t.Errorf("answered: %+v", a)
+	}
+}
