@@ -43,6 +43,7 @@ type Sender struct {
 	Poster   Poster
 	Explain  func(error, time.Time) ci.Setback // what GitHub's answer means
 	Wake     func()                            // called when there may be more to send; may be nil
+	Pages    string                            // URL of the server, without a slash at its end; empty: statuses lead nowhere
 	Look     time.Duration                     // after this an ending is looked for; after a tenth of it, when a call ended without an answer
 	Log      *slog.Logger
 
@@ -125,7 +126,11 @@ func (s *Sender) done(st ci.Status) {
 
 func (s *Sender) send(ctx context.Context, st ci.Status) error {
 	if !s.taken(st) {
-		if err := s.Poster.PostStatus(ctx, st); err != nil {
+		shown := st
+		if shown.TargetURL = s.Pages + st.TargetURL; s.Pages == "" {
+			shown.TargetURL = ""
+		}
+		if err := s.Poster.PostStatus(ctx, shown); err != nil {
 			return s.setback(ctx, st, err)
 		}
 		s.note(st)

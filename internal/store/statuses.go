@@ -19,13 +19,19 @@ func (s *Store) tellAll(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.J
 	if err != nil {
 		return err
 	}
-	if err := s.tell(ctx, tx, run, ci.StatusContext, worst.State, worst.Message); err != nil {
+	culprits := jobs
+	if worst.ID != run.ID {
+		if culprits, err = attemptJobs(ctx, tx, worst.ID, worst.Attempt); err != nil {
+			return err
+		}
+	}
+	if err := s.tell(ctx, tx, run, ci.StatusContext, worst.State, worst.Message, worst.PageOfOutcome(culprits)); err != nil {
 		return err
 	}
 	if len(jobs) < 2 {
 		return nil
 	}
-	for _, j := range jobs {
+	for i, j := range jobs {
 		message := j.Message
 		if message == "" {
 			message = "Waiting."
@@ -33,7 +39,7 @@ func (s *Store) tellAll(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.J
 				message = "Running."
 			}
 		}
-		if err := s.tell(ctx, tx, run, jobContext(j.Title), j.State, message); err != nil {
+		if err := s.tell(ctx, tx, run, jobContext(j.Title), j.State, message, run.PageOfJob(jobs, i)); err != nil {
 			return err
 		}
 	}
@@ -70,20 +76,21 @@ func worstOf(ctx context.Context, tx *sql.Tx, run ci.Run) (ci.Run, error) {
 	return worst, rows.Err()
 }
 
-// tell writes one status. What says nothing new is not sent again.
-func (s *Store) tell(ctx context.Context, tx *sql.Tx, run ci.Run, name string, state ci.State, message string) error {
+// tell writes one status, with the path of the page that it leads to. What says
+// nothing new is not sent again.
+func (s *Store) tell(ctx context.Context, tx *sql.Tx, run ci.Run, name string, state ci.State, message, page string) error {
 	repo, err := json.Marshal(run.Event.Repo)
 	if err != nil {
 		return err
 	}
 	now := s.now().UnixMilli()
 	_, err = tx.ExecContext(ctx, `INSERT INTO statuses (repo_id, sha, context, repo, installation, state, description, target_url, version, due, written)
-		VALUES (?, ?, ?, ?, ?, ?, ?, '', 1, ?, ?)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
 		ON CONFLICT (repo_id, sha, context) DO UPDATE SET repo = excluded.repo, installation = excluded.installation,
-		  state = excluded.state, description = excluded.description,
+		  state = excluded.state, description = excluded.description, target_url = excluded.target_url,
 		  version = statuses.version + 1, attempts = 0, due = excluded.due, written = excluded.written
-		WHERE statuses.state <> excluded.state OR statuses.description <> excluded.description`,
-		run.Event.Repo.ID, run.Event.SHA, name, repo, run.Event.Repo.Installation, githubState(state), message, now, now)
+		WHERE statuses.state <> excluded.state OR statuses.description <> excluded.description OR statuses.target_url <> excluded.target_url`,
+		run.Event.Repo.ID, run.Event.SHA, name, repo, run.Event.Repo.Installation, githubState(state), message, page, now, now)
 	if err != nil {
 		return fmt.Errorf("status of %s: %w", run.Event.SHA.Short(), err)
 	}
