@@ -31,7 +31,7 @@ type backup struct {
 
 // Run copies, or says what to use instead.
 func (b backup) Run(ctx context.Context, out output) error {
-	if ps := b.Storage.Problems(); len(ps) > 0 {
+	if ps := b.Problems(); len(ps) > 0 {
 		return errors.New(strings.Join(ps, " "))
 	}
 	return server.Backup(ctx, b.Storage, b.File, out.stdout)
