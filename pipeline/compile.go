@@ -59,6 +59,7 @@ type StepPlan struct {
 	Attempts     int         `json:"attempts,omitempty"`
 	OnExit       []int       `json:"on_exit,omitempty"`
 	AllowFailure bool        `json:"allow_failure,omitempty"`
+	Mask         []string    `json:"mask,omitempty"` // variables whose values must not be seen
 	Ready        []ReadyPlan `json:"ready,omitempty"`
 }
 

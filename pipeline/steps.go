@@ -31,7 +31,7 @@ func (b *builder) steps(j *Job, selected JobSelection) (plans []StepPlan, steps 
 }
 
 func planOf(s *Step, i int, needs []int) StepPlan {
-	p := StepPlan{Name: s.Name, Needs: needs, Command: s.Run.Words, When: s.When.Status, AllowFailure: s.AllowFailure, TimeoutMS: int64(s.Timeout) / 1e6}
+	p := StepPlan{Name: s.Name, Needs: needs, Command: s.Run.Words, When: s.When.Status, AllowFailure: s.AllowFailure, TimeoutMS: int64(s.Timeout) / 1e6, Mask: s.Secrets}
 	if s.Run.Words == nil {
 		p.Command, p.Script = s.Shell, fmt.Sprintf("step-%d.sh", i+1)
 	}
