@@ -76,13 +76,16 @@ func explain(err error, _ time.Time) ci.Setback {
 // outbox notes what the sender writes to the real one.
 type outbox struct {
 	*store.Store
+	mu     sync.Mutex // the sender works on several repositories at once
 	waits  []time.Duration
 	reason string
 	err    error // of writes
 }
 
 func (o *outbox) DeferStatus(ctx context.Context, st ci.Status, reason string, wait time.Duration, silent bool) error {
+	o.mu.Lock()
 	o.waits, o.reason = append(o.waits, wait), reason
+	o.mu.Unlock()
 	return errors.Join(o.err, o.Store.DeferStatus(ctx, st, reason, wait, silent))
 }
 
