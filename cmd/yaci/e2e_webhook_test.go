@@ -6,11 +6,14 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/yaci-ci/yaci/webhook"
+
+	"github.com/yaci-ci/yaci/internal/citest"
 )
 
 // A request without a valid signature stores nothing and calls nobody.
@@ -22,7 +25,7 @@ func TestUnsignedDelivery(t *testing.T) {
 	if d := w.github.Deliveries(); len(d) != 1 || d[0].StatusCode != http.StatusUnauthorized {
 		t.Errorf("deliveries %+v", d)
 	}
-	if calls := w.github.Requests(); len(calls) != 0 {
+	if calls := w.calls(); len(calls) != 0 {
 		t.Errorf("GitHub was called: %v", calls)
 	}
 	if n := w.stored("SELECT count(*) FROM deliveries"); n != "0" {
@@ -83,9 +86,14 @@ func TestUnknownEvent(t *testing.T) {
 	if got := w.stored("SELECT state || ' ' || name || ' ' || reason FROM deliveries WHERE guid = ?", d.GUID); got != "ignored star "+reason {
 		t.Errorf("stored %q", got)
 	}
-	if calls := w.github.Requests(); len(calls) != 0 {
+	if calls := w.calls(); len(calls) != 0 {
 		t.Errorf("GitHub was called: %v", calls)
 	}
+}
+
+// calls are the requests to GitHub, but for the look for lost webhooks at every start.
+func (w *world) calls() []citest.Request {
+	return slices.DeleteFunc(w.github.Requests(), func(r citest.Request) bool { return strings.HasPrefix(r.Path, "/app/hook/deliveries?") })
 }
 
 // stored reads one value from the server's database; its driver comes with the server's own packages.

@@ -14,6 +14,7 @@ const (
 	storeEvery = time.Second     // so a reader is at most this far behind
 	retryAfter = time.Second     // after a stream that ended, or could not be had
 	stuckAfter = 5               // storeEvery without a byte, after which a stream is held against the step's state
+	settle     = 5 * time.Second // in which the container runtime may still write what a step printed last
 	giveUp     = 2 * time.Minute // on the log of a step that has ended: its node may be gone for good
 )
 
@@ -44,7 +45,7 @@ func (f *follower) run(ctx context.Context) {
 		case ctx.Err() != nil:
 		case err != nil: // of our own side: nothing is lost, so it is tried until it works
 			f.keeper.Log.Warn("log", "job", f.job, "container", f.w.id.Container, "err", err)
-		case errors.Is(read, ci.ErrNotFound), read == nil && !ended.IsZero(), !ended.IsZero() && time.Since(ended) > giveUp:
+		case errors.Is(read, ci.ErrNotFound), read == nil && !ended.IsZero() && (f.whole(what) || time.Since(ended) > settle), !ended.IsZero() && time.Since(ended) > giveUp:
 			if f.close(ctx, what, read) == nil {
 				return
 			}
@@ -54,6 +55,12 @@ func (f *follower) run(ctx context.Context) {
 		case <-time.After(retryAfter):
 		}
 	}
+}
+
+// whole: as many bytes came as the runner counted, if it did.
+func (f *follower) whole(what subject) bool {
+	size, _ := f.w.total()
+	return what.record == nil || what.record.Finished.IsZero() || size >= what.record.Bytes
 }
 
 // subject is what the database says of what is followed.

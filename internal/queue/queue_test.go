@@ -81,7 +81,11 @@ func (w *world) Explain(_ context.Context, places []ci.Place) error {
 
 func (w *world) Unplaced([]ci.JobName) (int, string) { return w.unplaced, w.words }
 
-func (w *world) Job(_ context.Context, name ci.JobName) (ci.Job, error) { return *w.job(name), nil }
+func (w *world) Job(_ context.Context, name ci.JobName) (ci.Job, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return *w.job(name), nil
+}
 
 func (w *world) Launched(_ context.Context, name ci.JobName, uid string) error {
 	w.mu.Lock()
@@ -95,6 +99,8 @@ func (w *world) Launched(_ context.Context, name ci.JobName, uid string) error {
 
 // Run gives each run a repository number of its own, so that CloneToken knows whose turn it is.
 func (w *world) Run(_ context.Context, id ci.RunID) (ci.Run, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	repo := w.repo
 	if repo.ID != 0 {
 		repo.Installation = int64(slices.IndexFunc(w.jobs, func(j ci.Job) bool { return j.Run == id }))
@@ -110,6 +116,8 @@ func (w *world) Observe(_ context.Context, job ci.Job) (bool, error) {
 }
 
 func (w *world) CloneToken(_ context.Context, repo ci.Repo) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return "ghs_x", w.tokenErr[w.jobs[repo.Installation].Name]
 }
 
