@@ -207,7 +207,7 @@ func verify(record *ci.Step, chunks []ci.LogChunk, size, lines int64, read error
 	default:
 		missing, lost = missing+record.Bytes-size, lost+record.Lines-lines
 	}
-	return fmt.Sprintf("%d lines (%d bytes) of the step's output are missing: the kubelet rotated them away before they were read.", lost, missing)
+	return fmt.Sprintf("%d lines (%d bytes) of the step's output are missing: they were rotated away, or lost by the container runtime, before they were read.", lost, missing)
 }
 
 // gaps is what marks have shown to be missing between chunks. What was cut does not count.

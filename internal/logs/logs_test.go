@@ -295,7 +295,7 @@ func TestNotes(t *testing.T) {
 		"complete":            {func(*world) {}, ""},
 		"last line not ended": {func(w *world) { w.job.Steps[0].Bytes--; w.job.Steps[0].Lines--; w.observe() }, ""},
 		"lines missing": {func(w *world) { w.job.Steps[0].Bytes += 14; w.job.Steps[0].Lines += 2; w.observe() },
-			"2 lines (14 bytes) of the step's output are missing: the kubelet rotated them away before they were read."},
+			"2 lines (14 bytes) of the step's output are missing: they were rotated away, or lost by the container runtime, before they were read."},
 		"carriage returns kept": {func(w *world) { w.job.Steps[0].Bytes -= 7; w.observe() }, ""},
 		"too much": {func(w *world) { w.job.Steps[0].Bytes -= 14; w.job.Steps[0].Lines -= 2; w.observe() },
 			"The log has 14 bytes more than the step wrote: something else in the container wrote to its output."},
@@ -327,8 +327,8 @@ func TestRotatedAway(t *testing.T) {
 	w.job.Steps[0].Bytes, w.job.Steps[0].Lines = 14, 7
 	w.observe()
 	w.follow()
-	want := "1\n2\n5\n[yaci] above, in the last second, 2 lines are missing: the kubelet rotated them away before they were read.\n6\n7\n" +
-		"[yaci] 2 lines (4 bytes) of the step's output are missing: the kubelet rotated them away before they were read.\n"
+	want := "1\n2\n5\n[yaci] above, in the last second, 2 lines are missing: they were rotated away, or lost by the container runtime, before they were read.\n6\n7\n" +
+		"[yaci] 2 lines (4 bytes) of the step's output are missing: they were rotated away, or lost by the container runtime, before they were read.\n"
 	if got := w.read(ci.LogRange{Notes: true}); got != want {
 		t.Errorf("log %q\nwant %q", got, want)
 	}

@@ -32,7 +32,7 @@ func (k *Keeper) Read(ctx context.Context, id ci.LogID, want ci.LogRange, to fun
 			if c.First > expect && want.Notes && want.From <= expect {
 				why := fmt.Sprintf("lines %d to %d are left out: the log is larger than %d MiB.", expect, c.First-1, k.Limit>>20)
 				if c.Seq == next {
-					why = fmt.Sprintf("above, in the last second, %d lines are missing: the kubelet rotated them away before they were read.", c.First-expect)
+					why = fmt.Sprintf("above, in the last second, %d lines are missing: they were rotated away, or lost by the container runtime, before they were read.", c.First-expect)
 				}
 				if err := to(note(expect, why)); err != nil {
 					return err
