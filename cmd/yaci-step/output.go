@@ -18,6 +18,8 @@ type output struct {
 	afterCR     bool
 	marked      time.Time // of the last mark, or of the beginning
 	markedLines int64
+	recent      int       // bytes printed lately: halved every settle
+	aged        time.Time // when it was halved last
 }
 
 func newOutput() *output { return &output{marked: time.Now()} }
@@ -60,6 +62,8 @@ func (o *output) put(p []byte) (int, error) {
 		return 0, nil
 	}
 	n, err := os.Stdout.Write(p)
+	o.age(time.Now())
+	o.recent += n
 	o.size += int64(n - bytes.Count(p[:n], []byte("\r\n")))
 	if o.afterCR && n > 0 && p[0] == '\n' {
 		o.size--

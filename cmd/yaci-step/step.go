@@ -130,6 +130,7 @@ func end(r record, allowed bool, index int, at layout, out *output) int {
 	r.Bytes, r.Lines = out.totals()
 	r.Allowed = allowed && r.Exit != 0
 	r.Failed = r.Failed || r.Exit != 0 && !r.Allowed
+	defer out.drain(os.Stdout)
 	if err := r.write(at, index); err != nil {
 		out.say(err.Error())
 		return max(r.Exit, 1)
