@@ -23,12 +23,12 @@ func mayImport() map[string][]string {
 	all := []string{"internal/ci", "internal/failpoint", "internal/api", "internal/config", "internal/decide", "internal/flow", "internal/github", "internal/heal", "internal/kube",
 		"internal/logs", "internal/queue", "internal/report", "internal/store", "internal/watch", "internal/web", "pipeline", "webhook"}
 	return map[string][]string{
-		"webhook": nil, "pipeline": nil, "internal/ci": nil, "internal/failpoint": nil, "internal/config": nil, "internal/arch": nil, "internal/store/pgtest": nil, "cmd/yaci-step": nil,
+		"webhook": nil, "pipeline": nil, "internal/ci": nil, "internal/failpoint": nil, "internal/config": nil, "internal/client": nil, "internal/arch": nil, "internal/store/pgtest": nil, "cmd/yaci-step": nil,
 		"internal/decide": onlyNouns, "internal/store": onlyNouns, "internal/github": onlyNouns, "internal/heal": onlyNouns, "internal/queue": onlyNouns,
 		"internal/kube": onlyNouns, "internal/watch": onlyNouns, "internal/report": onlyNouns, "internal/api": onlyNouns, "internal/logs": onlyNouns, "internal/web": onlyNouns,
 		"internal/flow":   {"internal/ci", "internal/failpoint", "internal/decide", "pipeline"},
 		"internal/server": all,
-		"cmd/yaci":        {"internal/config", "internal/server", "pipeline"},
+		"cmd/yaci":        {"internal/client", "internal/config", "internal/server", "pipeline"},
 		"internal/citest": nil, "internal/citest/citesttest": {"internal/citest"}, "internal/citest/demo": {"internal/citest"},
 	}
 }
