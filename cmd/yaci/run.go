@@ -23,6 +23,7 @@ type commands struct {
 	Prune     prune     `cmd:"" help:"Delete old runs, logs and deliveries, as the server does once a day."`
 	Backup    backup    `cmd:"" help:"Copy the SQLite database to a file while the server runs."`
 	Secret    secret    `cmd:"" help:"Secrets and who may use them."`
+	Token     token     `cmd:"" help:"API tokens: what they are for, their last use."`
 	Uninstall uninstall `cmd:"" help:"Delete all Jobs and Secrets of YACI's, finalizers too."`
 
 	RevokeToken revokeToken `cmd:"" hidden:"" help:"Give a clone token back; the clone container does."`

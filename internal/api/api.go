@@ -2,15 +2,11 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -39,7 +35,9 @@ type Logbook interface {
 
 // API answers the calls.
 type API struct {
-	Token     string // empty: everything answers 401
+	Token     string // of the configuration, good for everything; empty: there is none
+	Keys      Keys
+	Tokens    Tokens
 	Image     string // for commands that name none
 	Starter   Starter
 	Jobs      Jobs
@@ -54,26 +52,6 @@ type API struct {
 	Conflicts []error // Starter's words for a run that cannot be retried or approved as it is now
 	Failures  Failures
 	Log       *slog.Logger
-}
-
-// Authenticated lets requests with the API token through, and answers 401 to all others.
-func (a *API) Authenticated(next http.HandlerFunc) http.HandlerFunc {
-	want := sha256.Sum256([]byte(a.Token))
-	return func(w http.ResponseWriter, r *http.Request) {
-		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		got := sha256.Sum256([]byte(token))
-		if !ok || a.Token == "" || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
-			if a.Failures.tooMany(r, time.Now()) {
-				w.Header().Set("Retry-After", "60")
-				Problem(w, http.StatusTooManyRequests, "too many requests without a good token; try again in a minute")
-				return
-			}
-			w.Header().Set("WWW-Authenticate", `Bearer realm="yaci"`)
-			Problem(w, http.StatusUnauthorized, "send the header Authorization: Bearer TOKEN, with the token of YACI_API_TOKEN")
-			return
-		}
-		next(w, r)
-	}
 }
 
 // Run makes a Job from the command in the body: {"name": "..."}.

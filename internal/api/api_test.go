@@ -120,27 +120,3 @@ func TestImage(t *testing.T) {
 		}
 	}
 }
-
-func TestAuthenticated(t *testing.T) {
-	for _, c := range []struct {
-		token, header string
-		code          int
-	}{
-		{"t", "Bearer t", 200},
-		{"t", "Bearer T", 401},
-		{"t", "Bearer t ", 401},
-		{"t", "Basic t", 401},
-		{"t", "", 401},
-		{"t", "Bearer ", 401},
-		{"", "Bearer ", 401},
-		{"", "", 401},
-	} {
-		a, _ := newAPI(c.token)
-		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
-		r.Header.Set("Authorization", c.header)
-		a.Authenticated(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) })(w, r)
-		if w.Code != c.code || (c.code == 401) != (w.Header().Get("WWW-Authenticate") != "") {
-			t.Errorf("token %q, header %q: %d, want %d", c.token, c.header, w.Code, c.code)
-		}
-	}
-}

@@ -20,8 +20,8 @@ type Memory interface {
 // maxKey bounds an idempotency key, in bytes.
 const maxKey = 255
 
-// Once carries a call with the header Idempotency-Key out once a day: who
-// repeats it, since the answer was lost, gets the same answer again
+// Once carries a call with the header Idempotency-Key out once a day: whose
+// token repeats it, since the answer was lost, gets the same answer again
 // (draft-ietf-httpapi-idempotency-key-header). Answers of 500 and above are not kept.
 func (a *API) Once(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -40,7 +40,7 @@ func (a *API) Once(next http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		sum := sha256.Sum256(body)
-		request := r.Method + " " + r.URL.RequestURI() + " " + hex.EncodeToString(sum[:])
+		request := callerOf(r) + r.Method + " " + r.URL.RequestURI() + " " + hex.EncodeToString(sum[:])
 		known, claimed, err := a.Memory.BeginAnswer(r.Context(), key, request)
 		switch {
 		case err != nil:

@@ -19,7 +19,7 @@ type Config struct {
 	GithubAppID   int64  `name:"github-app-id" env:"YACI_GITHUB_APP_ID" help:"Id of the GitHub App."`
 	GithubAppKey  string `name:"github-app-key-file" env:"YACI_GITHUB_APP_KEY_FILE" help:"File with the App's private key (PEM)."`
 	GithubToken   string `name:"github-token" env:"YACI_GITHUB_TOKEN" help:"A personal token instead of an App."`
-	APIToken      string `name:"api-token" env:"YACI_API_TOKEN" help:"Token for /run, /get and /retry. Unset: they answer 401."`
+	APIToken      string `name:"api-token" env:"YACI_API_TOKEN" help:"API token that may do everything, to begin with; yaci token create makes others."`
 	ForkPolicy    string `default:"approval" env:"YACI_FORK_POLICY" help:"Pull requests from forks by people without write access: approval (they wait for it), never or always."`
 	Kubeconfig    string `env:"KUBECONFIG" help:"Cluster to run in; default: the pod's own, or ~/.kube/config."`
 	LogLimit      int64  `default:"67108864" env:"YACI_LOG_LIMIT" help:"Bytes that are kept of a step's log; half of them its beginning, half its end."`

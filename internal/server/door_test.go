@@ -16,13 +16,14 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/webhook"
 )
 
 // TestAuthorizationMatrix [CVE-2026-55632; CVE-2026-52744; CVE-2024-53862]: every
 // route of the router against everybody who may ask. A new route has to say here who it is for.
 func TestAuthorizationMatrix(t *testing.T) {
-	h, _ := front(t)
+	h, _ := apiFront(t)
 	public := map[string]int{"GET /healthz": 200, "GET /schema.json": 200, "GET /openapi.json": 200, "POST /webhook": 401}
 	// Pages are for all, and have nothing to show of what is not there, as here.
 	for route, code := range map[string]int{"/": 200, "/repositories": 200, "/queue": 200, "/{owner}/{repo}": 404, "/badge/{owner}/{file}": 404, "/-/static/{hash}/{file}": 404} {
@@ -34,21 +35,32 @@ func TestAuthorizationMatrix(t *testing.T) {
 			public["GET "+route] = 404
 		}
 	}
-	guarded := map[string]bool{
-		"POST /run": true, "GET /get": true, "POST /retry": true, "GET /api/v1/queue": true,
-		"GET /api/v1/repos": true, "GET /api/v1/runs": true, "GET /api/v1/runs/{run}": true, "GET /api/v1/runs/{run}/jobs": true,
-		"GET /api/v1/runs/{run}/jobs/{job}": true, "GET /api/v1/runs/{run}/jobs/{job}/steps": true,
-		"POST /api/v1/runs/{run}/cancel": true, "POST /api/v1/runs/{run}/retry": true, "POST /api/v1/runs/{run}/approve": true,
-		"GET /api/v1/runs/{run}/jobs/{job}/steps/{step}/log": true, "GET /api/v1/deliveries": true, "POST /api/v1/deliveries/{delivery}/retry": true,
+	guarded := map[string]ci.Scope{
+		"POST /run": ci.ScopeRun, "GET /get": ci.ScopeRead, "POST /retry": ci.ScopeRun, "GET /api/v1/queue": ci.ScopeRead,
+		"GET /api/v1/repos": ci.ScopeRead, "GET /api/v1/runs": ci.ScopeRead, "GET /api/v1/runs/{run}": ci.ScopeRead, "GET /api/v1/runs/{run}/jobs": ci.ScopeRead,
+		"GET /api/v1/runs/{run}/jobs/{job}": ci.ScopeRead, "GET /api/v1/runs/{run}/jobs/{job}/steps": ci.ScopeRead,
+		"POST /api/v1/runs/{run}/cancel": ci.ScopeRun, "POST /api/v1/runs/{run}/retry": ci.ScopeRun, "POST /api/v1/runs/{run}/approve": ci.ScopeAdmin,
+		"GET /api/v1/runs/{run}/jobs/{job}/steps/{step}/log": ci.ScopeRead, "GET /api/v1/deliveries": ci.ScopeRead, "POST /api/v1/deliveries/{delivery}/retry": ci.ScopeAdmin,
+		"GET /api/v1/tokens": ci.ScopeAdmin, "POST /api/v1/tokens": ci.ScopeAdmin, "DELETE /api/v1/tokens/{token}": ci.ScopeAdmin,
 	}
+	holders := map[ci.Scope]string{}
+	for _, scope := range ci.Scopes() {
+		holders[scope] = "Bearer " + makeToken(t, h, string(scope), scope).Token
+	}
+	gone := makeToken(t, h, "gone", ci.ScopeAdmin)
+	if w := ask(h, "DELETE", "/api/v1/tokens/"+gone.ID, "", "t", ""); w.Code != 200 {
+		t.Fatalf("revoke: %d", w.Code)
+	}
+	other := holders[ci.ScopeRead][:len("Bearer yaci_")+10] + holders[ci.ScopeAdmin][len("Bearer yaci_")+10:] // one's id, another's secret
 	count := 0
 	err := chi.Walk(h.(chi.Routes), func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		count++
 		name := method + " " + route
-		if _, known := public[name]; !known && !guarded[name] {
+		if _, known := public[name]; !known && guarded[name] == "" {
 			t.Errorf("%s: say in this table who may call it", name)
 		}
-		for who, header := range map[string]string{"anonymous": "", "another's token": "Bearer other", "a GitHub token": "Bearer ghp_x", "basic": "Basic eDp5", "empty": "Bearer "} {
+		for who, header := range map[string]string{"anonymous": "", "another's token": "Bearer other", "a GitHub token": "Bearer ghp_x", "basic": "Basic eDp5", "empty": "Bearer ",
+			"a revoked token": "Bearer " + gone.Token, "another's id": other, "no id": "Bearer yaci_", "too long": holders[ci.ScopeAdmin] + "a"} {
 			w, r := httptest.NewRecorder(), httptest.NewRequest(method, strings.NewReplacer("{", "", "}", "").Replace(route), nil)
 			r.RemoteAddr = fmt.Sprintf("192.0.2.%d:1", count)
 			if header != "" {
@@ -67,6 +79,18 @@ func TestAuthorizationMatrix(t *testing.T) {
 			}
 			if w.Header().Get("Content-Security-Policy") == "" || w.Header().Get("X-Content-Type-Options") != "nosniff" || w.Header().Get("X-Frame-Options") != "DENY" {
 				t.Errorf("%s: headers %v", name, w.Header())
+			}
+		}
+		for scope, header := range holders {
+			w, r := httptest.NewRecorder(), httptest.NewRequest(method, strings.NewReplacer("{", "", "}", "").Replace(route), nil)
+			r.Header.Set("Authorization", header)
+			h.ServeHTTP(w, r)
+			code, open := public[name]
+			switch {
+			case open && w.Code != code:
+				t.Errorf("%s by a token for %s: %d, want %d", name, scope, w.Code, code)
+			case !open && (w.Code == http.StatusUnauthorized || (w.Code == http.StatusForbidden) == scope.Allows(guarded[name])):
+				t.Errorf("%s by a token for %s: %d %s", name, scope, w.Code, w.Body)
 			}
 		}
 		return nil

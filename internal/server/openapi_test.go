@@ -171,7 +171,7 @@ func apiFront(t *testing.T) (http.Handler, *operator) {
 	hook, err := webhook.New(secret, inbox{db.AddDelivery, newBell()}, log)
 	must(err)
 	op := &operator{}
-	return routes(hook, &api.API{Token: "t", Image: "alpine", Starter: op, Jobs: db, Runs: db, Repos: db, Memory: db, Canceller: op, Queue: op, Logbook: op, Inbox: db,
+	return routes(hook, &api.API{Token: "t", Keys: db, Tokens: db, Image: "alpine", Starter: op, Jobs: db, Runs: db, Repos: db, Memory: db, Canceller: op, Queue: op, Logbook: op, Inbox: db,
 		Conflicts: []error{flow.ErrNotFinished}, Log: log, Logs: func(context.Context, ci.JobName) (any, error) { return []map[string]string{{"pod": "p"}}, nil }},
 		pagesOf(config.Pages{}, db, nil, log)), op
 }
@@ -234,6 +234,11 @@ func TestAnswersAreDescribed(t *testing.T) {
 		{"POST", "/api/v1/runs/{run}/cancel", "/api/v1/runs/nope/cancel", "", 404},
 		{"POST", "/api/v1/runs/{run}/approve", "/api/v1/runs/r1/approve?sha=aaaaaaa", "", 200},
 		{"POST", "/api/v1/runs/{run}/approve", "/api/v1/runs/r1/approve", "", 400},
+		{"POST", "/api/v1/tokens", "/api/v1/tokens", `{"name": "laptop", "scope": "run", "expires": "2999-01-01T00:00:00Z"}`, 201},
+		{"POST", "/api/v1/tokens", "/api/v1/tokens", `{"name": "laptop", "scope": "read"}`, 409},
+		{"POST", "/api/v1/tokens", "/api/v1/tokens", `{"name": "x", "scope": "root"}`, 400},
+		{"GET", "/api/v1/tokens", "/api/v1/tokens", "", 200},
+		{"DELETE", "/api/v1/tokens/{token}", "/api/v1/tokens/nope", "", 404},
 		{"POST", "/run", "/run", "true", 200},
 		{"POST", "/run", "/run", "bad", 400},
 		{"POST", "/run", "/run", "broken", 500},
@@ -259,6 +264,13 @@ func TestAnswersAreDescribed(t *testing.T) {
 		if w := ask(h, c.method, c.path, c.body, "wrong", ""); w.Code != 401 && w.Code != 429 || d.check(c.method, c.route, w) != nil {
 			t.Errorf("%s %s without a token: %d %v", c.method, c.path, w.Code, d.check(c.method, c.route, w))
 		}
+	}
+	w := ask(h, "DELETE", "/api/v1/tokens/"+makeToken(t, h, "short", ci.ScopeRead).ID, "", "t", "")
+	if err := d.check("DELETE", "/api/v1/tokens/{token}", w); err != nil || w.Code != 200 {
+		t.Errorf("revoke: %d %v", w.Code, err)
+	}
+	if w := ask(h, "POST", "/run", "true", makeToken(t, h, "reader", ci.ScopeRead).Token, ""); w.Code != 403 || d.check("POST", "/run", w) != nil {
+		t.Errorf("a token for less: %d %v", w.Code, d.check("POST", "/run", w))
 	}
 	d.covers(t, h.(chi.Routes), called)
 }

@@ -1,0 +1,105 @@
+package server
+
+import (
+	"database/sql"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/api"
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/config"
+	"github.com/yaci-ci/yaci/internal/store"
+)
+
+type madeToken struct {
+	ID, Name, Token string
+	Used            time.Time `json:"last_used"`
+}
+
+// makeToken makes a token by the API, as the holder of the configuration's.
+func makeToken(t *testing.T, h http.Handler, name string, scope ci.Scope) (made madeToken) {
+	t.Helper()
+	w := ask(h, "POST", "/api/v1/tokens", `{"name": "`+name+`", "scope": "`+string(scope)+`"}`, "t", "")
+	if err := json.Unmarshal(w.Body.Bytes(), &made); err != nil || w.Code != 201 || made.Token == "" {
+		t.Fatalf("create: %d %s", w.Code, w.Body)
+	}
+	return made
+}
+
+// Nothing in the database or in a list lets anybody in, and it ends when it should.
+func TestTokensAreStoredHashed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "yaci.db")
+	db, err := store.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	log := slog.New(slog.DiscardHandler)
+	a := &api.API{Token: "t", Keys: db, Tokens: db, Memory: db, Repos: db, Runs: db, Log: log}
+	h := routes(nil, a, pagesOf(config.Pages{}, db, nil, log))
+	made := makeToken(t, h, "laptop", ci.ScopeRead)
+	if again := makeToken(t, h, "other", ci.ScopeRead); again.Token == made.Token || again.ID == made.ID {
+		t.Error("the same token twice")
+	}
+	raw, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	var row string
+	if err := raw.QueryRow(`SELECT id || name || scope || CAST(hash AS TEXT) || hex(hash) FROM tokens WHERE name = 'laptop'`).Scan(&row); err != nil {
+		t.Fatal(err)
+	}
+	secret := strings.TrimPrefix(made.Token, "yaci_")[len(made.ID):]
+	if strings.Contains(row, secret) || len(secret) != 52 {
+		t.Errorf("stored as %q, secret %q", row, secret)
+	}
+	list := func() (string, madeToken) {
+		w := ask(h, "GET", "/api/v1/tokens", "", "t", "")
+		var page struct{ Tokens []madeToken }
+		if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil || len(page.Tokens) != 2 {
+			t.Fatalf("%v: %s", err, w.Body)
+		}
+		return w.Body.String(), page.Tokens[0]
+	}
+	if text, first := list(); strings.Contains(text, secret) || !first.Used.IsZero() {
+		t.Errorf("listed as %s", text)
+	}
+	if w := ask(h, "GET", "/api/v1/repos", "", made.Token, ""); w.Code != 200 {
+		t.Errorf("the token: %d %s", w.Code, w.Body)
+	}
+	if _, first := list(); time.Since(first.Used) > time.Minute {
+		t.Errorf("last used %v", first.Used)
+	}
+	if _, err := raw.Exec(`UPDATE tokens SET expires = 1 WHERE name = 'laptop'`); err != nil {
+		t.Fatal(err)
+	}
+	if w := ask(h, "GET", "/api/v1/repos", "", made.Token, ""); w.Code != 401 || !strings.Contains(w.Body.String(), "expired") {
+		t.Errorf("an expired token: %d %s", w.Code, w.Body)
+	}
+	for body, want := range map[string]string{
+		`{"name": "", "scope": "read"}`: "name is required", `{"name": "a\nb", "scope": "read"}`: "name is required", `{"name": "x", "scope": "read", "expires": "2000-01-01T00:00:00Z"}`: "in the past",
+		`{"name": "x", "scope": "read", "admin": true}`: "JSON like", strings.Repeat(" ", 5000) + `{}`: "JSON like", `{"name": "` + strings.Repeat("x", 101) + `", "scope": "read"}`: "up to 100",
+	} {
+		if w := ask(h, "POST", "/api/v1/tokens", body, "t", ""); w.Code != 400 || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%.60s: %d %s", body, w.Code, w.Body)
+		}
+	}
+}
+
+// The key of a call belongs to the token that it was made with.
+func TestIdempotencyKeyOfAnotherToken(t *testing.T) {
+	h, op := apiFront(t)
+	mine, other := makeToken(t, h, "mine", ci.ScopeRun), makeToken(t, h, "other", ci.ScopeRun)
+	if w := ask(h, "POST", "/run", "true", mine.Token, "k"); w.Code != 200 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if w := ask(h, "POST", "/run", "true", other.Token, "k"); w.Code != 422 || op.calls != 1 {
+		t.Errorf("%d after %d calls: %s", w.Code, op.calls, w.Body)
+	}
+}
