@@ -10,6 +10,7 @@ import (
 // Kubernetes' own; an empty ceiling is none.
 type Operator struct {
 	Image             string // YACI's own: clone and step runner
+	Namespace         string // of the Jobs; empty: whoever makes them says
 	ServiceAccount    string
 	TimeoutSeconds    int64 // of a job that names none
 	MaxTimeoutSeconds int64 // 0: no ceiling

@@ -45,7 +45,7 @@ func (b *builder) job(j *Job, selected JobSelection, name string) (*Compiled, er
 	never, deadline, ttl := batchv1.Failed, b.seconds(j), b.op.TTLSeconds
 	c.Job = &batchv1.Job{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: b.op.Namespace, Labels: labels},
 		Spec: batchv1.JobSpec{
 			BackoffLimit:            new(int32),
 			ActiveDeadlineSeconds:   &deadline,

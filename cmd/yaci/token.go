@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"text/tabwriter"
 	"time"
 
@@ -120,7 +121,7 @@ func (c tokenRevoke) Run(ctx context.Context, t *token, out output) error {
 	if err != nil {
 		return err
 	}
-	if err := server.Do(ctx, "DELETE", "/api/v1/tokens/"+c.ID, nil, nil); err != nil {
+	if err := server.Do(ctx, "DELETE", "/api/v1/tokens/"+url.PathEscape(c.ID), nil, nil); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out.stderr, "Token %s is revoked.\n", c.ID)

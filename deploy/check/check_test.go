@@ -72,7 +72,7 @@ func TestChartIsTheBase(t *testing.T) {
 	for name, c := range map[string]struct {
 		dir    string
 		values object
-	}{"base": {"../base", nil}, "postgres": {"../postgres", object{"postgres": true}}} {
+	}{"base": {"../base", nil}, "postgres": {"../postgres", object{"postgres": true}}, "forks": {"../forks", object{"forksNamespace": "yaci-forks"}}} {
 		want, got := kustomize(t, c.dir), helm(t, c.values)
 		for key := range want {
 			a, _ := yaml.Marshal(want[key])
@@ -94,19 +94,24 @@ func TestChartIsTheBase(t *testing.T) {
 
 // The server may do what is listed here and nothing else; no rule reads a Secret.
 func TestRole(t *testing.T) {
-	all := kustomize(t, "../base")
-	role := all["Role yaci-builds/yaci"]
-	var got []string
-	for _, r := range role["rules"].([]any) {
-		rule := r.(object)
-		got = append(got, fmt.Sprint(rule["apiGroups"], rule["resources"], rule["verbs"]))
+	all := kustomize(t, "../forks")
+	rules := func(name string) (list []string) {
+		for _, r := range all["Role "+name]["rules"].([]any) {
+			rule := r.(object)
+			list = append(list, fmt.Sprint(rule["apiGroups"], rule["resources"], rule["verbs"]))
+		}
+		return list
 	}
-	want := []string{
+	forks := []string{
 		"[batch] [jobs] [create get list watch patch delete]", "[] [pods] [get list watch]", "[] [pods/log] [get]",
-		"[] [secrets] [create update delete]", "[] [configmaps] [list]", "[] [events] [list]", "[coordination.k8s.io] [leases] [create get update]",
+		"[] [secrets] [create update delete]", "[] [events] [list]",
 	}
-	if !slices.Equal(got, want) {
-		t.Errorf("rules\n%q, want\n%q", got, want)
+	builds := slices.Insert(slices.Clone(forks), 4, "[] [configmaps] [list]")
+	builds = append(builds, "[coordination.k8s.io] [leases] [create get update]")
+	for name, want := range map[string][]string{"yaci-builds/yaci": builds, "yaci-forks/yaci": forks} {
+		if got := rules(name); !slices.Equal(got, want) {
+			t.Errorf("%s: rules\n%q, want\n%q", name, got, want)
+		}
 	}
 	for key := range all {
 		if strings.HasPrefix(key, "ClusterRole") {
@@ -131,14 +136,19 @@ func TestServerIsRestricted(t *testing.T) {
 
 // Builds reach the internet and nothing else [GitLab #3642].
 func TestBuildsAreShutIn(t *testing.T) {
-	all := kustomize(t, "../base")
+	all := kustomize(t, "../forks")
 	policy := fmt.Sprint(all["NetworkPolicy yaci-builds/builds"])
+	if forks := all["NetworkPolicy yaci-forks/builds"]; fmt.Sprint(forks["spec"]) != fmt.Sprint(all["NetworkPolicy yaci-builds/builds"]["spec"]) {
+		t.Errorf("forks: %v", forks)
+	}
 	for _, cidr := range []string{"10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "2000::/3", "[Ingress Egress]"} {
 		if !strings.Contains(policy, cidr) {
 			t.Errorf("%s is not in %s", cidr, policy)
 		}
 	}
-	if labels := fmt.Sprint(all["Namespace <nil>/yaci-builds"]["metadata"]); !strings.Contains(labels, "enforce:baseline") {
-		t.Errorf("labels %s", labels)
+	for _, space := range []string{"yaci-builds", "yaci-forks"} {
+		if labels := fmt.Sprint(all["Namespace <nil>/"+space]["metadata"]); !strings.Contains(labels, "enforce:baseline") {
+			t.Errorf("%s: labels %s", space, labels)
+		}
 	}
 }

@@ -55,7 +55,7 @@ func TestLeastThatServes(t *testing.T) {
 func TestAllProblemsAtOnce(t *testing.T) {
 	got := parse(t, "--database-url=mysql://u:p@x/y", "--github-api-url=github", "--max-running=0", "--timeout=1ms", "--keep-jobs=0s",
 		"--cpu-request=lots", "--memory-request=", "--memory-limit=-1Gi", "--disk-limit=0", "--max-timeout=0s", "--max-disk=-1", "--image-pull-policy=never",
-		"--keep-runs-days=-1", "--keep-runs=-1", "--keep-deliveries-days=3", "--fork-policy=ask").Problems()
+		"--keep-runs-days=-1", "--keep-runs=-1", "--keep-deliveries-days=3", "--fork-policy=ask", "--runtime-class=Kata!", "--fork-max-timeout=1ms", "--fork-max-memory=lots").Problems()
 	want := []string{
 		"YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook.",
 		`YACI_DATABASE_URL is "mysql://u:xxxxx@x/y": write sqlite:///path/to/file or postgres://user:password@host/database.`,
@@ -74,6 +74,9 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		`YACI_MEMORY_LIMIT is "-1Gi": write an amount as Kubernetes does, like 250m or 4Gi.`,
 		`YACI_DISK_LIMIT is "0": write an amount as Kubernetes does, like 250m or 4Gi.`,
 		`YACI_MAX_DISK is "-1": write an amount as Kubernetes does, like 8 or 16Gi, or leave it empty.`,
+		`YACI_RUNTIME_CLASS is "Kata!": write a name as Kubernetes has them, in small letters, digits and -.`,
+		`YACI_FORK_MAX_TIMEOUT is 1ms: at least 1s is needed.`,
+		`YACI_FORK_MAX_MEMORY is "lots": write an amount as Kubernetes does, like 8 or 16Gi, or leave it empty.`,
 		`YACI_IMAGE_PULL_POLICY is "never": write Always, IfNotPresent or Never.`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

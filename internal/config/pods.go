@@ -10,19 +10,20 @@ import (
 
 // Pods is what an operator decides about every pod. Quantities are Kubernetes' own.
 type Pods struct {
-	Image           string        `default:"ghcr.io/yaci-ci/yaci:latest" env:"YACI_IMAGE" help:"YACI's own image: clone and step runner."`
-	Timeout         time.Duration `default:"1h" env:"YACI_TIMEOUT" help:"Time limit of a job."`
-	MaxTimeout      time.Duration `default:"6h" env:"YACI_MAX_TIMEOUT" help:"Most time that a .yaci.yml may ask for."`
-	KeepJobs        time.Duration `default:"24h" env:"YACI_KEEP_JOBS" help:"A finished Job stays in the cluster this long."`
-	PendingTimeout  time.Duration `default:"10m" env:"YACI_PENDING_TIMEOUT" help:"How long a job may wait for a node, or for the namespace's quota."`
-	CPURequest      string        `name:"cpu-request" default:"250m" env:"YACI_CPU_REQUEST" help:"CPU that a job asks for."`
-	MemoryRequest   string        `default:"256Mi" env:"YACI_MEMORY_REQUEST" help:"Memory that a job asks for."`
-	MemoryLimit     string        `default:"4Gi" env:"YACI_MEMORY_LIMIT" help:"Memory limit of each step."`
-	DiskLimit       string        `default:"10Gi" env:"YACI_DISK_LIMIT" help:"Disk limit of each step and of the workspace."`
-	MaxCPU          string        `name:"max-cpu" env:"YACI_MAX_CPU" help:"Most CPU that a step may ask for; empty: no ceiling."`
-	MaxMemory       string        `env:"YACI_MAX_MEMORY" help:"Most memory that a step may ask for; empty: no ceiling."`
-	MaxDisk         string        `env:"YACI_MAX_DISK" help:"Most disk that a step may ask for; empty: no ceiling."`
-	ImagePullPolicy string        `default:"" env:"YACI_IMAGE_PULL_POLICY" help:"Pull policy of the steps' images; empty: Kubernetes' default."`
+	Image          string        `default:"ghcr.io/yaci-ci/yaci:latest" env:"YACI_IMAGE" help:"YACI's own image: clone and step runner."`
+	Timeout        time.Duration `default:"1h" env:"YACI_TIMEOUT" help:"Time limit of a job."`
+	MaxTimeout     time.Duration `default:"6h" env:"YACI_MAX_TIMEOUT" help:"Most time that a .yaci.yml may ask for."`
+	KeepJobs       time.Duration `default:"24h" env:"YACI_KEEP_JOBS" help:"A finished Job stays in the cluster this long."`
+	PendingTimeout time.Duration `default:"10m" env:"YACI_PENDING_TIMEOUT" help:"How long a job may wait for a node, or for the namespace's quota."`
+	CPURequest     string        `name:"cpu-request" default:"250m" env:"YACI_CPU_REQUEST" help:"CPU that a job asks for."`
+	MemoryRequest  string        `default:"256Mi" env:"YACI_MEMORY_REQUEST" help:"Memory that a job asks for."`
+	MemoryLimit    string        `default:"4Gi" env:"YACI_MEMORY_LIMIT" help:"Memory limit of each step."`
+	DiskLimit      string        `default:"10Gi" env:"YACI_DISK_LIMIT" help:"Disk limit of each step and of the workspace."`
+	MaxCPU         string        `name:"max-cpu" env:"YACI_MAX_CPU" help:"Most CPU that a step may ask for; empty: no ceiling."`
+	MaxMemory      string        `env:"YACI_MAX_MEMORY" help:"Most memory that a step may ask for; empty: no ceiling."`
+	MaxDisk        string        `env:"YACI_MAX_DISK" help:"Most disk that a step may ask for; empty: no ceiling."`
+	Isolation
+	ImagePullPolicy string `default:"" env:"YACI_IMAGE_PULL_POLICY" help:"Pull policy of the steps' images; empty: Kubernetes' default."`
 }
 
 func (c Pods) problems() (ps []string) {
@@ -53,6 +54,7 @@ func (c Pods) problems() (ps []string) {
 			problem("%s is %q: write an amount as Kubernetes does, like 8 or 16Gi, or leave it empty.", q.name, q.text)
 		}
 	}
+	ps = append(ps, c.Isolation.problems()...)
 	if !slices.Contains([]string{"", "Always", "IfNotPresent", "Never"}, c.ImagePullPolicy) {
 		problem("YACI_IMAGE_PULL_POLICY is %q: write Always, IfNotPresent or Never.", c.ImagePullPolicy)
 	}

@@ -52,7 +52,8 @@ type Flow struct {
 	Forks    decide.Forks
 	Decode   func(ci.Delivery) (ci.Event, error)
 	Operator pipeline.Operator
-	Queued   func() // called after something was stored; wakes queue and report
+	ForFork  pipeline.Operator // for pull requests from forks, whoever approved them
+	Queued   func()            // called after something was stored; wakes queue and report
 }
 
 // Handle takes one delivery to its end. An error means: try again later.
@@ -95,6 +96,14 @@ type nothingToRun string
 
 func (n nothingToRun) Error() string { return string(n) }
 
+// operator is what the operator has decided about the pods of an event.
+func (f *Flow) operator(ev ci.Event) pipeline.Operator {
+	if ev.Fork {
+		return f.ForFork
+	}
+	return f.Operator
+}
+
 // compile fetches, parses and compiles the file at the run's commit, asks the
 // gate, and sets the run's state. A wrong file is a run in error, and one that
 // selects nothing a run that is skipped: both without jobs. given is the
@@ -104,7 +113,7 @@ func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) ([]
 	file, digest, in, err := f.read(ctx, run)
 	var compiled []*pipeline.Compiled
 	if err == nil {
-		compiled, err = pipeline.Compile(file, in, f.Operator)
+		compiled, err = pipeline.Compile(file, in, f.operator(run.Event))
 	}
 	var problems pipeline.Problems
 	switch {

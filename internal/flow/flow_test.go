@@ -73,13 +73,16 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(func() { db.Close() })
 	w := &world{T: t, db: db, gh: &gitHub{file: goodFile}, pulls: &pulls{writers: map[int64]bool{9: true}}}
+	op := pipeline.Operator{
+		Image: "yaci", ServiceAccount: "default", TimeoutSeconds: 60, TTLSeconds: 60,
+		CPURequest: "1", MemoryRequest: "1Mi", MemoryLimit: "1Mi", DiskLimit: "1Mi",
+	}
+	forks := op
+	forks.Namespace, forks.RuntimeClass = "forks", "sandbox"
 	w.flow = &flow.Flow{
 		Inbox: db, Runs: db, Changes: db, GitHub: w.gh, People: w.pulls, Pulls: w.pulls, Stopper: db, Rivals: db, Ancestry: w.gh, Forks: decide.ForksApproval, Queued: func() { w.bells++ },
-		Decode: func(d ci.Delivery) (ev ci.Event, err error) { return ev, json.Unmarshal(d.Body, &ev) },
-		Operator: pipeline.Operator{
-			Image: "yaci", ServiceAccount: "default", TimeoutSeconds: 60, TTLSeconds: 60,
-			CPURequest: "1", MemoryRequest: "1Mi", MemoryLimit: "1Mi", DiskLimit: "1Mi",
-		},
+		Decode:   func(d ci.Delivery) (ev ci.Event, err error) { return ev, json.Unmarshal(d.Body, &ev) },
+		Operator: op, ForFork: forks,
 	}
 	return w
 }

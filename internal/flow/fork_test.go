@@ -2,11 +2,15 @@ package flow_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
@@ -380,4 +384,24 @@ func TestRetryByComment(t *testing.T) {
 			t.Errorf("due %+v, %v", due, err)
 		}
 	})
+}
+
+// What a fork runs is in the forks' own namespace and sandbox, whoever approved it; nothing else is.
+func TestForksHavePodsOfTheirOwn(t *testing.T) {
+	w := approved(t)
+	w.arrive("own", commitAt(ci.Push, "b", "0", 2))
+	var spaces []string
+	for _, j := range w.queued() {
+		var job batchv1.Job
+		w.must(json.Unmarshal(j.Manifest, &job))
+		sandbox := ""
+		if c := job.Spec.Template.Spec.RuntimeClassName; c != nil {
+			sandbox = *c
+		}
+		spaces = append(spaces, job.Namespace+"/"+sandbox)
+	}
+	slices.Sort(spaces)
+	if want := []string{"/", "forks/sandbox"}; !slices.Equal(spaces, want) {
+		t.Errorf("namespaces %q, want %q", spaces, want)
+	}
 }

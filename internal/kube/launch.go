@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -20,10 +21,12 @@ import (
 	"github.com/yaci-ci/yaci/internal/failpoint"
 )
 
-// Cluster is one namespace of one cluster.
+// Cluster is the namespace of the builds, and perhaps another for those of
+// forks. A manifest says which of them its Job is for; a name is in one only.
 type Cluster struct {
 	Client    kubernetes.Interface
 	Namespace string
+	Forks     string // namespace for the Jobs of forks; empty: there is none
 	Kueue     string // its local queue that admits the Jobs; empty: none
 }
 
@@ -43,6 +46,35 @@ func Connect(kubeconfig, namespace string) (*Cluster, error) {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}
 	return &Cluster{Client: client, Namespace: namespace}, nil
+}
+
+// Spaces are the namespaces that Jobs are in.
+func (c *Cluster) Spaces() []string {
+	if c.Forks == "" {
+		return []string{c.Namespace}
+	}
+	return []string{c.Namespace, c.Forks}
+}
+
+// space is where a Job is to be. A manifest may be older than the configuration.
+func (c *Cluster) space(job batchv1.Job) (string, error) {
+	switch {
+	case job.Namespace == "":
+		return c.Namespace, nil
+	case slices.Contains(c.Spaces(), job.Namespace):
+		return job.Namespace, nil
+	}
+	return "", fmt.Errorf("%w: this server does not use the namespace %s any more; run it again", ci.ErrRefused, job.Namespace)
+}
+
+// everywhere does something in each namespace; what is not there is fine.
+func (c *Cluster) everywhere(do func(space string) error) error {
+	for _, space := range c.Spaces() {
+		if err := do(space); err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // handOver leaves it to Kueue when a Job starts (kueue.sigs.k8s.io/docs/tasks/run/jobs).
@@ -69,8 +101,13 @@ func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string,
 	if err := json.Unmarshal(job.Manifest, &want); err != nil {
 		return "", fmt.Errorf("manifest: %w", err)
 	}
+	space, err := c.space(want)
+	if err != nil {
+		return "", err
+	}
+	want.Namespace = space
 	want.Finalizers = append(want.Finalizers, Finalizer)
-	if err := c.removeLost(ctx, job); err != nil {
+	if err := c.removeLost(ctx, space, job); err != nil {
 		return "", err
 	}
 	if err := c.putSecret(ctx, want, job.Files, token); err != nil {
@@ -78,7 +115,7 @@ func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string,
 	}
 	c.handOver(&want)
 	failpoint.Hit(failpoint.SecretMade)
-	made, err := c.Client.BatchV1().Jobs(c.Namespace).Create(ctx, &want, metav1.CreateOptions{})
+	made, err := c.Client.BatchV1().Jobs(space).Create(ctx, &want, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
 		made, err = c.own(ctx, want)
 	}
@@ -94,11 +131,11 @@ func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string,
 }
 
 // removeLost deletes the Job that a lost job left, known by its UID.
-func (c *Cluster) removeLost(ctx context.Context, job ci.Job) error {
+func (c *Cluster) removeLost(ctx context.Context, space string, job ci.Job) error {
 	if job.UID == "" {
 		return nil
 	}
-	found, err := c.Client.BatchV1().Jobs(c.Namespace).Get(ctx, string(job.Name), metav1.GetOptions{})
+	found, err := c.Client.BatchV1().Jobs(space).Get(ctx, string(job.Name), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) || err == nil && string(found.UID) != job.UID {
 		return nil
 	}
@@ -111,7 +148,7 @@ func (c *Cluster) removeLost(ctx context.Context, job ci.Job) error {
 
 // own finds a job's Job. One of the same name that is another run's is refused.
 func (c *Cluster) own(ctx context.Context, want batchv1.Job) (*batchv1.Job, error) {
-	found, err := c.Client.BatchV1().Jobs(c.Namespace).Get(ctx, want.Name, metav1.GetOptions{})
+	found, err := c.Client.BatchV1().Jobs(want.Namespace).Get(ctx, want.Name, metav1.GetOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +169,7 @@ func (c *Cluster) putSecret(ctx context.Context, job batchv1.Job, files []byte, 
 	if token != "" {
 		s.StringData["token"] = token
 	}
-	secrets := c.Client.CoreV1().Secrets(c.Namespace)
+	secrets := c.Client.CoreV1().Secrets(job.Namespace)
 	_, err := secrets.Create(ctx, s, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
 		if _, err = c.own(ctx, job); err == nil || apierrors.IsNotFound(err) {
@@ -155,8 +192,10 @@ func refused(err error) error {
 
 // DropSecret deletes a job's Secret; one that is gone already is fine.
 func (c *Cluster) DropSecret(ctx context.Context, name ci.JobName) error {
-	err := c.Client.CoreV1().Secrets(c.Namespace).Delete(ctx, string(name), metav1.DeleteOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
+	err := c.everywhere(func(space string) error {
+		return c.Client.CoreV1().Secrets(space).Delete(ctx, string(name), metav1.DeleteOptions{})
+	})
+	if err != nil {
 		return fmt.Errorf("delete secret %s: %w", name, err)
 	}
 	return nil
@@ -166,8 +205,11 @@ func (c *Cluster) DropSecret(ctx context.Context, name ci.JobName) error {
 // patch takes that entry alone out of the list (kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch).
 func (c *Cluster) Release(ctx context.Context, name ci.JobName) error {
 	patch := []byte(`{"metadata":{"$deleteFromPrimitiveList/finalizers":["` + Finalizer + `"]}}`)
-	_, err := c.Client.BatchV1().Jobs(c.Namespace).Patch(ctx, string(name), types.StrategicMergePatchType, patch, metav1.PatchOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
+	err := c.everywhere(func(space string) error {
+		_, err := c.Client.BatchV1().Jobs(space).Patch(ctx, string(name), types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("release job %s: %w", name, err)
 	}
 	return nil
@@ -180,8 +222,10 @@ func (c *Cluster) Stop(ctx context.Context, name ci.JobName) error {
 }
 
 func (c *Cluster) delete(ctx context.Context, name ci.JobName, policy metav1.DeletionPropagation) error {
-	err := c.Client.BatchV1().Jobs(c.Namespace).Delete(ctx, string(name), metav1.DeleteOptions{PropagationPolicy: &policy})
-	if err != nil && !apierrors.IsNotFound(err) {
+	err := c.everywhere(func(space string) error {
+		return c.Client.BatchV1().Jobs(space).Delete(ctx, string(name), metav1.DeleteOptions{PropagationPolicy: &policy})
+	})
+	if err != nil {
 		return fmt.Errorf("delete job %s: %w", name, err)
 	}
 	return nil

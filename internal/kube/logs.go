@@ -30,13 +30,20 @@ const maxLog = 4 << 20
 
 // Logs returns the pods of a job. None is no error: the Job may be new.
 func (c *Cluster) Logs(ctx context.Context, name ci.JobName) ([]PodLog, error) {
-	pods, err := c.Client.CoreV1().Pods(c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + string(name)})
+	var pods []corev1.Pod
+	err := c.everywhere(func(space string) error {
+		list, err := c.Client.CoreV1().Pods(space).List(ctx, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + string(name)})
+		if err == nil {
+			pods = append(pods, list.Items...)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("pods of %s: %w", name, err)
 	}
-	sort.Slice(pods.Items, func(i, j int) bool { return pods.Items[i].Name < pods.Items[j].Name })
+	sort.Slice(pods, func(i, j int) bool { return pods[i].Name < pods[j].Name })
 	logs := []PodLog{}
-	for _, pod := range pods.Items {
+	for _, pod := range pods {
 		l := PodLog{Pod: pod.Name, Status: string(pod.Status.Phase)}
 		for _, container := range pod.Spec.Containers {
 			if container.Name == cloneContainer || !begun(pod, container.Name) {
@@ -64,7 +71,7 @@ func begun(pod corev1.Pod, container string) bool {
 
 func (c *Cluster) containerLog(ctx context.Context, pod, container string) (string, error) {
 	limit := int64(maxLog)
-	r, err := c.Client.CoreV1().Pods(c.Namespace).GetLogs(pod, &corev1.PodLogOptions{Container: container, LimitBytes: &limit}).Stream(ctx)
+	r, err := c.stream(ctx, pod, &corev1.PodLogOptions{Container: container, LimitBytes: &limit})
 	if apierrors.IsNotFound(err) {
 		return "", nil // the pod went between the list and this
 	}
@@ -79,6 +86,16 @@ func (c *Cluster) containerLog(ctx context.Context, pod, container string) (stri
 	return mark.ReplaceAllString(string(text), ""), nil
 }
 
+// stream opens a log in the namespace that has the pod.
+func (c *Cluster) stream(ctx context.Context, pod string, opts *corev1.PodLogOptions) (r io.ReadCloser, err error) {
+	for _, space := range c.Spaces() {
+		if r, err = c.Client.CoreV1().Pods(space).GetLogs(pod, opts).Stream(ctx); !apierrors.IsNotFound(err) {
+			break
+		}
+	}
+	return r, err
+}
+
 // mark is a line of the runner's own, for who stores the log (cmd/yaci-step/output.go).
 var mark = regexp.MustCompile("\x1b_yaci [0-9]+ [0-9]+\x1b\\\\\n")
 
@@ -90,7 +107,7 @@ func (c *Cluster) LogStream(ctx context.Context, pod, container string, since ti
 	if !since.IsZero() {
 		opts.SinceTime = &metav1.Time{Time: since}
 	}
-	r, err := c.Client.CoreV1().Pods(c.Namespace).GetLogs(pod, opts).Stream(ctx)
+	r, err := c.stream(ctx, pod, opts)
 	if apierrors.IsNotFound(err) {
 		err = fmt.Errorf("%w: %w", ci.ErrNotFound, err)
 	}

@@ -15,35 +15,44 @@ const Managed = "app.kubernetes.io/managed-by=yaci"
 
 // Count is how many Jobs and Secrets of YACI's there are.
 func (c *Cluster) Count(ctx context.Context) (jobs, secrets int, err error) {
-	j, err := c.Client.BatchV1().Jobs(c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: Managed})
-	if err != nil {
-		return 0, 0, fmt.Errorf("jobs of %s: %w", c.Namespace, err)
+	j, s, err := c.managed(ctx)
+	return len(j), len(s), err
+}
+
+// managed are the names of YACI's Jobs and Secrets.
+func (c *Cluster) managed(ctx context.Context) (jobs, secrets []ci.JobName, err error) {
+	for _, space := range c.Spaces() {
+		j, err := c.Client.BatchV1().Jobs(space).List(ctx, metav1.ListOptions{LabelSelector: Managed})
+		if err != nil {
+			return nil, nil, fmt.Errorf("jobs of %s: %w", space, err)
+		}
+		for _, one := range j.Items {
+			jobs = append(jobs, ci.JobName(one.Name))
+		}
+		s, err := c.Client.CoreV1().Secrets(space).List(ctx, metav1.ListOptions{LabelSelector: Managed})
+		if err != nil {
+			return nil, nil, fmt.Errorf("secrets of %s: %w", space, err)
+		}
+		for _, one := range s.Items {
+			secrets = append(secrets, ci.JobName(one.Name))
+		}
 	}
-	s, err := c.Client.CoreV1().Secrets(c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: Managed})
-	if err != nil {
-		return 0, 0, fmt.Errorf("secrets of %s: %w", c.Namespace, err)
-	}
-	return len(j.Items), len(s.Items), nil
+	return jobs, secrets, nil
 }
 
 // Uninstall deletes all Jobs and Secrets of YACI's, whose finalizer would
 // otherwise keep them, and the namespace, for ever.
 func (c *Cluster) Uninstall(ctx context.Context) error {
-	jobs, err := c.Client.BatchV1().Jobs(c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: Managed})
+	jobs, secrets, err := c.managed(ctx)
 	if err != nil {
-		return fmt.Errorf("jobs of %s: %w", c.Namespace, err)
+		return err
 	}
 	var errs []error
-	for _, j := range jobs.Items {
-		name := ci.JobName(j.Name)
+	for _, name := range jobs {
 		errs = append(errs, c.Stop(ctx, name), c.Release(ctx, name))
 	}
-	secrets, err := c.Client.CoreV1().Secrets(c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: Managed})
-	if err != nil {
-		return errors.Join(append(errs, fmt.Errorf("secrets of %s: %w", c.Namespace, err))...)
-	}
-	for _, s := range secrets.Items {
-		errs = append(errs, c.DropSecret(ctx, ci.JobName(s.Name)))
+	for _, name := range secrets {
+		errs = append(errs, c.DropSecret(ctx, name))
 	}
 	return errors.Join(errs...)
 }

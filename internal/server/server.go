@@ -24,7 +24,6 @@ import (
 	"github.com/yaci-ci/yaci/internal/logs"
 	"github.com/yaci-ci/yaci/internal/queue"
 	"github.com/yaci-ci/yaci/internal/store"
-	"github.com/yaci-ci/yaci/pipeline"
 	"github.com/yaci-ci/yaci/webhook"
 )
 
@@ -110,7 +109,7 @@ type bells struct{ arrived, queued, ended, looked bell }
 
 // wire joins the packages in the order of the way of a push.
 func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.Cluster, bucket *logs.Bucket, log *slog.Logger) (*server, error) {
-	cluster.Kueue = cfg.KueueQueue
+	cluster.Kueue, cluster.Forks = cfg.KueueQueue, cfg.ForkNamespace
 	b, stored := bells{newBell(), newBell(), newBell(), newBell()}, &logs.Bells{}
 
 	hook, err := webhook.New(cfg.WebhookSecret, inbox{db.AddDelivery, b.arrived}, log)
@@ -119,7 +118,7 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 	}
 	stop := stopper{db, func() { b.looked.ring(); b.ended.ring(); b.queued.ring() }}
 	spine := &flow.Flow{
-		Inbox: db, Runs: db, Changes: db, GitHub: gh, People: gh, Pulls: gh, Secrets: cluster, Forks: decide.Forks(cfg.ForkPolicy), Decode: decode, Operator: Operator(cfg.Pods),
+		Inbox: db, Runs: db, Changes: db, GitHub: gh, People: gh, Pulls: gh, Secrets: cluster, Forks: decide.Forks(cfg.ForkPolicy), Decode: decode, Operator: Operator(cfg.Pods), ForFork: ForFork(cfg.Pods),
 		Queued: func() { b.queued.ring(); b.ended.ring() },
 	}
 	spine.Stopper, spine.Rivals, spine.Ancestry = stop, stop, gh
@@ -145,17 +144,6 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		s.elect = func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) }
 	}
 	return s, nil
-}
-
-// Operator is what the configuration says about pods.
-func Operator(cfg config.Pods) pipeline.Operator {
-	return pipeline.Operator{
-		Image: cfg.Image, ServiceAccount: "default",
-		TimeoutSeconds: int64(cfg.Timeout.Seconds()), TTLSeconds: int32(cfg.KeepJobs.Seconds()), GraceSeconds: 15,
-		CPURequest: cfg.CPURequest, MemoryRequest: cfg.MemoryRequest, MemoryLimit: cfg.MemoryLimit, DiskLimit: cfg.DiskLimit,
-		MaxTimeoutSeconds: int64(cfg.MaxTimeout.Seconds()), MaxCPU: cfg.MaxCPU, MaxMemory: cfg.MaxMemory, MaxDisk: cfg.MaxDisk,
-		PullPolicy: cfg.ImagePullPolicy,
-	}
 }
 
 // run serves until the context ends and all loops have come to rest.

@@ -11,7 +11,6 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
@@ -33,7 +32,7 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 		return nil // not launched yet, as far as the database knows
 	}
 	v := View{Stored: stored, Patience: w.Patience}
-	if v.Job, err = w.jobs.Get(string(name)); err != nil && !apierrors.IsNotFound(err) {
+	if v.Job, err = w.job(name); err != nil {
 		return err
 	}
 	if v.Job != nil && string(v.Job.UID) != stored.UID {
@@ -107,7 +106,7 @@ func (w *Watcher) doubted(name ci.JobName, wait time.Duration) bool {
 // may be behind: that a Job ended without a pod is believed to the cluster alone.
 func (w *Watcher) podsOf(ctx context.Context, stored ci.Job, job *batchv1.Job) ([]*corev1.Pod, error) {
 	selector := labels.SelectorFromSet(labels.Set{"batch.kubernetes.io/job-name": string(stored.Name)})
-	pods, err := w.pods.List(selector)
+	pods, err := w.seenPods(selector)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +114,7 @@ func (w *Watcher) podsOf(ctx context.Context, stored ci.Job, job *batchv1.Job) (
 	if len(own) > 0 || job == nil || len(job.Status.Conditions) == 0 {
 		return own, nil
 	}
-	live, err := w.client.CoreV1().Pods(w.space).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
+	live, err := w.client.CoreV1().Pods(job.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
 	if err != nil {
 		return nil, fmt.Errorf("pods of %s: %w", stored.Name, err)
 	}
@@ -144,7 +143,7 @@ func (w *Watcher) refusal(ctx context.Context, v View) (string, error) {
 		w.keys.AddAfter(v.Stored.Name, refusalAge-age)
 		return "", nil
 	}
-	events, err := w.client.CoreV1().Events(w.space).List(ctx, metav1.ListOptions{FieldSelector: fields.Set{
+	events, err := w.client.CoreV1().Events(v.Job.Namespace).List(ctx, metav1.ListOptions{FieldSelector: fields.Set{
 		"involvedObject.uid": string(v.Job.UID), "reason": "FailedCreate"}.String()})
 	if err != nil {
 		return "", fmt.Errorf("events of %s: %w", v.Stored.Name, err)

@@ -64,11 +64,13 @@ func watched(t *testing.T, s *scene) (*Watcher, *cluster) {
 	for _, p := range s.pods {
 		objects = append(objects, p)
 	}
-	w, err := New(fake.NewClientset(objects...), "builds", Watcher{Jobs: db, Outcomes: db, Logs: &book{}, Cluster: c, Changed: func() {}, Log: slog.New(slog.DiscardHandler)})
+	w, err := New(fake.NewClientset(objects...), []string{"other", "builds"}, Watcher{Jobs: db, Outcomes: db, Logs: &book{}, Cluster: c, Changed: func() {}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.factory.Start(t.Context().Done())
+	for _, s := range w.spaces {
+		s.factory.Start(t.Context().Done())
+	}
 	if !cache.WaitForCacheSync(t.Context().Done(), w.synced...) {
 		t.Fatal("no cache")
 	}
@@ -257,7 +259,7 @@ func TestReconcileEndsWhatWasCancelled(t *testing.T) {
 	c.check(t, ci.Cancelled, "drop while cancelled", "drop while cancelled", "stop while cancelled")
 	s.job.DeletionTimestamp, s.job.Finalizers = &metav1.Time{Time: time.Now()}, []string{metav1.FinalizerDeleteDependents}
 	b.open = nil
-	if err := w.factory.Batch().V1().Jobs().Informer().GetStore().Update(s.job); err != nil {
+	if err := w.spaces[1].factory.Batch().V1().Jobs().Informer().GetStore().Update(s.job); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -338,7 +340,7 @@ func TestRun(t *testing.T) {
 	db := stored(t, s)
 	client := fake.NewClientset(s.job, s.pod())
 	ended := make(chan struct{})
-	w, err := New(client, "builds", Watcher{Jobs: db, Outcomes: db, Logs: &book{}, Cluster: &cluster{db: db}, Changed: func() { close(ended) }, Log: slog.New(slog.DiscardHandler)})
+	w, err := New(client, []string{"builds"}, Watcher{Jobs: db, Outcomes: db, Logs: &book{}, Cluster: &cluster{db: db}, Changed: func() { close(ended) }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

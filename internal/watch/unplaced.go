@@ -11,7 +11,7 @@ import (
 // node yet, and the scheduler's words when it finds none for one of them. Until
 // the cluster has been listed, that is all of them.
 func (w *Watcher) Unplaced(jobs []ci.JobName) (n int, words string) {
-	pods, err := w.pods.List(labels.Everything())
+	pods, err := w.seenPods(labels.Everything())
 	if err != nil { // never: it is a cache
 		return len(jobs), ""
 	}

@@ -11,7 +11,9 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	batchlisters "k8s.io/client-go/listers/batch/v1"
@@ -60,10 +62,7 @@ type Watcher struct {
 	Log      *slog.Logger
 
 	client  kubernetes.Interface
-	space   string
-	factory informers.SharedInformerFactory
-	jobs    batchlisters.JobNamespaceLister
-	pods    corelisters.PodNamespaceLister
+	spaces  []space
 	began   time.Time // a monotonic clock for doubts
 	keys    workqueue.TypedRateLimitingInterface[ci.JobName]
 	synced  []cache.InformerSynced
@@ -77,17 +76,36 @@ const (
 	sweepEvery = 15 * time.Second
 )
 
-// New prepares a Watcher on one namespace.
-func New(client kubernetes.Interface, namespace string, w Watcher) (*Watcher, error) {
-	w.client, w.space, w.began = client, namespace, time.Now()
-	w.factory = informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
-		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = managed }))
+// space is what is seen of one namespace.
+type space struct {
+	name    string
+	factory informers.SharedInformerFactory
+	jobs    batchlisters.JobNamespaceLister
+	pods    corelisters.PodNamespaceLister
+}
+
+// New prepares a Watcher on some namespaces. The name of a Job is in one of them only.
+func New(client kubernetes.Interface, namespaces []string, w Watcher) (*Watcher, error) {
+	w.client, w.began = client, time.Now()
 	w.keys = workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ci.JobName]())
 	w.wake = make(chan struct{}, 1)
 	w.dropped, w.doubts = map[ci.JobName]bool{}, map[ci.JobName]doubt{}
-	w.jobs = w.factory.Batch().V1().Jobs().Lister().Jobs(namespace)
-	w.pods = w.factory.Core().V1().Pods().Lister().Pods(namespace)
-	for _, inf := range []cache.SharedIndexInformer{w.factory.Batch().V1().Jobs().Informer(), w.factory.Core().V1().Pods().Informer()} {
+	for _, namespace := range namespaces {
+		if err := w.add(namespace); err != nil {
+			return nil, fmt.Errorf("watch %s: %w", namespace, err)
+		}
+	}
+	return &w, nil
+}
+
+// add prepares to watch one more namespace.
+func (w *Watcher) add(namespace string) error {
+	s := space{name: namespace, factory: informers.NewSharedInformerFactoryWithOptions(w.client, 0, informers.WithNamespace(namespace),
+		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = managed }))}
+	jobs, pods := s.factory.Batch().V1().Jobs(), s.factory.Core().V1().Pods()
+	s.jobs, s.pods = jobs.Lister().Jobs(namespace), pods.Lister().Pods(namespace)
+	w.spaces = append(w.spaces, s)
+	for _, inf := range []cache.SharedIndexInformer{jobs.Informer(), pods.Informer()} {
 		handle := func(obj any) { w.enqueue(obj) }
 		update := func(old, obj any) {
 			w.enqueue(obj)
@@ -97,11 +115,33 @@ func New(client kubernetes.Interface, namespace string, w Watcher) (*Watcher, er
 		}
 		reg, err := inf.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: handle, UpdateFunc: update, DeleteFunc: handle})
 		if err != nil {
-			return nil, fmt.Errorf("watch: %w", err)
+			return err
 		}
 		w.synced = append(w.synced, reg.HasSynced)
 	}
-	return &w, nil
+	return nil
+}
+
+// job is what is seen of a Job; nil: nothing.
+func (w *Watcher) job(name ci.JobName) (*batchv1.Job, error) {
+	for _, s := range w.spaces {
+		if job, err := s.jobs.Get(string(name)); !apierrors.IsNotFound(err) {
+			return job, err
+		}
+	}
+	return nil, nil
+}
+
+// seenPods are the pods that a selector selects.
+func (w *Watcher) seenPods(selector labels.Selector) (all []*corev1.Pod, err error) {
+	for _, s := range w.spaces {
+		pods, err := s.pods.List(selector)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, pods...)
+	}
+	return all, nil
 }
 
 // enqueue takes the name of the job that an object belongs to. Objects may be tombstones.
@@ -129,10 +169,14 @@ func node(obj any) string {
 func (w *Watcher) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var sweep sync.WaitGroup
-	defer w.factory.Shutdown()
+	for _, s := range w.spaces {
+		defer s.factory.Shutdown()
+	}
 	defer sweep.Wait()
 	defer cancel()
-	w.factory.Start(ctx.Done())
+	for _, s := range w.spaces {
+		s.factory.Start(ctx.Done())
+	}
 	if !cache.WaitForCacheSync(ctx.Done(), w.synced...) {
 		return ctx.Err()
 	}
