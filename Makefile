@@ -84,10 +84,10 @@ chaos chaos-long: image
 	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run 'TestChaos$$' -chaos-seed $(SEED) $(CHAOS) -count 1 -v -timeout 2h
 
 .PHONY: soak
-soak: build local ## a million lines, 50 kills of the server and 20 rotations of the log; a log of 1 GiB; on a cluster of its own
+soak: build local ## a million lines, 50 kills of the server and 20 rotations of the log; a log of 1 GiB; 1,000 fast steps; on a cluster of its own
 	@export YACI_LOCAL_NAME=soak YACI_LOCAL_LOG_SIZE=1Mi YACI_LOCAL_PORT_BASE=30700 YACI_LOCAL_SUBNET=10.127.7; \
 	trap 'bin/local down' EXIT; trap exit INT TERM; bin/local up >/dev/null && bin/local image && eval "$$(bin/local env)" && \
-	YACI_SOAK=1 $(GO) test ./cmd/yaci -run 'TestLogSurvivesKills|TestLargeLog' -count 1 -v -timeout 20m | grep -v level=
+	YACI_SOAK=1 $(GO) test ./cmd/yaci -run 'TestLogSurvivesKills|TestLargeLog|TestFastSteps' -count 1 -v -timeout 40m | grep -v level=
 
 .PHONY: demo
 demo: image ## a push to a stand-in GitHub, run on the local cluster, shown on the terminal

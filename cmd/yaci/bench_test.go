@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -13,6 +15,8 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -79,32 +83,52 @@ func median(x []float64) float64 { return slices.Sorted(slices.Values(x))[len(x)
 // finished waits for the pod and the Job, in seconds since start, and removes them.
 func finished(t *testing.T, client kubernetes.Interface, name string, start time.Time) (pod, job float64) {
 	t.Helper()
-	jobs := must(client.BatchV1().Jobs(buildNamespace).Watch(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + name}))(t)
-	defer jobs.Stop()
-	pods := must(client.CoreV1().Pods(buildNamespace).Watch(t.Context(), metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + name}))(t)
-	defer pods.Stop()
-	limit := time.After(2 * time.Minute)
-	for pod == 0 || job == 0 {
-		select {
-		case e := <-pods.ResultChan():
-			if p, ok := e.Object.(*corev1.Pod); ok && pod == 0 && p.Status.Phase == corev1.PodSucceeded {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	jobs := client.BatchV1().Jobs(buildNamespace)
+	pods := client.CoreV1().Pods(buildNamespace)
+	ends := make(chan error, 1)
+	go func() {
+		ends <- until(ctx, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + name}, pods.Watch, func(o runtime.Object) bool {
+			p, ok := o.(*corev1.Pod)
+			if ok && p.Status.Phase == corev1.PodSucceeded {
 				pod = time.Since(start).Seconds()
-			} else if ok && p.Status.Phase == corev1.PodFailed {
-				t.Fatalf("%s failed: %+v", name, p.Status)
 			}
-		case e := <-jobs.ResultChan():
-			if j, ok := e.Object.(*batchv1.Job); ok && job == 0 && j.Status.Succeeded > 0 && j.Status.CompletionTime != nil {
-				job = time.Since(start).Seconds()
-			}
-		case <-limit:
-			t.Fatalf("%s: not done in 2 minutes", name)
-		}
+			return ok && (pod > 0 || p.Status.Phase == corev1.PodFailed)
+		})
+	}()
+	err := until(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name}, jobs.Watch, func(o runtime.Object) bool {
+		j, ok := o.(*batchv1.Job)
+		return ok && j.Status.Succeeded > 0 && j.Status.CompletionTime != nil
+	})
+	job = time.Since(start).Seconds()
+	if err := errors.Join(err, <-ends); err != nil || pod == 0 {
+		t.Fatalf("%s: the pod did not succeed: %v", name, err)
 	}
 	now := metav1.DeletePropagationBackground
 	if err := client.BatchV1().Jobs(buildNamespace).Delete(t.Context(), name, metav1.DeleteOptions{PropagationPolicy: &now}); err != nil {
 		t.Fatal(err)
 	}
 	return pod, job
+}
+
+// until watches until an object is as it is wanted; a watch that ends begins anew with what is there.
+func until(ctx context.Context, of metav1.ListOptions, begin func(context.Context, metav1.ListOptions) (watch.Interface, error), ok func(runtime.Object) bool) error {
+	for {
+		w, err := begin(ctx, of)
+		if err != nil {
+			return err
+		}
+		for e := range w.ResultChan() {
+			if ok(e.Object) {
+				w.Stop()
+				return nil
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
 }
 
 // yaciJob goes the server's way: parse, compile, launch.

@@ -41,6 +41,7 @@ func (w *world) gone(pod *corev1.Pod) {
 
 // TestCancel: the status is final at once, the container is told to end, and nothing is left; also when the server dies in between.
 func TestCancel(t *testing.T) {
+	t.Parallel()
 	client := clientset(t)
 	for _, killed := range []bool{false, true} {
 		w := newWorld(t)
@@ -67,6 +68,7 @@ func TestCancel(t *testing.T) {
 
 // TestSupersede: a push to a pull request's branch ends the run of the one before.
 func TestSupersede(t *testing.T) {
+	t.Parallel()
 	client := clientset(t)
 	w := newWorld(t)
 	r := w.repo("superseded", false)
@@ -88,6 +90,7 @@ func TestSupersede(t *testing.T) {
 
 // TestQueue: who waits is told why, and then that it runs.
 func TestQueue(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "YACI_MAX_RUNNING=1")
 	r := w.repo("queued", false)
 	w.push(r, "image: IMAGE\nsteps: ['sleep 4']\n")
@@ -107,6 +110,7 @@ func TestQueue(t *testing.T) {
 
 // TestKueue: a suspended Job waits, and runs when it is admitted, which is done here as Kueue does it.
 func TestKueue(t *testing.T) {
+	t.Parallel()
 	client := clientset(t)
 	space := namespace(t, client, nil)
 	w := newWorld(t, "YACI_KUEUE_QUEUE=builds", "YACI_NAMESPACE="+space)

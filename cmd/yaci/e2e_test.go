@@ -214,6 +214,7 @@ func (w *world) call(method, path, body, token string) (int, string) {
 const passing = "image: IMAGE\nsteps:\n  - test -f README\n  - name: two\n    run: echo \"$YACI_REPO $YACI_BRANCH\"\n"
 
 func TestPushPasses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.repo("hello", false)
 	sha := w.push(r, passing)
@@ -232,6 +233,7 @@ func TestPushPasses(t *testing.T) {
 }
 
 func TestSecondStepFails(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.repo("red", false)
 	sha := w.push(r, "image: IMAGE\nsteps:\n  - 'true'\n  - {name: unit tests, run: exit 3}\n  - {name: never, run: echo it ran}\n")
@@ -245,6 +247,7 @@ func TestSecondStepFails(t *testing.T) {
 }
 
 func TestBrokenFileAndNoFile(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.repo("broken", false)
 	none := w.push(r, "")
@@ -259,6 +262,7 @@ func TestBrokenFileAndNoFile(t *testing.T) {
 
 // A pull request whose push GitHub did not tell about runs by itself.
 func TestPullRequest(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.repo("pulls", false)
 	w.push(r, "")
@@ -276,6 +280,7 @@ func TestPullRequest(t *testing.T) {
 }
 
 func TestForkIsHeld(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.repo("forked", false)
 	w.push(r, "")
@@ -291,6 +296,7 @@ func TestForkIsHeld(t *testing.T) {
 
 // A private repository is cloned, and no step finds the token anywhere.
 func TestPrivateCloneKeepsItsToken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	look := `image: IMAGE
 steps:
@@ -321,6 +327,7 @@ func (w *world) fail(text string) {
 }
 
 func TestKilledBetween202AndJob(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.fail("/contents/")
 	r := w.repo("crash1", false)
@@ -337,6 +344,7 @@ func TestKilledBetween202AndJob(t *testing.T) {
 }
 
 func TestKilledBetweenEndAndStatus(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.fail("/statuses/")
 	r := w.repo("crash2", false)
@@ -354,6 +362,7 @@ func TestKilledBetweenEndAndStatus(t *testing.T) {
 }
 
 func TestRunGetRetry(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	code, body := w.call("POST", "/run", "echo great success", apiToken)
 	var made struct{ Name string }

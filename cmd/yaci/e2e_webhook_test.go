@@ -18,6 +18,7 @@ import (
 
 // A request without a valid signature stores nothing and calls nobody.
 func TestUnsignedDelivery(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.github.SetHook("http://"+w.listen+"/webhook", "another secret")
 	must(w.repo("unsigned", false).Commit("main", "Change", files(passing), w.ada))(t)
@@ -36,6 +37,7 @@ func TestUnsignedDelivery(t *testing.T) {
 // GitHub's limit is the largest body that is taken; one byte more is refused,
 // whether its length is announced or not.
 func TestBodyOverLimit(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	fill := func(n int) []byte { return append([]byte("{}"), bytes.Repeat([]byte(" "), n-2)...) }
 	for _, tc := range []struct {
@@ -77,6 +79,7 @@ func (w *world) deliver(event string, body []byte, chunked bool) (int, string) {
 
 // An event that YACI does nothing with is taken, and the reason is kept.
 func TestUnknownEvent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	const reason = "Ignored: YACI does nothing for star events."
 	d := w.github.Send("star", []byte(`{"action":"created"}`))

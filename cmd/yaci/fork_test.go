@@ -13,6 +13,7 @@ import (
 // A stranger's pull request waits, is approved by a comment for one commit, and
 // waits again after the next push; a secret reaches the default branch and no fork.
 func TestForkIsApprovedByComment(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.repo("approved", false)
 	set := exec.Command("../../bin/yaci", "secret", "set", "E2E_KEY", "--repo", "ada/approved")

@@ -14,6 +14,7 @@ import (
 // TestLanguage runs what the keys of .yaci.yml promise, on the cluster. IMAGE has
 // sh, TOOLS has bash and git.
 func TestLanguage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	big := "#" + strings.Repeat("x", 100<<10)
 	cases := []struct{ name, yaml, state, description string }{
@@ -181,6 +182,7 @@ steps: ['true']
 func tools(yaml string) string { return strings.ReplaceAll(yaml, "TOOLS", os.Getenv("YACI_IMAGE")) }
 
 func TestSubmodulesAndLFS(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	library, r := w.repo("library", false), w.repo("app", true)
 	must(must(library.Clone(t.TempDir(), w.ada))(t).Push("First", map[string]string{"lib.txt": "library\n"}))(t)
@@ -202,6 +204,7 @@ steps:
 
 // A pull request runs merged into its base; a conflict is told.
 func TestMergeOfPullRequest(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for name, c := range map[string]struct{ file, state, description string }{
 		"merges":   {"new.txt", "success", "Passed in "},

@@ -24,7 +24,13 @@ func (w *world) stepLog(step int, query string) *http.Response {
 		w.t.Fatal("no job was launched")
 	}
 	last := m[len(m)-1]
-	req := must(http.NewRequestWithContext(w.t.Context(), "GET", fmt.Sprintf("http://%s/api/v1/runs/%s/jobs/%s/steps/%d/log?%s", w.listen, last[1], last[2], step, query), nil))(w.t)
+	return w.jobLog(last[1], last[2], step, query)
+}
+
+// jobLog asks for the log of a step of a job.
+func (w *world) jobLog(run, job string, step int, query string) *http.Response {
+	w.t.Helper()
+	req := must(http.NewRequestWithContext(w.t.Context(), "GET", fmt.Sprintf("http://%s/api/v1/runs/%s/jobs/%s/steps/%d/log?%s", w.listen, run, job, step, query), nil))(w.t)
 	req.Header.Set("Authorization", "Bearer "+apiToken)
 	res := must(http.DefaultClient.Do(req))(w.t)
 	w.t.Cleanup(func() { res.Body.Close() })
@@ -51,6 +57,7 @@ func sum(text string) string {
 
 // TestLogs: what a step printed is what is served, byte for byte, however much it prints in its last moment.
 func TestLogs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "YACI_LOG_LIMIT=1000000000")
 	r := w.repo("logs", false)
 	sha := w.push(r, `
@@ -104,6 +111,7 @@ func consecutive(t *testing.T, log string, last int) bool {
 
 // TestLogIsLive: a line can be read while its step runs, as text and as an event that resumes.
 func TestLogIsLive(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.repo("live", false)
 	sha := w.push(r, "image: IMAGE\nsteps: ['for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 1; done']\n")

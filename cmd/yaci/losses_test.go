@@ -24,6 +24,7 @@ import (
 
 // TestCommitGone: its branch was deleted before the queue came to it.
 func TestCommitGone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "YACI_MAX_RUNNING=1")
 	busy, r := w.repo("busy", false), w.repo("gone", false)
 	first := w.push(busy, "image: IMAGE\nsteps: [sleep 4]\n")
@@ -45,6 +46,7 @@ func TestCommitGone(t *testing.T) {
 
 // TestCloneCutByTime: a clone that takes longer than the job may is no failure of the code.
 func TestCloneCutByTime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.repo("huge", false)
 	clone := must(r.Clone(t.TempDir(), w.ada))(t)

@@ -51,6 +51,7 @@ func (w *world) end(cases []ending) {
 // TestOutcomes: what goes wrong in a step's container has one sentence that
 // says what to do, and nothing is ever green by accident.
 func TestOutcomes(t *testing.T) {
+	t.Parallel()
 	empty := httptest.NewServer(http.NotFoundHandler()) // a registry without images; containerd speaks plain HTTP to loopback
 	defer empty.Close()
 	registry := strings.Replace(strings.TrimPrefix(empty.URL, "http://"), "127.0.0.1", "localhost", 1)
@@ -73,6 +74,7 @@ func TestOutcomes(t *testing.T) {
 
 // TestDiskFilled: a job that uses more disk than it may is evicted, and does not run again.
 func TestDiskFilled(t *testing.T) {
+	t.Parallel()
 	nodes := must(clientset(t).CoreV1().Nodes().List(t.Context(), metav1.ListOptions{}))(t)
 	if nodes.Items[0].Status.Capacity.StorageEphemeral().IsZero() {
 		t.Skip("the node does not limit the use of disk: its file system is no block device's")
@@ -84,6 +86,7 @@ func TestDiskFilled(t *testing.T) {
 
 // TestNeverPulled: an image that is not on the node, and may not be fetched.
 func TestNeverPulled(t *testing.T) {
+	t.Parallel()
 	newWorld(t, "YACI_IMAGE_PULL_POLICY=Never").end([]ending{
 		{"never", "image: example.org/nope:1\nsteps: ['true']\n", "error", `true cannot start with image example.org/nope:1: .*not present.*`, time.Minute},
 	})
@@ -99,6 +102,7 @@ func namespace(t *testing.T, client kubernetes.Interface, labels map[string]stri
 
 // TestRefusedPods: the namespace takes the Job but not its pod.
 func TestRefusedPods(t *testing.T) {
+	t.Parallel()
 	client := clientset(t)
 	strict := namespace(t, client, map[string]string{"pod-security.kubernetes.io/enforce": "restricted"})
 	newWorld(t, "YACI_NAMESPACE="+strict).end([]ending{
@@ -175,6 +179,7 @@ func TestLostPodsRunAgain(t *testing.T) {
 // TestDeletedJob: somebody's kubectl delete is a cancellation, within 30 s, and
 // the finalizer holds nothing back.
 func TestDeletedJob(t *testing.T) {
+	t.Parallel()
 	client := clientset(t)
 	w := newWorld(t)
 	r := w.repo("deleted", false)
@@ -197,6 +202,7 @@ func TestDeletedJob(t *testing.T) {
 
 // TestDeletedWhileDown: what ended and was deleted while no server ran keeps its outcome.
 func TestDeletedWhileDown(t *testing.T) {
+	t.Parallel()
 	client := clientset(t)
 	w := newWorld(t)
 	r := w.repo("down", false)
@@ -236,6 +242,7 @@ func TestKubeletKilled(t *testing.T) {
 
 // TestUninstall: a namespace with an unfinished run can go, although its server is gone.
 func TestUninstall(t *testing.T) {
+	t.Parallel()
 	client := clientset(t)
 	space := namespace(t, client, nil)
 	w := newWorld(t, "YACI_NAMESPACE="+space)

@@ -81,6 +81,7 @@ func (w *world) once(r *citest.Repo, sha string) {
 // in the middle of a run; later the next one stands still for longer than its
 // lease and wakes up. Each run ends right, and once.
 func TestReplicas(t *testing.T) {
+	t.Parallel()
 	var postgres pgtest.Server
 	t.Cleanup(func() {
 		if err := postgres.Stop(); err != nil {
@@ -122,6 +123,7 @@ func TestReplicas(t *testing.T) {
 
 // SIGTERM ends the server in time, and the next one takes over what runs.
 func TestShutdownLeavesJobsToTheNext(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.repo("shutdown", false)
 	sha := w.push(r, sleeping)

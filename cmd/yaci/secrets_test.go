@@ -29,6 +29,7 @@ func keepSecret(t *testing.T, name, value, repo string) string {
 // TestCanaries: of fifty secrets that a step prints in many ways, none is in what
 // YACI keeps or says: logs, statuses, database, API, its own log.
 func TestCanaries(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var names, values []string
 	for i := range 50 {
@@ -79,6 +80,7 @@ steps:
 
 // TestMissingSecretKey: a Secret that somebody emptied keeps the container from being made.
 func TestMissingSecretKey(t *testing.T) {
+	t.Parallel()
 	client := clientset(t)
 	w := newWorld(t)
 	id := keepSecret(t, "EMPTIED", "some value", "ada/keyless")

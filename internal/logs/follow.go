@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -31,12 +32,14 @@ type follower struct {
 
 // run reads until the step has ended and all of its log was read, or cannot be any more.
 func (f *follower) run(ctx context.Context) {
+	unstored := false // some of what the writer counts
 	for ctx.Err() == nil {
 		what, err := f.look(ctx)
 		ended := what.ended
 		var read error
-		if err == nil {
+		if err == nil && (ended.IsZero() || unstored || !f.whole(what)) {
 			read, err = f.read(ctx, ended.IsZero())
+			unstored = err != nil
 		}
 		if read != nil && ctx.Err() == nil {
 			f.keeper.Log.Debug("log stream", "job", f.job, "container", f.w.id.Container, "err", read)
@@ -45,7 +48,7 @@ func (f *follower) run(ctx context.Context) {
 		case ctx.Err() != nil:
 		case err != nil: // of our own side: nothing is lost, so it is tried until it works
 			f.keeper.Log.Warn("log", "job", f.job, "container", f.w.id.Container, "err", err)
-		case errors.Is(read, ci.ErrNotFound), read == nil && !ended.IsZero() && (f.whole(what) || time.Since(ended) > settle), !ended.IsZero() && time.Since(ended) > giveUp:
+		case errors.Is(read, ci.ErrNotFound), !ended.IsZero() && (f.enough(what, read) || time.Since(ended) > giveUp):
 			if f.close(ctx, what, read) == nil {
 				return
 			}
@@ -57,10 +60,15 @@ func (f *follower) run(ctx context.Context) {
 	}
 }
 
-// whole: as many bytes came as the runner counted, if it did.
+// enough: nothing more is to come from a step that has ended.
+func (f *follower) enough(what subject, read error) bool {
+	return f.whole(what) || read == nil && (!what.counted() || time.Since(what.ended) > settle)
+}
+
+// whole: as many bytes came as the runner counted.
 func (f *follower) whole(what subject) bool {
 	size, _ := f.w.total()
-	return what.record == nil || what.record.Finished.IsZero() || size >= what.record.Bytes
+	return what.counted() && size >= what.record.Bytes
 }
 
 // subject is what the database says of what is followed.
@@ -68,6 +76,8 @@ type subject struct {
 	ended  time.Time // zero while it runs
 	record *ci.Step  // what the runner counted; nil for what is no step
 }
+
+func (s subject) counted() bool { return s.record != nil && !s.record.Finished.IsZero() }
 
 func (f *follower) look(ctx context.Context) (subject, error) {
 	job, err := f.keeper.Jobs.Job(ctx, f.job)
@@ -105,8 +115,9 @@ func (f *follower) read(ctx context.Context, follow bool) (stream, store error) 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	context.AfterFunc(ctx, func() { r.Close() }) // which ends a read that waits
-	go f.storeOften(ctx, cancel)
-	in := newLines(r)
+	came := &counter{r: r}
+	go f.storeOften(ctx, cancel, came)
+	in := newLines(came)
 	if !from.Time.IsZero() {
 		stream = in.skipRest()
 	}
@@ -140,8 +151,20 @@ func (f *follower) copy(ctx context.Context, in *lines, old *resume) (stream, st
 	}
 }
 
+// counter counts what came of a stream, what was stored before too.
+type counter struct {
+	r    io.Reader
+	size atomic.Int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.size.Add(int64(n))
+	return n, err
+}
+
 // storeOften keeps readers of a slow log up to date, and ends a stream that is stuck.
-func (f *follower) storeOften(ctx context.Context, cancel context.CancelCauseFunc) {
+func (f *follower) storeOften(ctx context.Context, cancel context.CancelCauseFunc, came *counter) {
 	tick := time.NewTicker(storeEvery)
 	defer tick.Stop()
 	for idle, seen := 0, int64(-1); ; idle++ {
@@ -154,7 +177,7 @@ func (f *follower) storeOften(ctx context.Context, cancel context.CancelCauseFun
 			cancel(err)
 			return
 		}
-		size, _ := f.w.total()
+		size := came.size.Load()
 		if size != seen {
 			idle, seen = 0, size
 		}
@@ -187,7 +210,7 @@ func (f *follower) close(ctx context.Context, what subject, read error) error {
 // of what came. A last line without a line feed may get one from the container
 // runtime, and a carriage return before one may be kept or not.
 func verify(record *ci.Step, chunks []ci.LogChunk, size, lines int64, read error) string {
-	counted := record != nil && !record.Finished.IsZero()
+	counted := subject{record: record}.counted()
 	missing, lost := gaps(chunks)
 	switch {
 	case counted && (lines == record.Lines && size >= record.Bytes && size <= record.Bytes+lines || size == record.Bytes+1 && lines == record.Lines+1):

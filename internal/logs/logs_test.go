@@ -30,6 +30,7 @@ type source struct {
 	rest    string      // what a stream from some time on begins with
 	stuck   int         // streams that are followed and do not end
 	gone    bool
+	unclean bool // streams end as broken ones do, and yet have it all
 	streams int
 }
 
@@ -54,6 +55,9 @@ func (s *source) LogStream(_ context.Context, _, _ string, since time.Time, foll
 		r, w := io.Pipe()
 		go w.Write(b.Bytes())
 		return r, nil
+	}
+	if s.unclean {
+		return broken{&b}, nil
 	}
 	if s.breaks > 0 {
 		s.breaks--
@@ -100,9 +104,14 @@ var id = ci.LogID{UID: "uid-1", Container: "1-test"}
 // newWorld has a job whose only step has printed text, and has ended with a record of it.
 func newWorld(t *testing.T, text []byte, limit int64) *world {
 	t.Helper()
+	return newWorldIn(t, filepath.Join(t.TempDir(), "logs"), text, limit)
+}
+
+func newWorldIn(t *testing.T, where string, text []byte, limit int64) *world {
+	t.Helper()
 	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"))
 	must(t, err)
-	bucket, err := logs.OpenBucket(t.Context(), filepath.Join(t.TempDir(), "logs"))
+	bucket, err := logs.OpenBucket(t.Context(), where)
 	must(t, err)
 	w := &world{t: t, db: db, source: &source{text: text, random: rand.New(rand.NewPCG(1, 2))}, closed: make(chan struct{}, 100)}
 	w.source.stamps()
@@ -283,6 +292,17 @@ func TestStuckStream(t *testing.T) {
 	w.follow()
 	if got := w.read(ci.LogRange{}); got != string(text) || w.note() != "" {
 		t.Errorf("log %q, note %q", got, w.note())
+	}
+}
+
+// What the runner counted is enough, however the stream ended: a log is not read again for a clean end.
+func TestUncleanEnd(t *testing.T) {
+	text := []byte("1\n2\n")
+	w := newWorld(t, text, 1<<30)
+	w.source.unclean = true
+	w.follow()
+	if got := w.read(ci.LogRange{}); got != string(text) || w.note() != "" || w.source.streams != 1 {
+		t.Errorf("log %q, note %q, %d streams", got, w.note(), w.source.streams)
 	}
 }
 
