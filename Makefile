@@ -3,8 +3,9 @@ export CGO_ENABLED ?= 0
 GO    ?= go
 BUILD := -trimpath -ldflags "-s -w"
 
+CACHE        := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/yaci
 LINT_VERSION := v2.15.0
-LINT         := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/yaci/golangci-lint-$(LINT_VERSION)/golangci-lint
+LINT         := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
 
 # The race detector needs cgo, and that a C compiler.
 RACE := $(if $(shell command -v gcc),CGO_ENABLED=1 $(GO) test -race,$(GO) test)
@@ -54,6 +55,21 @@ postgres:
 	apt-get install -y --no-install-recommends postgresql >/dev/null; \
 	else echo "Tests on Postgres are skipped: install its server, as Debian's package postgresql does." >&2; fi; }
 
+AXE_VERSION := 4.14.1
+AXE := $(CACHE)/axe-core-$(AXE_VERSION)/axe.min.js
+
+.PHONY: browser
+browser: ## Chromium and axe-core, for the tests of the pages
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then export DEBIAN_FRONTEND=noninteractive; \
+	echo "installing chromium" >&2; apt-get update >/dev/null && apt-get install -y --no-install-recommends chromium fonts-dejavu-core >/dev/null; \
+	else echo "Tests in a browser are skipped: install Chromium, as Debian's package chromium does." >&2; fi; }
+	@[ -f $(AXE) ] || command -v npm >/dev/null || { \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then export DEBIAN_FRONTEND=noninteractive; \
+	echo "installing npm" >&2; apt-get update >/dev/null && apt-get install -y --no-install-recommends npm >/dev/null; fi; }
+	@[ -f $(AXE) ] || ! command -v npm >/dev/null || { mkdir -p $(dir $(AXE)) && cd $(dir $(AXE)) && \
+	npm pack --silent axe-core@$(AXE_VERSION) >/dev/null && tar -xzf axe-core-$(AXE_VERSION).tgz --strip-components 1 package/axe.min.js; rm -f $(dir $(AXE))*.tgz; }
+
 .PHONY: unit
 unit: ## unit tests; end-to-end tests are skipped without a cluster
 	$(RACE) -timeout 20m ./...
@@ -62,7 +78,7 @@ unit: ## unit tests; end-to-end tests are skipped without a cluster
 
 # The cluster stays up for the next call; CI takes it down.
 .PHONY: test
-test: check image postgres ## everything that CI runs: checks, unit tests, end-to-end tests on a real cluster
+test: check image postgres browser ## everything that CI runs: checks, unit tests, end-to-end tests on a real cluster
 	@trap '[ -z "$$CI" ] || bin/local down' EXIT; eval "$$(bin/local env)"; $(MAKE) --no-print-directory unit
 
 .PHONY: bench-steps

@@ -126,13 +126,20 @@ func (p *Pages) run(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	run := pl.Run
-	l := layout{Icon: string(page.State), Live: !run.State.Final(), Nav: "runs"}
+	l := layout{Icon: string(page.State), Live: !run.State.Final() || page.drains(time.Now()), Nav: "runs"}
 	name := run.Event.Repo.FullName() + "@" + where(run)
 	if run.Event.Repo.ID == 0 {
 		name = "command"
 	}
 	l.Title = fmt.Sprintf("%s #%d %s · %s", mark(page.State), run.Number, word(page.State), name)
 	return show(w, http.StatusOK, "run.html", l, page)
+}
+
+// drains reports whether a log of the job that is shown may still get the last
+// words of its step. After a while it will not, whatever became of it.
+func (page *runPage) drains(now time.Time) bool {
+	return page.Job != nil && page.Job.UID != "" && now.Sub(page.Run.Finished) < 3*time.Minute &&
+		slices.ContainsFunc(page.Steps, func(s stepView) bool { return !s.Closed })
 }
 
 // mark is a state in one character, for titles.

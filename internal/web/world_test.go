@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +30,8 @@ type world struct {
 	pages  *web.Pages
 	front  http.Handler
 	prints map[string]string // container to what it prints
+	mu     sync.Mutex
+	pipes  map[string]*io.PipeReader // container to what it prints bit by bit
 	runs   int
 }
 
@@ -44,7 +47,7 @@ func newWorld(t *testing.T) *world {
 	bucket, err := logs.OpenBucket(t.Context(), filepath.Join(t.TempDir(), "logs"))
 	must(t, err)
 	log := slog.New(slog.DiscardHandler)
-	w := &world{t: t, db: db, closed: make(chan struct{}, 100), prints: map[string]string{}}
+	w := &world{t: t, db: db, closed: make(chan struct{}, 100), prints: map[string]string{}, pipes: map[string]*io.PipeReader{}}
 	w.keeper = &logs.Keeper{Source: w, Jobs: db, Index: db, Bucket: bucket, Limit: 1 << 26, Bells: &logs.Bells{}, Closed: func(ci.JobName) { w.closed <- struct{}{} }, Log: log}
 	t.Cleanup(func() { w.keeper.Wait(); bucket.Close(); db.Close() })
 	w.pages = &web.Pages{Runs: db, Jobs: db, Repos: db, Logbook: w.keeper, Log: log, URL: "https://ci.test"}
@@ -56,6 +59,11 @@ func newWorld(t *testing.T) *world {
 
 // LogStream is the cluster's side: a line a millisecond.
 func (w *world) LogStream(_ context.Context, _, container string, _ time.Time, _ bool) (io.ReadCloser, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r := w.pipes[container]; r != nil {
+		return r, nil
+	}
 	var b strings.Builder
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, line := range strings.SplitAfter(w.prints[container], "\n") {
@@ -104,6 +112,56 @@ func (w *world) run(event ci.Event, steps ...ci.Step) ci.Run {
 		}
 	}
 	return run
+}
+
+// printer is a step that runs, for a test to print in its place.
+type printer struct {
+	w   *world
+	job ci.Job
+	out *io.PipeWriter
+	at  time.Time
+}
+
+// start stores a run of one step that runs.
+func (w *world) start(event ci.Event) (ci.Run, *printer) {
+	w.t.Helper()
+	run := w.run(event)
+	job := ci.Job{Name: ci.JobNameOf(run.ID, 1), Run: run.ID, Attempt: 1, UID: "uid-" + string(run.ID), State: ci.Running, Message: "Running.",
+		Steps: []ci.Step{{Name: "later", Container: "1-later", State: ci.Running, Started: time.Now()}}}
+	must(w.t, w.db.Launched(w.t.Context(), job.Name, job.UID))
+	_, err := w.db.Observe(w.t.Context(), job)
+	must(w.t, err)
+	r, out := io.Pipe()
+	w.pipes["1-later"] = r
+	w.t.Cleanup(func() { out.Close() })
+	w.keeper.Follow(w.t.Context(), job, "pod", "1-later")
+	return run, &printer{w, job, out, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+}
+
+func (p *printer) print(line string) {
+	p.w.t.Helper()
+	p.at = p.at.Add(time.Millisecond)
+	_, err := fmt.Fprintf(p.out, "%s %s\n", p.at.Format("2006-01-02T15:04:05.000000000Z07:00"), line)
+	must(p.w.t, err)
+	s := &p.job.Steps[0]
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.w.prints[s.Container] += line + "\n"
+	s.Lines, s.Bytes = s.Lines+1, s.Bytes+int64(len(line)+1)
+}
+
+// end ends the step, its job and the run, as a command does that passed.
+func (p *printer) end() {
+	p.w.t.Helper()
+	s := &p.job.Steps[0]
+	s.State, s.Finished = ci.Success, time.Now()
+	p.job.State, p.job.Message = ci.Success, "Passed in 2.0s."
+	_, err := p.w.db.Observe(p.w.t.Context(), p.job)
+	must(p.w.t, err)
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	delete(p.w.pipes, s.Container) // from now on the log is read, not followed
+	p.out.Close()
 }
 
 func (w *world) get(path string) *httptest.ResponseRecorder {
