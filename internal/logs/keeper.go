@@ -54,7 +54,7 @@ func (k *Keeper) Follow(ctx context.Context, job ci.Job, pod, container string) 
 		k.active = map[ci.LogID]bool{}
 	}
 	k.active[id] = true
-	f := &follower{keeper: k, job: job.Name, pod: pod, w: writer{bucket: k.Bucket, index: k.Index, id: id, job: job.Name, limit: k.Limit,
+	f := &follower{keeper: k, job: job.Name, pod: pod, w: writer{bucket: k.Bucket, index: k.Index, id: id, job: job.Name, limit: k.Limit, next: ci.LogChunk{First: 1},
 		stored: func() { k.Bells.ring(id) }}}
 	k.wait.Go(func() {
 		f.run(ctx)

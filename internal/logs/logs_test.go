@@ -306,6 +306,15 @@ func TestUncleanEnd(t *testing.T) {
 	}
 }
 
+// A step that printed nothing needs no stream.
+func TestSilence(t *testing.T) {
+	w := newWorld(t, nil, 1<<30)
+	w.follow()
+	if got := w.read(ci.LogRange{}); got != "" || w.note() != "" || w.source.streams != 0 {
+		t.Errorf("log %q, note %q, %d streams", got, w.note(), w.source.streams)
+	}
+}
+
 func TestNotes(t *testing.T) {
 	text := []byte(strings.Repeat("a line\n", 10))
 	for name, c := range map[string]struct {
