@@ -24,8 +24,10 @@ type commands struct {
 	Backup    backup    `cmd:"" help:"Copy the SQLite database to a file while the server runs."`
 	Secret    secret    `cmd:"" help:"Secrets and who may use them."`
 	Token     token     `cmd:"" help:"API tokens: what they are for, their last use."`
+	Doctor    doctorCmd `cmd:"" help:"Look for what is wrong with an installation, and say how to mend it."`
 	Uninstall uninstall `cmd:"" help:"Delete all Jobs and Secrets of YACI's, finalizers too."`
 
+	Probe       probe       `cmd:"" hidden:"" help:"Say what a build sees; the Jobs of the doctor do."`
 	RevokeToken revokeToken `cmd:"" hidden:"" help:"Give a clone token back; the clone container does."`
 }
 

@@ -95,6 +95,9 @@ type Sent struct {
 	GUID  string
 	Event string
 	At    time.Time
+
+	Code  int    // of our answer; 0: there was none
+	Words string // GitHub's, about it
 }
 
 // Origin is how a delivery came.

@@ -12,6 +12,7 @@ func (gh *GitHub) appRoutes() []route {
 		{method: "POST", path: "/app/installations/{installation_id}/access_tokens", permission: "app", handle: createToken},
 		{method: "GET", path: "/repos/{owner}/{repo}/installation", permission: "app", handle: repoInstallation},
 		{method: "DELETE", path: "/installation/token", permission: "token", handle: revokeToken},
+		{method: "GET", path: "/app/hook/config", permission: "app", handle: getHookConfig},
 		{method: "GET", path: "/app/hook/deliveries", permission: "app", handle: listDeliveries},
 		{method: "GET", path: "/app/hook/deliveries/{delivery_id}", permission: "app", handle: getDelivery},
 		{method: "POST", path: "/app/hook/deliveries/{delivery_id}/attempts", permission: "app", handle: redeliver},

@@ -8,6 +8,11 @@ import (
 	"strings"
 )
 
+// getHookConfig is a "webhook-config"; GitHub shows stars for the secret.
+func getHookConfig(c *call) (answer, error) {
+	return ok(object{"url": c.gh.opts.HookURL, "content_type": "json", "insecure_ssl": "0", "secret": "********"}), nil
+}
+
 // listDeliveries shows the newest first, in pages that begin at a cursor.
 func listDeliveries(c *call) (answer, error) {
 	all := c.gh.Deliveries()

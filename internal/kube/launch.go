@@ -41,6 +41,7 @@ func Connect(kubeconfig, namespace string) (*Cluster, error) {
 	}
 	cfg = rest.AddUserAgent(cfg, "yaci")
 	cfg.QPS, cfg.Burst = 50, 100
+	cfg.WarningHandler = rest.NoWarnings{} // of what a namespace would rather have; yaci doctor tells
 	client, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+
+	"github.com/yaci-ci/yaci/internal/config"
+	"github.com/yaci-ci/yaci/internal/server"
+)
+
+// doctorCmd examines an installation with the settings of its server.
+type doctorCmd struct {
+	config.Config
+	NoProbe bool `help:"Start no pods; what builds meet is then not looked at."`
+	JSON    bool `name:"json" help:"Print JSON."`
+}
+
+// Run ends with 1 when there are problems; warnings are none.
+func (d doctorCmd) Run(ctx context.Context, out output) error {
+	problems, err := server.Doctor(ctx, d.Config, server.Checkup{NoProbe: d.NoProbe, JSON: d.JSON}, out.stdout)
+	if err == nil && problems > 0 {
+		return errFound
+	}
+	return err
+}
+
+// probe is what the doctor's Jobs run.
+type probe struct {
+	Listen string            `help:"Accept connections here until the end."`
+	Dial   map[string]string `help:"Name and host:port of what to reach for." mapsep:"none"`
+}
+
+// Run looks around.
+func (p probe) Run(ctx context.Context, out output) error {
+	if p.Dial == nil {
+		p.Dial = map[string]string{}
+	}
+	return server.Probe(ctx, p.Listen, p.Dial, out.stdout)
+}

@@ -1,0 +1,161 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// Examine judges facts. Every check has a finding, in the order of the way of a push.
+func Examine(f Facts) (all []Finding) {
+	all = append(all, settings(f.Settings)...)
+	all = append(all, database(f.Database))
+	all = append(all, github(f.GitHub)...)
+	all = append(all, rights(f.Cluster))
+	if f.Cluster.Err == nil {
+		all = append(all, builds(f.Builds)...)
+	}
+	return all
+}
+
+func settings(problems []string) (all []Finding) {
+	for _, p := range problems {
+		what, mend, ok := strings.Cut(p, ": ")
+		if !ok {
+			mend = "Correct it."
+		}
+		all = append(all, Finding{"settings", Problem, strings.TrimSuffix(what, ".") + ".", mend})
+	}
+	if all == nil {
+		all = []Finding{{"settings", Good, "Complete.", ""}}
+	}
+	return all
+}
+
+func database(d Database) Finding {
+	f := Finding{Check: "database"}
+	switch {
+	case d.Err != nil:
+		f.Level, f.Found, f.Mend = Problem, d.Err.Error(), "See that YACI_DATABASE_URL is right, and that this user may read and write there."
+	case d.New:
+		f.Level, f.Found = Good, "There is none yet; yaci serve makes it."
+	case d.Version > d.Latest:
+		f.Level, f.Found, f.Mend = Problem, fmt.Sprintf("It is of a newer YACI: its schema is %d, and this YACI knows %d.", d.Version, d.Latest), "Run the newer YACI, or go back to a backup from before it."
+	case d.Version < d.Latest:
+		f.Level, f.Found, f.Mend = Warning, fmt.Sprintf("Its schema is %d; this YACI has %d.", d.Version, d.Latest), "Start yaci serve of this version: it migrates. Make a backup first."
+	default:
+		f.Level, f.Found = Good, fmt.Sprintf("Opens, can be written, and is of schema %d, the newest.", d.Version)
+	}
+	return f
+}
+
+// needed is what the App must have (docs.github.com, "Permissions required for GitHub Apps").
+func needed() map[string]string {
+	return map[string]string{"contents": "read", "statuses": "write", "pull_requests": "write", "metadata": "read"}
+}
+
+func heard() []string { return []string{"push", "pull_request", "merge_group", "issue_comment"} }
+
+func github(g GitHub) (all []Finding) {
+	if g.Clock {
+		all = append(all, clock(g.Skew))
+	}
+	if g.Err != nil {
+		return append(all, Finding{"GitHub", Problem, g.Err.Error(), "See that YACI_GITHUB_API_URL can be reached from here, and that the App's id and key, or the token, are right."})
+	}
+	if g.Personal {
+		return append(all,
+			Finding{"GitHub", Good, "The personal token is taken.", ""},
+			Finding{"webhook", Unknown, "With a personal token each repository has its own webhook, which is not looked at.", "Use a GitHub App, and deliveries that were lost are found again, too."})
+	}
+	return append(all, permissions(g), events(g), webhook(g))
+}
+
+func clock(skew time.Duration) Finding {
+	f := Finding{Check: "clock", Level: Good, Found: "Agrees with GitHub's."}
+	if off := skew.Abs(); off > 15*time.Second { // the App's key is good for calls of this minute
+		f.Level = Warning
+		if off > 50*time.Second {
+			f.Level = Problem
+		}
+		f.Found = fmt.Sprintf("This machine's clock differs from GitHub's by %v.", off.Round(time.Second))
+		f.Mend = "Set it by NTP: GitHub takes no call of an App whose clock is a minute wrong."
+	}
+	return f
+}
+
+func permissions(g GitHub) Finding {
+	rank := []string{"", "read", "write", "admin"}
+	var lacks, more []string
+	for name, level := range needed() {
+		if slices.Index(rank, g.Permissions[name]) < slices.Index(rank, level) {
+			lacks = append(lacks, name+": "+level)
+		}
+	}
+	for name, level := range g.Permissions {
+		if want := needed()[name]; slices.Index(rank, level) > slices.Index(rank, want) {
+			more = append(more, name+": "+level)
+		}
+	}
+	slices.Sort(lacks)
+	slices.Sort(more)
+	switch {
+	case len(lacks) > 0:
+		return Finding{"App permissions", Problem, "The App " + g.App + " lacks " + strings.Join(lacks, ", ") + ".", "Add them in the App's settings, and accept the change where it is installed."}
+	case len(more) > 0:
+		return Finding{"App permissions", Warning, "The App " + g.App + " has more than it needs: " + strings.Join(more, ", ") + ".", "Take these away in the App's settings."}
+	}
+	return Finding{"App permissions", Good, "The App " + g.App + " has what it needs and no more.", ""}
+}
+
+func events(g GitHub) Finding {
+	var lacks []string
+	for _, e := range heard() {
+		if !slices.Contains(g.Events, e) {
+			lacks = append(lacks, e)
+		}
+	}
+	if len(lacks) > 0 {
+		return Finding{"App events", Problem, "The App does not hear of " + strings.Join(lacks, ", ") + ".", "Subscribe to them in the App's settings."}
+	}
+	return Finding{"App events", Good, "The App hears of " + strings.Join(heard(), ", ") + ".", ""}
+}
+
+// webhook judges by what GitHub remembers of its last deliveries.
+func webhook(g GitHub) Finding {
+	f := Finding{Check: "webhook"}
+	refused := slices.IndexFunc(g.Sent, func(s ci.Sent) bool { return s.Code >= 300 || s.Code == 0 })
+	switch {
+	case g.HookErr != nil:
+		f.Level, f.Found, f.Mend = Unknown, g.HookErr.Error(), "See the App's settings, under Advanced."
+	case g.Hook == "":
+		f.Level, f.Found, f.Mend = Problem, "The App has no webhook.", "Set its address in the App's settings: where this server is reached, and /webhook."
+	case !strings.HasSuffix(g.Hook, "/webhook"):
+		f.Level, f.Found, f.Mend = Problem, "GitHub delivers to "+g.Hook+", which is no address of YACI's.", "Let it end in /webhook."
+	case g.PublicURL != "" && strings.TrimSuffix(g.PublicURL, "/")+"/webhook" != g.Hook:
+		f.Level, f.Found, f.Mend = Warning, "GitHub delivers to "+g.Hook+", and YACI_PUBLIC_URL is "+g.PublicURL+".", "Make them agree, unless two addresses are meant."
+	case len(g.Sent) == 0:
+		f.Level, f.Found, f.Mend = Warning, "GitHub has delivered nothing to "+g.Hook+" in three days.", "Install the App on a repository and push."
+	case refused == 0:
+		last := g.Sent[0]
+		f.Level, f.Found = Problem, fmt.Sprintf("The last delivery to %s, of %s, ended with %s.", g.Hook, last.At.UTC().Format("2 Jan 15:04"), outcome(last))
+		f.Mend = "401: the secret in the App's settings is not YACI_WEBHOOK_SECRET. No answer: GitHub cannot reach the address. 503: look at the database."
+	case refused > 0:
+		f.Level, f.Found = Warning, fmt.Sprintf("GitHub reaches %s; of its last %d deliveries one ended with %s.", g.Hook, len(g.Sent), outcome(g.Sent[refused]))
+		f.Mend = "It was taken in later from GitHub's list, if this server ran."
+	default:
+		f.Level, f.Found = Good, fmt.Sprintf("GitHub reaches %s: its last %d deliveries were taken.", g.Hook, len(g.Sent))
+	}
+	return f
+}
+
+func outcome(s ci.Sent) string {
+	if s.Code == 0 {
+		return "no answer (" + cmp.Or(s.Words, "unknown") + ")"
+	}
+	return fmt.Sprint(s.Code)
+}

@@ -1,0 +1,167 @@
+package doctor
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// healthy is an installation without anything to mend.
+func healthy() Facts {
+	return Facts{
+		Database: Database{Version: 23, Latest: 23},
+		GitHub: GitHub{Clock: true, App: "yaci", Permissions: needed(), Events: heard(), Hook: "https://ci.example.com/webhook", PublicURL: "https://ci.example.com/",
+			Sent: []ci.Sent{{At: time.Unix(1, 0), Code: 202}, {Code: 202}}},
+		Builds: Builds{Sight: Sight{UserSpace: true, Seccomp: true, NoNewPrivs: true, Dials: map[string]string{Peer: "timeout", API: "timeout", Metadata: "timeout", Kubelet: "timeout"}}},
+	}
+}
+
+func TestHealthy(t *testing.T) {
+	all := Examine(healthy())
+	for _, f := range all {
+		if f.Level != Good || f.Found == "" || f.Mend != "" {
+			t.Errorf("%+v", f)
+		}
+	}
+	if len(all) != 11 || Problems(all) != 0 {
+		t.Errorf("%d findings, %d problems", len(all), Problems(all))
+	}
+}
+
+// Each thing that can be wrong is found by one check, alone, with what to do.
+func TestSick(t *testing.T) {
+	for name, c := range map[string]struct {
+		change      func(*Facts)
+		check       string
+		level       Level
+		found, mend string
+	}{
+		"a setting":     {func(f *Facts) { f.Settings = []string{"YACI_X is empty: set it."} }, "settings", Problem, "YACI_X is empty.", "set it."},
+		"no database":   {func(f *Facts) { f.Database.Err = errors.New("no such host") }, "database", Problem, "no such host", "YACI_DATABASE_URL"},
+		"an old schema": {func(f *Facts) { f.Database.Version = 9 }, "database", Warning, "schema is 9", "migrates"},
+		"a newer one":   {func(f *Facts) { f.Database.Version = 99 }, "database", Problem, "newer YACI", "backup"},
+		"a new one":     {func(f *Facts) { f.Database = Database{New: true} }, "database", Good, "none yet", ""},
+		"no GitHub":     {func(f *Facts) { f.GitHub = GitHub{Err: errors.New("401")} }, "GitHub", Problem, "401", "key"},
+		"a token":       {func(f *Facts) { f.GitHub = GitHub{Clock: true, Personal: true} }, "webhook", Unknown, "personal token", "App"},
+		"a fast clock":  {func(f *Facts) { f.GitHub.Skew = time.Minute }, "clock", Problem, "1m0s", "NTP"},
+		"a slow clock":  {func(f *Facts) { f.GitHub.Skew = -20 * time.Second }, "clock", Warning, "20s", "NTP"},
+		"less permission": {func(f *Facts) {
+			f.GitHub.Permissions = map[string]string{"contents": "write", "statuses": "read", "pull_requests": "write"}
+		}, "App permissions", Problem, "lacks metadata: read, statuses: write", "Add"},
+		"more permission": {func(f *Facts) { f.GitHub.Permissions["administration"] = "write" }, "App permissions", Warning, "administration: write", "Take"},
+		"deaf":            {func(f *Facts) { f.GitHub.Events = []string{"push", "issue_comment"} }, "App events", Problem, "pull_request, merge_group", "Subscribe"},
+		"no hook":         {func(f *Facts) { f.GitHub.Hook = "" }, "webhook", Problem, "no webhook", "/webhook"},
+		"a wrong path":    {func(f *Facts) { f.GitHub.Hook = "https://ci.example.com/" }, "webhook", Problem, "no address", "/webhook"},
+		"another host":    {func(f *Facts) { f.GitHub.PublicURL = "https://other" }, "webhook", Warning, "https://other", "agree"},
+		"silence":         {func(f *Facts) { f.GitHub.Sent = nil }, "webhook", Warning, "nothing", "push"},
+		"a wrong secret":  {func(f *Facts) { f.GitHub.Sent[0].Code = 401 }, "webhook", Problem, "ended with 401", "YACI_WEBHOOK_SECRET"},
+		"no answer":       {func(f *Facts) { f.GitHub.Sent[0] = ci.Sent{Words: "timed out"} }, "webhook", Problem, "no answer (timed out)", "reach"},
+		"a stumble":       {func(f *Facts) { f.GitHub.Sent[1].Code = 503 }, "webhook", Warning, "one ended with 503", "later"},
+		"hook unseen":     {func(f *Facts) { f.GitHub.HookErr = errors.New("404") }, "webhook", Unknown, "404", "Advanced"},
+		"no right": {func(f *Facts) {
+			f.Cluster.Denied = []Right{{"b", "batch", "jobs", "", "create"}, {"b", "", "pods", "log", "get"}}
+		}, "cluster rights", Problem, "create jobs.batch in b, get pods/log in b", "rbac.yaml"},
+		"too much right": {func(f *Facts) { f.Cluster.Beyond = []Right{{"", "", "nodes", "", "list"}} }, "cluster rights", Warning, "list nodes", "rights"},
+		"open network":   {func(f *Facts) { f.Builds.Sight.Dials[Peer], f.Builds.Sight.Dials[API] = Open, Open }, "network policy", Warning, "reaches another pod, the API server", "Calico"},
+		"open metadata":  {func(f *Facts) { f.Builds.Sight.Dials[Metadata] = Open }, "network policy", Problem, "reaches the metadata address", "of your own"},
+		"no peer":        {func(f *Facts) { delete(f.Builds.Sight.Dials, Peer) }, "network policy", Unknown, "no other pod", "again"},
+		"node's root":    {func(f *Facts) { f.Builds.Sight.UserSpace = false }, "user namespaces", Warning, "root of the node", "YACI_USER_NAMESPACES"},
+		"in vain":        {func(f *Facts) { f.Builds.Sight.UserSpace, f.Builds.Wanted.UserNamespaces = false, true }, "user namespaces", Problem, "is set, and", "Linux 6.3"},
+		"soft": {func(f *Facts) {
+			f.Builds.Sight.Seccomp, f.Builds.Sight.NoNewPrivs, f.Builds.Sight.Token = false, false, true
+		}, "pod hardening", Problem, "no seccomp filter is in force and setuid programs gain privileges and a service account's token is mounted", "webhook"},
+		"takes privileged": {func(f *Facts) { f.Builds.Privileged = true }, "pod security", Warning, "takes privileged pods", "kubectl label"},
+		"no idea":          {func(f *Facts) { f.Builds.PodErr = errors.New("slow") }, "pod security", Unknown, "slow", "yaci doctor"},
+		"no pod":           {func(f *Facts) { f.Builds.Err = errors.New("ErrImagePull") }, "network policy", Problem, "ErrImagePull", "image"},
+	} {
+		f := healthy()
+		f.GitHub.Permissions = needed()
+		c.change(&f)
+		all := Examine(f)
+		i := slices.IndexFunc(all, func(f Finding) bool { return f.Check == c.check })
+		if i < 0 || all[i].Level != c.level || !strings.Contains(all[i].Found, c.found) || !strings.Contains(all[i].Mend, c.mend) || (c.level == Good) != (all[i].Mend == "") {
+			t.Errorf("%s: %+v", name, all)
+		}
+		for _, f := range all {
+			if f.Level == Problem && f.Check != c.check {
+				t.Errorf("%s: also %+v", name, f)
+			}
+		}
+	}
+	if all := Examine(Facts{Cluster: Cluster{Err: errors.New("refused")}}); all[len(all)-1].Check != "cluster" || all[len(all)-1].Level != Problem {
+		t.Errorf("without a cluster: %+v", all)
+	}
+}
+
+// What is asked for is what is installed.
+func TestNeededIsTheRole(t *testing.T) {
+	want := map[Right]bool{}
+	for _, file := range []string{"base/rbac.yaml", "forks/forks.yaml"} {
+		text, err := os.ReadFile("../../deploy/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, doc := range strings.Split(string(text), "\n---\n") {
+			var role rbacv1.Role
+			if err := yaml.Unmarshal([]byte(doc), &role); err != nil {
+				t.Fatal(err)
+			}
+			for _, rule := range role.Rules {
+				for _, verb := range rule.Verbs {
+					resource, sub, _ := strings.Cut(rule.Resources[0], "/")
+					want[Right{role.Namespace, rule.APIGroups[0], resource, sub, verb}] = true
+				}
+			}
+		}
+	}
+	for _, r := range Needed("yaci-builds", "yaci-forks") {
+		if !want[r] {
+			t.Errorf("the Role does not give %s", r)
+		}
+		delete(want, r)
+	}
+	for r := range want {
+		t.Errorf("nobody looks whether there is %s", r)
+	}
+}
+
+func TestWrite(t *testing.T) {
+	all := []Finding{{"a", Good, "Fine <b>.", ""}, {"long check", Problem, "Bad.", "Do it."}}
+	var table, text bytes.Buffer
+	if err := Write(&table, all); err != nil {
+		t.Fatal(err)
+	}
+	want := "CHECK       RESULT   FOUND\na           ok       Fine <b>.\nlong check  problem  Bad.\n                     -> Do it.\n"
+	if table.String() != want {
+		t.Errorf("%q, want\n%q", table.String(), want)
+	}
+	var got struct{ Findings []Finding }
+	if err := WriteJSON(&text, all); err != nil || json.Unmarshal(text.Bytes(), &got) != nil || !slices.Equal(got.Findings, all) {
+		t.Errorf("%v: %s", err, text.String())
+	}
+}
+
+func TestLook(t *testing.T) {
+	s := Look(t.Context(), map[string]string{"nobody": "127.0.0.1:1"})
+	if s.Dials["nobody"] == "" || s.Dials["nobody"] == Open {
+		t.Errorf("%+v", s)
+	}
+	for mapped, want := range map[string]bool{"         0          0 4294967295\n": false, "0 65536 65536\n": true, "": false, "1000 0 1\n": false} {
+		if ownUsers(mapped) != want {
+			t.Errorf("%q: %v", mapped, !want)
+		}
+	}
+	if field("Name:\tx\nSeccomp:\t2\nSeccomp_filters:\t1\n", "Seccomp") != "2" {
+		t.Error("the field of another name")
+	}
+}

@@ -1,0 +1,69 @@
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/go-github/v62/github"
+)
+
+// Known is how GitHub knows the one who calls.
+type Known struct {
+	Personal    bool      // by a personal token; then there is nothing more
+	Clock       time.Time // GitHub's, at the answer; zero: there was none
+	App         string
+	Permissions map[string]string
+	Events      []string
+}
+
+// Introduce asks GitHub whom it takes us for. The clock comes with an error too:
+// it may be its reason.
+func (c *Client) Introduce(ctx context.Context) (k Known, err error) {
+	if c.app == nil {
+		k.Personal = true
+		_, res, err := c.with(bearer{c.token}).RateLimit.Get(ctx)
+		k.Clock = date(res)
+		if err != nil {
+			return k, fmt.Errorf("personal token: github: %w", err)
+		}
+		return k, nil
+	}
+	app, res, err := c.with(c.app).Apps.Get(ctx, "")
+	k.Clock = date(res)
+	if err != nil {
+		return k, fmt.Errorf("the App: github: %w", err)
+	}
+	k.App, k.Events = app.GetName(), app.Events
+	granted, err := json.Marshal(app.Permissions)
+	if err == nil {
+		err = json.Unmarshal(granted, &k.Permissions)
+	}
+	if err != nil {
+		return k, fmt.Errorf("permissions of the App: %w", err)
+	}
+	return k, nil
+}
+
+func date(res *github.Response) time.Time {
+	if res == nil || res.Response == nil {
+		return time.Time{}
+	}
+	at, err := http.ParseTime(res.Header.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// HookURL is where the App's webhook goes; empty: nowhere
+// (docs.github.com, "Get a webhook configuration for an app").
+func (c *Client) HookURL(ctx context.Context) (string, error) {
+	hook, _, err := c.with(c.app).Apps.GetHookConfig(ctx)
+	if err != nil {
+		return "", fmt.Errorf("the App's webhook: github: %w", err)
+	}
+	return hook.GetURL(), nil
+}

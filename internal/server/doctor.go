@@ -1,0 +1,107 @@
+package server
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/config"
+	"github.com/yaci-ci/yaci/internal/doctor"
+	"github.com/yaci-ci/yaci/internal/kube"
+	"github.com/yaci-ci/yaci/internal/store"
+)
+
+// doctorTime bounds each part of an examination but the pods.
+const doctorTime = 30 * time.Second
+
+// Checkup is what yaci doctor was asked for.
+type Checkup struct {
+	NoProbe bool // no pod is started
+	JSON    bool
+}
+
+// Doctor examines an installation, writes what it found, and says how many problems there are.
+func Doctor(ctx context.Context, cfg config.Config, want Checkup, out io.Writer) (problems int, err error) {
+	all := doctor.Examine(gather(ctx, cfg, want.NoProbe))
+	write := doctor.Write
+	if want.JSON {
+		write = doctor.WriteJSON
+	}
+	return doctor.Problems(all), write(out, all)
+}
+
+// gather finds everything out; what it cannot is a fact too.
+func gather(ctx context.Context, cfg config.Config, noProbe bool) doctor.Facts {
+	f := doctor.Facts{Settings: cfg.Problems(), Database: databaseFacts(ctx, cfg), GitHub: githubFacts(ctx, cfg)}
+	cluster, err := kube.Connect(cfg.Kubeconfig, cfg.Namespace)
+	if err != nil {
+		f.Cluster.Err = err
+		return f
+	}
+	if f.Cluster = rightsOf(ctx, cluster, cfg); f.Cluster.Err != nil {
+		return f
+	}
+	f.Builds = doctor.Builds{Skipped: true, Wanted: doctor.Wanted{UserNamespaces: cfg.UserNamespaces}}
+	if !noProbe && len(f.Cluster.Denied) == 0 {
+		f.Builds = probe{cluster, cfg.Pods}.builds(ctx, f.Builds.Wanted)
+	}
+	return f
+}
+
+func databaseFacts(ctx context.Context, cfg config.Config) doctor.Database {
+	ctx, cancel := context.WithTimeout(ctx, doctorTime)
+	defer cancel()
+	h, err := store.Examine(ctx, cfg.Database())
+	return doctor.Database{Err: err, New: h.New, Version: h.Version, Latest: h.Latest}
+}
+
+func githubFacts(ctx context.Context, cfg config.Config) doctor.GitHub {
+	ctx, cancel := context.WithTimeout(ctx, doctorTime)
+	defer cancel()
+	gh, err := connectGitHub(cfg)
+	if err != nil {
+		return doctor.GitHub{Err: err}
+	}
+	asked := time.Now()
+	k, err := gh.Introduce(ctx)
+	f := doctor.GitHub{Err: err, Personal: k.Personal, App: k.App, Permissions: k.Permissions, Events: k.Events, PublicURL: cfg.PublicURL}
+	if !k.Clock.IsZero() {
+		// Its clock is told in whole seconds, of somewhere between the question and the answer.
+		f.Clock, f.Skew = true, asked.Add(time.Since(asked)/2).Sub(k.Clock.Add(time.Second/2))
+	}
+	if err != nil || k.Personal {
+		return f
+	}
+	if f.Hook, f.HookErr = gh.HookURL(ctx); f.HookErr == nil && f.Hook != "" {
+		var sent []ci.Sent
+		if sent, _, f.HookErr = gh.Sent(ctx, ""); f.HookErr == nil {
+			f.Sent = sent[:min(len(sent), 20)]
+		}
+	}
+	return f
+}
+
+// rightsOf asks for each right by itself: a list of rules may not be all of them.
+func rightsOf(ctx context.Context, cluster *kube.Cluster, cfg config.Config) (c doctor.Cluster) {
+	ctx, cancel := context.WithTimeout(ctx, doctorTime)
+	defer cancel()
+	may := func(r doctor.Right) bool {
+		ok, err := cluster.May(ctx, r.Namespace, r.Group, r.Resource, r.Subresource, r.Verb)
+		if c.Err == nil {
+			c.Err = err
+		}
+		return ok
+	}
+	for _, r := range doctor.Needed(cfg.Namespace, cfg.ForkNamespace) {
+		if !may(r) {
+			c.Denied = append(c.Denied, r)
+		}
+	}
+	for _, r := range doctor.Unwanted(cfg.Namespace) {
+		if may(r) {
+			c.Beyond = append(c.Beyond, r)
+		}
+	}
+	return c
+}
