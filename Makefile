@@ -90,6 +90,10 @@ bench-steps: image ## how fast steps run, against init containers and bare conta
 bench-ingest: build ## how many deliveries a second are stored before they are answered, on SQLite
 	@$(GO) test ./cmd/yaci -run TestBenchIngest -bench-ingest 20s -count 1 -v | grep -v "^=== RUN"
 
+.PHONY: bench-latency
+bench-latency: image ## how soon a push becomes a Job and its end a status, and what calls a run costs
+	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run TestBenchLatency -bench-latency 30 -count 1 -timeout 10m -v | grep -v "^=== RUN"
+
 SEED ?= 1
 
 .PHONY: chaos chaos-long

@@ -13,7 +13,8 @@ import (
 
 const (
 	storeEvery = time.Second     // so a reader is at most this far behind
-	retryAfter = time.Second     // after a stream that ended, or could not be had
+	retryAfter = time.Second     // after a stream that broke, or could not be had
+	quiet      = 5 * time.Second // after one that ended, in which the cluster tells that the container has
 	stuckAfter = 5               // storeEvery without a byte, after which a stream is held against the step's state
 	settle     = 5 * time.Second // in which the container runtime may still write what a step printed last
 	giveUp     = 2 * time.Minute // on the log of a step that has ended: its node may be gone for good
@@ -28,11 +29,31 @@ type follower struct {
 	job    ci.JobName
 	pod    string
 	w      writer
+	over   chan struct{} // closed when the cluster shows that the container has ended
+	told   time.Time     // when it was closed
+}
+
+// tell is called by one at a time, and may be called again.
+func (f *follower) tell() {
+	if f.told.IsZero() {
+		f.told = time.Now()
+		close(f.over)
+	}
+}
+
+// heard is when it was told; zero: it was not.
+func (f *follower) heard() time.Time {
+	select {
+	case <-f.over:
+		return f.told
+	default:
+		return time.Time{}
+	}
 }
 
 // run reads until the step has ended and all of its log was read, or cannot be any more.
 func (f *follower) run(ctx context.Context) {
-	unstored := false // some of what the writer counts
+	unstored, over := false, f.over // some of what the writer counts; is nil when it has been heard
 	for ctx.Err() == nil {
 		what, err := f.look(ctx)
 		ended := what.ended
@@ -53,9 +74,15 @@ func (f *follower) run(ctx context.Context) {
 				return
 			}
 		}
+		pause := retryAfter
+		if ended.IsZero() && err == nil && read == nil {
+			pause = quiet
+		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(retryAfter):
+		case <-over:
+			over = nil
+		case <-time.After(pause):
 		}
 	}
 }
@@ -95,6 +122,9 @@ func (f *follower) look(ctx context.Context) (subject, error) {
 				s.ended = st.Finished
 			}
 		}
+	}
+	if s.record == nil && s.ended.IsZero() {
+		s.ended = f.heard()
 	}
 	return s, nil
 }

@@ -37,25 +37,34 @@ type Keeper struct {
 	Log    *slog.Logger
 
 	mu     sync.Mutex
-	active map[ci.LogID]bool
+	active map[ci.LogID]*follower
 	wait   sync.WaitGroup
 }
 
-// Follow has the log of one step's container kept, if that is not being done
-// already. It returns at once; the work ends with the context.
-func (k *Keeper) Follow(ctx context.Context, job ci.Job, pod, container string) {
+// Follow has the log of one container kept, if that is not being done already,
+// and tells who does it that the container has ended. It returns at once; the
+// work ends with the context.
+func (k *Keeper) Follow(ctx context.Context, job ci.Job, pod, container string, ended bool) {
 	id := ci.LogID{UID: job.UID, Container: container}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.active[id] || ctx.Err() != nil {
+	if ctx.Err() != nil {
+		return
+	}
+	if f := k.active[id]; f != nil {
+		if ended {
+			f.tell()
+		}
 		return
 	}
 	if k.active == nil {
-		k.active = map[ci.LogID]bool{}
+		k.active = map[ci.LogID]*follower{}
 	}
-	k.active[id] = true
-	f := &follower{keeper: k, job: job.Name, pod: pod, w: writer{bucket: k.Bucket, index: k.Index, id: id, job: job.Name, limit: k.Limit, next: ci.LogChunk{First: 1},
+	f := &follower{over: make(chan struct{}), keeper: k, job: job.Name, pod: pod, w: writer{bucket: k.Bucket, index: k.Index, id: id, job: job.Name, limit: k.Limit, next: ci.LogChunk{First: 1},
 		stored: func() { k.Bells.ring(id) }}}
+	if k.active[id] = f; ended {
+		f.tell()
+	}
 	k.wait.Go(func() {
 		f.run(ctx)
 		k.mu.Lock()

@@ -145,7 +145,7 @@ func must(t *testing.T, err error) {
 // follow keeps the log until it is closed.
 func (w *world) follow() {
 	w.t.Helper()
-	w.keeper.Follow(w.t.Context(), w.job, "pod", id.Container)
+	w.keeper.Follow(w.t.Context(), w.job, "pod", id.Container, false)
 	select {
 	case <-w.closed:
 	case <-time.After(time.Minute):
@@ -237,7 +237,7 @@ func TestRestart(t *testing.T) {
 		w.source.mu.Lock()
 		before := w.source.streams
 		w.source.mu.Unlock()
-		w.keeper.Follow(ctx, w.job, "pod", id.Container)
+		w.keeper.Follow(ctx, w.job, "pod", id.Container, false)
 		for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 			w.source.mu.Lock()
 			streams := w.source.streams
@@ -281,7 +281,7 @@ func TestStuckStream(t *testing.T) {
 	w.job.Steps[0].Finished = time.Time{}
 	w.observe()
 	w.source.stuck = 1
-	w.keeper.Follow(t.Context(), w.job, "pod", id.Container)
+	w.keeper.Follow(t.Context(), w.job, "pod", id.Container, false)
 	for end := time.Now().Add(time.Minute); w.read(ci.LogRange{}) != string(text); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("nothing was stored")
@@ -312,6 +312,21 @@ func TestSilence(t *testing.T) {
 	w.follow()
 	if got := w.read(ci.LogRange{}); got != "" || w.note() != "" || w.source.streams != 0 {
 		t.Errorf("log %q, note %q, %d streams", got, w.note(), w.source.streams)
+	}
+}
+
+// What is no step has no record: the cluster tells when it has ended, so that its
+// log is closed while the job goes on, and read only once.
+func TestEndOfWhatIsNoStep(t *testing.T) {
+	w := newWorld(t, []byte("fetched\n"), 1<<20)
+	w.keeper.Follow(t.Context(), w.job, "pod", "clone", true)
+	select {
+	case <-w.closed:
+	case <-time.After(time.Minute):
+		t.Fatal("the log was not closed")
+	}
+	if w.source.streams != 1 {
+		t.Errorf("%d streams, want 1", w.source.streams)
 	}
 }
 

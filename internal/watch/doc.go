@@ -7,6 +7,6 @@
 // reconciles every running job of the database, also one whose Job is gone.
 //
 // Invariant: success needs proof. The Job's own pod, known by UID, has
-// succeeded, every container has terminated with 0, and every step left a
-// record that agrees; anything missing is an error.
+// succeeded or can only do so, every container has terminated with 0, and every
+// step left a record that agrees; anything missing is an error.
 package watch

@@ -29,8 +29,12 @@ func passed() *scene {
 			Name: name + "-x", Namespace: "builds", OwnerReferences: []metav1.OwnerReference{owner},
 			Labels: map[string]string{"batch.kubernetes.io/job-name": name, "app.kubernetes.io/managed-by": "yaci"},
 		},
-		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "1-build", Resources: corev1.ResourceRequirements{
-			Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")}}}}},
+		Spec: corev1.PodSpec{
+			RestartPolicy:  corev1.RestartPolicyNever,
+			InitContainers: []corev1.Container{{Name: "clone"}},
+			Containers: []corev1.Container{{Name: "1-build", Resources: corev1.ResourceRequirements{
+				Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")}}}, {Name: "2-test"}},
+		},
 		Status: corev1.PodStatus{
 			Phase:                 corev1.PodSucceeded,
 			InitContainerStatuses: []corev1.ContainerStatus{ended("clone", 0, `{"exit":0,"started":1000,"finished":1500,"bytes":0,"lines":0}`)},
@@ -100,6 +104,12 @@ func (s *scene) service(c corev1.ContainerStatus) {
 	s.pod().Status.InitContainerStatuses = append(s.pod().Status.InitContainerStatuses, c)
 }
 
+// sidecar says in the pod's spec that a container is a service.
+func (s *scene) sidecar(name string) {
+	always := corev1.ContainerRestartPolicyAlways
+	s.pod().Spec.InitContainers = append(s.pod().Spec.InitContainers, corev1.Container{Name: name, RestartPolicy: &always})
+}
+
 func (s *scene) condition(kind batchv1.JobConditionType, reason, message string) {
 	s.job.Status.Conditions = append(s.job.Status.Conditions, batchv1.JobCondition{Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: message})
 }
@@ -124,8 +134,23 @@ func TestObserve(t *testing.T) {
 		"passed just before the time limit": {func(s *scene) {
 			s.condition(batchv1.JobFailureTarget, "DeadlineExceeded", "x")
 		}, ci.Success, "Passed in 1m13s", false},
-		"phase not written yet": {func(s *scene) { s.pod().Status.Phase = corev1.PodRunning }, ci.Running, "", false},
-		"phase unknown":         {func(s *scene) { s.pod().Status.Phase = corev1.PodUnknown }, ci.Running, "", false},
+		"phase not written yet": {func(s *scene) { s.pod().Status.Phase = corev1.PodRunning }, ci.Success, "Passed in 1m13s", false},
+		"phase not written yet, and the service's end neither": {func(s *scene) {
+			s.pod().Status.Phase = corev1.PodRunning
+			s.service(running("db"))
+			s.sidecar("db")
+		}, ci.Running, "", false},
+		"phase not written yet, and the service ended badly": {func(s *scene) {
+			s.pod().Status.Phase = corev1.PodRunning
+			s.service(ended("db", 1, ""))
+			s.sidecar("db")
+		}, ci.Success, "Passed in 1m13s", false},
+		"phase not written yet, and a container that is no step failed": {func(s *scene) {
+			s.pod().Status.Phase = corev1.PodRunning
+			s.pod().Status.ContainerStatuses = append(s.pod().Status.ContainerStatuses, ended("injected", 1, ""))
+			s.pod().Spec.Containers = append(s.pod().Spec.Containers, corev1.Container{Name: "injected"})
+		}, ci.Running, "", false},
+		"phase unknown": {func(s *scene) { s.pod().Status.Phase = corev1.PodUnknown }, ci.Running, "", false},
 		"phase failed": {func(s *scene) {
 			s.pod().Status.Phase = corev1.PodFailed
 		}, ci.Error, "The cluster counts the pod as failed although each step passed; retry the run.", false},

@@ -47,9 +47,16 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 	if v.Refusal, err = w.refusal(ctx, v); err != nil {
 		return err
 	}
-	if !stored.Settled {
-		w.follow(ctx, v)
+	err = w.judge(ctx, v)
+	if !stored.Settled { // afterwards, so that who follows finds written what a step left
+		err = errors.Join(err, w.follow(ctx, v))
 	}
+	return err
+}
+
+// judge has follow from a sighting what does.
+func (w *Watcher) judge(ctx context.Context, v View) error {
+	stored, name := v.Stored, v.Stored.Name
 	switch seen := Observe(v); {
 	case stored.State.Final():
 		return w.ended(ctx, v, seen.Stop)
@@ -64,13 +71,19 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 	}
 }
 
-// follow has the logs of all containers that have begun kept.
-func (w *Watcher) follow(ctx context.Context, v View) {
+// follow has the logs of all containers that have begun kept, unless they are.
+func (w *Watcher) follow(ctx context.Context, v View) error {
 	for _, pod := range v.Pods {
-		for _, c := range begun(pod) {
-			w.Logs.Follow(ctx, v.Stored, pod.Name, c)
+		open, err := w.Logs.Open(ctx, v.Stored, begun(pod))
+		if err != nil {
+			return err
+		}
+		seen := containers(pod)
+		for _, c := range open {
+			w.Logs.Follow(ctx, v.Stored, pod.Name, c, seen[c].State.Terminated != nil)
 		}
 	}
+	return nil
 }
 
 func begun(pod *corev1.Pod) (names []string) {
@@ -177,22 +190,22 @@ func (w *Watcher) again(ctx context.Context, stored ci.Job, s Sighting) error {
 // act writes a sighting down and does what follows from it. The Secret goes
 // before the state is final, since nobody looks at it afterwards.
 func (w *Watcher) act(ctx context.Context, v View, s Sighting) error {
-	if final := s.Job.State.Final(); final || s.Cloned && !w.dropped[s.Job.Name] {
+	final := s.Job.State.Final()
+	if (final || s.Cloned) && !w.dropped[s.Job.Name] {
 		if err := w.Cluster.DropSecret(ctx, s.Job.Name); err != nil {
 			return err
 		}
-		if w.dropped[s.Job.Name] = true; final {
-			delete(w.dropped, s.Job.Name)
-		}
+		w.dropped[s.Job.Name] = true
 		failpoint.Hit(failpoint.SecretDropped)
 	}
 	if reflect.DeepEqual(v.Stored, s.Job) {
 		return nil
 	}
 	changed, err := w.Outcomes.Observe(ctx, s.Job)
-	if err != nil || !s.Job.State.Final() {
+	if err != nil || !final {
 		return err
 	}
+	delete(w.dropped, s.Job.Name)
 	failpoint.Hit(failpoint.OutcomeStored)
 	if changed {
 		w.Log.Info("ended", "run", s.Job.Run, "job", s.Job.Name, "state", s.Job.State, "why", s.Job.Message)

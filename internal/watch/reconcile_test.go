@@ -47,7 +47,7 @@ func (c *cluster) Release(ctx context.Context, name ci.JobName) error {
 // book notes what is followed; some of it is open still.
 type book struct{ followed, open []string }
 
-func (b *book) Follow(_ context.Context, job ci.Job, pod, container string) {
+func (b *book) Follow(_ context.Context, job ci.Job, pod, container string, _ bool) {
 	b.followed = append(b.followed, job.UID+"/"+pod+"/"+container)
 }
 func (b *book) Open(context.Context, ci.Job, []string) ([]string, error) { return b.open, nil }
@@ -306,7 +306,7 @@ func TestReconcileDoubtsADeletedPod(t *testing.T) {
 	}
 }
 
-// A Job is kept until its logs are stored.
+// A Job is kept until its logs are stored. A log that is stored is not followed again.
 func TestReconcileKeepsTheJobUntilItsLogsAreStored(t *testing.T) {
 	s := passed()
 	for i := range s.pod().Status.ContainerStatuses {
@@ -327,7 +327,7 @@ func TestReconcileKeepsTheJobUntilItsLogsAreStored(t *testing.T) {
 		}
 	}
 	c.check(t, ci.Success, "drop while running", "release while success")
-	if want := []string{"uid-1/yaci-r1-1-x/1-build", "uid-1/yaci-r1-1-x/2-test"}; !slices.Equal(slices.Compact(slices.Sorted(slices.Values(b.followed))), want) {
+	if want := []string{"uid-1/yaci-r1-1-x/2-test"}; !slices.Equal(slices.Compact(slices.Sorted(slices.Values(b.followed))), want) {
 		t.Errorf("followed %q", b.followed)
 	}
 }

@@ -37,9 +37,25 @@ func (s *Sighting) verdict(pod *corev1.Pod, by cause) {
 		s.blame(by, "No step ran, so nothing has passed; look at the when of the steps.")
 	case pod.Status.Phase == corev1.PodFailed:
 		s.blame(by, "The cluster counts the pod as failed although each step passed; retry the run.")
-	case pod.Status.Phase == corev1.PodSucceeded:
+	case pod.Status.Phase == corev1.PodSucceeded || by == cause{} && willSucceed(pod):
 		s.end(ci.Success, "Passed in "+s.took()+s.allowed())
 	} // otherwise the kubelet has not put the pod's phase down yet; it will
+}
+
+// willSucceed: every container of the pod has ended, and with 0 unless it is a
+// service, so that its phase can become Succeeded only. The kubelet computes it from
+// these (getPhase in pkg/kubelet/kubelet_pods.go) and tells it a second or two later, when it has
+// torn the pod down.
+func willSucceed(pod *corev1.Pod) bool {
+	seen := containers(pod)
+	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		t := seen[c.Name].State.Terminated
+		if t == nil || t.ExitCode != 0 && c.RestartPolicy == nil {
+			return false
+		}
+	}
+	return pod.Spec.RestartPolicy == corev1.RestartPolicyNever && pod.DeletionTimestamp == nil &&
+		(pod.Status.Phase == corev1.PodPending || pod.Status.Phase == corev1.PodRunning)
 }
 
 // proven: the step ran to an end that lets the job pass.

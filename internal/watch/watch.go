@@ -47,7 +47,7 @@ type Cluster interface {
 
 // Logs keeps what containers print.
 type Logs interface {
-	Follow(ctx context.Context, job ci.Job, pod, container string)
+	Follow(ctx context.Context, job ci.Job, pod, container string, ended bool)
 	Open(ctx context.Context, job ci.Job, containers []string) ([]string, error)
 }
 

@@ -104,7 +104,7 @@ func (w *world) run(event ci.Event, steps ...ci.Step) ci.Run {
 	_, err := w.db.Observe(w.t.Context(), job)
 	must(w.t, err)
 	for _, s := range steps {
-		w.keeper.Follow(w.t.Context(), job, "pod", s.Container)
+		w.keeper.Follow(w.t.Context(), job, "pod", s.Container, false)
 		select {
 		case <-w.closed:
 		case <-time.After(time.Minute):
@@ -134,7 +134,7 @@ func (w *world) start(event ci.Event) (ci.Run, *printer) {
 	r, out := io.Pipe()
 	w.pipes["1-later"] = r
 	w.t.Cleanup(func() { out.Close() })
-	w.keeper.Follow(w.t.Context(), job, "pod", "1-later")
+	w.keeper.Follow(w.t.Context(), job, "pod", "1-later", false)
 	return run, &printer{w, job, out, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 }
 
