@@ -44,6 +44,7 @@ func onlyIn() map[string]struct {
 	}
 	return map[string]rule{
 		"github.com/google/go-github":           {[]string{"webhook", "internal/github"}, "GitHub's types stay at the edge"},
+		"golang.org/x/oauth2":                   {[]string{"internal/github"}, "signing in is GitHub's"},
 		"k8s.io/client-go":                      {[]string{"internal/kube", "internal/watch"}, "the cluster is reached through two packages"},
 		"modernc.org/sqlite":                    {[]string{"internal/store"}, "only the store knows its engine"},
 		"github.com/jackc/pgx":                  {[]string{"internal/store", "internal/store/pgtest"}, "only the store knows its engine"},

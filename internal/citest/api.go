@@ -39,10 +39,12 @@ func (c *call) decode(v any) error {
 
 func (c *call) query(name string) string { return c.r.URL.Query().Get(name) }
 
-// handler is the whole server: REST, git, and nothing else.
+// handler is the whole server: REST, sign-in, git, and nothing else.
 func (gh *GitHub) handler() http.Handler {
 	r := chi.NewRouter()
 	r.HandleFunc(apiPrefix+"*", gh.serveAPI)
+	r.Get("/login/oauth/authorize", gh.authorizePage)
+	r.Post("/login/oauth/access_token", gh.accessToken)
 	r.HandleFunc("/{owner}/{repo}.git/info/lfs/*", gh.serveLFS)
 	r.HandleFunc("/{owner}/{repo}.git/*", gh.serveGit)
 	return r

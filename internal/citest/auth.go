@@ -15,7 +15,7 @@ const (
 	AuthNone         = "none"
 	AuthApp          = "app"          // a JWT signed with the App's key
 	AuthInstallation = "installation" // a token of the App's installation
-	AuthUser         = "user"         // a personal token
+	AuthUser         = "user"         // a personal token, or one of somebody who signed in through the App
 	AuthBad          = "bad"          // credentials that are not good, or not any more
 )
 
@@ -51,6 +51,9 @@ func (gh *GitHub) identify(r *http.Request) caller {
 	}
 	gh.mu.Lock()
 	defer gh.mu.Unlock()
+	if login := gh.browser.tokens[secret]; login != "" {
+		return caller{kind: AuthUser, user: gh.user(login), key: login}
+	}
 	t, ok := gh.tokens[secret]
 	if !ok || !gh.opts.Now().Before(t.expires) {
 		return caller{kind: AuthBad, err: apiError{http.StatusUnauthorized, "Bad credentials"}}

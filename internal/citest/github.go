@@ -40,6 +40,7 @@ type GitHub struct {
 	users      map[string]*User // by lower-case login
 	repos      map[string]*Repo // by lower-case owner/name
 	tokens     map[string]*installationToken
+	browser    *oauthBrowser
 	installed  time.Time
 	faults     []*fault
 	requests   []Request
@@ -52,7 +53,7 @@ func New(opts Options) (*GitHub, error) {
 	gh := &GitHub{
 		opts: opts.withDefaults(), changed: make(chan struct{}), lastID: firstID,
 		users: map[string]*User{}, repos: map[string]*Repo{},
-		tokens: map[string]*installationToken{}, rates: map[string]*rate{},
+		tokens: map[string]*installationToken{}, browser: newOAuthBrowser(), rates: map[string]*rate{},
 	}
 	gh.installed = gh.opts.Now()
 	if err := gh.prepare(); err != nil {

@@ -52,6 +52,21 @@ func TestLeastThatServes(t *testing.T) {
 	}
 }
 
+func TestSignInNeedsAllOfIt(t *testing.T) {
+	with := func(args ...string) string {
+		return strings.Join(parse(t, append([]string{"--webhook-secret=x", "--github-token=y"}, args...)...).Problems(), "|")
+	}
+	for want, got := range map[string]string{
+		"Signing in needs both YACI_GITHUB_CLIENT_ID and YACI_GITHUB_CLIENT_SECRET.":          with("--github-client-id=a"),
+		"Signing in needs YACI_PUBLIC_URL, to which GitHub sends people back.":                with("--github-client-id=a", "--github-client-secret=b"),
+		"Signing in needs a GitHub App: set YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE.": with("--github-client-id=a", "--github-client-secret=b", "--public-url=https://ci.test"),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestAllProblemsAtOnce(t *testing.T) {
 	got := parse(t, "--database-url=mysql://u:p@x/y", "--github-api-url=github", "--max-running=0", "--timeout=1ms", "--keep-jobs=0s",
 		"--cpu-request=lots", "--memory-request=", "--memory-limit=-1Gi", "--disk-limit=0", "--max-timeout=0s", "--max-disk=-1", "--image-pull-policy=never",

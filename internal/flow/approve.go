@@ -27,14 +27,9 @@ var (
 // and must be able to write now. sha is the commit that was read, or the first
 // seven digits or more of it.
 func (f *Flow) Approve(ctx context.Context, id ci.RunID, sha string, by ci.Actor, via string) (ci.Run, error) {
-	run, err := f.Runs.Run(ctx, id)
+	run, err := f.ofWriter(ctx, id, by)
 	if err != nil {
-		return run, err
-	}
-	if ok, err := f.People.MayWrite(ctx, run.Event.Repo, by); err != nil {
 		return run, fmt.Errorf("approve %s: %w", id, err)
-	} else if !ok || by.ID == 0 {
-		return run, ErrNotAllowed
 	}
 	return f.approve(ctx, 0, run, sha, ci.Approval{By: by, Via: via})
 }

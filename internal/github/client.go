@@ -71,14 +71,9 @@ func newClient(apiURL string) (*Client, error) {
 	return &Client{api: u, clients: map[clientKey]*github.Client{}, pages: map[string]page{}}, nil
 }
 
-// CloneURL is where git finds a repository: github.com for api.github.com, and
-// the API's own host for GitHub Enterprise Server, whose API is at /api/v3/.
+// CloneURL is where git finds a repository.
 func (c *Client) CloneURL(repo ci.Repo) string {
-	u := url.URL{Scheme: c.api.Scheme, Host: c.api.Host}
-	if u.Host == "api.github.com" {
-		u.Host = "github.com"
-	}
-	return u.JoinPath(repo.Owner, repo.Name+".git").String()
+	return c.site().JoinPath(repo.Owner, repo.Name+".git").String()
 }
 
 // RevokeURL is where a clone token is given back; a personal token is not.

@@ -29,7 +29,10 @@ func TestAuthorizationMatrix(t *testing.T) {
 	for route, code := range map[string]int{"/": 200, "/repositories": 200, "/queue": 200, "/{owner}/{repo}": 404, "/badge/{owner}/{file}": 404, "/-/static/{hash}/{file}": 404} {
 		public["GET "+route] = code
 	}
+	public["GET /-/sign-in"], public["GET /-/signed-in"], public["GET /deliveries"] = 404, 404, 404
+	public["POST /-/sign-out"] = 403 // as all forms of who has not signed in
 	for _, run := range []string{"/{owner}/{repo}/runs/{number}", "/-/runs/{run}"} {
+		public["POST "+run+"/{verb}"] = 403
 		job := run + "/attempts/{attempt}/jobs/{job}"
 		for _, route := range []string{run + "/", run + "/attempts/{attempt}", job + "/", job + "/search", job + "/steps/{step}", job + "/steps/{step}/lines", job + "/steps/{step}/live", job + "/steps/{step}/log.txt"} {
 			public["GET "+route] = 404

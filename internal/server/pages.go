@@ -6,12 +6,24 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/config"
+	"github.com/yaci-ci/yaci/internal/flow"
+	"github.com/yaci-ci/yaci/internal/github"
 	"github.com/yaci-ci/yaci/internal/store"
 	"github.com/yaci-ci/yaci/internal/web"
 )
 
 // pagesOf are the pages over what the database holds.
 func pagesOf(cfg config.Pages, db *store.Store, logbook web.Logbook, log *slog.Logger) *web.Pages {
-	return &web.Pages{Runs: db, Jobs: db, Repos: db, Logbook: logbook, Log: log,
+	return &web.Pages{Runs: db, Jobs: db, Repos: db, Logbook: logbook, Inbox: db, Sessions: db, Log: log,
 		Sight: ci.Sight{All: cfg.PrivatePages}, URL: strings.TrimSuffix(cfg.PublicURL, "/")}
+}
+
+// withSignIn lets people sign in, and do what they may.
+func withSignIn(pages *web.Pages, cfg config.Pages, gh *github.Client, spine *flow.Flow) *web.Pages {
+	if !cfg.SignIn() {
+		return pages
+	}
+	pages.GitHub, pages.Changes = gh.SignIn(cfg.ClientID, cfg.ClientSecret, pages.URL+"/-/signed-in"), spine
+	pages.Refusals = []error{flow.ErrNotAllowed, flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved}
+	return pages
 }

@@ -36,7 +36,7 @@ const (
 // Serve runs YACI until the context ends, then stops taking requests and
 // returns. What runs in the cluster goes on; the next Serve takes it over.
 func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
-	log = slog.New(newRedactor(log.Handler(), cfg.WebhookSecret, cfg.APIToken, cfg.GithubToken))
+	log = slog.New(newRedactor(log.Handler(), cfg.WebhookSecret, cfg.APIToken, cfg.GithubToken, cfg.ClientSecret))
 	if path := cfg.DatabasePath(); path != "" {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return fmt.Errorf("database: %w", err)
@@ -130,7 +130,7 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
 	}
 	s := &server{
-		handler: routes(hook, calls, pagesOf(cfg.Pages, db, book, log)),
+		handler: routes(hook, calls, withSignIn(pagesOf(cfg.Pages, db, book, log), cfg.Pages, gh, spine)),
 		inbox: func(ctx context.Context) {
 			loop(ctx, "inbox", b.arrived, pollEvery, log, func(ctx context.Context) error { return spine.Drain(ctx, log) })
 		},

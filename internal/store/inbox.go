@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -11,11 +12,23 @@ import (
 // Deliveries returns the newest deliveries and what each led to, without their
 // bodies. state selects (empty: all); before is the ID to go on from, 0 for the newest.
 func (s *Store) Deliveries(ctx context.Context, state ci.DeliveryState, before int64, limit int) ([]ci.Delivery, error) {
+	return s.DeliveriesOf(ctx, nil, state, before, limit)
+}
+
+// DeliveriesOf is Deliveries of some repositories; nil: of all.
+func (s *Store) DeliveriesOf(ctx context.Context, repos []int64, state ci.DeliveryState, before int64, limit int) ([]ci.Delivery, error) {
 	if before <= 0 {
 		before = math.MaxInt64
 	}
+	term, args := "", []any{state, state, before}
+	if repos != nil {
+		term = " AND repo_id IN (0" + strings.Repeat(", ?", len(repos)) + ") AND repo_id <> 0"
+		for _, id := range repos {
+			args = append(args, id)
+		}
+	}
 	rows, err := s.db.QueryContext(ctx, `SELECT id, hook_id, guid, name, received, attempts, origin, action, repo, repo_id, ref, sha, state, reason, run, due
-		FROM deliveries WHERE (? = '' OR state = ?) AND id < ? ORDER BY id DESC LIMIT ?`, state, state, before, limit)
+		FROM deliveries WHERE (? = '' OR state = ?) AND id < ?`+term+` ORDER BY id DESC LIMIT ?`, append(args, limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("deliveries: %w", err)
 	}

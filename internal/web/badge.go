@@ -37,7 +37,7 @@ func (p *Pages) badge(w http.ResponseWriter, r *http.Request) error {
 	if branch == "" {
 		branch = repo.DefaultBranch
 	}
-	runs, err := p.Runs.Runs(r.Context(), ci.RunFilter{Sight: p.Sight, Repo: repo.ID, Branch: branch, Kind: ci.Push, Limit: 20})
+	runs, err := p.Runs.Runs(r.Context(), ci.RunFilter{Sight: p.sight(r), Repo: repo.ID, Branch: branch, Kind: ci.Push, Limit: 20})
 	if err != nil {
 		return err
 	}

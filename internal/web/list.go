@@ -31,14 +31,14 @@ type listPage struct {
 }
 
 func (p *Pages) list(w http.ResponseWriter, r *http.Request) error {
-	l, err := p.listOf(r, ci.RunFilter{Sight: p.Sight})
+	l, err := p.listOf(r, ci.RunFilter{Sight: p.sight(r)})
 	if err != nil {
 		return err
 	}
-	if l.Counts, err = p.Repos.Unfinished(r.Context(), p.Sight); err != nil {
+	if l.Counts, err = p.Repos.Unfinished(r.Context(), p.sight(r)); err != nil {
 		return err
 	}
-	return show(w, http.StatusOK, "list.html", layout{Title: "Runs", Icon: "none", Nav: "runs", Live: true}, l)
+	return p.show(w, r, http.StatusOK, "list.html", layout{Title: "Runs", Icon: "none", Nav: "runs", Live: true}, l)
 }
 
 // listOf reads a filter from the address and gets its runs.
@@ -104,18 +104,18 @@ func (p *Pages) repo(r *http.Request, owner, name string) (ci.Repo, error) {
 	if err != nil {
 		return repo, err
 	}
-	if !p.Sight.Sees(repo) {
+	if !p.sight(r).Sees(repo) {
 		return repo, ci.ErrNotFound
 	}
 	return repo, nil
 }
 
 func (p *Pages) repositories(w http.ResponseWriter, r *http.Request) error {
-	repos, err := p.Repos.Repos(r.Context(), p.Sight)
+	repos, err := p.Repos.Repos(r.Context(), p.sight(r))
 	if err != nil {
 		return err
 	}
-	return show(w, http.StatusOK, "repositories.html", layout{Title: "Repositories", Icon: "none", Nav: "repositories", Live: true}, repos)
+	return p.show(w, r, http.StatusOK, "repositories.html", layout{Title: "Repositories", Icon: "none", Nav: "repositories", Live: true}, repos)
 }
 
 // charted is how many runs the history shows.
@@ -126,7 +126,7 @@ func (p *Pages) repository(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	l, err := p.listOf(r, ci.RunFilter{Sight: p.Sight, Repo: repo.ID})
+	l, err := p.listOf(r, ci.RunFilter{Sight: p.sight(r), Repo: repo.ID})
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (p *Pages) repository(w http.ResponseWriter, r *http.Request) error {
 	if branch == "" {
 		branch = repo.DefaultBranch
 	}
-	history, err := p.Runs.Runs(r.Context(), ci.RunFilter{Sight: p.Sight, Repo: repo.ID, Branch: branch, Limit: charted})
+	history, err := p.Runs.Runs(r.Context(), ci.RunFilter{Sight: p.sight(r), Repo: repo.ID, Branch: branch, Limit: charted})
 	if err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func (p *Pages) repository(w http.ResponseWriter, r *http.Request) error {
 	if len(history) > 0 {
 		icon = string(history[0].State)
 	}
-	return show(w, http.StatusOK, "list.html", layout{Title: repo.FullName(), Icon: icon, Nav: "repositories", Live: true}, l)
+	return p.show(w, r, http.StatusOK, "list.html", layout{Title: repo.FullName(), Icon: icon, Nav: "repositories", Live: true}, l)
 }
 
 // waiting is what has not ended, in the order in which people care.
@@ -162,7 +162,7 @@ func (p *Pages) queue(w http.ResponseWriter, r *http.Request) error {
 	var groups []waiting
 	for _, g := range []waiting{{State: ci.Running, Title: "Running"}, {State: ci.Queued, Title: "Waiting for a place"}, {State: ci.Held, Title: "Held for approval"}} {
 		var err error
-		if g.Runs, err = p.Runs.Runs(r.Context(), ci.RunFilter{Sight: p.Sight, State: g.State, Limit: 101}); err != nil {
+		if g.Runs, err = p.Runs.Runs(r.Context(), ci.RunFilter{Sight: p.sight(r), State: g.State, Limit: 101}); err != nil {
 			return err
 		}
 		if g.More = len(g.Runs) > 100; g.More {
@@ -170,5 +170,5 @@ func (p *Pages) queue(w http.ResponseWriter, r *http.Request) error {
 		}
 		groups = append(groups, g)
 	}
-	return show(w, http.StatusOK, "queue.html", layout{Title: "Queue", Icon: "none", Nav: "queue", Live: true}, groups)
+	return p.show(w, r, http.StatusOK, "queue.html", layout{Title: "Queue", Icon: "none", Nav: "queue", Live: true}, groups)
 }

@@ -182,7 +182,7 @@ func (p *Pages) logPage(w http.ResponseWriter, r *http.Request) error {
 		v.Next = want.From + maxLines
 	}
 	l := layout{Title: fmt.Sprintf("%s · #%d %s", step.Name, pl.Run.Number, pl.Run.Event.Repo.FullName()), Icon: string(step.State), Nav: "runs"}
-	return show(w, http.StatusOK, "log.html", l, v)
+	return p.show(w, r, http.StatusOK, "log.html", l, v)
 }
 
 // raw answers with the log as text; follow=1 waits for more, download=1 has it saved.

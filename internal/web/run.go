@@ -92,6 +92,7 @@ type runPage struct {
 	Needs    []string
 	Steps    []stepView
 	Broken   *brokenView
+	May      bool // the reader may change the run
 }
 
 type tab struct {
@@ -125,6 +126,7 @@ func (p *Pages) run(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	page.May = may(r, pl.Run)
 	run := pl.Run
 	l := layout{Icon: string(page.State), Live: !run.State.Final() || page.drains(time.Now()), Nav: "runs"}
 	name := run.Event.Repo.FullName() + "@" + where(run)
@@ -132,7 +134,7 @@ func (p *Pages) run(w http.ResponseWriter, r *http.Request) error {
 		name = "command"
 	}
 	l.Title = fmt.Sprintf("%s #%d %s · %s", mark(page.State), run.Number, word(page.State), name)
-	return show(w, http.StatusOK, "run.html", l, page)
+	return p.show(w, r, http.StatusOK, "run.html", l, page)
 }
 
 // drains reports whether a log of the job that is shown may still get the last

@@ -79,6 +79,6 @@ func (p *Pages) searchPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	base := strings.TrimSuffix(r.URL.Path, "/search")
-	return show(w, http.StatusOK, "search.html", layout{Title: "Search " + what, Icon: "none", Nav: "runs"},
+	return p.show(w, r, http.StatusOK, "search.html", layout{Title: "Search " + what, Icon: "none", Nav: "runs"},
 		map[string]any{"Run": pl.Run, "Base": base, "What": what, "Hits": hits, "More": more})
 }

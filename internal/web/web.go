@@ -48,9 +48,16 @@ type Pages struct {
 	Jobs    Jobs
 	Repos   Repos
 	Logbook Logbook
-	Sight   ci.Sight // what readers may see
-	URL     string   // of this server, for badges; empty: not known
-	Log     *slog.Logger
+	Inbox   Inbox
+	Sight   ci.Sight // what all readers may see
+	URL     string   // of this server, without a slash at its end; empty: not known
+
+	GitHub   GitHub // nil: nobody can sign in, and nothing be changed
+	Sessions Sessions
+	Changes  Changes
+	Refusals []error // of Changes that say all to who asked
+
+	Log *slog.Logger
 }
 
 // Routes adds the pages to a router.
@@ -60,10 +67,15 @@ func (p *Pages) Routes(r chi.Router) {
 	r.Get("/", p.page(p.list))
 	r.Get("/repositories", p.page(p.repositories))
 	r.Get("/queue", p.page(p.queue))
+	r.Get("/deliveries", p.page(p.deliveries))
+	r.Get("/-/sign-in", p.page(p.signIn))
+	r.Get("/-/signed-in", p.page(p.signedIn))
+	r.Post("/-/sign-out", p.page(p.signOut))
 	r.Get("/{owner}/{repo}", p.page(p.repository))
 	for _, base := range []string{"/{owner}/{repo}/runs/{number}", "/-/runs/{run}"} {
 		r.Route(base, func(r chi.Router) {
 			r.Get("/", p.page(p.run))
+			r.Post("/{verb}", p.page(p.act))
 			r.Get("/attempts/{attempt}", p.page(p.run))
 			r.Route("/attempts/{attempt}/jobs/{job}", func(r chi.Router) {
 				r.Get("/", p.page(p.run))
@@ -91,16 +103,23 @@ func (p *Pages) page(h func(http.ResponseWriter, *http.Request) error) http.Hand
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("X-Robots-Tag", "nofollow")
 		header.Set("Cache-Control", "private, no-cache")
-		err := h(w, r)
+		who, err := p.recognize(r)
+		if err == nil {
+			r = r.WithContext(context.WithValue(r.Context(), readerKey{}, who))
+			err = h(w, r)
+		}
+		var no refusal
 		switch {
 		case err == nil, r.Context().Err() != nil:
+		case errors.As(err, &no):
+			p.problem(w, r, http.StatusForbidden, "Not done", string(no))
 		case errors.Is(err, ci.ErrNotFound):
-			p.problem(w, http.StatusNotFound, "Not found", "There is nothing at this address, or you may not see it.")
+			p.problem(w, r, http.StatusNotFound, "Not found", "There is nothing at this address, or you may not see it.")
 		case errors.Is(err, ci.ErrInvalid):
-			p.problem(w, http.StatusBadRequest, "Not understood", err.Error())
+			p.problem(w, r, http.StatusBadRequest, "Not understood", err.Error())
 		default:
 			p.Log.Error("page", "path", r.URL.Path, "err", err)
-			p.problem(w, http.StatusInternalServerError, "Something went wrong", "The server's log has the cause.")
+			p.problem(w, r, http.StatusInternalServerError, "Something went wrong", "The server's log has the cause.")
 		}
 	}
 }
@@ -110,8 +129,8 @@ func (p *Pages) NotFound(w http.ResponseWriter, r *http.Request) {
 	p.page(func(http.ResponseWriter, *http.Request) error { return ci.ErrNotFound })(w, r)
 }
 
-func (p *Pages) problem(w http.ResponseWriter, code int, title, text string) {
-	err := show(w, code, "problem.html", layout{Title: title, Icon: "none"}, map[string]any{"Title": title, "Text": text})
+func (p *Pages) problem(w http.ResponseWriter, r *http.Request, code int, title, text string) {
+	err := p.show(w, r, code, "problem.html", layout{Title: title, Icon: "none"}, map[string]any{"Title": title, "Text": text})
 	if err != nil {
 		p.Log.Warn("page", "err", err)
 	}
@@ -125,15 +144,20 @@ type layout struct {
 	Live  bool   // states may still change
 	Data  any
 	Now   time.Time
+
+	Reader     reader
+	SignIn     bool // people can
+	Deliveries bool // this reader may see them
 }
 
 // show renders a page whole before the first byte goes out.
-func show(w http.ResponseWriter, code int, name string, l layout, data any) error {
+func (p *Pages) show(w http.ResponseWriter, r *http.Request, code int, name string, l layout, data any) error {
 	t, err := pageTemplate(name)
 	if err != nil {
 		return err
 	}
 	l.Data, l.Now = data, time.Now()
+	l.Reader, l.SignIn, l.Deliveries = readerOf(r), p.GitHub != nil, p.seesDeliveries(r)
 	var b bytes.Buffer
 	if err := t.ExecuteTemplate(&b, "layout.html", l); err != nil {
 		return err

@@ -2,12 +2,15 @@ package web_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -51,10 +54,17 @@ func newWorld(t *testing.T) *world {
 	w.keeper = &logs.Keeper{Source: w, Jobs: db, Index: db, Bucket: bucket, Limit: 1 << 26, Bells: &logs.Bells{}, Closed: func(ci.JobName) { w.closed <- struct{}{} }, Log: log}
 	t.Cleanup(func() { w.keeper.Wait(); bucket.Close(); db.Close() })
 	w.pages = &web.Pages{Runs: db, Jobs: db, Repos: db, Logbook: w.keeper, Log: log, URL: "https://ci.test"}
+	w.pages.Inbox = db
+	w.route()
+	return w
+}
+
+// route makes the front anew, of pages that were changed.
+func (w *world) route() {
 	router := chi.NewRouter()
 	w.pages.Routes(router)
+	router.NotFound(w.pages.NotFound)
 	w.front = router
-	return w
 }
 
 // LogStream is the cluster's side: a line a millisecond.
@@ -78,8 +88,14 @@ func (w *world) LogStream(_ context.Context, _, container string, _ time.Time, _
 // run stores a run of one job that ended as its steps say; of no steps, it waits.
 func (w *world) run(event ci.Event, steps ...ci.Step) ci.Run {
 	w.t.Helper()
+	return w.runAt(ci.SHA(fmt.Sprintf("%040x", w.runs+1)), event, steps...)
+}
+
+// runAt is run of a commit.
+func (w *world) runAt(sha ci.SHA, event ci.Event, steps ...ci.Step) ci.Run {
+	w.t.Helper()
 	w.runs++
-	event.SHA, event.Ref = ci.SHA(fmt.Sprintf("%040x", w.runs)), "refs/heads/"+event.Branch
+	event.SHA, event.Ref = sha, "refs/heads/"+event.Branch
 	run := ci.Run{ID: ci.RunID(fmt.Sprintf("r%d", w.runs)), Event: event, Attempt: 1, State: ci.Queued, Message: "Waiting: 2nd in line.", Created: time.Now()}
 	job := ci.Job{Name: ci.JobNameOf(run.ID, 1), Run: run.ID, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"),
 		Steps: []ci.Step{{Name: "later", Container: "1-later", State: ci.Queued}}}
@@ -179,6 +195,22 @@ func (w *world) page(path string) string {
 		w.t.Fatalf("GET %s: %d %s", path, rec.Code, rec.Body)
 	}
 	return rec.Body.String()
+}
+
+// formToken is that of the first form of a page that changes something.
+func formToken(t *testing.T, page string) string {
+	t.Helper()
+	m := regexp.MustCompile(`name="token" value="([0-9a-f]{64})"`).FindStringSubmatch(page)
+	if m == nil {
+		t.Fatalf("no form: %s", page)
+	}
+	return m[1]
+}
+
+// sessionOf is how the database knows a session.
+func sessionOf(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
 }
 
 func must(t *testing.T, err error) {

@@ -1,0 +1,120 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/google/go-github/v62/github"
+	"golang.org/x/oauth2"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// SignIn lets people sign in through the App: the web application flow with
+// PKCE (docs.github.com, "Generating a user access token for a GitHub App"; the
+// challenge since July 2025, github.blog/changelog).
+type SignIn struct {
+	client *Client
+	oauth  oauth2.Config
+}
+
+// SignIn is the flow of the App's client; GitHub sends people back to redirect.
+func (c *Client) SignIn(clientID, secret, redirect string) *SignIn {
+	return &SignIn{c, oauth2.Config{ClientID: clientID, ClientSecret: secret, RedirectURL: redirect, Endpoint: oauth2.Endpoint{
+		AuthURL: c.site().JoinPath("login/oauth/authorize").String(), TokenURL: c.site().JoinPath("login/oauth/access_token").String(), AuthStyle: oauth2.AuthStyleInParams,
+	}}}
+}
+
+// site is where people are: github.com for api.github.com, and the API's own
+// host for GitHub Enterprise Server, whose API is at /api/v3/.
+func (c *Client) site() *url.URL {
+	u := url.URL{Scheme: c.api.Scheme, Host: c.api.Host}
+	if u.Host == "api.github.com" {
+		u.Host = "github.com"
+	}
+	return &u
+}
+
+// URL is where a browser is sent. It comes back with state; verifier is kept
+// for Exchange.
+func (s *SignIn) URL(state, verifier string) string {
+	return s.oauth.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier))
+}
+
+// Exchange turns the code that came back into a person and their token.
+func (s *SignIn) Exchange(ctx context.Context, code, verifier string) (who ci.Actor, token string, err error) {
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Timeout: callTimeout})
+	t, err := s.oauth.Exchange(ctx, code, oauth2.VerifierOption(verifier))
+	if err != nil {
+		return who, "", fmt.Errorf("sign in: github: %w", err)
+	}
+	u, _, err := s.client.with(bearer{t.AccessToken}).Users.Get(ctx, "")
+	if err != nil {
+		return who, "", fmt.Errorf("sign in: github: %w", err)
+	}
+	return ci.Actor{ID: u.GetID(), Login: u.GetLogin()}, t.AccessToken, nil
+}
+
+// reachPages bounds how many lists of a hundred are read for one person.
+const reachPages = 50
+
+// Reach asks what a person can do with the repositories of the App. The error is
+// ci.ErrNotFound, wrapped, when the token is not good any more.
+func (s *SignIn) Reach(ctx context.Context, token string) (ci.Reach, error) {
+	reach := ci.Reach{At: time.Now()}
+	gh := s.client.with(bearer{token})
+	pages := 0
+	err := everyPage(&pages, func(o *github.ListOptions) (*github.Response, error) {
+		installations, res, err := gh.Apps.ListUserInstallations(ctx, o)
+		for _, i := range installations {
+			if i.SuspendedAt != nil {
+				continue
+			}
+			if err := everyPage(&pages, func(o *github.ListOptions) (*github.Response, error) {
+				list, res, err := gh.Apps.ListUserRepos(ctx, i.GetID(), o)
+				if err == nil {
+					add(&reach, list.Repositories)
+				}
+				return res, err
+			}); err != nil {
+				return nil, err
+			}
+		}
+		return res, err
+	})
+	var call *github.ErrorResponse
+	if errors.As(err, &call) && call.Response.StatusCode == http.StatusUnauthorized {
+		err = fmt.Errorf("%w: %w", ci.ErrNotFound, err)
+	}
+	if err != nil {
+		return ci.Reach{}, fmt.Errorf("repositories of a person: github: %w", err)
+	}
+	return reach, nil
+}
+
+func add(reach *ci.Reach, repos []*github.Repository) {
+	for _, r := range repos {
+		if r.GetPrivate() {
+			reach.Private = append(reach.Private, r.GetID())
+		}
+		if p := r.GetPermissions(); p["push"] || p["maintain"] || p["admin"] {
+			reach.Writes = append(reach.Writes, r.GetID())
+		}
+	}
+}
+
+// everyPage reads a list, as far as there are pages left for this person.
+func everyPage(pages *int, get func(*github.ListOptions) (*github.Response, error)) error {
+	for page := 1; page != 0 && *pages < reachPages; *pages++ {
+		res, err := get(&github.ListOptions{PerPage: 100, Page: page})
+		if err != nil {
+			return err
+		}
+		page = res.NextPage
+	}
+	return nil
+}
