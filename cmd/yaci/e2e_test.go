@@ -82,8 +82,22 @@ func newWorld(t *testing.T, env ...string) *world {
 	if err := os.WriteFile(filepath.Join(w.dir, "app.pem"), w.github.AppKeyPEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	installed(t, w.namespace(), w.kubeconfig())
 	w.start()
 	return w
+}
+
+// kubeconfig is the server's own.
+func (w *world) kubeconfig() string { return filepath.Join(w.dir, "kubeconfig") }
+
+// namespace is where its Jobs are.
+func (w *world) namespace() string {
+	for _, e := range w.env {
+		if space, ok := strings.CutPrefix(e, "YACI_NAMESPACE="); ok {
+			return space
+		}
+	}
+	return buildNamespace
 }
 
 // start runs the server and waits until it answers.
@@ -109,7 +123,7 @@ func (w *world) start() {
 // settings is the environment of the server.
 func (w *world) settings() []string {
 	return []string{
-		"YACI_LISTEN=" + w.listen, "YACI_DATABASE_URL=sqlite://" + filepath.Join(w.dir, "yaci.db"),
+		"KUBECONFIG=" + w.kubeconfig(), "YACI_LISTEN=" + w.listen, "YACI_DATABASE_URL=sqlite://" + filepath.Join(w.dir, "yaci.db"),
 		"YACI_LOG_STORE=" + filepath.Join(w.dir, "logs"), "YACI_WEBHOOK_SECRET=" + hookSecret, "YACI_GITHUB_API_URL=" + w.github.APIURL(), fmt.Sprintf("YACI_GITHUB_APP_ID=%d", citest.AppID),
 		"YACI_GITHUB_APP_KEY_FILE=" + filepath.Join(w.dir, "app.pem"), "YACI_API_TOKEN=" + apiToken, "YACI_CPU_REQUEST=50m", "YACI_MEMORY_REQUEST=32Mi",
 	}
