@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/yaci-ci/yaci/internal/citest"
 )
 
@@ -66,4 +68,37 @@ func waitASecond(w *world) {
 	w.t.Helper()
 	now := time.Now().Unix()
 	w.until("the next second", func() bool { return time.Now().Unix() > now })
+}
+
+// What a fork runs is in the forks' own namespace, log and all; what others run is not.
+func TestForksHaveTheirNamespace(t *testing.T) {
+	client := clientset(t)
+	forks := namespace(t, client, nil)
+	w := newWorld(t, "YACI_FORK_NAMESPACE="+forks, "YACI_FORK_POLICY=always")
+	r := w.repo("apart", false)
+	if st := w.final(r, w.push(r, passing)); st.State != "success" {
+		t.Errorf("not of a fork: %+v", st)
+	}
+	jobs := func() int {
+		return len(must(client.BatchV1().Jobs(forks).List(t.Context(), metav1.ListOptions{}))(t).Items)
+	}
+	if n := jobs(); n != 0 {
+		t.Errorf("%d Jobs where forks run", n)
+	}
+	eve := w.github.CreateUser("eve")
+	clone := must(must(w.github.Fork(r, eve))(t).Clone(t.TempDir(), eve))(t)
+	sha := w.pushFrom(clone, "image: IMAGE\nsteps: ['echo from a fork', 'exit 3']\n")
+	must(r.OpenPull("eve:main", "main", "Change", eve))(t)
+	if st := w.final(r, sha); st.State != "failure" {
+		t.Errorf("of a fork: %+v", st)
+	}
+	if n := jobs(); n != 1 {
+		t.Errorf("%d Jobs where forks run", n)
+	}
+	w.until("its Secret is gone", func() bool {
+		return len(must(client.CoreV1().Secrets(forks).List(t.Context(), metav1.ListOptions{}))(t).Items) == 0
+	})
+	if log := w.logOf(t, "apart"); log != "from a fork\n" {
+		t.Errorf("log %q", log)
+	}
 }

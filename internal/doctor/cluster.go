@@ -88,6 +88,9 @@ func builds(b Builds) []Finding {
 				why, level = "Not known, since that Job did not do its work.", Unknown
 			}
 			all = append(all, Finding{check, level, why, how})
+			if check == "user namespaces" && b.Err != nil && b.Wanted.UserNamespaces {
+				all[i] = Finding{check, Problem, "YACI_USER_NAMESPACES is set, and a build's pod does not do its work.", userSpaceNeeds}
+			}
 		}
 		return append(all, podSecurity(b, how))
 	}
@@ -95,9 +98,10 @@ func builds(b Builds) []Finding {
 }
 
 func network(s Sight) Finding {
+	proxied := s.Dials[Nobody] == Open // so that only what a pod of ours answers tells anything
 	var reached []string
 	for name, result := range s.Dials {
-		if result == Open {
+		if result == Open && (name == Peer || !proxied) {
 			reached = append(reached, name)
 		}
 	}
@@ -108,18 +112,23 @@ func network(s Sight) Finding {
 			"Apply deploy/base/network.yaml, and use a network plugin that enforces NetworkPolicies, such as Calico or Cilium. Until then do not run forks of strangers."}
 	case len(reached) > 0:
 		return Finding{"network policy", Problem, "Other pods are out of reach, but a build reaches " + strings.Join(reached, ", ") + ".", "Shut these addresses out by a NetworkPolicy of your own; deploy/base/network.yaml knows private addresses only."}
+	case proxied:
+		return Finding{"network policy", Unknown, "A build reaches no other pod; what else it reaches is hidden by a proxy that answers for every address.", "See that the proxy lets builds reach no private address."}
 	case s.Dials[Peer] == "":
 		return Finding{"network policy", Unknown, "There was no other pod to reach for.", "Run yaci doctor again."}
 	}
 	return Finding{"network policy", Good, "Enforced: a build reaches no other pod, no API server, no kubelet, no metadata.", ""}
 }
 
+// userSpaceNeeds is from kubernetes.io/docs/concepts/workloads/pods/user-namespaces.
+const userSpaceNeeds = "Take it away, or see to it that the node has Linux 6.3, containerd 2 or CRI-O 1.25, and Kubernetes 1.33."
+
 func userSpace(b Builds) Finding {
 	switch {
 	case b.Sight.UserSpace:
 		return Finding{"user namespaces", Good, "Root in a build is nobody on the node.", ""}
 	case b.Wanted.UserNamespaces:
-		return Finding{"user namespaces", Problem, "YACI_USER_NAMESPACES is set, and root in a build is root of the node.", "The node needs Linux 6.3, containerd 2 or CRI-O 1.25, and Kubernetes 1.33."}
+		return Finding{"user namespaces", Problem, "YACI_USER_NAMESPACES is set, and root in a build is root of the node.", userSpaceNeeds}
 	}
 	return Finding{"user namespaces", Warning, "Not in force: root in a build is root of the node, with five capabilities.", "Set YACI_USER_NAMESPACES=true, or YACI_RUNTIME_CLASS to a sandbox such as gvisor or kata."}
 }

@@ -119,7 +119,10 @@ func events(g GitHub) Finding {
 			lacks = append(lacks, e)
 		}
 	}
-	if len(lacks) > 0 {
+	switch {
+	case slices.Equal(lacks, []string{"merge_group"}):
+		return Finding{"App events", Warning, "The App does not hear of merge_group: merge queues wait for ever.", "Subscribe to it in the App's settings, if a repository has a merge queue."}
+	case len(lacks) > 0:
 		return Finding{"App events", Problem, "The App does not hear of " + strings.Join(lacks, ", ") + ".", "Subscribe to them in the App's settings."}
 	}
 	return Finding{"App events", Good, "The App hears of " + strings.Join(heard(), ", ") + ".", ""}

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -60,6 +63,7 @@ func TestSick(t *testing.T) {
 		}, "App permissions", Problem, "lacks metadata: read, statuses: write", "Add"},
 		"more permission": {func(f *Facts) { f.GitHub.Permissions["administration"] = "write" }, "App permissions", Warning, "administration: write", "Take"},
 		"deaf":            {func(f *Facts) { f.GitHub.Events = []string{"push", "issue_comment"} }, "App events", Problem, "pull_request, merge_group", "Subscribe"},
+		"no merge queues": {func(f *Facts) { f.GitHub.Events = []string{"push", "pull_request", "issue_comment"} }, "App events", Warning, "merge queues", "Subscribe"},
 		"no hook":         {func(f *Facts) { f.GitHub.Hook = "" }, "webhook", Problem, "no webhook", "/webhook"},
 		"a wrong path":    {func(f *Facts) { f.GitHub.Hook = "https://ci.example.com/" }, "webhook", Problem, "no address", "/webhook"},
 		"another host":    {func(f *Facts) { f.GitHub.PublicURL = "https://other" }, "webhook", Warning, "https://other", "agree"},
@@ -74,14 +78,19 @@ func TestSick(t *testing.T) {
 		"too much right": {func(f *Facts) { f.Cluster.Beyond = []Right{{"", "", "nodes", "", "list"}} }, "cluster rights", Warning, "list nodes", "rights"},
 		"open network":   {func(f *Facts) { f.Builds.Sight.Dials[Peer], f.Builds.Sight.Dials[API] = Open, Open }, "network policy", Warning, "reaches another pod, the API server", "Calico"},
 		"open metadata":  {func(f *Facts) { f.Builds.Sight.Dials[Metadata] = Open }, "network policy", Problem, "reaches the metadata address", "of your own"},
-		"no peer":        {func(f *Facts) { delete(f.Builds.Sight.Dials, Peer) }, "network policy", Unknown, "no other pod", "again"},
-		"node's root":    {func(f *Facts) { f.Builds.Sight.UserSpace = false }, "user namespaces", Warning, "root of the node", "YACI_USER_NAMESPACES"},
-		"in vain":        {func(f *Facts) { f.Builds.Sight.UserSpace, f.Builds.Wanted.UserNamespaces = false, true }, "user namespaces", Problem, "is set, and", "Linux 6.3"},
+		"a proxy, open": {func(f *Facts) {
+			f.Builds.Sight.Dials = map[string]string{Peer: Open, API: Open, Nobody: Open}
+		}, "network policy", Warning, "reaches another pod.", "Calico"},
+		"a proxy":     {func(f *Facts) { f.Builds.Sight.Dials[Metadata], f.Builds.Sight.Dials[Nobody] = Open, Open }, "network policy", Unknown, "hidden by a proxy", "proxy"},
+		"no peer":     {func(f *Facts) { delete(f.Builds.Sight.Dials, Peer) }, "network policy", Unknown, "no other pod", "again"},
+		"node's root": {func(f *Facts) { f.Builds.Sight.UserSpace = false }, "user namespaces", Warning, "root of the node", "YACI_USER_NAMESPACES"},
+		"in vain":     {func(f *Facts) { f.Builds.Sight.UserSpace, f.Builds.Wanted.UserNamespaces = false, true }, "user namespaces", Problem, "is set, and", "Linux 6.3"},
 		"soft": {func(f *Facts) {
 			f.Builds.Sight.Seccomp, f.Builds.Sight.NoNewPrivs, f.Builds.Sight.Token = false, false, true
 		}, "pod hardening", Problem, "no seccomp filter is in force and setuid programs gain privileges and a service account's token is mounted", "webhook"},
 		"takes privileged": {func(f *Facts) { f.Builds.Privileged = true }, "pod security", Warning, "takes privileged pods", "kubectl label"},
 		"no idea":          {func(f *Facts) { f.Builds.PodErr = errors.New("slow") }, "pod security", Unknown, "slow", "yaci doctor"},
+		"no pod in one":    {func(f *Facts) { f.Builds.Err, f.Builds.Wanted.UserNamespaces = errors.New("sandbox"), true }, "user namespaces", Problem, "is set, and", "Linux 6.3"},
 		"no pod":           {func(f *Facts) { f.Builds.Err = errors.New("ErrImagePull") }, "network policy", Problem, "ErrImagePull", "image"},
 	} {
 		f := healthy()
@@ -93,7 +102,7 @@ func TestSick(t *testing.T) {
 			t.Errorf("%s: %+v", name, all)
 		}
 		for _, f := range all {
-			if f.Level == Problem && f.Check != c.check {
+			if f.Level == Problem && f.Check != c.check && name != "no pod in one" {
 				t.Errorf("%s: also %+v", name, f)
 			}
 		}
@@ -152,8 +161,15 @@ func TestWrite(t *testing.T) {
 }
 
 func TestLook(t *testing.T) {
-	s := Look(t.Context(), map[string]string{"nobody": "127.0.0.1:1"})
-	if s.Dials["nobody"] == "" || s.Dials["nobody"] == Open {
+	answering := httptest.NewServer(http.NotFoundHandler())
+	defer answering.Close()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	s := Look(t.Context(), map[string]string{"closed": "127.0.0.1:1", "silent": silent.Addr().String(), "open": answering.Listener.Addr().String()})
+	if s.Dials["open"] != Open || s.Dials["closed"] == Open || s.Dials["silent"] != "connected, without an answer" || s.Dials[Nobody] == "" {
 		t.Errorf("%+v", s)
 	}
 	for mapped, want := range map[string]bool{"         0          0 4294967295\n": false, "0 65536 65536\n": true, "": false, "1000 0 1\n": false} {

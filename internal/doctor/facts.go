@@ -61,6 +61,9 @@ const (
 	Metadata = "the metadata address"
 	API      = "the API server"
 	Kubelet  = "the node's kubelet"
+	// Nobody is an address that nobody has (RFC 5737). Who is reached there is a
+	// proxy in between that answers for every address.
+	Nobody = "nobody"
 	// Open is a target that was reached.
 	Open = "open"
 )

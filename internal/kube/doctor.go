@@ -43,16 +43,23 @@ func (c *Cluster) Place(ctx context.Context, name ci.JobName) (p Placed, err err
 	if err != nil {
 		return p, fmt.Errorf("pods of %s: %w", name, err)
 	}
+	about := fields.Set{"involvedObject.kind": "Job", "involvedObject.name": string(name), "reason": "FailedCreate"}
 	if len(pods.Items) > 0 {
-		return placed(pods.Items[0]), nil
+		if p = placed(pods.Items[0]); p.IP != "" || p.Ended || p.Waiting != "" {
+			return p, nil
+		}
+		about = fields.Set{"involvedObject.uid": string(pods.Items[0].UID), "type": corev1.EventTypeWarning}
 	}
-	events, err := c.Client.CoreV1().Events(c.Namespace).List(ctx, metav1.ListOptions{FieldSelector: fields.Set{
-		"involvedObject.kind": "Job", "involvedObject.name": string(name), "reason": "FailedCreate"}.String()})
+	events, err := c.Client.CoreV1().Events(c.Namespace).List(ctx, metav1.ListOptions{FieldSelector: about.String()})
 	if err != nil {
 		return p, fmt.Errorf("events of %s: %w", name, err)
 	}
 	for _, e := range events.Items {
-		p.Why = strings.TrimPrefix(e.Message, "Error creating: ")
+		if p.Made {
+			p.Waiting = e.Message
+		} else {
+			p.Why = strings.TrimPrefix(e.Message, "Error creating: ")
+		}
 	}
 	return p, nil
 }

@@ -207,6 +207,7 @@ func Probe(ctx context.Context, listen string, targets map[string]string, out io
 			if err != nil {
 				return ctx.Err()
 			}
+			io.WriteString(c, "HTTP/1.0 204 No Content\r\n\r\n")
 			c.Close()
 		}
 	}
