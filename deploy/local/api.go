@@ -33,7 +33,7 @@ func (n instance) bootAPI() error {
 	}
 	if err := n.daemon("controller-manager", n.kube(), "controller-manager", "--kubeconfig", n.kubeconfig(), fmt.Sprintf("--secure-port=%d", n.port+6),
 		"--bind-address=127.0.0.1", "--cert-dir", n.path("certs-cm"), "--leader-elect=false", "--use-service-account-credentials=false",
-		"--service-account-private-key-file", n.path("service-accounts.key"), "--concurrent-job-syncs=20", "--kube-api-qps=200", "--kube-api-burst=400"); err != nil {
+		"--service-account-private-key-file", n.path("service-accounts.key"), "--root-ca-file", n.path("certs/apiserver.crt"), "--concurrent-job-syncs=20", "--kube-api-qps=200", "--kube-api-burst=400"); err != nil {
 		return err
 	}
 	return n.daemon("scheduler", n.kube(), "scheduler", "--kubeconfig", n.kubeconfig(), fmt.Sprintf("--secure-port=%d", n.port+5),
