@@ -32,8 +32,9 @@ func (b *builder) clone(j *Job) corev1.Container {
 	yes, user := true, int64(cloneUser)
 	sec := hardened(nil)
 	sec.RunAsNonRoot, sec.RunAsUser, sec.RunAsGroup, sec.ReadOnlyRootFilesystem = &yes, &user, &user, &yes
+	pack := b.in.Pack && !j.Clone.Off
 	return corev1.Container{
-		Name: CloneContainer, Image: b.op.Image, ImagePullPolicy: corev1.PullIfNotPresent,
+		Name: CloneContainer, Stdin: pack, StdinOnce: pack, Image: b.op.Image, ImagePullPolicy: corev1.PullIfNotPresent,
 		Command:         []string{"/usr/local/bin/yaci-step", "prepare"},
 		WorkingDir:      "/",
 		Env:             environment(b.cloneEnv(j.Clone)),
@@ -48,6 +49,10 @@ func (b *builder) clone(j *Job) corev1.Container {
 
 func (b *builder) cloneEnv(c Clone) Env {
 	env := Env{"HOME": binDir}
+	if b.in.Pack && !c.Off {
+		env["YACI_CLONE_PACK"], env["YACI_CLONE_SHA"] = "stdin", b.in.SHA
+		return env
+	}
 	if b.in.CloneURL == "" || c.Off {
 		return env
 	}

@@ -15,6 +15,7 @@ type Input struct {
 	Attempt       int
 	Repo          string // owner/name; empty for a command without a repository
 	CloneURL      string // without credentials; empty: nothing is cloned
+	Pack          bool   // SHA comes as a git pack on the clone container's standard input instead
 	RevokeURL     string // where the clone token is given back; empty: it is not
 	SHA           string // full
 	Ref           string

@@ -83,6 +83,7 @@ type Step struct {
 	Resources    Resources `yaml:"resources" doc:"What this step may use."`
 
 	after []int // indexes of the steps in needs
+	left  bool  // out by File.Pick
 }
 
 // Retry runs a failed step again.

@@ -61,6 +61,9 @@ func (f *File) Select(in Input) Selection {
 		js := JobSelection{Decision: Decision{What: j.Title(), Why: "no step matches"}}
 		for _, step := range j.Steps {
 			d := step.When.decide(in)
+			if step.left {
+				d = Decision{Why: "another step was picked"}
+			}
 			d.What = step.Name
 			js.Steps = append(js.Steps, d)
 			if d.Runs && step.When.Status != "failure" { // steps for failures alone have nothing to wait for

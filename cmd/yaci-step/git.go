@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/base64"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -12,13 +13,14 @@ import (
 type repository struct {
 	dir, url, token, home string
 	lfs                   bool
+	stdin                 io.Reader
 }
 
 // git runs one command; its last words become the error, without the token.
 func (g repository) git(args ...string) error {
 	cmd := exec.Command("git", args...)
 	cmd.Dir = g.dir
-	cmd.Env = g.environment()
+	cmd.Env, cmd.Stdin = g.environment(), g.stdin
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return nil

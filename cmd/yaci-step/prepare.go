@@ -18,6 +18,10 @@ func prepare(at layout) int {
 	r := record{Started: now()}
 	if err := seed(at); err != nil {
 		r.Exit, r.Reason, r.Broken = 1, "prepare: "+err.Error(), true
+	} else if os.Getenv("YACI_CLONE_PACK") != "" {
+		if err := unpack(at, os.Getenv("YACI_CLONE_SHA"), os.Stdin); err != nil {
+			r.Exit, r.Reason, r.Broken = 1, "unpack: "+err.Error(), true
+		}
 	} else if u := os.Getenv("YACI_CLONE_URL"); u != "" {
 		if err := clone(at, u, os.Getenv); err != nil {
 			r.Exit, r.Reason, r.Broken = 1, "clone: "+err.Error(), true

@@ -14,9 +14,11 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		if !errors.Is(err, errFound) {
-			fmt.Fprintln(os.Stderr, "yaci: "+err.Error())
+		var code exitCode
+		if errors.As(err, &code) {
+			os.Exit(int(code))
 		}
+		fmt.Fprintln(os.Stderr, "yaci: "+err.Error())
 		os.Exit(1)
 	}
 }

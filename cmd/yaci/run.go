@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -16,23 +17,30 @@ import (
 
 // commands is the command line, as kong reads it.
 type commands struct {
-	Serve     serve     `cmd:"" help:"Run the server."`
-	Lint      lint      `cmd:"" help:"Check a .yaci.yml and name everything that is wrong with it."`
-	Render    render    `cmd:"" help:"Print the Jobs that an event would start, as YAML."`
-	Explain   explain   `cmd:"" help:"Say which filter decides what, step by step."`
-	Prune     prune     `cmd:"" help:"Delete old runs, logs and deliveries, as the server does once a day."`
-	Backup    backup    `cmd:"" help:"Copy the SQLite database to a file while the server runs."`
-	Secret    secret    `cmd:"" help:"Secrets and who may use them."`
-	Token     token     `cmd:"" help:"API tokens: what they are for, their last use."`
-	Doctor    doctorCmd `cmd:"" help:"Look for what is wrong with an installation, and say how to mend it."`
-	Uninstall uninstall `cmd:"" help:"Delete all Jobs and Secrets of YACI's, finalizers too."`
+	Serve     serve      `cmd:"" help:"Run the server."`
+	Lint      lint       `cmd:"" help:"Check a .yaci.yml and name everything that is wrong with it."`
+	Render    render     `cmd:"" help:"Print the Jobs that an event would start, as YAML."`
+	Explain   explain    `cmd:"" help:"Say which filter decides what, step by step."`
+	Init      initialize `cmd:"" help:"Write a first .yaci.yml from what is found here."`
+	Exec      execute    `cmd:"" help:"Run the working tree in the current kube-context."`
+	Prune     prune      `cmd:"" help:"Delete old runs, logs and deliveries, as the server does once a day."`
+	Backup    backup     `cmd:"" help:"Copy the SQLite database to a file while the server runs."`
+	Secret    secret     `cmd:"" help:"Secrets and who may use them."`
+	Token     token      `cmd:"" help:"API tokens: what they are for, their last use."`
+	Doctor    doctorCmd  `cmd:"" help:"Look for what is wrong with an installation, and say how to mend it."`
+	Uninstall uninstall  `cmd:"" help:"Delete all Jobs and Secrets of YACI's, finalizers too."`
 
 	Probe       probe       `cmd:"" hidden:"" help:"Say what a build sees; the Jobs of the doctor do."`
 	RevokeToken revokeToken `cmd:"" hidden:"" help:"Give a clone token back; the clone container does."`
 }
 
-// errFound ends a command with 1 after it has said everything.
-var errFound = errors.New("problems were found")
+// exitCode ends a command that has said everything.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit %d", int(c)) }
+
+// errFound says that problems were found and shown.
+const errFound = exitCode(1)
 
 // run is the program without its process: tests call it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {

@@ -28,6 +28,8 @@ type Cluster struct {
 	Namespace string
 	Forks     string // namespace for the Jobs of forks; empty: there is none
 	Kueue     string // its local queue that admits the Jobs; empty: none
+
+	config *rest.Config // for streams
 }
 
 // Connect reaches the cluster of a kubeconfig file; empty means the usual ones,
@@ -46,7 +48,7 @@ func Connect(kubeconfig, namespace string) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}
-	return &Cluster{Client: client, Namespace: namespace}, nil
+	return &Cluster{Client: client, Namespace: namespace, config: cfg}, nil
 }
 
 // Spaces are the namespaces that Jobs are in.
@@ -129,6 +131,24 @@ func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string,
 		return "", fmt.Errorf("create job: %w", err)
 	}
 	return string(made.UID), nil
+}
+
+// LaunchAside makes the Job that somebody runs with his own rights. It has no
+// finalizer and owns its Secret, so that nothing is left of it once it is
+// deleted, at the latest by its own ttlSecondsAfterFinished.
+func (c *Cluster) LaunchAside(ctx context.Context, want *batchv1.Job, files map[string]string) (*batchv1.Job, error) {
+	want = want.DeepCopy()
+	want.Labels[labelManager], want.Spec.Template.Labels[labelManager] = Aside, Aside
+	made, err := c.Client.BatchV1().Jobs(c.Namespace).Create(ctx, want, metav1.CreateOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("create job: %w", err)
+	}
+	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: made.Name, Labels: made.Labels}, StringData: files}
+	s.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(made, batchv1.SchemeGroupVersion.WithKind("Job"))}
+	if _, err := c.Client.CoreV1().Secrets(c.Namespace).Create(ctx, s, metav1.CreateOptions{}); err != nil {
+		return nil, errors.Join(fmt.Errorf("create secret: %w", err), c.Stop(ctx, ci.JobName(made.Name)))
+	}
+	return made, nil
 }
 
 // removeLost deletes the Job that a lost job left, known by its UID.

@@ -11,7 +11,9 @@ import (
 )
 
 // Managed selects what YACI has made.
-const Managed = "app.kubernetes.io/managed-by=yaci"
+const Managed = labelManager + "=yaci"
+
+const labelManager = "app.kubernetes.io/managed-by"
 
 // Count is how many Jobs and Secrets of YACI's there are.
 func (c *Cluster) Count(ctx context.Context) (jobs, secrets int, err error) {
