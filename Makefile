@@ -94,6 +94,14 @@ bench-ingest: build ## how many deliveries a second are stored before they are a
 bench-latency: image ## how soon a push becomes a Job and its end a status, and what calls a run costs
 	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run TestBenchLatency -bench-latency 30 -count 1 -timeout 10m -v | grep -v "^=== RUN"
 
+.PHONY: shots
+shots: browser ## pictures of the main pages, in bin/shots
+	@YACI_SHOTS=$(CURDIR)/bin/shots $(GO) test ./internal/web -run TestBrowser/shots -count 1
+
+.PHONY: bench-pages
+bench-pages: postgres ## how long pages take with 100,000 runs in the database, on SQLite and Postgres; fails over 50 ms
+	@$(GO) test ./internal/web -run TestBenchPages -bench-pages 100000 -count 1 -v | grep -v "^=== RUN"
+
 SEED ?= 1
 
 .PHONY: chaos chaos-long

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -26,7 +27,7 @@ func TestBrowser(t *testing.T) {
 	browser := startBrowser(t)
 	for name, test := range map[string]func(*testing.T, *tab){
 		"live log": liveLog, "fold": fold, "lines": linkToLines, "search": searchLogs, "no script": noScript, "dark": dark,
-		"narrow": narrow, "long log": longLog, "hostile": hostile, "axe": axe, "keys": keys,
+		"narrow": narrow, "long log": longLog, "hostile": hostile, "axe": axe, "keys": keys, "sign in": signIn, "shots": shots,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, openTab(t, browser)) })
 	}
@@ -73,6 +74,8 @@ type tab struct {
 	ctx context.Context
 	url string
 
+	also string // another server that its pages may call
+
 	mu      sync.Mutex
 	strange []string
 }
@@ -80,7 +83,7 @@ type tab struct {
 func openTab(t *testing.T, browser context.Context) *tab {
 	t.Helper()
 	w := newWorld(t)
-	server := httptest.NewServer(w.front)
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.front.ServeHTTP(rw, r) })) // a test may make it anew
 	ctx, closeTab := chromedp.NewContext(browser)
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	b := &tab{world: w, ctx: ctx, url: server.URL}
@@ -115,7 +118,7 @@ func (b *tab) hear(event any) {
 			what = string(e.Entry.Source) + ": " + e.Entry.Text + " " + e.Entry.URL
 		}
 	case *network.EventRequestWillBeSent:
-		if !strings.HasPrefix(e.Request.URL, b.url+"/") {
+		if !strings.HasPrefix(e.Request.URL, b.url+"/") && (b.also == "" || !strings.HasPrefix(e.Request.URL, b.also+"/")) {
 			what = "a call to " + e.Request.URL
 		}
 	}
@@ -148,10 +151,11 @@ func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 }
 
 // call sends a command to the tab.
-func call[P, R any](b *tab, command cdp.Command[P, R], params P) {
+func call[P, R any](b *tab, command cdp.Command[P, R], params P) R {
 	b.t.Helper()
-	_, err := chromedp.Call(b.ctx, command, params)
+	r, err := chromedp.Call(b.ctx, command, params)
 	must(b.t, err)
+	return r
 }
 
 // visit opens a path of the server.

@@ -38,8 +38,9 @@ func (w *world) signing(url string) *people {
 	app, err := github.NewApp(hub.APIURL(), citest.AppID, hub.AppKeyPEM())
 	must(w.t, err)
 	w.pages.URL, w.pages.GitHub, w.pages.Sessions = url, app.SignIn(citest.ClientID, hub.ClientSecret(), url+"/-/signed-in"), w.db
+	op := pipeline.Operator{Image: "yaci", TimeoutSeconds: 3600, MaxTimeoutSeconds: 7200, GraceSeconds: 15, CPURequest: "250m", MemoryRequest: "64Mi", MemoryLimit: "1Gi", DiskLimit: "1Gi"}
 	w.pages.Changes = &flow.Flow{Inbox: w.db, Runs: w.db, Changes: w.db, GitHub: app, People: app, Pulls: app, Stopper: w.db, Forks: decide.ForksApproval, Queued: func() {},
-		Operator: pipeline.Operator{Image: "yaci", TimeoutSeconds: 3600, MaxTimeoutSeconds: 7200, GraceSeconds: 15, CPURequest: "250m", MemoryRequest: "64Mi", MemoryLimit: "1Gi", DiskLimit: "1Gi"}}
+		Operator: op, ForFork: op}
 	w.pages.Refusals = []error{flow.ErrNotAllowed, flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved}
 	w.route()
 	return &people{hub, repo, ci.SHA(sha)}

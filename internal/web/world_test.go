@@ -49,7 +49,7 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	bucket, err := logs.OpenBucket(t.Context(), filepath.Join(t.TempDir(), "logs"))
 	must(t, err)
-	log := slog.New(slog.DiscardHandler)
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	w := &world{t: t, db: db, closed: make(chan struct{}, 100), prints: map[string]string{}, pipes: map[string]*io.PipeReader{}}
 	w.keeper = &logs.Keeper{Source: w, Jobs: db, Index: db, Bucket: bucket, Limit: 1 << 26, Bells: &logs.Bells{}, Closed: func(ci.JobName) { w.closed <- struct{}{} }, Log: log}
 	t.Cleanup(func() { w.keeper.Wait(); bucket.Close(); db.Close() })
@@ -113,7 +113,7 @@ func (w *world) runAt(sha ci.SHA, event ci.Event, steps ...ci.Step) ci.Run {
 		steps[i].Started, steps[i].Finished = time.Now().Add(-3*time.Second), time.Now().Add(-time.Second)
 		text := w.prints[steps[i].Container]
 		steps[i].Bytes, steps[i].Lines = int64(len(text)), int64(strings.Count(text, "\n"))
-		if steps[i].State != ci.Success {
+		if steps[i].State != ci.Success && steps[i].State != ci.Skipped {
 			job.State, job.Message = steps[i].State, steps[i].Name+" failed in 2.0s (exit 1)."
 		}
 	}

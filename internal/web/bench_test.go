@@ -1,0 +1,116 @@
+package web_test
+
+import (
+	"database/sql"
+	"flag"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/logs"
+	"github.com/yaci-ci/yaci/internal/store"
+	"github.com/yaci-ci/yaci/internal/store/pgtest"
+	"github.com/yaci-ci/yaci/internal/web"
+)
+
+var benchPages = flag.Int("bench-pages", 0, "runs in the database of TestBenchPages; 0 skips it")
+
+// target is how long the slowest of a hundred pages may take.
+const target = 50 * time.Millisecond
+
+// TestBenchPages tells how long lists and run pages take with many runs in the database.
+func TestBenchPages(t *testing.T) {
+	if *benchPages == 0 {
+		t.Skip("a benchmark: make bench-pages")
+	}
+	t.Run("sqlite", func(t *testing.T) { benchPagesOn(t, "sqlite", filepath.Join(t.TempDir(), "yaci.db")) })
+	t.Run("postgres", func(t *testing.T) {
+		var server pgtest.Server
+		t.Cleanup(func() { must(t, server.Stop()) })
+		benchPagesOn(t, "pgx", server.URL(t))
+	})
+}
+
+func benchPagesOn(t *testing.T, driver, where string) {
+	db, err := store.Open(t.Context(), where)
+	must(t, err)
+	t.Cleanup(func() { db.Close() })
+	raw, err := sql.Open(driver, where)
+	must(t, err)
+	t.Cleanup(func() { raw.Close() })
+	for _, statement := range append(crowd(*benchPages), "ANALYZE") {
+		if _, err := raw.Exec(statement); err != nil {
+			t.Fatalf("%v: %.200s", err, statement)
+		}
+	}
+	bucket, err := logs.OpenBucket(t.Context(), filepath.Join(t.TempDir(), "logs"))
+	must(t, err)
+	t.Cleanup(func() { bucket.Close() })
+	log := slog.New(slog.DiscardHandler)
+	pages := &web.Pages{Runs: db, Jobs: db, Repos: db, Inbox: db, Log: log, Logbook: &logs.Keeper{Jobs: db, Index: db, Bucket: bucket, Limit: 1 << 20, Bells: &logs.Bells{}, Log: log},
+		Sight: ci.Sight{Repos: []int64{10, 20, 30}}}
+	router := chi.NewRouter()
+	pages.Routes(router)
+	slow := false
+	for _, c := range []struct{ name, path string }{
+		{"runs list", "/"}, {"far back", "/?after=1700050000000-r50000"}, {"by state", "/?state=failure"}, {"of nobody", "/?author=nobody"}, {"by author", "/?author=person7"},
+		{"by branch", "/?branch=branch3"}, {"by state and author", "/?state=failure&author=person7"}, {"pull request", "/?pr=77"}, {"repository", "/o/r%d"}, {"repositories", "/repositories"},
+		{"queue", "/queue"}, {"run page", "/o/r%d/runs/%d"},
+	} {
+		var took []time.Duration
+		for i := range 220 {
+			path := c.path
+			switch c.name {
+			case "repository":
+				path = fmt.Sprintf(c.path, 1+rand.IntN(9))
+			case "run page":
+				path = fmt.Sprintf(c.path, 1+rand.IntN(9), 1+rand.IntN(*benchPages/200-1))
+			}
+			rec, began := httptest.NewRecorder(), time.Now()
+			router.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
+			if rec.Code != http.StatusOK {
+				t.Fatalf("GET %s: %d", path, rec.Code)
+			}
+			if i >= 20 { // the first ones fill caches
+				took = append(took, time.Since(began))
+			}
+		}
+		slices.Sort(took)
+		p99 := took[len(took)*99/100]
+		slow = slow || p99 > target
+		t.Logf("%-20s median %6.1f ms, p99 %6.1f ms", c.name, took[len(took)/2].Seconds()*1e3, p99.Seconds()*1e3)
+	}
+	if slow {
+		t.Errorf("over %v", target)
+	}
+}
+
+// crowd is what fills a database of either kind with runs of 200 repositories,
+// every tenth of them private, by 50 people; the newest ones have not ended.
+func crowd(n int) []string {
+	numbers := fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) `, n)
+	const steps = `'[' || '{"Name":"build","Container":"1-build","State":"success"},{"Name":"vet","Container":"2-vet","State":"success"},{"Name":"test","Container":"3-test","State":"success","Memory":1000000,"Limit":5000000}' || ']'`
+	state := fmt.Sprintf(`CASE WHEN i > %d - 300 THEN CASE i %% 3 WHEN 0 THEN 'running' ELSE 'queued' END WHEN i %% 10 = 0 THEN 'failure' ELSE 'success' END`, n)
+	finished := fmt.Sprintf(`CASE WHEN i > %d - 300 THEN 0 ELSE 1700000060000 + CAST(i AS BIGINT) * 1000 END`, n)
+	const created, repo, sha = `1700000000000 + CAST(i AS BIGINT) * 1000`, `CAST(1 + i % 200 AS TEXT)`, `substr('000000000000000000000000000000000000000' || CAST(i AS TEXT), length(CAST(i AS TEXT)), 40)`
+	return []string{
+		`INSERT INTO repos (id, owner, name, path, private, installation, default_branch) ` +
+			`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) SELECT i, 'o', 'r' || CAST(i AS TEXT), 'o/r' || CAST(i AS TEXT), CASE WHEN i % 10 = 0 THEN 1 ELSE 0 END, 1, 'main' FROM n`,
+		`INSERT INTO runs (id, number, repo_id, sha, kind, ref, event, attempt, state, message, created, finished, started, branch, pr, actor, private, person, supersedes) ` + numbers +
+			`SELECT 'r' || CAST(i AS TEXT), 1 + i / 200, 1 + i % 200, ` + sha + `, CASE WHEN i % 3 = 0 THEN 'pull_request' ELSE 'push' END, 'refs/heads/branch' || CAST(i % 20 AS TEXT),
+			CAST('{"Kind":"push","Repo":{"ID":' || ` + repo + ` || ',"Owner":"o","Name":"r' || ` + repo + ` || '"},"SHA":"' || ` + sha + ` || '","Branch":"branch' || CAST(i % 20 AS TEXT) || '","Title":"Change ' || CAST(i AS TEXT) || ' of many","Actor":{"ID":7,"Login":"person' || CAST(i % 50 AS TEXT) || '"}}' AS TEXT),
+			1, ` + state + `, 'Passed in 1m00s.', ` + created + `, ` + finished + `, ` + created + `, 'branch' || CAST(i % 20 AS TEXT), CASE WHEN i % 3 = 0 THEN i % 500 ELSE 0 END, 'person' || CAST(i % 50 AS TEXT),
+			CASE WHEN (1 + i % 200) % 10 = 0 THEN 1 ELSE 0 END, i % 50, 0 FROM n`,
+		`INSERT INTO jobs (name, run, attempt, title, state, message, manifest, files, steps, services, grp, grp_limit, created, uid, started, finished, settled, cpu, memory) ` + numbers +
+			`SELECT 'yaci-r' || CAST(i AS TEXT) || '-1', 'r' || CAST(i AS TEXT), 1, '', ` + state + `, '', '{}', '{}', ` + steps + `, '[]', '', 0, ` + created + `, '', ` + created + `, ` + finished + `, 1, 1000, 1000 FROM n`,
+	}
+}
