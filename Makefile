@@ -102,6 +102,10 @@ shots: browser ## pictures of the main pages, in bin/shots
 bench-pages: postgres ## how long pages take with 100,000 runs in the database, on SQLite and Postgres; fails over 50 ms
 	@$(GO) test ./internal/web -run TestBenchPages -bench-pages 100000 -count 1 -v | grep -v "^=== RUN"
 
+.PHONY: bench-scale
+bench-scale: image ## 200 runs at once against as many plain Jobs, on the local cluster
+	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run TestBenchScale -bench-scale 200 -count 1 -timeout 60m -v | grep -v "^=== RUN"
+
 SEED ?= 1
 
 .PHONY: chaos chaos-long

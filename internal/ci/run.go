@@ -64,6 +64,7 @@ type Job struct {
 	Files    []byte // JSON map of file name to content that the clone container hands to the steps
 	UID      string // of the Kubernetes Job, empty until it exists; of a job that waits to be run again, the lost one's
 	Losses   []Loss // times that it was run again, at most MaxLosses
+	Waits    string // in one word what it was last said to wait for (the Wait constants); as read back, not as stored
 	Settled  bool   // nothing of it in the cluster is needed any more
 	Steps    []Step
 	Services []Service

@@ -15,6 +15,7 @@ type Pods struct {
 	MaxTimeout     time.Duration `default:"6h" env:"YACI_MAX_TIMEOUT" help:"Most time that a .yaci.yml may ask for."`
 	KeepJobs       time.Duration `default:"24h" env:"YACI_KEEP_JOBS" help:"A finished Job stays in the cluster this long."`
 	PendingTimeout time.Duration `default:"10m" env:"YACI_PENDING_TIMEOUT" help:"How long a job may wait for a node, or for the namespace's quota."`
+	NodesGrow      bool          `env:"YACI_NODES_GROW" help:"The cluster adds nodes when pods wait, so a job that is too large for all nodes there are waits for one. Otherwise it ends at once."`
 	CPURequest     string        `name:"cpu-request" default:"250m" env:"YACI_CPU_REQUEST" help:"CPU that a job asks for."`
 	MemoryRequest  string        `default:"256Mi" env:"YACI_MEMORY_REQUEST" help:"Memory that a job asks for."`
 	MemoryLimit    string        `default:"4Gi" env:"YACI_MEMORY_LIMIT" help:"Memory limit of each step."`

@@ -26,6 +26,7 @@ func Needed(namespace, forks string) (all []Right) {
 	}
 	add(namespace, "", "configmaps", "list")
 	add(namespace, "coordination.k8s.io", "leases", "create get update")
+	add("", "", "nodes", "list")
 	return all
 }
 

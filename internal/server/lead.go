@@ -46,7 +46,7 @@ func (t term) lead(ctx context.Context, all *store.Store) error {
 	cfg, b, log := t.cfg, t.bells, t.log
 	keeper := &logs.Keeper{Source: t.cluster, Jobs: db, Index: db, Bucket: t.bucket, Limit: cfg.LogLimit, Bells: t.stored, Log: log}
 	watcher, err := watch.New(t.cluster.Client, t.cluster.Spaces(), watch.Watcher{
-		Jobs: db, Outcomes: db, Cluster: t.cluster, Logs: keeper, Patience: cfg.PendingTimeout, Log: log, Changed: func() { b.ended.ring(); b.queued.ring() },
+		Jobs: db, Outcomes: db, Cluster: t.cluster, Logs: keeper, Patience: cfg.PendingTimeout, Elastic: cfg.NodesGrow, Log: log, Changed: func() { b.ended.ring(); b.queued.ring() },
 	})
 	if err != nil {
 		return err

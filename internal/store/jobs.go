@@ -10,7 +10,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-const jobColumns = `name, run, attempt, title, grp, grp_limit, state, message, uid, manifest, files, steps, services, started, finished, losses, settled`
+const jobColumns = `name, run, attempt, title, grp, grp_limit, state, message, uid, manifest, files, steps, services, started, finished, losses, settled, waits`
 
 // Job returns a job by its name, or ErrNotFound.
 func (s *Store) Job(ctx context.Context, name ci.JobName) (ci.Job, error) {
@@ -60,7 +60,7 @@ func scanJob(row interface{ Scan(...any) error }) (j ci.Job, err error) {
 	var steps, services, losses []byte
 	var started, finished int64
 	err = row.Scan(&j.Name, &j.Run, &j.Attempt, &j.Title, &j.Group, &j.Limit, &j.State, &j.Message, &j.UID, &j.Manifest, &j.Files, &steps, &services, &started, &finished,
-		&losses, &j.Settled)
+		&losses, &j.Settled, &j.Waits)
 	if errors.Is(err, sql.ErrNoRows) {
 		return j, fmt.Errorf("job: %w", ErrNotFound)
 	}

@@ -36,6 +36,11 @@ func (s *Sighting) blocked(pod *corev1.Pod, patience time.Duration) {
 		}
 	}
 	if why := unscheduled(pod); why != "" && alive(pod) {
+		if never := tooLarge(pod, s.nodes); never != "" {
+			s.end(ci.Error, never)
+			s.Stop = true
+			return
+		}
 		s.end(ci.Error, fmt.Sprintf("No node had room for the job for %s: %s Ask for less in resources, or add a node.", ci.Duration(patience), sentence(trim(why))))
 		s.Stop, s.Wait = true, patience
 	}
@@ -72,7 +77,7 @@ func (s *Sighting) refused(why string, patience time.Duration) {
 	switch {
 	case why == "":
 		return
-	case strings.Contains(why, "exceeded quota"):
+	case strings.Contains(why, exceeded):
 		s.end(ci.Error, fmt.Sprintf("The namespace's quota had no room for the job for %s: %s", ci.Duration(patience), why))
 		s.Wait = patience
 	default:

@@ -16,7 +16,9 @@ type View struct {
 	Job    *batchv1.Job  // nil: there is none of that name
 	Pods   []*corev1.Pod // those that the Job controls, by UID
 
-	Refusal  string        // what the cluster says when it does not take the Job's pod
+	Refusal  string         // what the cluster says when it does not take the Job's pod
+	Nodes    []*corev1.Node // of the cluster, when its pod has none; empty: not known
+	Now      time.Time
 	Patience time.Duration // how long a pod may wait for a node, or for the quota
 }
 
@@ -28,12 +30,13 @@ type Sighting struct {
 	Lost   string        // the cluster lost the job for this reason, and it shall be run again
 	Wait   time.Duration // the outcome counts when it is still seen after this time
 
+	nodes  []*corev1.Node
 	blamed string // a step that was skipped because of another's failure
 }
 
 // Observe says where a job stands.
 func Observe(v View) Sighting {
-	s := Sighting{Job: v.Stored}
+	s := Sighting{Job: v.Stored, nodes: v.Nodes}
 	s.Job.Steps = slices.Clone(v.Stored.Steps)
 	switch {
 	case v.Job == nil || string(v.Job.UID) != v.Stored.UID || v.Job.DeletionTimestamp != nil && (len(v.Pods) == 0 || slices.ContainsFunc(v.Pods, alive)):

@@ -31,7 +31,7 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 	if stored.State != ci.Running && !stored.State.Final() {
 		return nil // not launched yet, as far as the database knows
 	}
-	v := View{Stored: stored, Patience: w.Patience}
+	v := View{Stored: stored, Patience: w.Patience, Now: time.Now()}
 	if v.Job, err = w.job(name); err != nil {
 		return err
 	}
@@ -47,6 +47,7 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 	if v.Refusal, err = w.refusal(ctx, v); err != nil {
 		return err
 	}
+	v.Nodes = w.nodesFor(ctx, v.Pods)
 	err = w.judge(ctx, v)
 	if !stored.Settled { // afterwards, so that who follows finds written what a step left
 		err = errors.Join(err, w.follow(ctx, v))
@@ -63,12 +64,39 @@ func (w *Watcher) judge(ctx context.Context, v View) error {
 	case v.Job == nil && time.Since(stored.Started) < sweepEvery:
 		return nil // made a moment ago; the cache may not have it yet
 	case w.doubted(name, seen.Wait):
-		return nil
+		_, err := w.tell(ctx, stored, v)
+		return err
 	case seen.Lost != "":
 		return w.again(ctx, stored, seen)
+	case seen.Job.State.Final():
+		return w.act(ctx, v, seen)
 	default:
+		told, err := w.tell(ctx, stored, v)
+		if err != nil {
+			return err
+		}
+		seen.Job.Waits, seen.Job.Message = told.Waits, told.Message
+		v.Stored = told
 		return w.act(ctx, v, seen)
 	}
+}
+
+// tell has people told what a launched job waits for, when that has changed, and
+// returns the job as it is stored then.
+func (w *Watcher) tell(ctx context.Context, stored ci.Job, v View) (ci.Job, error) {
+	reason, why, again := waitsFor(v)
+	if again > 0 {
+		w.keys.AddAfter(stored.Name, again)
+	}
+	if reason == stored.Waits {
+		return stored, nil
+	}
+	if err := w.Outcomes.Waits(ctx, stored, reason, why); err != nil {
+		return stored, err
+	}
+	stored.Waits, stored.Message = reason, why
+	w.Changed()
+	return stored, nil
 }
 
 // follow has the logs of all containers that have begun kept, unless they are.

@@ -36,6 +36,7 @@ type Outcomes interface {
 	Observe(ctx context.Context, job ci.Job) (bool, error)
 	Lost(ctx context.Context, job ci.Job, why string) (bool, error)
 	Settled(ctx context.Context, name ci.JobName) error
+	Waits(ctx context.Context, job ci.Job, reason, why string) error
 }
 
 // Cluster is what the watcher does in the cluster.
@@ -58,6 +59,7 @@ type Watcher struct {
 	Cluster  Cluster
 	Logs     Logs
 	Patience time.Duration // how long a pod may wait for a node, or for the quota
+	Elastic  bool          // the cluster adds nodes, so that a pod too large for all of them may wait
 	Changed  func()        // called after a state was written; wakes report and queue
 	Log      *slog.Logger
 
@@ -69,6 +71,7 @@ type Watcher struct {
 	wake    chan struct{}       // has the sweep come at once
 	dropped map[ci.JobName]bool // spares repeated calls; forgetting it costs one
 	doubts  map[ci.JobName]doubt
+	nodes   nodes
 }
 
 const (
