@@ -34,7 +34,7 @@ func Needed(namespace, forks string) (all []Right) {
 func Unwanted(namespace string) []Right {
 	return []Right{
 		{namespace, "", "secrets", "", "get"}, {namespace, "", "secrets", "", "list"}, {namespace, "", "pods", "exec", "create"},
-		{namespace, "", "pods", "", "create"}, {namespace, "rbac.authorization.k8s.io", "rolebindings", "", "create"}, {"", "", "nodes", "", "list"},
+		{namespace, "", "pods", "", "create"}, {namespace, "rbac.authorization.k8s.io", "rolebindings", "", "create"}, {"", "", "nodes", "", "delete"},
 	}
 }
 
