@@ -72,6 +72,9 @@ func newWorld(t *testing.T, env ...string) *world {
 	}
 	w.listen = l.Addr().String()
 	l.Close()
+	for i, e := range w.env {
+		w.env[i] = strings.ReplaceAll(e, "LISTEN_ADDRESS", w.listen)
+	}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("server's log:\n%s", w.log)

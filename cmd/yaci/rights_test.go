@@ -25,7 +25,7 @@ import (
 func installed(t *testing.T, space, file string) {
 	t.Helper()
 	client := clientset(t)
-	account, roles, bindings := shipped(t)
+	account, roles, bindings := shipped(t, client)
 	_, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: account.Namespace}}, metav1.CreateOptions{})
 	there(t, err)
 	_, err = client.CoreV1().ServiceAccounts(account.Namespace).Create(t.Context(), &account, metav1.CreateOptions{})
@@ -53,8 +53,8 @@ func there(t *testing.T, err error) {
 	}
 }
 
-// shipped is what deploy/base says of the server's rights.
-func shipped(t *testing.T) (account corev1.ServiceAccount, roles []rbacv1.Role, bindings []rbacv1.RoleBinding) {
+// shipped is what deploy/base says of the server's rights; those that belong to no namespace are given at once.
+func shipped(t *testing.T, client kubernetes.Interface) (account corev1.ServiceAccount, roles []rbacv1.Role, bindings []rbacv1.RoleBinding) {
 	t.Helper()
 	docs := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(must(os.ReadFile("../../deploy/base/rbac.yaml"))(t)), 4096)
 	for {
@@ -75,6 +75,12 @@ func shipped(t *testing.T) (account corev1.ServiceAccount, roles []rbacv1.Role, 
 			account = corev1.ServiceAccount{ObjectMeta: raw.ObjectMeta}
 		case "Role":
 			roles = append(roles, rbacv1.Role{ObjectMeta: raw.ObjectMeta, Rules: raw.Rules})
+		case "ClusterRole":
+			_, err := client.RbacV1().ClusterRoles().Create(t.Context(), &rbacv1.ClusterRole{ObjectMeta: raw.ObjectMeta, Rules: raw.Rules}, metav1.CreateOptions{})
+			there(t, err)
+		case "ClusterRoleBinding":
+			_, err := client.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{ObjectMeta: raw.ObjectMeta, RoleRef: raw.RoleRef, Subjects: raw.Subjects}, metav1.CreateOptions{})
+			there(t, err)
 		case "RoleBinding":
 			bindings = append(bindings, rbacv1.RoleBinding{ObjectMeta: raw.ObjectMeta, RoleRef: raw.RoleRef, Subjects: raw.Subjects})
 		default:

@@ -43,6 +43,8 @@ func (c *call) query(name string) string { return c.r.URL.Query().Get(name) }
 func (gh *GitHub) handler() http.Handler {
 	r := chi.NewRouter()
 	r.HandleFunc(apiPrefix+"*", gh.serveAPI)
+	r.Post("/settings/apps/new", gh.newAppPage)
+	r.Post("/organizations/{org}/settings/apps/new", gh.newAppPage)
 	r.Get("/login/oauth/authorize", gh.authorizePage)
 	r.Post("/login/oauth/access_token", gh.accessToken)
 	r.HandleFunc("/{owner}/{repo}.git/info/lfs/*", gh.serveLFS)

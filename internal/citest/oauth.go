@@ -16,13 +16,15 @@ type oauthBrowser struct {
 	login  string                // who is signed in at GitHub
 	codes  map[string]oauthGrant // each good once
 	tokens map[string]string     // of people, to their logins
+
+	manifests map[string]string // of Apps to be, by code; each good once
 }
 
 // oauthGrant is what a code stands for.
 type oauthGrant struct{ login, redirect, challenge string }
 
 func newOAuthBrowser() *oauthBrowser {
-	return &oauthBrowser{secret: randomText(40), codes: map[string]oauthGrant{}, tokens: map[string]string{}}
+	return &oauthBrowser{secret: randomText(40), codes: map[string]oauthGrant{}, tokens: map[string]string{}, manifests: map[string]string{}}
 }
 
 // ClientSecret is the App's, for signing in.

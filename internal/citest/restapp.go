@@ -8,6 +8,7 @@ import (
 // appRoutes are the calls of the App itself.
 func (gh *GitHub) appRoutes() []route {
 	return []route{
+		{method: "POST", path: "/app-manifests/{code}/conversions", permission: "nobody", handle: createFromManifest},
 		{method: "GET", path: "/app", permission: "app", handle: getApp},
 		{method: "POST", path: "/app/installations/{installation_id}/access_tokens", permission: "app", handle: createToken},
 		{method: "GET", path: "/repos/{owner}/{repo}/installation", permission: "app", handle: repoInstallation},

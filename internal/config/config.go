@@ -18,6 +18,7 @@ type Config struct {
 	GithubAPIURL  string `name:"github-api-url" default:"https://api.github.com/" env:"YACI_GITHUB_API_URL" help:"GitHub's API."`
 	GithubAppID   int64  `name:"github-app-id" env:"YACI_GITHUB_APP_ID" help:"Id of the GitHub App."`
 	GithubAppKey  string `name:"github-app-key-file" env:"YACI_GITHUB_APP_KEY_FILE" help:"File with the App's private key (PEM)."`
+	AppKeyPEM     []byte `kong:"-"` // of an App that /setup has made
 	GithubToken   string `name:"github-token" env:"YACI_GITHUB_TOKEN" help:"A personal token instead of an App."`
 	APIToken      string `name:"api-token" env:"YACI_API_TOKEN" help:"API token that may do everything, to begin with; yaci token create makes others."`
 	ForkPolicy    string `default:"approval" env:"YACI_FORK_POLICY" help:"Pull requests from forks by people without write access: approval (they wait for it), never or always."`
@@ -34,10 +35,15 @@ type Config struct {
 	KueueQueue          string        `name:"kueue-queue" env:"YACI_KUEUE_QUEUE" help:"Local queue of Kueue that admits the Jobs; YACI's own bounds then step aside."`
 }
 
+// Unconnected reports whether nothing here leads to GitHub: /setup makes an App then, and the database keeps it.
+func (c Config) Unconnected() bool {
+	return c.GithubAppID == 0 && c.GithubAppKey == "" && c.GithubToken == ""
+}
+
 // Problems returns a sentence for each thing that is wrong, all at once.
 func (c Config) Problems() (ps []string) {
 	problem := func(format string, args ...any) { ps = append(ps, fmt.Sprintf(format, args...)) }
-	if c.WebhookSecret == "" {
+	if c.WebhookSecret == "" && !(c.Unconnected() && c.PublicURL != "") {
 		problem("YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook.")
 	}
 	ps = append(ps, c.Pages.problems(c.GithubAppID != 0)...)
@@ -50,7 +56,9 @@ func (c Config) Problems() (ps []string) {
 	case app && token:
 		problem("Both a GitHub App and YACI_GITHUB_TOKEN are set: keep one of them.")
 	case !app && !token:
-		problem("GitHub is not connected: set YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE, or YACI_GITHUB_TOKEN.")
+		if c.PublicURL == "" {
+			problem("GitHub is not connected: set YACI_PUBLIC_URL, and the server says where to create a GitHub App; or set YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE, or YACI_GITHUB_TOKEN.")
+		}
 	case app && (c.GithubAppID == 0 || c.GithubAppKey == ""):
 		problem("A GitHub App needs both YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE.")
 	case app:

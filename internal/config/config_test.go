@@ -75,7 +75,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		"YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook.",
 		`YACI_DATABASE_URL is "mysql://u:xxxxx@x/y": write sqlite:///path/to/file or postgres://user:password@host/database.`,
 		`YACI_GITHUB_API_URL is "github": write a URL like https://api.github.com/.`,
-		"GitHub is not connected: set YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE, or YACI_GITHUB_TOKEN.",
+		"GitHub is not connected: set YACI_PUBLIC_URL, and the server says where to create a GitHub App; or set YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE, or YACI_GITHUB_TOKEN.",
 		`YACI_FORK_POLICY is "ask": write approval, never or always.`,
 		"YACI_MAX_RUNNING is 0: at least 1 is needed.",
 		"YACI_KEEP_RUNS_DAYS is -1: write a number of days, or 0 to keep runs for ever.",

@@ -33,7 +33,8 @@ func Doctor(ctx context.Context, cfg config.Config, want Checkup, out io.Writer)
 
 // gather finds everything out; what it cannot is a fact too.
 func gather(ctx context.Context, cfg config.Config, noProbe bool) doctor.Facts {
-	f := doctor.Facts{Settings: cfg.Problems(), Database: databaseFacts(ctx, cfg), GitHub: githubFacts(ctx, cfg)}
+	f := doctor.Facts{Settings: cfg.Problems(), Database: databaseFacts(ctx, cfg)}
+	f.GitHub = githubFacts(ctx, storedApp(ctx, cfg, f.Database))
 	cluster, err := kube.Connect(cfg.Kubeconfig, cfg.Namespace)
 	if err != nil {
 		f.Cluster.Err = err
@@ -54,6 +55,22 @@ func databaseFacts(ctx context.Context, cfg config.Config) doctor.Database {
 	defer cancel()
 	h, err := store.Examine(ctx, cfg.Database())
 	return doctor.Database{Err: err, New: h.New, Version: h.Version, Latest: h.Latest}
+}
+
+// storedApp completes the settings by the App that /setup has made, if there is one.
+func storedApp(ctx context.Context, cfg config.Config, d doctor.Database) config.Config {
+	if !cfg.Unconnected() || d.Err != nil || d.New || d.Version != d.Latest {
+		return cfg
+	}
+	db, err := store.Open(ctx, cfg.Database())
+	if err != nil {
+		return cfg
+	}
+	defer db.Close()
+	if app, err := db.App(ctx); err == nil {
+		return withApp(cfg, app)
+	}
+	return cfg
 }
 
 func githubFacts(ctx context.Context, cfg config.Config) doctor.GitHub {

@@ -36,7 +36,8 @@ const (
 // Serve runs YACI until the context ends, then stops taking requests and
 // returns. What runs in the cluster goes on; the next Serve takes it over.
 func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
-	log = slog.New(newRedactor(log.Handler(), cfg.WebhookSecret, cfg.APIToken, cfg.GithubToken, cfg.ClientSecret))
+	plain := log.Handler()
+	log = hushed(plain, cfg)
 	if path := cfg.DatabasePath(); path != "" {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return fmt.Errorf("database: %w", err)
@@ -57,6 +58,13 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 			return err
 		}
 	}
+	if cfg, err = connected(ctx, cfg, db, log); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to end before there was an App
+		}
+		return err
+	}
+	log = hushed(plain, cfg)
 	gh, err := connectGitHub(cfg)
 	if err != nil {
 		return err
@@ -84,13 +92,21 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	return s.run(ctx, listener)
 }
 
+// hushed keeps what the settings hold of secrets out of a log.
+func hushed(h slog.Handler, cfg config.Config) *slog.Logger {
+	return slog.New(newRedactor(h, cfg.WebhookSecret, cfg.APIToken, cfg.GithubToken, cfg.ClientSecret))
+}
+
 func connectGitHub(cfg config.Config) (*github.Client, error) {
 	if cfg.GithubToken != "" {
 		return github.NewToken(cfg.GithubAPIURL, cfg.GithubToken)
 	}
-	key, err := os.ReadFile(cfg.GithubAppKey)
-	if err != nil {
-		return nil, fmt.Errorf("key of the GitHub App: %w", err)
+	key := cfg.AppKeyPEM
+	if len(key) == 0 {
+		var err error
+		if key, err = os.ReadFile(cfg.GithubAppKey); err != nil {
+			return nil, fmt.Errorf("key of the GitHub App: %w", err)
+		}
 	}
 	return github.NewApp(cfg.GithubAPIURL, cfg.GithubAppID, key)
 }

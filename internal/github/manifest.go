@@ -1,0 +1,40 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/google/go-github/v62/github"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// Site is where people are, for an API's address.
+func Site(apiURL string) (string, error) {
+	c, err := newClient(apiURL)
+	if err != nil {
+		return "", err
+	}
+	return c.site().String(), nil
+}
+
+// CreateApp turns the code that the manifest flow ends with into the App that it
+// made (docs.github.com, "Registering a GitHub App from a manifest"). A code is
+// good once and for an hour.
+func CreateApp(ctx context.Context, apiURL, code string) (ci.App, error) {
+	c, err := newClient(apiURL)
+	if err != nil {
+		return ci.App{}, err
+	}
+	client := github.NewClient(&http.Client{Timeout: callTimeout})
+	client.BaseURL = c.api
+	made, _, err := client.Apps.CompleteAppManifest(ctx, code)
+	if err != nil {
+		return ci.App{}, fmt.Errorf("create App: github: %w", err)
+	}
+	return ci.App{
+		ID: made.GetID(), Slug: made.GetSlug(), Page: made.GetHTMLURL(), Key: []byte(made.GetPEM()), WebhookSecret: made.GetWebhookSecret(),
+		ClientID: made.GetClientID(), ClientSecret: made.GetClientSecret(),
+	}, nil
+}
