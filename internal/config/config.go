@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -36,8 +37,10 @@ type Config struct {
 }
 
 // Unconnected reports whether nothing here leads to GitHub: /setup makes an App then, and the database keeps it.
+// A key file that is not there leads nowhere without an id: deploy/base names one in any case.
 func (c Config) Unconnected() bool {
-	return c.GithubAppID == 0 && c.GithubAppKey == "" && c.GithubToken == ""
+	_, err := os.Stat(c.GithubAppKey)
+	return c.GithubAppID == 0 && c.GithubToken == "" && (c.GithubAppKey == "" || errors.Is(err, os.ErrNotExist))
 }
 
 // Problems returns a sentence for each thing that is wrong, all at once.
@@ -51,7 +54,8 @@ func (c Config) Problems() (ps []string) {
 	if u, err := url.Parse(c.GithubAPIURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		problem("YACI_GITHUB_API_URL is %q: write a URL like https://api.github.com/.", c.GithubAPIURL)
 	}
-	app, token := c.GithubAppID != 0 || c.GithubAppKey != "", c.GithubToken != ""
+	token := c.GithubToken != ""
+	app := c.GithubAppID != 0 || c.GithubAppKey != "" && !(c.Unconnected() && c.PublicURL != "")
 	switch {
 	case app && token:
 		problem("Both a GitHub App and YACI_GITHUB_TOKEN are set: keep one of them.")

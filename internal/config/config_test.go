@@ -173,3 +173,17 @@ func TestPublicURL(t *testing.T) {
 		}
 	}
 }
+
+// A first start needs nothing but where people reach the server; the key file that deploy/base names need not be there.
+func TestFirstStart(t *testing.T) {
+	c := config.Config{Pages: config.Pages{PublicURL: "https://ci.example.com"}, GithubAppKey: "/nowhere/app.pem"}
+	for _, p := range c.Problems() {
+		if strings.Contains(p, "GitHub is not") || strings.Contains(p, "GITHUB_APP") || strings.Contains(p, "YACI_WEBHOOK_SECRET") {
+			t.Error(p)
+		}
+	}
+	c.GithubAppID = 1
+	if c.Unconnected() || len(c.Problems()) == 0 || !strings.Contains(strings.Join(c.Problems(), "\n"), "YACI_GITHUB_APP_KEY_FILE cannot be read") {
+		t.Errorf("an id without its key: %v", c.Problems())
+	}
+}
