@@ -1,6 +1,7 @@
 package decide_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -50,4 +51,25 @@ func TestGranted(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
+}
+
+// FuzzGranted [CVE-2026-40886]: annotations are people's. None of them panics,
+// gives a fork anything, or grants by default more than the default branch.
+func FuzzGranted(f *testing.F) {
+	f.Add("ada/hello,7", "push", "main,release/*", "release/1")
+	f.Add(",,,", "\x00", "[", "\xff")
+	split := func(text string) []string { return strings.FieldsFunc(text, func(r rune) bool { return r == ',' }) }
+	f.Fuzz(func(t *testing.T, repositories, events, branches, branch string) {
+		g := ci.Grant{Repositories: split(repositories), Events: split(events), Branches: split(branches)}
+		for _, kind := range []ci.Kind{ci.Push, ci.Tag, ci.PullRequest, ci.MergeGroup, ci.API, ci.Comment} {
+			ev := ci.Event{Kind: kind, Repo: ci.Repo{ID: 7, Owner: "ada", Name: "hello", DefaultBranch: "main"}, Branch: branch, PRBase: branch}
+			granted := decide.Granted(ev, g)
+			if ev.Fork = true; decide.Granted(ev, g) {
+				t.Errorf("%+v is granted to a fork", g)
+			}
+			if granted && (len(g.Repositories) == 0 || len(g.Events) == 0 && kind != ci.Push || len(g.Branches) == 0 && kind != ci.Tag && branch != "main") {
+				t.Errorf("%+v is granted to a %s of %q", g, kind, branch)
+			}
+		}
+	})
 }

@@ -32,7 +32,7 @@ type described struct {
 	schemas *jsonschema.Compiler
 }
 
-func describe(t *testing.T, h http.Handler) *described {
+func describe(t testing.TB, h http.Handler) *described {
 	t.Helper()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("GET", "/openapi.json", nil))
@@ -140,7 +140,7 @@ func (o *operator) Read(_ context.Context, _ ci.LogID, _ ci.LogRange, to func(ci
 }
 
 // apiFront is the API over a real database with three runs.
-func apiFront(t *testing.T) (http.Handler, *operator) {
+func apiFront(t testing.TB) (http.Handler, *operator) {
 	t.Helper()
 	ctx := t.Context()
 	db, err := store.Open(ctx, filepath.Join(t.TempDir(), "yaci.db"))
