@@ -37,7 +37,7 @@ const (
 // returns. What runs in the cluster goes on; the next Serve takes it over.
 func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	plain := log.Handler()
-	log = hushed(plain, cfg)
+	log = slog.New(hushed(plain, cfg))
 	if path := cfg.DatabasePath(); path != "" {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return fmt.Errorf("database: %w", err)
@@ -53,6 +53,7 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 		return err
 	}
 	defer db.Close()
+	db.Redact = hushed(plain, cfg).text
 	if cfg.DatabasePath() != "" { // nobody else's, so what was claimed is nobody's now
 		if err := db.ReturnDeliveries(ctx); err != nil {
 			return err
@@ -64,7 +65,7 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 		}
 		return err
 	}
-	log = hushed(plain, cfg)
+	log, db.Redact = slog.New(hushed(plain, cfg)), hushed(plain, cfg).text
 	gh, err := connectGitHub(cfg)
 	if err != nil {
 		return err
@@ -92,9 +93,9 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	return s.run(ctx, listener)
 }
 
-// hushed keeps what the settings hold of secrets out of a log.
-func hushed(h slog.Handler, cfg config.Config) *slog.Logger {
-	return slog.New(newRedactor(h, cfg.WebhookSecret, cfg.APIToken, cfg.GithubToken, cfg.ClientSecret))
+// hushed keeps what the settings hold of secrets out of a log, and of the database.
+func hushed(h slog.Handler, cfg config.Config) redactor {
+	return newRedactor(h, cfg.WebhookSecret, cfg.APIToken, cfg.GithubToken, cfg.ClientSecret)
 }
 
 func connectGitHub(cfg config.Config) (*github.Client, error) {

@@ -35,7 +35,7 @@ func (s *Store) FailDelivery(ctx context.Context, id int64, reason string) error
 // DeferDelivery puts a delivery that could not be handled off by a while.
 func (s *Store) DeferDelivery(ctx context.Context, id int64, reason string, wait time.Duration) error {
 	_, err := s.db.ExecContext(ctx, `UPDATE deliveries SET attempts = attempts + 1, reason = ?, due = ?, leased = 0 WHERE id = ? AND state = 'pending'`,
-		reason, s.now().Add(wait).UnixMilli(), id)
+		s.clean(reason), s.now().Add(wait).UnixMilli(), id)
 	if err != nil {
 		return fmt.Errorf("defer delivery %d: %w", id, err)
 	}
@@ -47,7 +47,7 @@ type execer interface {
 }
 
 func (s *Store) endDelivery(ctx context.Context, db execer, id int64, state ci.DeliveryState, run ci.RunID, reason string) error {
-	if _, err := db.ExecContext(ctx, `UPDATE deliveries SET state = ?, run = ?, reason = ?, leased = 0 WHERE id = ? AND state = 'pending'`, state, run, reason, id); err != nil {
+	if _, err := db.ExecContext(ctx, `UPDATE deliveries SET state = ?, run = ?, reason = ?, leased = 0 WHERE id = ? AND state = 'pending'`, state, run, s.clean(reason), id); err != nil {
 		return fmt.Errorf("end delivery %d: %w", id, err)
 	}
 	return nil

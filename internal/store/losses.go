@@ -13,6 +13,7 @@ import (
 // cluster lost it. It reports false, and changes nothing, for a job that is not
 // running any more, or is as another Job.
 func (s *Store) Lost(ctx context.Context, job ci.Job, why string) (changed bool, err error) {
+	why = s.clean(why)
 	job.Losses = append(job.Losses, ci.Loss{At: s.now().UTC(), Why: why})
 	message := fmt.Sprintf("Runs again (%d of %d): %s.", len(job.Losses), ci.MaxLosses, why)
 	for i, st := range job.Steps {

@@ -15,6 +15,7 @@ import (
 // was the last, and writes the statuses that tell of it. It reports false, and
 // changes nothing, for a job that has ended before.
 func (s *Store) Observe(ctx context.Context, seen ci.Job) (changed bool, err error) {
+	seen.Message = s.clean(seen.Message)
 	err = s.tx(ctx, func(tx *sql.Tx) error {
 		steps, err := json.Marshal(seen.Steps)
 		if err != nil {

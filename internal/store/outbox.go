@@ -73,7 +73,7 @@ func (s *Store) StatusSent(ctx context.Context, st ci.Status, check time.Duratio
 func (s *Store) DeferStatus(ctx context.Context, st ci.Status, reason string, wait time.Duration, silent bool) error {
 	return s.status(ctx, "defer", st, `UPDATE statuses SET doubt = CASE WHEN ? = 1 THEN 1 ELSE doubt END,
 		attempts = CASE WHEN version = ? THEN attempts + 1 ELSE attempts END, reason = ?, due = CASE WHEN version = ? THEN ? ELSE due END`+oneStatus,
-		flag(silent), st.Version, reason, st.Version, s.now().Add(wait).UnixMilli(), st.Repo.ID, st.SHA, st.Context)
+		flag(silent), st.Version, s.clean(reason), st.Version, s.now().Add(wait).UnixMilli(), st.Repo.ID, st.SHA, st.Context)
 }
 
 // DropStatus gives up a version of a status, with the reason; whole gives up all
@@ -81,9 +81,9 @@ func (s *Store) DeferStatus(ctx context.Context, st ci.Status, reason string, wa
 func (s *Store) DropStatus(ctx context.Context, st ci.Status, whole bool, reason string) error {
 	if whole {
 		return s.status(ctx, "drop", st, `UPDATE statuses SET dropped = version, reason = ? WHERE installation = ? AND sent < version AND written <= ?`,
-			reason, st.Repo.Installation, millis(st.Written))
+			s.clean(reason), st.Repo.Installation, millis(st.Written))
 	}
-	return s.status(ctx, "drop", st, `UPDATE statuses SET dropped = ?, reason = ?`+oneStatus, st.Version, reason, st.Repo.ID, st.SHA, st.Context)
+	return s.status(ctx, "drop", st, `UPDATE statuses SET dropped = ?, reason = ?`+oneStatus, st.Version, s.clean(reason), st.Repo.ID, st.SHA, st.Context)
 }
 
 // StatusChecked notes that GitHub shows a version of a status, or will not say.
@@ -121,7 +121,7 @@ func (s *Store) Pause(ctx context.Context, installation int64, wait time.Duratio
 		ON CONFLICT (installation) DO UPDATE SET reason = excluded.reason,
 		  until = CASE WHEN pauses.until > excluded.until THEN pauses.until ELSE excluded.until END,
 		  slow_until = CASE WHEN pauses.slow_until > excluded.slow_until THEN pauses.slow_until ELSE excluded.slow_until END`,
-		installation, until.UnixMilli(), slowUntil, reason)
+		installation, until.UnixMilli(), slowUntil, s.clean(reason))
 	if err != nil {
 		return fmt.Errorf("pause installation %d: %w", installation, err)
 	}

@@ -15,6 +15,10 @@ var ErrNotFound = ci.ErrNotFound
 
 // Store is the database. It is safe for concurrent use.
 type Store struct {
+	// Redact takes secrets out of reasons and messages, which may repeat what
+	// GitHub or the cluster answered; nil: nothing is taken out.
+	Redact func(string) string
+
 	db     db
 	now    func() time.Time
 	intake *intake
@@ -42,6 +46,14 @@ func Open(ctx context.Context, where string) (*Store, error) {
 // IsPostgres tells a Postgres URL from a file name.
 func IsPostgres(where string) bool {
 	return strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://")
+}
+
+// clean is a reason, or a message, as it may be kept and shown.
+func (s *Store) clean(text string) string {
+	if s.Redact == nil {
+		return text
+	}
+	return s.Redact(text)
 }
 
 // Close ends all use.
