@@ -69,6 +69,25 @@ func (w *world) Contenders(context.Context) (list []ci.Contender, err error) {
 	return list, nil
 }
 
+// Nothing is launched while the quota has no room for what was, and the others are told why.
+func TestPassBrakesOnAFullQuota(t *testing.T) {
+	w := newWorld("a", "b")
+	w.jobs[0].State, w.waits["a"] = ci.Running, ci.WaitQuota
+	q := w.queue(10)
+	for range 2 {
+		if err := q.Pass(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(w.launched) > 0 || len(w.told) != 1 || !strings.HasPrefix(w.told[0], "b: Waiting: 1st in line, the cluster is full: the quota of the namespace is used up") {
+		t.Errorf("launched %v, told %q", w.launched, w.told)
+	}
+	w.waits["a"] = ""
+	if err := q.Pass(t.Context()); err != nil || len(w.launched) != 1 {
+		t.Errorf("with room again: launched %v, %v", w.launched, err)
+	}
+}
+
 func (w *world) Spent(context.Context, time.Time, int) ([]ci.Spent, error) { return nil, nil }
 
 func (w *world) Explain(_ context.Context, places []ci.Place) error {

@@ -47,6 +47,7 @@ func TestObserveLosses(t *testing.T) {
 		}, "its node ran short of something, or shut down (The node was low on resource: memory. Threshold quantity: 100Mi, available: 51Mi)", 0, ""},
 		"deleted":       {func(s *scene) { s.over(ended("1-build", 143, ""), running("2-test")); s.deleting() }, deleted, doubtFor, ""},
 		"being deleted": {func(s *scene) { s.live(running("1-build"), running("2-test")); s.deleting() }, deleted, grace, ""},
+		"started twice": {func(s *scene) { s.pods = append(s.pods, s.pod().DeepCopy()) }, "its Job controller started it twice", 0, ""},
 		"vanished":      {func(s *scene) { s.pods = nil; s.condition(batchv1.JobFailed, "BackoffLimitExceeded", "x") }, "the pod vanished (BackoffLimitExceeded)", 0, ""},
 		"containers lost": {func(s *scene) {
 			s.over(ended("1-build", 137, ""), ended("2-test", 137, ""))

@@ -45,8 +45,7 @@ func Observe(v View) Sighting {
 	case len(v.Pods) == 0:
 		s.withoutPod(v)
 	case len(v.Pods) > 1:
-		s.end(ci.Error, "The cluster started the job twice; retry it.")
-		s.Stop = true
+		s.lose("its Job controller started it twice") // as one may that has lost its API server
 	default:
 		s.pod(v, v.Pods[0])
 	}

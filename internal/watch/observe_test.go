@@ -367,7 +367,6 @@ func TestObserve(t *testing.T) {
 		"no pod, timed out":      {func(s *scene) { s.pods = nil; s.condition(batchv1.JobFailed, "DeadlineExceeded", "x") }, ci.Error, "Timed out before any step was done; look at what the cluster was busy with.", false},
 		"no pod, Job failed":     {func(s *scene) { s.pods = nil; s.condition(batchv1.JobFailed, "BackoffLimitExceeded", "why") }, ci.Error, "The pod vanished (BackoffLimitExceeded). Retry the run.", false},
 		"no pod, Job complete":   {func(s *scene) { s.pods = nil; s.condition(batchv1.JobComplete, "", "") }, ci.Error, "The job's pod vanished before its outcome could be read; retry it.", false},
-		"two pods":               {func(s *scene) { s.pods = append(s.pods, s.pod().DeepCopy()) }, ci.Error, "The cluster started the job twice; retry it.", true},
 		"Job being deleted, no pod": {func(s *scene) {
 			s.pods = nil
 			s.job.DeletionTimestamp = &metav1.Time{Time: time.UnixMilli(5000)}
