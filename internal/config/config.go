@@ -43,10 +43,13 @@ func (c Config) Unconnected() bool {
 	return c.GithubAppID == 0 && c.GithubToken == "" && (c.GithubAppKey == "" || errors.Is(err, os.ErrNotExist))
 }
 
+// firstStart: /setup can take it from here.
+func (c Config) firstStart() bool { return c.PublicURL != "" && c.Unconnected() }
+
 // Problems returns a sentence for each thing that is wrong, all at once.
 func (c Config) Problems() (ps []string) {
 	problem := func(format string, args ...any) { ps = append(ps, fmt.Sprintf(format, args...)) }
-	if c.WebhookSecret == "" && !(c.Unconnected() && c.PublicURL != "") {
+	if c.WebhookSecret == "" && !c.firstStart() {
 		problem("YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook.")
 	}
 	ps = append(ps, c.Pages.problems(c.GithubAppID != 0)...)
@@ -55,7 +58,7 @@ func (c Config) Problems() (ps []string) {
 		problem("YACI_GITHUB_API_URL is %q: write a URL like https://api.github.com/.", c.GithubAPIURL)
 	}
 	token := c.GithubToken != ""
-	app := c.GithubAppID != 0 || c.GithubAppKey != "" && !(c.Unconnected() && c.PublicURL != "")
+	app := c.GithubAppID != 0 || c.GithubAppKey != "" && !c.firstStart()
 	switch {
 	case app && token:
 		problem("Both a GitHub App and YACI_GITHUB_TOKEN are set: keep one of them.")

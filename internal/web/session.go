@@ -99,12 +99,13 @@ func sealing(secret string) (cipher.AEAD, []byte, error) {
 // recognize finds who sent a request, and asks GitHub again what they can do
 // when that is not fresh any more.
 func (p *Pages) recognize(r *http.Request) (reader, error) {
-	cookie, err := r.Cookie(p.cookie())
-	if p.GitHub == nil || err != nil {
+	cookies := r.CookiesNamed(p.cookie())
+	if p.GitHub == nil || len(cookies) == 0 {
 		return reader{}, nil
 	}
-	who := reader{secret: cookie.Value}
-	who.Session, err = p.Sessions.Session(r.Context(), sessionID(cookie.Value))
+	who := reader{secret: cookies[0].Value}
+	var err error
+	who.Session, err = p.Sessions.Session(r.Context(), sessionID(who.secret))
 	if errors.Is(err, ci.ErrNotFound) {
 		return reader{}, nil
 	}
