@@ -30,6 +30,20 @@ type commands struct {
 	Doctor    doctorCmd  `cmd:"" help:"Look for what is wrong with an installation, and say how to mend it."`
 	Uninstall uninstall  `cmd:"" help:"Delete all Jobs and Secrets of YACI's, finalizers too."`
 
+	Login      login      `cmd:"" help:"Keep a server's address and a token."`
+	Ls         ls         `cmd:"" help:"List runs."`
+	View       view       `cmd:"" help:"Show a run, its jobs and steps."`
+	Logs       logsCmd    `cmd:"" help:"Print what steps have printed."`
+	Wait       wait       `cmd:"" help:"Wait for the runs of a commit, and exit with their outcome."`
+	Run        runCmd     `cmd:"" help:"Run one shell command on the server."`
+	Retry      retry      `cmd:"" help:"Run a run again."`
+	Cancel     cancel     `cmd:"" help:"End a run."`
+	Approve    approve    `cmd:"" help:"Let a pull request from a fork run."`
+	Open       open       `cmd:"" help:"Show a run in the browser."`
+	Queue      queueCmd   `cmd:"" help:"List what waits, and for what."`
+	Completion completion `cmd:"" help:"Print completion for a shell."`
+
+	Complete    complete    `cmd:"" hidden:"" help:"List how words may go on; completion does."`
 	Probe       probe       `cmd:"" hidden:"" help:"Say what a build sees; the Jobs of the doctor do."`
 	RevokeToken revokeToken `cmd:"" hidden:"" help:"Give a clone token back; the clone container does."`
 }

@@ -33,7 +33,7 @@ func everything() ci.Sight { return ci.Sight{All: true} }
 
 const maxRuns = 100 // in one answer
 
-// ListRuns answers GET /api/v1/runs: the newest first. repo, branch, pr, event,
+// ListRuns answers GET /api/v1/runs: the newest first. repo, number, sha, branch, pr, event,
 // state and author select; next of the answer is after of the following call.
 func (a *API) ListRuns(w http.ResponseWriter, r *http.Request) {
 	f, err := a.filter(r)
@@ -84,6 +84,14 @@ func (a *API) filter(r *http.Request) (f ci.RunFilter, err error) {
 		if f.PR, err = strconv.Atoi(text); err != nil || f.PR < 1 {
 			return f, fmt.Errorf("%w: pr is the number of a pull request", ci.ErrInvalid)
 		}
+	}
+	if text := q.Get("number"); text != "" {
+		if f.Number, err = strconv.ParseInt(text, 10, 64); err != nil || f.Number < 1 || q.Get("repo") == "" {
+			return f, fmt.Errorf("%w: number is that of a run of repo", ci.ErrInvalid)
+		}
+	}
+	if f.SHA = ci.SHA(q.Get("sha")); f.SHA != "" && (len(f.SHA) < 7 || strings.Trim(string(f.SHA), "0123456789abcdef") != "") {
+		return f, fmt.Errorf("%w: sha is at least seven digits of a commit, in lower case", ci.ErrInvalid)
 	}
 	if f.After, err = ci.ParseCursor(q.Get("after")); err != nil {
 		return f, err

@@ -23,6 +23,8 @@ func (s Sight) Sees(r Repo) bool {
 type RunFilter struct {
 	Sight  Sight
 	Repo   int64
+	Number int64
+	SHA    SHA // or the first digits of one
 	Branch string
 	PR     int
 	Kind   Kind

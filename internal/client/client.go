@@ -16,6 +16,7 @@ import (
 type Client struct {
 	BaseURL string       // as https://ci.example.com
 	Token   string       // empty: none is sent
+	Key     string       // idempotency key of the calls; empty: none
 	HTTP    *http.Client // nil: the default, which waits as long as the context allows
 }
 
@@ -92,6 +93,9 @@ func (c Client) request(ctx context.Context, method, path string, in any) (*http
 	}
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
+	}
+	if c.Key != "" {
+		req.Header.Set("Idempotency-Key", c.Key)
 	}
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)

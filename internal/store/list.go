@@ -18,6 +18,12 @@ func (s *Store) Runs(ctx context.Context, f ci.RunFilter) ([]ci.Run, error) {
 	if f.Repo != 0 {
 		also("repo_id = ?", f.Repo)
 	}
+	if f.Number != 0 {
+		also("number = ?", f.Number)
+	}
+	if f.SHA != "" {
+		also("sha >= ? AND sha < ?", f.SHA, f.SHA+"g") // no digit comes behind f
+	}
 	if f.Branch != "" {
 		also("branch = ?", f.Branch)
 	}

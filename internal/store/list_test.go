@@ -57,6 +57,8 @@ func runs(t *testing.T, s *store.Store) {
 		"somebody's":      {ci.RunFilter{Sight: ci.Sight{Repos: []int64{9, 2}}}, "r5 r4 r2 r1 r0"},
 		"repository":      {ci.RunFilter{Sight: all, Repo: 2}, "r1"},
 		"private, unseen": {ci.RunFilter{Repo: 2}, ""},
+		"number":          {ci.RunFilter{Sight: all, Repo: 1, Number: 2}, "r2"},
+		"commit":          {ci.RunFilter{Sight: all, SHA: "NOSUCH"}, ""},
 		"branch":          {ci.RunFilter{Sight: all, Branch: "fix"}, "r4 r2"},
 		"pull request":    {ci.RunFilter{Sight: all, PR: 7}, "r2"},
 		"kind":            {ci.RunFilter{Sight: all, Kind: ci.API}, "r3"},

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/client"
+	"github.com/yaci-ci/yaci/internal/terminal"
+)
+
+// newAttempt is what the server says of one that it has made.
+type newAttempt struct {
+	ID      string   `json:"id"`
+	Run     string   `json:"run"`
+	Attempt int      `json:"attempt"`
+	State   ci.State `json:"state"`
+	Message string   `json:"message"`
+}
+
+// retry runs a run again.
+type retry struct {
+	oneRun
+	Failed bool `help:"Only the jobs that did not pass."`
+	Wait   bool `short:"w" help:"Wait for its end, and exit as yaci wait does."`
+}
+
+// Help has examples.
+func (retry) Help() string {
+	return `Examples:
+  yaci retry --failed
+  yaci retry 12 --wait`
+}
+
+// Run makes a new attempt.
+func (r retry) Run(ctx context.Context, out output) error {
+	c, t, err := r.find(ctx)
+	if err != nil {
+		return err
+	}
+	path := "/api/v1/runs/" + t.ID + "/retry"
+	if r.Failed {
+		path += "?failed=true"
+	}
+	var made newAttempt
+	if err := post(ctx, c, path, nil, &made); err != nil {
+		return err
+	}
+	return after(ctx, c, made, t.name(), r.JSON, r.Wait, out)
+}
+
+// after says what was started, and waits for it when asked to.
+func after(ctx context.Context, c client.Client, made newAttempt, name string, asJSON, wait bool, out output) error {
+	if asJSON && !wait {
+		return printJSON(out, made)
+	}
+	if !asJSON {
+		s := terminal.New(out.stdout, os.Getenv)
+		s.Say("%s  attempt %d: %s", name, made.Attempt, terminal.Clean(made.Message))
+	}
+	if !wait {
+		return nil
+	}
+	return waiter{c: c, json: asJSON}.wait(ctx, []string{made.Run}, out)
+}
+
+// cancel ends a run.
+type cancel struct {
+	oneRun
+}
+
+// Run ends it; what has ended already is no error.
+func (x cancel) Run(ctx context.Context, out output) error {
+	c, t, err := x.find(ctx)
+	if err != nil {
+		return err
+	}
+	var said map[string]any
+	if err := post(ctx, c, "/api/v1/runs/"+t.ID+"/cancel", nil, &said); err != nil {
+		return err
+	}
+	if x.JSON {
+		return printJSON(out, said)
+	}
+	_, err = fmt.Fprintf(out.stdout, "%s is cancelled.\n", t.name())
+	return err
+}
+
+// approve lets a pull request from a fork run.
+type approve struct {
+	remote
+	ID     string `arg:"" name:"run" help:"Number or id."`
+	Commit string `arg:"" help:"The commit that you have read: at least its first seven digits."`
+}
+
+// Help has examples.
+func (approve) Help() string {
+	return `The commit is asked for so that nobody approves what came after he looked. It needs a token for admin.
+
+Examples:
+  yaci ls --state held
+  yaci approve 12 9c2f1ab`
+}
+
+// Run approves.
+func (a approve) Run(ctx context.Context, out output) error {
+	c, err := a.server()
+	if err != nil {
+		return err
+	}
+	t, err := a.find(ctx, c, a.ID)
+	if err != nil {
+		return err
+	}
+	var made newAttempt
+	if err := post(ctx, c, "/api/v1/runs/"+t.ID+"/approve?sha="+url.QueryEscape(strings.ToLower(a.Commit)), nil, &made); err != nil {
+		return err
+	}
+	return after(ctx, c, made, t.name(), a.JSON, false, out)
+}
+
+// runCmd starts a command.
+type runCmd struct {
+	remote
+	Command []string `arg:"" passthrough:"" help:"Shell command."`
+	Image   string   `help:"Image that it runs in; default: the server's YACI_RUN_IMAGE."`
+	Wait    bool     `short:"w" help:"Print its log, wait for its end, and exit as yaci wait does."`
+}
+
+// Help has examples.
+func (runCmd) Help() string {
+	return `Runs one shell command as a Job on the server. For the working tree see yaci exec, for a commit yaci retry.
+
+Examples:
+  yaci run -w --image alpine 'uname -a'`
+}
+
+// Run starts it.
+func (r runCmd) Run(ctx context.Context, out output) error {
+	c, err := r.server()
+	if err != nil {
+		return err
+	}
+	path := "/run"
+	if r.Image != "" {
+		path += "?image=" + url.QueryEscape(r.Image)
+	}
+	var made struct {
+		Name string `json:"name"`
+	}
+	if err := post(ctx, c, path, strings.NewReader(strings.Join(r.Command, " ")), &made); err != nil {
+		return err
+	}
+	id, _, ok := strings.Cut(strings.TrimPrefix(made.Name, "yaci-"), "-")
+	if !ok {
+		return errors.New("the server answered with " + made.Name + ", which is no job of a run")
+	}
+	switch {
+	case r.JSON && !r.Wait:
+		return printJSON(out, map[string]string{"name": made.Name, "run": id})
+	case !r.Wait:
+		_, err := fmt.Fprintln(out.stdout, id)
+		return err
+	case !r.JSON:
+		if err := (logsCmd{oneRun: oneRun{remote: r.remote, ID: id}, Follow: true}).Run(ctx, out); err != nil {
+			return err
+		}
+	}
+	return waiter{c: c, json: r.JSON}.wait(ctx, []string{id}, out)
+}
