@@ -83,7 +83,7 @@ func TestRemoteCommands(t *testing.T) {
 		"ls":              {"ls", "failure", 0, "RUN  STATE     TITLE          WHERE  WHO  TOOK   AGE\n#12  ✗ failed  Fix the thing  main   ada  1m05s  2h ago\n", ""},
 		"ls, json":        {"ls --json", "failure", 0, `"state": "failure"`, ""},
 		"ls, none":        {"ls --json", "", 0, "[]\n", ""},
-		"view":            {"view 12", "failure", 0, "✗ failed  ada/hello #12  Fix the thing\nmain · aaaaaaa · by ada · 2h ago · took 1m05s · attempt 2\nA sentence.\n\n✗ failed     test           build failed\n  ✗ failed     build  2.5s  exit 2\n  - skipped    ship         \n", ""},
+		"view":            {"view 12", "failure", 0, "✗ failed  ada/hello #12  Fix the thing\nmain · aaaaaaa · by ada · 2h ago · took 1m05s · attempt 2\nA sentence.\n\n✗ failed     test           build failed\n  ✗ failed     build  2.5s  exit 2\n  - skipped    ship\n", ""},
 		"view, json":      {"view --json", "failure", 0, `"jobs": [`, ""},
 		"logs":            {"logs k3x5v2m7qz --failed", "failure", 0, "boom\n", ""},
 		"logs, json":      {"logs k3x5v2m7qz --failed --json", "failure", 0, `"log": "boom\n"`, ""},

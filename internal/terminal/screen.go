@@ -89,6 +89,9 @@ func (s Screen) Table(rows [][]Cell) error {
 	}
 	var b strings.Builder
 	for _, row := range rows {
+		for len(row) > 0 && row[len(row)-1].Text == "" {
+			row = row[:len(row)-1]
+		}
 		for i, c := range row {
 			text := Clean(c.Text)
 			b.WriteString(s.Paint(c.Colour, text))
