@@ -8,16 +8,27 @@ import (
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
-// What README shows can be copied and works.
+// What README and COMING-FROM.md show can be copied and works.
 func TestReadme(t *testing.T) {
-	text, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
+	shown := map[string]struct {
+		pattern string
+		count   int
+	}{"../README.md": {"(?s)```yaml\n(.*?)```", 3}, "COMING-FROM.md": {"(?s)```yaml\n(# .yaci.yml\n.*?)```", 4}}
+	for file, want := range shown {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := regexp.MustCompile(want.pattern).FindAllSubmatch(text, -1)
+		if len(found) != want.count {
+			t.Errorf("%s: %d examples, want %d", file, len(found), want.count)
+		}
+		compileAll(t, found)
 	}
-	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(text, -1)
-	if len(examples) != 3 {
-		t.Fatalf("%d examples, want 3", len(examples))
-	}
+}
+
+func compileAll(t *testing.T, examples [][][]byte) {
+	t.Helper()
 	for _, e := range examples {
 		file, err := pipeline.Parse(e[1])
 		if err != nil {

@@ -36,8 +36,11 @@ func schemaOf(t reflect.Type) object {
 	case reflect.TypeFor[pipeline.Env]():
 		return object{"type": "object", "propertyNames": object{"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": text}
 	case reflect.TypeFor[pipeline.Matrix]():
-		cells := object{"type": "array", "items": object{"type": "object", "additionalProperties": text}}
-		return object{"type": "object", "properties": object{"include": cells, "exclude": cells}, "additionalProperties": words}
+		cells := func(doc string) object {
+			return object{"description": doc, "type": "array", "items": object{"type": "object", "additionalProperties": text}}
+		}
+		return object{"type": "object", "additionalProperties": words, "properties": object{
+			"include": cells("Combinations that there are besides; a value of a new variable too."), "exclude": cells("Combinations that there shall not be; values that are not named match all.")}}
 	case reflect.TypeFor[pipeline.Jobs]():
 		return object{"type": "object", "additionalProperties": structOf(reflect.TypeFor[pipeline.Job]()), "minProperties": 1}
 	case reflect.TypeFor[pipeline.Step]():
