@@ -19,7 +19,7 @@ type Event struct {
 	SenderID       int64 // numeric identity of who caused it
 	SenderLogin    string
 
-	SHA     string // push: the commit; pull_request: the head commit
+	SHA     string // push, check_run: the commit; pull_request: the head commit
 	Ref     string // push: the full ref; pull_request: refs/pull/N/head
 	Title   string // first line of the commit message, or the pull request's title
 	Deleted bool   // push: the ref is gone
@@ -55,6 +55,7 @@ func decoderOf(name string) (decoder, bool) {
 		"pull_request":  decodePullRequest,
 		"merge_group":   decodeMergeGroup,
 		"issue_comment": decodeIssueComment,
+		"check_run":     decodeCheckRun,
 	}[name]
 	return d, ok
 }

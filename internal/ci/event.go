@@ -25,6 +25,7 @@ const (
 	PullRequest Kind = "pull_request" // a pull request was opened, reopened or got new commits
 	MergeGroup  Kind = "merge_group"  // a merge queue asks whether a group of pull requests may be merged
 	API         Kind = "api"          // POST /run: a command without a repository
+	CheckRun    Kind = "check_run"    // somebody asks for a check to be run again
 	Comment     Kind = "comment"      // somebody wrote on a pull request; starts nothing by itself
 )
 

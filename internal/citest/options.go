@@ -13,11 +13,11 @@ type Options struct {
 
 // granted is what the installation of YACI's App grants.
 func granted() map[string]string {
-	return map[string]string{"metadata": "read", "contents": "read", "statuses": "write", "pull_requests": "write"}
+	return map[string]string{"metadata": "read", "contents": "read", "statuses": "write", "pull_requests": "write", "checks": "write"}
 }
 
 // subscribed are the events that the App gets.
-func subscribed() []string { return []string{"push", "pull_request", "issue_comment"} }
+func subscribed() []string { return []string{"push", "pull_request", "issue_comment", "check_run"} }
 
 func (o Options) withDefaults() Options {
 	setDefault(&o.Addr, "127.0.0.1:0")

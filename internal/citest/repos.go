@@ -30,6 +30,7 @@ type Repo struct {
 	comments   []*Comment // oldest first
 	lastNumber int
 	statuses   map[string][]Status // by SHA, oldest first
+	checks     []Check             // oldest first
 }
 
 // DefaultBranch is the one that every repository here starts with.

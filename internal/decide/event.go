@@ -38,6 +38,8 @@ func Event(ev ci.Event) Decision {
 		return mergeGroup(ev)
 	case ci.Comment:
 		return comment(ev)
+	case ci.CheckRun:
+		return Decision{Obey, fmt.Sprintf("Obey: %s asks for the checks of %s to be run again.", ev.Actor.Login, ev.SHA.Short())}
 	case ci.API:
 		return Decision{Run, "Run: asked for by the API."}
 	}

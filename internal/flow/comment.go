@@ -22,6 +22,9 @@ func (r refusal) Error() string { return string(r) }
 // obey does what a comment asks for. What was done ends the delivery in the same
 // transaction, so it is done once; the reaction behind it may be lost.
 func (f *Flow) obey(ctx context.Context, d ci.Delivery, ev ci.Event) error {
+	if ev.Kind == ci.CheckRun {
+		return f.rerun(ctx, d, ev)
+	}
 	err := f.command(ctx, d, ev)
 	var no refusal
 	if errors.As(err, &no) {

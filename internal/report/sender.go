@@ -2,7 +2,9 @@ package report
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,6 +43,7 @@ type Sender struct {
 	Outbox   Outbox
 	Troubles Troubles
 	Poster   Poster
+	Checks   Poster                            // of check runs; nil: there are none in the outbox
 	Explain  func(error, time.Time) ci.Setback // what GitHub's answer means
 	Wake     func()                            // called when there may be more to send; may be nil
 	Pages    string                            // URL of the server, without a slash at its end; empty: statuses lead nowhere
@@ -130,7 +133,15 @@ func (s *Sender) send(ctx context.Context, st ci.Status) error {
 		if shown.TargetURL = s.Pages + st.TargetURL; s.Pages == "" {
 			shown.TargetURL = ""
 		}
-		if err := s.Poster.PostStatus(ctx, shown); err != nil {
+		poster := s.Poster
+		if strings.HasPrefix(st.Context, ci.CheckPrefix) && s.Checks != nil {
+			poster = s.Checks
+		}
+		err := poster.PostStatus(ctx, shown)
+		if errors.Is(err, errLogOpen) {
+			return s.Outbox.DeferStatus(ctx, st, err.Error(), time.Second, false)
+		}
+		if err != nil {
 			return s.setback(ctx, st, err)
 		}
 		s.note(st)

@@ -54,6 +54,9 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	}
 	defer db.Close()
 	db.Redact = hushed(plain, cfg).text
+	if cfg.Checks == "on" {
+		db.TellChecks()
+	}
 	if cfg.DatabasePath() != "" { // nobody else's, so what was claimed is nobody's now
 		if err := db.ReturnDeliveries(ctx); err != nil {
 			return err

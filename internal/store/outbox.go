@@ -31,7 +31,7 @@ func (s *Store) DueStatuses(ctx context.Context, limit int) ([]ci.Status, error)
 func (s *Store) StatusesToCheck(ctx context.Context, limit int) ([]ci.Status, error) {
 	now := s.now().UnixMilli()
 	return s.statuses(ctx, `SELECT `+statusColumns+` FROM statuses
-		WHERE checked < version AND sent = version AND state <> 'pending' AND check_due <= ? AND `+unpaused+`
+		WHERE checked < version AND sent = version AND state <> 'pending' AND context NOT LIKE 'check:%' AND check_due <= ? AND `+unpaused+`
 		ORDER BY check_due, repo_id, sha LIMIT ?`, now, now, now, limit)
 }
 

@@ -76,9 +76,19 @@ func worstOf(ctx context.Context, tx *sql.Tx, run ci.Run) (ci.Run, error) {
 	return worst, rows.Err()
 }
 
-// tell writes one status, with the path of the page that it leads to. What says
-// nothing new is not sent again.
+// tell writes one status, and the check run of the same name where there are such.
 func (s *Store) tell(ctx context.Context, tx *sql.Tx, run ci.Run, name string, state ci.State, message, page string) error {
+	if s.checks {
+		if err := s.tellAs(ctx, tx, run, ci.CheckPrefix+name, state, message, page); err != nil {
+			return err
+		}
+	}
+	return s.tellAs(ctx, tx, run, name, state, message, page)
+}
+
+// tellAs writes one entry, with the path of the page that it leads to. What says
+// nothing new is not sent again.
+func (s *Store) tellAs(ctx context.Context, tx *sql.Tx, run ci.Run, name string, state ci.State, message, page string) error {
 	repo, err := json.Marshal(run.Event.Repo)
 	if err != nil {
 		return err

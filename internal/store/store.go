@@ -22,7 +22,12 @@ type Store struct {
 	db     db
 	now    func() time.Time
 	intake *intake
+	checks bool // the outbox gets an entry for a check run beside each status
 }
+
+// TellChecks has the outbox get an entry for a check run beside each status.
+// It is called before the store is used.
+func (s *Store) TellChecks() { s.checks = true }
 
 // Open opens a database and brings its tables up to date. where is a
 // postgres:// URL, or the file of a SQLite database, which is created when it

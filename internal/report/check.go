@@ -1,0 +1,188 @@
+package report
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// Runs finds what a check tells of.
+type Runs interface {
+	RunsAt(ctx context.Context, repo int64, sha ci.SHA) ([]ci.Run, error)
+	RunJobs(ctx context.Context, run ci.RunID) ([]ci.Job, error)
+}
+
+// Logbook reads what steps have printed.
+type Logbook interface {
+	Read(ctx context.Context, id ci.LogID, want ci.LogRange, to func(ci.LogLine) error) error
+	// Extent is the number of the last line so far, and whether nothing more will come.
+	Extent(ctx context.Context, id ci.LogID) (lines int64, closed bool, err error)
+}
+
+// Marker puts a check run on a commit.
+type Marker interface {
+	PostCheck(ctx context.Context, check ci.Check) error
+}
+
+// Checks sends entries of the outbox as check runs: the outcome of the status of
+// the same name, with what the failed step printed last and what it said of lines.
+type Checks struct {
+	Runs    Runs
+	Logbook Logbook
+	Marker  Marker
+}
+
+const (
+	lastLines      = 20
+	maxAnnotations = 50               // GitHub takes no more in one call (docs.github.com, "Create a check run")
+	maxText        = 60 << 10         // bytes; GitHub takes 65535 characters
+	logPatience    = 30 * time.Second // for the end of a log
+)
+
+// errLogOpen puts a check off until the log is whole.
+var errLogOpen = errors.New("the log of the failed step is not complete yet")
+
+// PostStatus is the [Poster] of checks.
+func (c *Checks) PostStatus(ctx context.Context, st ci.Status) error {
+	check := ci.Check{Repo: st.Repo, SHA: st.SHA, Name: strings.TrimPrefix(st.Context, ci.CheckPrefix), URL: st.TargetURL, Title: st.Description, Status: "in_progress"}
+	run, jobs, err := c.find(ctx, st, check.Name)
+	if err != nil {
+		return err
+	}
+	check.Run, check.Started, check.Summary = run.ID, run.Started, summary(st, jobs)
+	switch {
+	case st.State == "pending" && run.Started.IsZero():
+		check.Status = "queued"
+	case st.State != "pending":
+		check.Status, check.Conclusion, check.Finished = "completed", "failure", run.Finished
+		if check.Finished.IsZero() { // one job of several
+			check.Finished = st.Written
+		}
+		switch {
+		case st.State == "success":
+			check.Conclusion = "success"
+		case run.State == ci.Cancelled:
+			check.Conclusion = "cancelled"
+		default:
+			if err := c.explain(ctx, &check, jobs); err != nil {
+				return err
+			}
+		}
+	}
+	return c.Marker.PostCheck(ctx, check)
+}
+
+// find returns the run whose outcome an entry tells, and its jobs, or the one
+// job that the entry is of.
+func (c *Checks) find(ctx context.Context, st ci.Status, name string) (worst ci.Run, jobs []ci.Job, err error) {
+	runs, err := c.Runs.RunsAt(ctx, st.Repo.ID, st.SHA)
+	if err != nil || len(runs) == 0 {
+		return worst, nil, err
+	}
+	worst = runs[0]
+	for _, r := range runs[1:] {
+		if r.State.Worse(worst.State) {
+			worst = r
+		}
+	}
+	all, err := c.Runs.RunJobs(ctx, worst.ID)
+	if err != nil {
+		return worst, nil, err
+	}
+	for _, j := range all {
+		if j.Attempt == worst.Attempt && (name == ci.StatusContext || name == ci.StatusContext+"/"+j.Title) {
+			jobs = append(jobs, j)
+		}
+	}
+	return worst, jobs, nil
+}
+
+// explain adds what the first step that failed printed.
+func (c *Checks) explain(ctx context.Context, check *ci.Check, jobs []ci.Job) error {
+	at := ci.Foremost(jobs)
+	if at < 0 || jobs[at].UID == "" {
+		return nil
+	}
+	job := jobs[at]
+	i := slices.IndexFunc(job.Steps, func(s ci.Step) bool { return (s.State == ci.Failure || s.State == ci.Error) && !s.Allowed })
+	if i < 0 {
+		return nil
+	}
+	id := ci.LogID{UID: job.UID, Container: job.Steps[i].Container}
+	_, closed, err := c.Logbook.Extent(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !closed && time.Since(job.Finished) < logPatience {
+		return errLogOpen
+	}
+	var last []string
+	part := "" // of a line that came in pieces
+	err = c.Logbook.Read(ctx, id, ci.LogRange{From: 1}, func(l ci.LogLine) error {
+		if len(part) < maxMessage {
+			part += string(l.Text)
+		}
+		if !strings.HasSuffix(string(l.Text), "\n") {
+			return nil
+		}
+		if a, ok := annotation(part); ok && len(check.Annotations) < maxAnnotations {
+			check.Annotations = append(check.Annotations, a)
+		}
+		last = append(last, plain(part))
+		last, part = last[max(0, len(last)-lastLines):], ""
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if part != "" {
+		last = append(last, plain(part))
+	}
+	if len(last) > 0 {
+		check.Text = fmt.Sprintf("The last lines of %s:\n\n%s", inline(job.Steps[i].Name), fenced(strings.Join(last[max(0, len(last)-lastLines):], "\n")))
+	}
+	return nil
+}
+
+// summary lists the jobs and their steps.
+func summary(st ci.Status, jobs []ci.Job) string {
+	var b strings.Builder
+	b.WriteString(html.EscapeString(st.Description) + "\n")
+	for _, j := range jobs {
+		if j.Title != "" {
+			fmt.Fprintf(&b, "\n**%s**: %s\n", inline(j.Title), j.State)
+		}
+		b.WriteString("\n| Step | Outcome | Time |\n|---|---|---|\n")
+		for _, s := range j.Steps {
+			took := ""
+			if !s.Started.IsZero() && !s.Finished.IsZero() {
+				took = ci.Duration(s.Finished.Sub(s.Started))
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", inline(s.Name), s.State, took)
+		}
+	}
+	return shortened(b.String(), maxText)
+}
+
+// inline is a name that Markdown makes nothing of, nor a mention.
+func inline(name string) string {
+	return "<code>" + strings.NewReplacer("|", "&#124;", "@", "&#64;", "`", "&#96;", "*", "&#42;", "_", "&#95;", "[", "&#91;", "\n", " ", "\r", " ").Replace(html.EscapeString(name)) + "</code>"
+}
+
+// fenced is a text that Markdown leaves alone, whatever is in it.
+func fenced(text string) string {
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[len(text)-maxText:], "")
+	}
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	return fence + "\n" + text + "\n" + fence + "\n"
+}

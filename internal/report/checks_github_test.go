@@ -1,0 +1,87 @@
+package report_test
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/citest"
+	"github.com/yaci-ci/yaci/internal/citest/citesttest"
+	"github.com/yaci-ci/yaci/internal/github"
+	"github.com/yaci-ci/yaci/internal/report"
+	"github.com/yaci-ci/yaci/internal/store"
+)
+
+// printed is a log that is whole.
+type printed string
+
+func (p printed) Read(_ context.Context, _ ci.LogID, _ ci.LogRange, to func(ci.LogLine) error) error {
+	return to(ci.LogLine{Number: 1, Text: []byte(p)})
+}
+
+func (p printed) Extent(context.Context, ci.LogID) (int64, bool, error) { return 1, true, nil }
+
+// The outbox carries a check run beside each status, and GitHub takes both.
+func TestStatusAndCheckReachGitHub(t *testing.T) {
+	hub := citesttest.Start(t, citest.Options{})
+	repo, err := hub.CreateRepo("ada/hello", true)
+	fine(t, err)
+	sha, err := repo.Commit("main", "Start", map[string]string{"main.go": "package main\n"}, hub.CreateUser("ada"))
+	fine(t, err)
+	app, err := github.NewApp(hub.APIURL(), citest.AppID, hub.AppKeyPEM())
+	fine(t, err)
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"))
+	fine(t, err)
+	t.Cleanup(func() { db.Close() })
+	db.TellChecks()
+	run := ci.Run{ID: "r1", Attempt: 1, State: ci.Queued, Message: "Waiting.", Created: time.Now(),
+		Event: ci.Event{Kind: ci.Push, Repo: ci.Repo{ID: repo.ID, Owner: "ada", Name: "hello", Private: true, Installation: citest.InstallationID}, SHA: ci.SHA(sha), Ref: "refs/heads/main", Branch: "main"}}
+	job := ci.Job{Name: ci.JobNameOf(run.ID, 1), Run: run.ID, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"), Steps: []ci.Step{{Name: "vet", Container: "1-vet", State: ci.Queued}}}
+	fine(t, db.CreateRun(t.Context(), 0, &run, []ci.Job{job}))
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	sender := &report.Sender{Outbox: db, Troubles: db, Poster: app, Explain: github.Explain, Pages: "https://ci.test", Look: time.Minute, Log: log,
+		Checks: &report.Checks{Runs: db, Logbook: printed("main.go:1:9: expected 'IDENT'\n"), Marker: app}}
+	sent := func(statuses, checks int) {
+		t.Helper()
+		for deadline := time.Now().Add(30 * time.Second); len(repo.Statuses(sha)) < statuses || len(repo.Checks(sha)) < checks; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d statuses, %d checks", len(repo.Statuses(sha)), len(repo.Checks(sha)))
+			}
+			fine(t, sender.Pass(t.Context()))
+			sender.Wait()
+		}
+	}
+	sent(1, 1)
+	fine(t, db.Launched(t.Context(), job.Name, "u1"))
+	job.UID, job.State, job.Message = "u1", ci.Failure, "vet failed in 2.0s (exit 1)."
+	job.Steps[0].State, job.Steps[0].Exit = ci.Failure, 1
+	_, err = db.Observe(t.Context(), job)
+	fine(t, err)
+	for len(repo.Checks(sha)) < 2 || repo.Checks(sha)[len(repo.Checks(sha))-1].Status != "completed" {
+		sent(len(repo.Statuses(sha)), len(repo.Checks(sha))+1)
+	}
+	c := repo.Checks(sha)[len(repo.Checks(sha))-1]
+	if c.Name != "yaci" || c.Conclusion != "failure" || c.Title != "vet failed in 2.0s (exit 1)." || c.ExternalID != "r1" || !strings.HasPrefix(c.DetailsURL, "https://ci.test/ada/hello/runs/1") ||
+		!strings.Contains(c.Text, "expected 'IDENT'") || len(c.Annotations) != 1 || c.Annotations[0].Path != "main.go" || c.Annotations[0].StartColumn != 9 {
+		t.Errorf("check: %+v", c)
+	}
+	for _, s := range repo.Statuses(sha) {
+		if strings.HasPrefix(s.Context, ci.CheckPrefix) {
+			t.Errorf("a check was sent as the status %+v", s)
+		}
+	}
+	if due, err := db.StatusesToCheck(t.Context(), 10); err != nil || len(due) > 1 {
+		t.Errorf("to be looked for: %+v %v", due, err)
+	}
+}
+
+func fine(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
