@@ -99,7 +99,7 @@ shots: browser ## pictures of the main pages, in bin/shots
 	@YACI_SHOTS=$(CURDIR)/bin/shots $(GO) test ./internal/web -run TestBrowser/shots -count 1
 
 .PHONY: bench-pages
-bench-pages: postgres ## how long pages take with 100,000 runs in the database, on SQLite and Postgres; fails over 50 ms
+bench-pages: postgres ## how long pages take with 100,000 runs in the database, on SQLite and Postgres; runs list and run page have 50 ms
 	@$(GO) test ./internal/web -run TestBenchPages -bench-pages 100000 -count 1 -v | grep -v "^=== RUN"
 
 .PHONY: bench-scale

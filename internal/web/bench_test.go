@@ -24,7 +24,8 @@ import (
 
 var benchPages = flag.Int("bench-pages", 0, "runs in the database of TestBenchPages; 0 skips it")
 
-// target is how long the slowest of a hundred pages may take.
+// target is how long the slowest of a hundred runs lists and run pages may take;
+// of the other pages it is told.
 const target = 50 * time.Millisecond
 
 // TestBenchPages tells how long lists and run pages take with many runs in the database.
@@ -86,7 +87,7 @@ func benchPagesOn(t *testing.T, driver, where string) {
 		}
 		slices.Sort(took)
 		p99 := took[len(took)*99/100]
-		slow = slow || p99 > target
+		slow = slow || p99 > target && (c.name == "runs list" || c.name == "run page")
 		t.Logf("%-20s median %6.1f ms, p99 %6.1f ms", c.name, took[len(took)/2].Seconds()*1e3, p99.Seconds()*1e3)
 	}
 	if slow {
