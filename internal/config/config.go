@@ -52,7 +52,7 @@ func (c Config) Problems() (ps []string) {
 	if c.WebhookSecret == "" && !c.firstStart() {
 		problem("YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook.")
 	}
-	ps = append(ps, c.Pages.problems(c.GithubAppID != 0)...)
+	ps = append(ps, c.Pages.problems(c.GithubToken == "")...)
 	ps = append(ps, c.Storage.Problems()...)
 	if u, err := url.Parse(c.GithubAPIURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		problem("YACI_GITHUB_API_URL is %q: write a URL like https://api.github.com/.", c.GithubAPIURL)
