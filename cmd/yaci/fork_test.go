@@ -1,13 +1,17 @@
 package main
 
 import (
+	"errors"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/yaci-ci/yaci/internal/citest"
 )
@@ -74,6 +78,20 @@ func waitASecond(w *world) {
 func TestForksHaveTheirNamespace(t *testing.T) {
 	client := clientset(t)
 	forks := namespace(t, client, nil)
+	for _, doc := range strings.Split(string(must(os.ReadFile("../../deploy/forks/forks.yaml"))(t)), "\n---\n") {
+		var role rbacv1.Role
+		var binding rbacv1.RoleBinding
+		if err := errors.Join(yaml.Unmarshal([]byte(doc), &role), yaml.Unmarshal([]byte(doc), &binding)); err != nil {
+			t.Fatal(err)
+		}
+		role.Namespace, binding.Namespace = forks, forks
+		switch role.Kind {
+		case "Role":
+			must(client.RbacV1().Roles(forks).Create(t.Context(), &role, metav1.CreateOptions{}))(t)
+		case "RoleBinding":
+			must(client.RbacV1().RoleBindings(forks).Create(t.Context(), &binding, metav1.CreateOptions{}))(t)
+		}
+	}
 	w := newWorld(t, "YACI_FORK_NAMESPACE="+forks, "YACI_FORK_POLICY=always")
 	r := w.repo("apart", false)
 	if st := w.final(r, w.push(r, passing)); st.State != "success" {

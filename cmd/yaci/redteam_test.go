@@ -8,13 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
@@ -135,12 +132,14 @@ func (w *world) logOf(t *testing.T, repo string) string {
 	}
 }
 
-// doctor runs yaci doctor with the server's settings and exactly the rights of its Role.
+// doctor runs yaci doctor with the server's settings and exactly the rights of its account.
 func (w *world) doctor(t *testing.T) map[string]doctor.Finding {
 	t.Helper()
+	account := filepath.Join(t.TempDir(), "kubeconfig")
+	installed(t, buildNamespace, account)
 	cmd := exec.Command("../../bin/yaci", "doctor", "--json")
 	cmd.Env = append(os.Environ(), w.settings()...)
-	cmd.Env = append(cmd.Env, "KUBECONFIG="+asServer(t), "YACI_IMAGE="+os.Getenv("YACI_IMAGE"))
+	cmd.Env = append(cmd.Env, "KUBECONFIG="+account, "YACI_IMAGE="+os.Getenv("YACI_IMAGE"))
 	out, err := cmd.Output()
 	var all struct{ Findings []doctor.Finding }
 	if err := json.Unmarshal(out, &all); err != nil {
@@ -155,34 +154,4 @@ func (w *world) doctor(t *testing.T) map[string]doctor.Finding {
 		found[f.Check] = f
 	}
 	return found
-}
-
-// asServer is a kubeconfig that acts as the server's service account, which has
-// the Role of deploy/base and no other right.
-func asServer(t *testing.T) string {
-	t.Helper()
-	client := clientset(t)
-	rbac := client.RbacV1()
-	name := "e2e-doctor-" + strconv.FormatInt(time.Now().UnixNano(), 36)
-	for _, doc := range strings.Split(string(must(os.ReadFile("../../deploy/base/rbac.yaml"))(t)), "\n---\n") {
-		var role rbacv1.Role
-		if err := yaml.Unmarshal([]byte(doc), &role); err != nil || role.Kind != "Role" {
-			continue
-		}
-		role.ObjectMeta = metav1.ObjectMeta{Name: name}
-		must(rbac.Roles(buildNamespace).Create(t.Context(), &role, metav1.CreateOptions{}))(t)
-		t.Cleanup(func() { rbac.Roles(buildNamespace).Delete(context.Background(), name, metav1.DeleteOptions{}) })
-	}
-	must(rbac.RoleBindings(buildNamespace).Create(t.Context(), &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: name}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
-		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: "yaci-e2e", Name: name}}}, metav1.CreateOptions{}))(t)
-	t.Cleanup(func() { rbac.RoleBindings(buildNamespace).Delete(context.Background(), name, metav1.DeleteOptions{}) })
-	cfg := must(clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).RawConfig())(t)
-	for _, user := range cfg.AuthInfos {
-		user.Impersonate = "system:serviceaccount:yaci-e2e:" + name
-	}
-	path := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := clientcmd.WriteToFile(cfg, path); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
