@@ -106,6 +106,10 @@ bench-pages: postgres ## how long pages take with 100,000 runs in the database, 
 bench-scale: image ## 200 runs at once against as many plain Jobs, on the local cluster
 	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run TestBenchScale -bench-scale 200 -count 1 -timeout 60m -v | grep -v "^=== RUN"
 
+.PHONY: bench-nodes
+bench-nodes: image ## what the server takes for 5,000 jobs through 500 slots, on nodes without a kubelet
+	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run TestBenchNodes -bench-nodes 5000 -count 1 -timeout 60m -v | grep -v "^=== RUN"
+
 SEED ?= 1
 
 .PHONY: chaos chaos-long
