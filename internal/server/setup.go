@@ -64,6 +64,7 @@ func setUp(ctx context.Context, cfg config.Config, db *store.Store, log *slog.Lo
 	if err != nil {
 		return ci.App{}, err
 	}
+	s.Checks = cfg.Checks == "on"
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return ci.App{}, fmt.Errorf("listen: %w", err)

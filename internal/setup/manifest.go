@@ -26,8 +26,8 @@ type hook struct {
 // maxName is GitHub's bound on an App's name.
 const maxName = 34
 
-// manifestFor describes the App of a server that people reach at a URL.
-func manifestFor(public string) (string, error) {
+// manifestFor describes the App of a server that people reach at a URL, with check runs or without.
+func manifestFor(public string, checks bool) (string, error) {
 	u, err := url.Parse(public)
 	if err != nil {
 		return "", err
@@ -36,10 +36,14 @@ func manifestFor(public string) (string, error) {
 	if len(name) > maxName {
 		name = name[:maxName]
 	}
-	data, err := json.Marshal(manifest{
+	m := manifest{
 		Name: name, URL: public, Hook: hook{public + "/webhook", true}, Redirect: public + "/setup/created", Callbacks: []string{public + "/-/signed-in"},
 		Permissions: map[string]string{"contents": "read", "metadata": "read", "statuses": "write", "pull_requests": "write", "merge_queues": "read"},
 		Events:      []string{"push", "pull_request", "merge_group", "issue_comment"},
-	})
+	}
+	if checks {
+		m.Permissions["checks"], m.Events = "write", append(m.Events, "check_run")
+	}
+	data, err := json.Marshal(m)
 	return string(data), err
 }

@@ -22,6 +22,8 @@ var files embed.FS
 
 // Setup serves /setup. Make it with New.
 type Setup struct {
+	Checks bool // the App is to write check runs too
+
 	public, site string
 	token, state string
 	create       func(ctx context.Context, code string) (ci.App, error)
@@ -40,7 +42,8 @@ func New(public, site string, create func(context.Context, string) (ci.App, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Setup{strings.TrimSuffix(public, "/"), strings.TrimSuffix(site, "/"), rand.Text(), rand.Text(), create, save, log, page, make(chan struct{}), sync.Once{}}, nil
+	return &Setup{public: strings.TrimSuffix(public, "/"), site: strings.TrimSuffix(site, "/"), token: rand.Text(), state: rand.Text(),
+		create: create, save: save, log: log, page: page, done: make(chan struct{})}, nil
 }
 
 // URL is the page with its token: for the server's log, and whoever reads that.
@@ -64,6 +67,7 @@ var organization = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})$`)
 type view struct {
 	Nonce, Token           string
 	Organization, Problem  string
+	Checks                 bool
 	Action, Manifest       string // of the form that leads to GitHub
 	App, Install, Settings string // when it is done
 }
@@ -74,7 +78,7 @@ func (s *Setup) begin(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	v := view{Token: s.token, Organization: r.URL.Query().Get("organization")}
+	v := view{Token: s.token, Checks: s.Checks, Organization: r.URL.Query().Get("organization")}
 	path := "/settings/apps/new"
 	switch {
 	case v.Organization == "":
@@ -84,7 +88,7 @@ func (s *Setup) begin(w http.ResponseWriter, r *http.Request) {
 		v.Organization, v.Problem = "", "That is not the name of an organization at GitHub."
 	}
 	var err error
-	if v.Manifest, err = manifestFor(s.public); err != nil {
+	if v.Manifest, err = manifestFor(s.public, s.Checks); err != nil {
 		s.fail(w, "describe the App", err)
 		return
 	}

@@ -75,6 +75,13 @@ func TestSetup(t *testing.T) {
 	if len(m.Name) > 34 || m.Redirect != public+"/setup/created" || m.Hook["url"] != public+"/webhook" || m.Permissions["contents"] != "read" {
 		t.Errorf("manifest %+v", m)
 	}
+	if m.Permissions["checks"] != "" {
+		t.Error("asks for checks that nobody wants")
+	}
+	s.Checks = true
+	if page := html.UnescapeString(get(s, s.URL()).Body.String()); !strings.Contains(page, `"checks":"write"`) || !strings.Contains(page, `"check_run"`) {
+		t.Errorf("no checks in %s", page)
+	}
 	if a := found(t, get(s, s.URL()+"&organization=acme").Body.String(), `<form method="post" action="([^"]*)"`); !strings.HasPrefix(a, site+"/organizations/acme/settings/apps/new?state=") {
 		t.Errorf("an organization's form goes to %s", a)
 	}
