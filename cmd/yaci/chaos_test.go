@@ -114,6 +114,7 @@ func newChaos(t *testing.T) *chaos {
 	if err := os.WriteFile(filepath.Join(c.dir, "app.pem"), c.github.AppKeyPEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	installed(t, c.namespace(), c.kubeconfig())
 	for i := range max(4, *chaosDeliveries/500) {
 		c.repos = append(c.repos, c.repo(fmt.Sprintf("chaos%d", i), i%2 == 0))
 	}

@@ -139,7 +139,7 @@ func (w *world) doctor(t *testing.T) map[string]doctor.Finding {
 	installed(t, buildNamespace, account)
 	cmd := exec.Command("../../bin/yaci", "doctor", "--json")
 	cmd.Env = append(os.Environ(), w.settings()...)
-	cmd.Env = append(cmd.Env, "KUBECONFIG="+account, "YACI_IMAGE="+os.Getenv("YACI_IMAGE"))
+	cmd.Env = append(cmd.Env, "KUBECONFIG="+account, "YACI_CHECKS=on", "YACI_IMAGE="+os.Getenv("YACI_IMAGE"))
 	out, err := cmd.Output()
 	var all struct{ Findings []doctor.Finding }
 	if err := json.Unmarshal(out, &all); err != nil {

@@ -54,11 +54,24 @@ func database(d Database) Finding {
 }
 
 // needed is what the App must have (docs.github.com, "Permissions required for GitHub Apps").
-func needed() map[string]string {
-	return map[string]string{"contents": "read", "statuses": "write", "pull_requests": "write", "metadata": "read"}
+func needed(checks bool) map[string]string {
+	all := map[string]string{"contents": "read", "metadata": "read", "statuses": "write", "pull_requests": "write"}
+	if checks {
+		all["checks"] = "write"
+	}
+	return all
 }
 
-func heard() []string { return []string{"push", "pull_request", "merge_group", "issue_comment"} }
+// welcome are permissions that some of what YACI does needs, and an App may do without.
+func welcome() map[string]string { return map[string]string{"merge_queues": "read"} }
+
+func heard(checks bool) []string {
+	all := []string{"push", "pull_request", "merge_group", "issue_comment"}
+	if checks {
+		all = append(all, "check_run")
+	}
+	return all
+}
 
 func github(g GitHub) (all []Finding) {
 	if g.Clock {
@@ -91,13 +104,13 @@ func clock(skew time.Duration) Finding {
 func permissions(g GitHub) Finding {
 	rank := []string{"", "read", "write", "admin"}
 	var lacks, more []string
-	for name, level := range needed() {
+	for name, level := range needed(g.Checks) {
 		if slices.Index(rank, g.Permissions[name]) < slices.Index(rank, level) {
 			lacks = append(lacks, name+": "+level)
 		}
 	}
 	for name, level := range g.Permissions {
-		if want := needed()[name]; slices.Index(rank, level) > slices.Index(rank, want) {
+		if want := max(slices.Index(rank, needed(g.Checks)[name]), slices.Index(rank, welcome()[name])); slices.Index(rank, level) > want {
 			more = append(more, name+": "+level)
 		}
 	}
@@ -114,7 +127,7 @@ func permissions(g GitHub) Finding {
 
 func events(g GitHub) Finding {
 	var lacks []string
-	for _, e := range heard() {
+	for _, e := range heard(g.Checks) {
 		if !slices.Contains(g.Events, e) {
 			lacks = append(lacks, e)
 		}
@@ -125,7 +138,7 @@ func events(g GitHub) Finding {
 	case len(lacks) > 0:
 		return Finding{"App events", Problem, "The App does not hear of " + strings.Join(lacks, ", ") + ".", "Subscribe to them in the App's settings."}
 	}
-	return Finding{"App events", Good, "The App hears of " + strings.Join(heard(), ", ") + ".", ""}
+	return Finding{"App events", Good, "The App hears of " + strings.Join(heard(g.Checks), ", ") + ".", ""}
 }
 
 // webhook judges by what GitHub remembers of its last deliveries.

@@ -23,7 +23,7 @@ import (
 func healthy() Facts {
 	return Facts{
 		Database: Database{Version: 23, Latest: 23},
-		GitHub: GitHub{Clock: true, App: "yaci", Permissions: needed(), Events: heard(), Hook: "https://ci.example.com/webhook", PublicURL: "https://ci.example.com/",
+		GitHub: GitHub{Clock: true, App: "yaci", Permissions: needed(false), Events: heard(false), Hook: "https://ci.example.com/webhook", PublicURL: "https://ci.example.com/",
 			Sent: []ci.Sent{{At: time.Unix(1, 0), Code: 202}, {Code: 202}}},
 		Builds: Builds{Sight: Sight{UserSpace: true, Seccomp: true, NoNewPrivs: true, Dials: map[string]string{Peer: "timeout", API: "timeout", Metadata: "timeout", Kubelet: "timeout"}}},
 	}
@@ -55,6 +55,7 @@ func TestSick(t *testing.T) {
 		"a newer one":   {func(f *Facts) { f.Database.Version = 99 }, "database", Problem, "newer YACI", "backup"},
 		"a new one":     {func(f *Facts) { f.Database = Database{New: true} }, "database", Good, "none yet", ""},
 		"no GitHub":     {func(f *Facts) { f.GitHub = GitHub{Err: errors.New("401")} }, "GitHub", Problem, "401", "key"},
+		"check runs":    {func(f *Facts) { f.GitHub.Checks, f.GitHub.Events = true, heard(true) }, "App permissions", Problem, "lacks checks: write", "Add them"},
 		"a token":       {func(f *Facts) { f.GitHub = GitHub{Clock: true, Personal: true} }, "webhook", Unknown, "personal token", "App"},
 		"a fast clock":  {func(f *Facts) { f.GitHub.Skew = time.Minute }, "clock", Problem, "1m0s", "NTP"},
 		"a slow clock":  {func(f *Facts) { f.GitHub.Skew = -20 * time.Second }, "clock", Warning, "20s", "NTP"},
@@ -94,7 +95,7 @@ func TestSick(t *testing.T) {
 		"no pod":           {func(f *Facts) { f.Builds.Err = errors.New("ErrImagePull") }, "network policy", Problem, "ErrImagePull", "image"},
 	} {
 		f := healthy()
-		f.GitHub.Permissions = needed()
+		f.GitHub.Permissions = needed(false)
 		c.change(&f)
 		all := Examine(f)
 		i := slices.IndexFunc(all, func(f Finding) bool { return f.Check == c.check })

@@ -72,6 +72,7 @@ const (
 type GitHub struct {
 	Err         error
 	Personal    bool          // a personal token, not an App
+	Checks      bool          // check runs are wanted
 	Clock       bool          // it was told
 	Skew        time.Duration // our clock before GitHub's
 	App         string

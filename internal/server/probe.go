@@ -51,14 +51,14 @@ func (p probe) look(ctx context.Context) (s doctor.Sight, err error) {
 		return s, err
 	}
 	defer remove()
-	at, _, err := p.await(ctx, listener, func(log string) bool { return strings.Contains(log, listening) })
+	at, _, err := p.await(ctx, listener, func(at kube.Placed, log string) bool {
+		return strings.Contains(log, listening) && at.IP != "" // the kubelet tells the address in its own time
+	})
 	if err != nil {
 		return s, err
 	}
 	args := []string{"--dial", doctor.Metadata + "=169.254.169.254:80"}
-	if at.IP != "" {
-		args = append(args, "--dial", doctor.Peer+"="+net.JoinHostPort(at.IP, probePort))
-	}
+	args = append(args, "--dial", doctor.Peer+"="+net.JoinHostPort(at.IP, probePort))
 	if at.Node != "" {
 		args = append(args, "--dial", doctor.Kubelet+"="+net.JoinHostPort(at.Node, "10250"))
 	}
@@ -67,7 +67,7 @@ func (p probe) look(ctx context.Context) (s doctor.Sight, err error) {
 		return s, err
 	}
 	defer removeLooker()
-	_, log, err := p.await(ctx, looker, func(log string) bool { return strings.Contains(log, "}") })
+	_, log, err := p.await(ctx, looker, func(_ kube.Placed, log string) bool { return strings.Contains(log, "}") })
 	if err != nil {
 		return s, err
 	}
@@ -154,7 +154,7 @@ func (p probe) run(ctx context.Context, change func(*batchv1.Job), args ...strin
 }
 
 // await waits until a probe has printed something.
-func (p probe) await(ctx context.Context, name ci.JobName, done func(log string) bool) (at kube.Placed, log string, err error) {
+func (p probe) await(ctx context.Context, name ci.JobName, done func(at kube.Placed, log string) bool) (at kube.Placed, log string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	for {
@@ -166,7 +166,7 @@ func (p probe) await(ctx context.Context, name ci.JobName, done func(log string)
 			return at, "", err
 		}
 		for _, pod := range pods {
-			if log = pod.Log; done(log) {
+			if log = pod.Log; done(at, log) {
 				return at, log, nil
 			}
 		}
