@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/yaci-ci/yaci/internal/citest"
@@ -105,22 +106,23 @@ func fakeNodes(t *testing.T, client kubernetes.Interface, count int) {
 	ctx, stop := context.WithCancel(context.Background())
 	var names []string
 	for i := range count {
-		name := fmt.Sprintf("fake-%d", i)
-		names = append(names, name)
-		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"kubernetes.io/hostname": name}}}
-		node = must(client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}))(t)
-		node.Status = corev1.NodeStatus{Capacity: room, Allocatable: room, Conditions: []corev1.NodeCondition{
-			{Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Now(), LastTransitionTime: metav1.Now()}}}
-		must(client.CoreV1().Nodes().UpdateStatus(ctx, node, metav1.UpdateOptions{}))(t)
+		names = append(names, fmt.Sprintf("fake-%d", i))
 	}
-	go beat(ctx, client, names)
-	go pretend(ctx, client)
 	t.Cleanup(func() {
 		stop()
 		for _, name := range names {
 			_ = client.CoreV1().Nodes().Delete(context.Background(), name, metav1.DeleteOptions{})
 		}
 	})
+	status, _ := json.Marshal(map[string]any{"status": corev1.NodeStatus{Capacity: room, Allocatable: room, Conditions: []corev1.NodeCondition{
+		{Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Now(), LastTransitionTime: metav1.Now()}}}})
+	for _, name := range names {
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"kubernetes.io/hostname": name}}}
+		must(client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}))(t)
+		must(client.CoreV1().Nodes().Patch(ctx, name, types.StrategicMergePatchType, status, metav1.PatchOptions{}, "status"))(t)
+	}
+	go beat(ctx, client, names)
+	go pretend(ctx, client)
 }
 
 // beat renews the nodes' leases, by which the node controller knows that they live.

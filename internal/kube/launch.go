@@ -29,7 +29,8 @@ type Cluster struct {
 	Forks     string // namespace for the Jobs of forks; empty: there is none
 	Kueue     string // its local queue that admits the Jobs; empty: none
 
-	config *rest.Config // for streams
+	config *rest.Config         // for streams
+	logs   kubernetes.Interface // has a rate of its own, so that the logs of a node that does not answer hold nothing else up; nil: Client
 }
 
 // Connect reaches the cluster of a kubeconfig file; empty means the usual ones,
@@ -48,7 +49,11 @@ func Connect(kubeconfig, namespace string) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}
-	return &Cluster{Client: client, Namespace: namespace, config: cfg}, nil
+	logs, err := kubernetes.NewForConfig(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("kubernetes: %w", err)
+	}
+	return &Cluster{Client: client, Namespace: namespace, config: cfg, logs: logs}, nil
 }
 
 // Spaces are the namespaces that Jobs are in.

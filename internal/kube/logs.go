@@ -88,8 +88,12 @@ func (c *Cluster) containerLog(ctx context.Context, pod, container string) (stri
 
 // stream opens a log in the namespace that has the pod.
 func (c *Cluster) stream(ctx context.Context, pod string, opts *corev1.PodLogOptions) (r io.ReadCloser, err error) {
+	client := c.logs
+	if client == nil {
+		client = c.Client
+	}
 	for _, space := range c.Spaces() {
-		if r, err = c.Client.CoreV1().Pods(space).GetLogs(pod, opts).Stream(ctx); !apierrors.IsNotFound(err) {
+		if r, err = client.CoreV1().Pods(space).GetLogs(pod, opts).Stream(ctx); !apierrors.IsNotFound(err) {
 			break
 		}
 	}

@@ -14,6 +14,7 @@ import (
 const (
 	storeEvery = time.Second     // so a reader is at most this far behind
 	retryAfter = time.Second     // after a stream that broke, or could not be had
+	retryMost  = 16 * retryAfter // when it gives nothing again and again: its node may be gone, and a cluster has many logs
 	quiet      = 5 * time.Second // after one that ended, in which the cluster tells that the container has
 	stuckAfter = 5               // storeEvery without a byte, after which a stream is held against the step's state
 	settle     = 5 * time.Second // in which the container runtime may still write what a step printed last
@@ -54,13 +55,19 @@ func (f *follower) heard() time.Time {
 // run reads until the step has ended and all of its log was read, or cannot be any more.
 func (f *follower) run(ctx context.Context) {
 	unstored, over := false, f.over // some of what the writer counts; is nil when it has been heard
+	broken := retryAfter
 	for ctx.Err() == nil {
 		what, err := f.look(ctx)
 		ended := what.ended
 		var read error
 		if err == nil && (ended.IsZero() || unstored || !f.whole(what)) {
+			before, _ := f.w.total()
 			read, err = f.read(ctx, ended.IsZero())
 			unstored = err != nil
+			broken = min(2*broken, retryMost)
+			if size, _ := f.w.total(); read == nil || size > before {
+				broken = retryAfter
+			}
 		}
 		if read != nil && ctx.Err() == nil {
 			f.keeper.Log.Debug("log stream", "job", f.job, "container", f.w.id.Container, "err", read)
@@ -75,6 +82,9 @@ func (f *follower) run(ctx context.Context) {
 			}
 		}
 		pause := retryAfter
+		if read != nil {
+			pause = broken
+		}
 		if ended.IsZero() && err == nil && read == nil {
 			pause = quiet
 		}
