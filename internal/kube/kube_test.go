@@ -332,3 +332,20 @@ func TestHandover(t *testing.T) {
 		t.Errorf("secret %+v, %v", s, err)
 	}
 }
+
+// A fresh token replaces the old one; a Secret that is gone stays gone.
+func TestRenew(t *testing.T) {
+	c, client := world()
+	if err := c.Renew(t.Context(), job(t), "new"); err != nil || secret(t, client) != nil {
+		t.Errorf("after the clone: %v, %v", err, secret(t, client))
+	}
+	if _, err := c.Launch(t.Context(), job(t), "old"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Renew(t.Context(), job(t), "new"); err != nil {
+		t.Fatal(err)
+	}
+	if got := secret(t, client); got["token"] != "new" || got["plan.json"] != "[]" {
+		t.Errorf("the Secret has %v", got)
+	}
+}

@@ -208,6 +208,28 @@ func (c *Cluster) putSecret(ctx context.Context, job batchv1.Job, files []byte, 
 	return nil
 }
 
+// Renew gives the clone of a launched job another token. When it has its commit
+// already the Secret is gone, which is fine.
+func (c *Cluster) Renew(ctx context.Context, job ci.Job, token string) error {
+	var want batchv1.Job
+	if err := json.Unmarshal(job.Manifest, &want); err != nil {
+		return fmt.Errorf("manifest: %w", err)
+	}
+	space, err := c.space(want)
+	if err != nil {
+		return err
+	}
+	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: want.Name, Labels: want.Labels}}
+	if err := json.Unmarshal(job.Files, &s.StringData); err != nil {
+		return fmt.Errorf("files: %w", err)
+	}
+	s.StringData["token"] = token
+	if _, err := c.Client.CoreV1().Secrets(space).Update(ctx, s, metav1.UpdateOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("renew secret: %w", err)
+	}
+	return nil
+}
+
 // refused marks the answers that no repetition changes.
 func refused(err error) error {
 	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsRequestEntityTooLargeError(err) {

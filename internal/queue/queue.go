@@ -60,6 +60,7 @@ type Queue struct {
 	Outcomes Outcomes
 	Tokens   Tokens
 	Launcher Launcher
+	Renewer  Renewer
 	Cluster  Cluster
 	Caps     Caps
 	Handover bool // to Kueue: it has the caps and knows the cluster's room
@@ -67,6 +68,8 @@ type Queue struct {
 
 	mu    sync.Mutex
 	later map[ci.JobName]pause // forgetting it costs a try
+
+	renewed map[ci.JobName]time.Time // when a token was; only Pass has it
 }
 
 // pause is how long a job that could not be launched lets others go first.
@@ -103,7 +106,7 @@ func (q *Queue) Pass(ctx context.Context) error {
 			tell = append(tell, p)
 		}
 	}
-	err = q.launchAll(ctx, start)
+	err = errors.Join(q.launchAll(ctx, start), q.renew(ctx, s))
 	if len(tell) > 0 {
 		err = errors.Join(err, q.Jobs.Explain(ctx, tell))
 	}

@@ -30,10 +30,12 @@ type world struct {
 	waits    map[ci.JobName]string
 	unplaced int
 	words    string
+	started  time.Time // of all that run
+	renewals []ci.JobName
 }
 
 func newWorld(queued ...ci.JobName) *world {
-	w := &world{repo: ci.Repo{ID: 1, Owner: "ada", Name: "hello"}, tokenErr: map[ci.JobName]error{}, launch: map[ci.JobName]error{}, waits: map[ci.JobName]string{}}
+	w := &world{repo: ci.Repo{ID: 1, Owner: "ada", Name: "hello"}, tokenErr: map[ci.JobName]error{}, launch: map[ci.JobName]error{}, waits: map[ci.JobName]string{}, started: time.Now()}
 	for _, name := range queued {
 		w.jobs = append(w.jobs, ci.Job{Name: name, Run: ci.RunID(name), State: ci.Queued})
 	}
@@ -63,7 +65,7 @@ func (w *world) job(name ci.JobName) *ci.Job {
 func (w *world) Contenders(context.Context) (list []ci.Contender, err error) {
 	for i, j := range w.jobs {
 		if j.State == ci.Queued || j.State == ci.Running {
-			list = append(list, ci.Contender{Job: j.Name, Run: j.Run, State: j.State, Ready: true, Repo: w.repo.ID, Created: time.UnixMilli(int64(i)), Started: time.Now(), Waits: w.waits[j.Name]})
+			list = append(list, ci.Contender{Job: j.Name, Run: j.Run, State: j.State, Ready: true, Repo: w.repo.ID, Created: time.UnixMilli(int64(i)), Started: w.started, Waits: w.waits[j.Name]})
 		}
 	}
 	return list, nil
@@ -148,8 +150,15 @@ func (w *world) Launch(_ context.Context, job ci.Job, token string) (string, err
 	return "uid-" + string(job.Name), w.launch[job.Name]
 }
 
+func (w *world) Renew(_ context.Context, job ci.Job, token string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.renewals = append(w.renewals, job.Name)
+	return w.writeErr
+}
+
 func (w *world) queue(maxRunning int) *queue.Queue {
-	return &queue.Queue{Jobs: w, Runs: w, Outcomes: w, Tokens: w, Launcher: w, Cluster: w, Caps: queue.Caps{All: maxRunning}, Log: slog.New(slog.DiscardHandler)}
+	return &queue.Queue{Jobs: w, Runs: w, Outcomes: w, Tokens: w, Launcher: w, Renewer: w, Cluster: w, Caps: queue.Caps{All: maxRunning}, Log: slog.New(slog.DiscardHandler)}
 }
 
 func same(t *testing.T, what string, got []ci.JobName, want ...ci.JobName) {

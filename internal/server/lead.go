@@ -53,7 +53,7 @@ func (t term) lead(ctx context.Context, all *store.Store) error {
 	}
 	keeper.Closed = watcher.Look
 	queue := &queue.Queue{
-		Jobs: db, Runs: db, Outcomes: db, Tokens: t.gh, Launcher: launcher{t.cluster, db}, Cluster: watcher, Log: log, Handover: cfg.KueueQueue != "", Caps: caps(cfg),
+		Jobs: db, Runs: db, Outcomes: db, Tokens: t.gh, Launcher: launcher{t.cluster, db}, Renewer: launcher{t.cluster, db}, Cluster: watcher, Log: log, Handover: cfg.KueueQueue != "", Caps: caps(cfg),
 	}
 	t.line.leading.Store(queue)
 	defer t.line.leading.Store(nil)
@@ -113,4 +113,12 @@ func (l launcher) Launch(ctx context.Context, job ci.Job, token string) (string,
 		return "", err
 	}
 	return l.cluster.Launch(ctx, job, token)
+}
+
+// Renew asks as late as it can.
+func (l launcher) Renew(ctx context.Context, job ci.Job, token string) error {
+	if err := l.db.Leads(ctx); err != nil {
+		return err
+	}
+	return l.cluster.Renew(ctx, job, token)
 }
