@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -62,9 +63,18 @@ func (s *Store) Spent(ctx context.Context, since time.Time, limit int) (list []c
 // not launched. One that has been launched meanwhile is left alone.
 func (s *Store) Explain(ctx context.Context, places []ci.Place) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
+		last := map[ci.RunID]ci.Place{} // a run says what the last of its jobs waits for, so it is told once
 		for _, p := range places {
-			if err := s.waits(ctx, tx, p.Job, p.Key, p.Why, `state = 'queued'`); err != nil {
+			run, err := s.note(ctx, tx, p.Job, p.Key, p.Why, `state = 'queued'`)
+			if err != nil {
 				return err
+			}
+			last[run] = p
+		}
+		delete(last, "")
+		for _, p := range last {
+			if err := s.retell(ctx, tx, p.Job, p.Why); err != nil {
+				return fmt.Errorf("say what %s waits for: %w", p.Job, err)
 			}
 		}
 		return nil
@@ -75,22 +85,25 @@ func (s *Store) Explain(ctx context.Context, places []ci.Place) error {
 // waits for in the cluster; an empty key: for nothing any more.
 func (s *Store) Waits(ctx context.Context, job ci.Job, key, why string) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		return s.waits(ctx, tx, job.Name, key, why, `state = 'running' AND uid = ?`, job.UID)
+		run, err := s.note(ctx, tx, job.Name, key, why, `state = 'running' AND uid = ?`, job.UID)
+		if err == nil && run != "" {
+			err = s.retell(ctx, tx, job.Name, why)
+		}
+		return err
 	})
 }
 
-func (s *Store) waits(ctx context.Context, tx *sql.Tx, name ci.JobName, key, why, where string, args ...any) error {
-	res, err := tx.ExecContext(ctx, `UPDATE jobs SET message = ?, waits = ? WHERE name = ? AND finished = 0 AND `+where, append([]any{why, key, name}, args...)...)
+// note writes what a job waits for and returns its run, or nothing when the job waits no more.
+func (s *Store) note(ctx context.Context, tx *sql.Tx, name ci.JobName, key, why, where string, args ...any) (run ci.RunID, err error) {
+	err = tx.QueryRowContext(ctx, `UPDATE jobs SET message = ?, waits = ? WHERE name = ? AND finished = 0 AND `+where+` RETURNING run`,
+		append([]any{why, key, name}, args...)...).Scan(&run)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
 	if err != nil {
-		return fmt.Errorf("say what %s waits for: %w", name, err)
+		return "", fmt.Errorf("say what %s waits for: %w", name, err)
 	}
-	if n, _ := res.RowsAffected(); n == 0 {
-		return nil
-	}
-	if err := s.retell(ctx, tx, name, why); err != nil {
-		return fmt.Errorf("say what %s waits for: %w", name, err)
-	}
-	return nil
+	return run, nil
 }
 
 // retell brings a run and its statuses up to what one of its jobs waits for. A
