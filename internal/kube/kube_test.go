@@ -149,6 +149,7 @@ func TestLaunchErrors(t *testing.T) {
 		"unavailable":        {"jobs", apierrors.NewServiceUnavailable("x"), false, true},
 		"unreachable":        {"jobs", errors.New("connection refused"), false, true},
 		"secret forbidden":   {"secrets", apierrors.NewForbidden(jobs, name, errors.New("x")), true, false},
+		"no right yet":       {"secrets", apierrors.NewForbidden(jobs, name, errors.New(`User "system:serviceaccount:yaci:yaci" cannot create resource "secrets" in API group "" in the namespace "builds"`)), false, false},
 		"secret unavailable": {"secrets", apierrors.NewServiceUnavailable("x"), false, false},
 	} {
 		t.Run(what, func(t *testing.T) {

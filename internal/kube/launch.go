@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -230,8 +231,17 @@ func (c *Cluster) Renew(ctx context.Context, job ci.Job, token string) error {
 	return nil
 }
 
+// noRight is in the API server's words when an account lacks a right, as it also
+// does for a moment after the API server has started and not read the Roles yet
+// (forbiddenMessage in k8s.io/apiserver/pkg/endpoints/handlers/responsewriters/errors.go).
+// What is wrong then is the installation, not the job.
+const noRight = `" in API group "`
+
 // refused marks the answers that no repetition changes.
 func refused(err error) error {
+	if apierrors.IsForbidden(err) && strings.Contains(err.Error(), noRight) {
+		return err
+	}
 	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsRequestEntityTooLargeError(err) {
 		return fmt.Errorf("%w: %w", ci.ErrRefused, err)
 	}
