@@ -126,7 +126,7 @@ func TestShutdownLeavesJobsToTheNext(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.repo("shutdown", false)
-	sha := w.push(r, sleeping)
+	sha := w.push(r, sleeping+"# of this test alone: Jobs are looked for by their commit\n")
 	w.logged("msg=launched", 1)
 	begun := time.Now()
 	w.signal(syscall.SIGTERM)
