@@ -35,16 +35,7 @@ func TestBenchIngest(t *testing.T) {
 		t.Skip("make bench-ingest")
 	}
 	dir := t.TempDir()
-	l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	addr := l.Addr().String()
-	l.Close()
-	kubeconfig := filepath.Join(dir, "kubeconfig")
-	if err := os.WriteFile(kubeconfig, []byte(nowhere), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("../../bin/yaci", "serve")
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "YACI_LISTEN="+addr, "YACI_DATABASE_URL=sqlite://"+filepath.Join(dir, "yaci.db"), "YACI_LOG_STORE="+filepath.Join(dir, "logs"),
-		"YACI_WEBHOOK_SECRET="+hookSecret, "YACI_GITHUB_API_URL=http://127.0.0.1:1/", "YACI_GITHUB_TOKEN=x")
+	cmd, addr := shutOff(t, dir)
 	out := must(os.Create(filepath.Join(dir, "log")))(t)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
@@ -182,4 +173,20 @@ func memory(t *testing.T, pid int) (now, most int) {
 		fmt.Sscanf(line, "VmHWM: %d", &most)
 	}
 	return now, most
+}
+
+// shutOff is a server, not started, whose GitHub and cluster are closed ports, and its address.
+func shutOff(t *testing.T, dir string) (cmd *exec.Cmd, addr string) {
+	t.Helper()
+	l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	addr = l.Addr().String()
+	l.Close()
+	kubeconfig := filepath.Join(dir, "kubeconfig")
+	if err := os.WriteFile(kubeconfig, []byte(nowhere), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd = exec.Command("../../bin/yaci", "serve")
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "YACI_LISTEN="+addr, "YACI_DATABASE_URL=sqlite://"+filepath.Join(dir, "yaci.db"), "YACI_LOG_STORE="+filepath.Join(dir, "logs"),
+		"YACI_WEBHOOK_SECRET="+hookSecret, "YACI_GITHUB_API_URL=http://127.0.0.1:1/", "YACI_GITHUB_TOKEN=x")
+	return cmd, addr
 }

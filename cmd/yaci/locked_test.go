@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -21,17 +20,8 @@ func TestLockedDatabaseAnswers503(t *testing.T) {
 		t.Skip("make build first")
 	}
 	dir := t.TempDir()
-	l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	addr := l.Addr().String()
-	l.Close()
-	kubeconfig := filepath.Join(dir, "kubeconfig")
-	if err := os.WriteFile(kubeconfig, []byte(nowhere), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	cmd, addr := shutOff(t, dir)
 	out := &lockedBuffer{}
-	cmd := exec.Command("../../bin/yaci", "serve")
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "YACI_LISTEN="+addr, "YACI_DATABASE_URL=sqlite://"+filepath.Join(dir, "yaci.db"), "YACI_LOG_STORE="+filepath.Join(dir, "logs"),
-		"YACI_WEBHOOK_SECRET="+hookSecret, "YACI_GITHUB_API_URL=http://127.0.0.1:1/", "YACI_GITHUB_TOKEN=x")
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -106,15 +106,11 @@ const Finalizer = "yaci.dev/outcome"
 // one without a Job, the next launch takes it up. A refused job leaves none. The
 // Job of a job that was lost before goes first.
 func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string, error) {
-	var want batchv1.Job
-	if err := json.Unmarshal(job.Manifest, &want); err != nil {
-		return "", fmt.Errorf("manifest: %w", err)
-	}
-	space, err := c.space(want)
+	want, err := c.wanted(job)
 	if err != nil {
 		return "", err
 	}
-	want.Namespace = space
+	space := want.Namespace
 	want.Finalizers = append(want.Finalizers, Finalizer)
 	if err := c.removeLost(ctx, space, job); err != nil {
 		return "", err
@@ -137,6 +133,15 @@ func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string,
 		return "", fmt.Errorf("create job: %w", err)
 	}
 	return string(made.UID), nil
+}
+
+// wanted is the Job of a manifest, in the namespace that it is for.
+func (c *Cluster) wanted(job ci.Job) (want batchv1.Job, err error) {
+	if err := json.Unmarshal(job.Manifest, &want); err != nil {
+		return want, fmt.Errorf("manifest: %w", err)
+	}
+	want.Namespace, err = c.space(want)
+	return want, err
 }
 
 // LaunchAside makes the Job that somebody runs with his own rights. It has no
@@ -187,17 +192,26 @@ func (c *Cluster) own(ctx context.Context, want batchv1.Job) (*batchv1.Job, erro
 	return found, nil
 }
 
-// putSecret makes a job's Secret, or renews the one that an earlier launch left.
-func (c *Cluster) putSecret(ctx context.Context, job batchv1.Job, files []byte, token string) error {
+// secretOf is what the clone container reads: files, and a token if there is one.
+func secretOf(job batchv1.Job, files []byte, token string) (*corev1.Secret, error) {
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: job.Name, Labels: job.Labels}}
 	if err := json.Unmarshal(files, &s.StringData); err != nil {
-		return fmt.Errorf("files: %w", err)
+		return nil, fmt.Errorf("files: %w", err)
 	}
 	if token != "" {
 		s.StringData["token"] = token
 	}
+	return s, nil
+}
+
+// putSecret makes a job's Secret, or renews the one that an earlier launch left.
+func (c *Cluster) putSecret(ctx context.Context, job batchv1.Job, files []byte, token string) error {
+	s, err := secretOf(job, files, token)
+	if err != nil {
+		return err
+	}
 	secrets := c.Client.CoreV1().Secrets(job.Namespace)
-	_, err := secrets.Create(ctx, s, metav1.CreateOptions{})
+	_, err = secrets.Create(ctx, s, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
 		if _, err = c.own(ctx, job); err == nil || apierrors.IsNotFound(err) {
 			_, err = secrets.Update(ctx, s, metav1.UpdateOptions{})
@@ -212,20 +226,15 @@ func (c *Cluster) putSecret(ctx context.Context, job batchv1.Job, files []byte, 
 // Renew gives the clone of a launched job another token. When it has its commit
 // already the Secret is gone, which is fine.
 func (c *Cluster) Renew(ctx context.Context, job ci.Job, token string) error {
-	var want batchv1.Job
-	if err := json.Unmarshal(job.Manifest, &want); err != nil {
-		return fmt.Errorf("manifest: %w", err)
-	}
-	space, err := c.space(want)
+	want, err := c.wanted(job)
 	if err != nil {
 		return err
 	}
-	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: want.Name, Labels: want.Labels}}
-	if err := json.Unmarshal(job.Files, &s.StringData); err != nil {
-		return fmt.Errorf("files: %w", err)
+	s, err := secretOf(want, job.Files, token)
+	if err != nil {
+		return err
 	}
-	s.StringData["token"] = token
-	if _, err := c.Client.CoreV1().Secrets(space).Update(ctx, s, metav1.UpdateOptions{}); err != nil && !apierrors.IsNotFound(err) {
+	if _, err := c.Client.CoreV1().Secrets(want.Namespace).Update(ctx, s, metav1.UpdateOptions{}); err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("renew secret: %w", err)
 	}
 	return nil

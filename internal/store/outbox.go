@@ -21,12 +21,11 @@ const statusColumns = `sha, context, repo, state, description, target_url, versi
 func (s *Store) DueStatuses(ctx context.Context, limit int) ([]ci.Status, error) {
 	now := s.now().UnixMilli()
 	// What is sorted is kept small, since there may be thousands of them; the rest is looked up for the few that are returned.
-	return s.statuses(ctx, `SELECT statuses.sha, statuses.context, repo, state, description, target_url, version, attempts, written, doubt,
-			(SELECT count(*) FROM pauses p WHERE p.installation = statuses.installation AND p.slow_until > ?) AS slow FROM (
+	return s.statuses(ctx, `SELECT `+statusColumns+` FROM (
 			SELECT repo_id, sha, context, due, CASE state WHEN 'pending' THEN 1 ELSE 0 END AS late,
 				ROW_NUMBER() OVER (PARTITION BY repo_id ORDER BY CASE state WHEN 'pending' THEN 1 ELSE 0 END, due, context) AS place
 			FROM statuses WHERE sent < version AND dropped < version AND due <= ? AND `+unpaused+`) AS waiting
-		JOIN statuses ON statuses.repo_id = waiting.repo_id AND statuses.sha = waiting.sha AND statuses.context = waiting.context
+		JOIN statuses USING (repo_id, sha, context)
 		WHERE place <= 8 ORDER BY waiting.late, waiting.due LIMIT ?`, now, now, now, limit)
 }
 
