@@ -9,6 +9,7 @@
 //   - [Run]: one trigger of one commit. A retry is a new attempt of the same run.
 //   - [Job]: one Kubernetes Job of one attempt of a run, with its [Step]s.
 //   - [Status]: what is shown on the commit.
+//   - [Reading]: what the log of a failed step says of its mistakes.
 //
 // Invariant: a final [State] never changes.
 package ci

@@ -12,6 +12,14 @@ type Log struct {
 	Job    JobName
 	Closed bool   // nothing more will come
 	Note   string // one sentence: what is missing; empty when all of it is there
+	Error  int64  // number of the line with which to begin to read why the step failed; 0: none stands out
+}
+
+// LogExtent is how much of a log there is.
+type LogExtent struct {
+	Lines  int64 // number of the last line so far; what was cut out of the middle is counted
+	Closed bool  // nothing more will come
+	Error  int64 // as in [Log]
 }
 
 // LogChunk is a piece of a log, kept as one object.

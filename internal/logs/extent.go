@@ -2,25 +2,53 @@ package logs
 
 import (
 	"context"
+	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Extent is the number of the last line of a log that is stored so far, and
-// whether nothing more will come. What was cut out of its middle is counted.
-func (k *Keeper) Extent(ctx context.Context, id ci.LogID) (lines int64, closed bool, err error) {
+// Extent is how much of a log is stored so far.
+func (k *Keeper) Extent(ctx context.Context, id ci.LogID) (e ci.LogExtent, err error) {
 	l, err := k.Jobs.Log(ctx, id)
 	if err != nil {
-		return 0, false, err
+		return e, err
 	}
+	e.Closed, e.Error = l.Closed, l.Error
 	chunks, err := k.Index.LogChunks(ctx, id)
 	if err != nil || len(chunks) == 0 {
-		return 0, l.Closed, err
+		return e, err
 	}
 	last := chunks[len(chunks)-1]
-	lines = last.First + last.Lines - 1
+	e.Lines = last.First + last.Lines - 1
 	if last.Cursor.Open > 0 {
-		lines++
+		e.Lines++
 	}
-	return lines, l.Closed, nil
+	return e, nil
+}
+
+// firstError reads a log that is whole for the line that tells why its step
+// failed. It is done once, when the log is closed, so that no page has to: 200,000
+// lines take a second or so.
+func (k *Keeper) firstError(ctx context.Context, id ci.LogID) (int64, error) {
+	var found ci.Reading
+	var line strings.Builder
+	number := int64(0)
+	add := func() {
+		if number > 0 {
+			found.Add(number, line.String())
+		}
+		line.Reset()
+	}
+	err := k.Read(ctx, id, ci.LogRange{From: 1}, func(l ci.LogLine) error {
+		if l.Number != number {
+			add()
+			number = l.Number
+		}
+		if line.Len() < maxPiece { // the rest of a long line says nothing more
+			line.Write(l.Text)
+		}
+		return nil
+	})
+	add()
+	return found.FirstError(), err
 }

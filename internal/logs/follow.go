@@ -237,13 +237,26 @@ func (f *follower) close(ctx context.Context, what subject, read error) error {
 	chunks, err := f.w.index.LogChunks(ctx, f.w.id)
 	if err == nil {
 		size, lines := f.w.total()
-		l := ci.Log{ID: f.w.id, Job: f.job, Closed: true, Note: verify(what.record, chunks, size, lines, read)}
+		l := ci.Log{ID: f.w.id, Job: f.job, Closed: true, Note: verify(what.record, chunks, size, lines, read), Error: f.firstError(ctx, what.record)}
 		err = f.keeper.Jobs.CloseLog(ctx, l)
 	}
 	if err != nil {
 		f.keeper.Log.Warn("log", "job", f.job, "container", f.w.id.Container, "err", err)
 	}
 	return err
+}
+
+// firstError is where the log of a step that failed tells why; 0: it did not
+// fail, nothing stands out, or the log cannot be read, which whoever opens it will be told.
+func (f *follower) firstError(ctx context.Context, record *ci.Step) int64 {
+	if record == nil || record.State != ci.Failure && record.State != ci.Error {
+		return 0
+	}
+	number, err := f.keeper.firstError(ctx, f.w.id)
+	if err != nil {
+		f.keeper.Log.Warn("first error of a log", "job", f.job, "container", f.w.id.Container, "err", err)
+	}
+	return number
 }
 
 // verify says what is missing of a log, or nothing. size and lines are the totals

@@ -107,6 +107,15 @@ func newWorld(t *testing.T, text []byte, limit int64) *world {
 	return newWorldIn(t, filepath.Join(t.TempDir(), "logs"), text, limit)
 }
 
+// newWorldOf is a world whose step ended in a state.
+func newWorldOf(t *testing.T, text []byte, state ci.State) *world {
+	t.Helper()
+	w := newWorld(t, text, 1<<30)
+	w.job.Steps[0].State = state
+	w.observe()
+	return w
+}
+
 func newWorldIn(t *testing.T, where string, text []byte, limit int64) *world {
 	t.Helper()
 	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"))
@@ -208,12 +217,24 @@ func TestStreamsThatBreakLoseAndDoubleNothing(t *testing.T) {
 func TestExtent(t *testing.T) {
 	for text, want := range map[string]int64{"": 0, "a": 1, "a\n": 1, "a\nb": 2, "a\n\n": 2} {
 		w := newWorld(t, []byte(text), 1<<30)
-		if n, closed, err := w.keeper.Extent(t.Context(), id); n != 0 || closed || err != nil {
-			t.Errorf("%q before it is read: %d %v %v", text, n, closed, err)
+		if e, err := w.keeper.Extent(t.Context(), id); e != (ci.LogExtent{}) || err != nil {
+			t.Errorf("%q before it is read: %+v %v", text, e, err)
 		}
 		w.follow()
-		if n, closed, err := w.keeper.Extent(t.Context(), id); n != want || !closed || err != nil {
-			t.Errorf("%q: %d %v %v, want %d", text, n, closed, err, want)
+		if e, err := w.keeper.Extent(t.Context(), id); e != (ci.LogExtent{Lines: want, Closed: true}) || err != nil {
+			t.Errorf("%q: %+v %v, want %d lines", text, e, err, want)
+		}
+	}
+}
+
+// The log of a step that failed tells where to begin to read, from when it is closed.
+func TestFirstError(t *testing.T) {
+	text := strings.Repeat("fine\n", 70_000) + "main.go:3:5: " + strings.Repeat("very ", 20_000) + "undefined: x\n" + "::error::stop\n" + "FAIL"
+	for state, want := range map[ci.State]int64{ci.Failure: 70_002, ci.Success: 0} {
+		w := newWorldOf(t, []byte(text), state)
+		w.follow()
+		if e, err := w.keeper.Extent(t.Context(), id); e.Error != want || err != nil {
+			t.Errorf("%s: %+v %v, want line %d", state, e, err, want)
 		}
 	}
 }

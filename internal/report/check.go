@@ -21,8 +21,7 @@ type Runs interface {
 // Logbook reads what steps have printed.
 type Logbook interface {
 	Read(ctx context.Context, id ci.LogID, want ci.LogRange, to func(ci.LogLine) error) error
-	// Extent is the number of the last line so far, and whether nothing more will come.
-	Extent(ctx context.Context, id ci.LogID) (lines int64, closed bool, err error)
+	Extent(ctx context.Context, id ci.LogID) (ci.LogExtent, error)
 }
 
 // Marker puts a check run on a commit.
@@ -39,10 +38,10 @@ type Checks struct {
 }
 
 const (
-	lastLines      = 20
-	maxAnnotations = 50               // GitHub takes no more in one call (docs.github.com, "Create a check run")
-	maxText        = 60 << 10         // bytes; GitHub takes 65535 characters
-	logPatience    = 30 * time.Second // for the end of a log
+	lastLines   = 20
+	maxLine     = 4 << 10          // bytes of a line that are kept
+	maxText     = 60 << 10         // bytes; GitHub takes 65535 characters
+	logPatience = 30 * time.Second // for the end of a log
 )
 
 // errLogOpen puts a check off until the log is whole.
@@ -115,39 +114,51 @@ func (c *Checks) explain(ctx context.Context, check *ci.Check, jobs []ci.Job) er
 		return nil
 	}
 	id := ci.LogID{UID: job.UID, Container: job.Steps[i].Container}
-	_, closed, err := c.Logbook.Extent(ctx, id)
+	extent, err := c.Logbook.Extent(ctx, id)
 	if err != nil {
 		return err
 	}
-	if !closed && time.Since(job.Finished) < logPatience {
+	if !extent.Closed && time.Since(job.Finished) < logPatience {
 		return errLogOpen
 	}
-	var last []string
-	part := "" // of a line that came in pieces
-	err = c.Logbook.Read(ctx, id, ci.LogRange{From: 1}, func(l ci.LogLine) error {
-		if len(part) < maxMessage {
-			part += string(l.Text)
-		}
-		if !strings.HasSuffix(string(l.Text), "\n") {
-			return nil
-		}
-		if a, ok := annotation(part); ok && len(check.Annotations) < maxAnnotations {
-			check.Annotations = append(check.Annotations, a)
-		}
-		last = append(last, plain(part))
-		last, part = last[max(0, len(last)-lastLines):], ""
-		return nil
-	})
+	said := ci.Reading{Repo: check.Repo.FullName()}
+	last, err := c.read(ctx, id, &said)
 	if err != nil {
 		return err
 	}
-	if part != "" {
-		last = append(last, plain(part))
+	check.Annotations = said.Annotations()
+	if number := said.FirstError(); number > 0 && strings.HasSuffix(check.URL, "#"+id.Container) {
+		check.URL += fmt.Sprintf(":L%d", number)
 	}
 	if len(last) > 0 {
-		check.Text = fmt.Sprintf("The last lines of %s:\n\n%s", inline(job.Steps[i].Name), fenced(strings.Join(last[max(0, len(last)-lastLines):], "\n")))
+		check.Text = fmt.Sprintf("The last lines of %s:\n\n%s", inline(job.Steps[i].Name), fenced(strings.Join(last, "\n")))
 	}
 	return nil
+}
+
+// read takes in what a step printed, and returns the end of it.
+func (c *Checks) read(ctx context.Context, id ci.LogID, said *ci.Reading) (last []string, err error) {
+	part := "" // of a line that came in pieces
+	line := func(number int64) {
+		said.Add(number, part)
+		last = append(last, ci.PlainLine(part[:min(len(part), maxLine)]))
+		last, part = last[max(0, len(last)-lastLines):], ""
+	}
+	number := int64(0)
+	err = c.Logbook.Read(ctx, id, ci.LogRange{From: 1}, func(l ci.LogLine) error {
+		number = l.Number
+		if len(part) < maxText {
+			part += string(l.Text)
+		}
+		if strings.HasSuffix(string(l.Text), "\n") {
+			line(number)
+		}
+		return nil
+	})
+	if part != "" {
+		line(number)
+	}
+	return last, err
 }
 
 // summary lists the jobs and their steps.
@@ -167,7 +178,15 @@ func summary(st ci.Status, jobs []ci.Job) string {
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", inline(s.Name), s.State, took)
 		}
 	}
-	return shortened(b.String(), maxText)
+	return truncated(b.String())
+}
+
+// truncated is a text that GitHub takes.
+func truncated(text string) string {
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "") + "…"
+	}
+	return text
 }
 
 // inline is a name that Markdown makes nothing of, nor a mention.

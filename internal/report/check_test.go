@@ -45,7 +45,9 @@ func (w *told) Read(_ context.Context, _ ci.LogID, _ ci.LogRange, to func(ci.Log
 	return nil
 }
 
-func (w *told) Extent(context.Context, ci.LogID) (int64, bool, error) { return 0, w.closed, nil }
+func (w *told) Extent(context.Context, ci.LogID) (ci.LogExtent, error) {
+	return ci.LogExtent{Closed: w.closed}, nil
+}
 
 func (w *told) PostCheck(_ context.Context, c ci.Check) error {
 	w.posted = append(w.posted, c)
@@ -63,7 +65,7 @@ func failedRun(log string) *told {
 func (w *told) post(t *testing.T, state string) ci.Check {
 	t.Helper()
 	checks := &report.Checks{Runs: w, Logbook: w, Marker: w}
-	st := ci.Status{SHA: "abc", Context: ci.CheckPrefix + "yaci", State: state, Description: "test failed in 2.0s (exit 1)", TargetURL: "https://ci.test/x", Written: time.Now()}
+	st := ci.Status{SHA: "abc", Context: ci.CheckPrefix + "yaci", State: state, Description: "test failed in 2.0s (exit 1)", TargetURL: "https://ci.test/x#2-test", Written: time.Now()}
 	if err := checks.PostStatus(t.Context(), st); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +79,7 @@ func TestCheckTellsWhatFailed(t *testing.T) {
 	}
 	log.WriteString("\x1b[31mmain.go:3:5: undefined: x\x1b[0m\n```\n@everyone <b>\n")
 	got := failedRun(log.String()).post(t, "failure")
-	if got.Name != "yaci" || got.Run != "r1" || got.Status != "completed" || got.Conclusion != "failure" || got.Finished.IsZero() || got.URL == "" || got.Title != "test failed in 2.0s (exit 1)" {
+	if got.Name != "yaci" || got.Run != "r1" || got.Status != "completed" || got.Conclusion != "failure" || got.Finished.IsZero() || got.URL != "https://ci.test/x#2-test:L31" || got.Title != "test failed in 2.0s (exit 1)" {
 		t.Errorf("check: %+v", got)
 	}
 	if strings.Contains(got.Text, "line 13\n") || !strings.Contains(got.Text, "\nline 14\n") || !strings.Contains(got.Text, "\n````\n") || strings.Contains(got.Text, "\x1b") {

@@ -23,7 +23,9 @@ func (p printed) Read(_ context.Context, _ ci.LogID, _ ci.LogRange, to func(ci.L
 	return to(ci.LogLine{Number: 1, Text: []byte(p)})
 }
 
-func (p printed) Extent(context.Context, ci.LogID) (int64, bool, error) { return 1, true, nil }
+func (p printed) Extent(context.Context, ci.LogID) (ci.LogExtent, error) {
+	return ci.LogExtent{Lines: 1, Closed: true}, nil
+}
 
 // The outbox carries a check run beside each status, and GitHub takes both.
 func TestStatusAndCheckReachGitHub(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 // Log is how far a log has been stored; one that nobody knows is open and empty.
 func (s *Store) Log(ctx context.Context, id ci.LogID) (ci.Log, error) {
 	l := ci.Log{ID: id}
-	err := s.db.QueryRowContext(ctx, `SELECT job, closed, note FROM logs WHERE uid = ? AND container = ?`, id.UID, id.Container).Scan(&l.Job, &l.Closed, &l.Note)
+	err := s.db.QueryRowContext(ctx, `SELECT job, closed, note, error FROM logs WHERE uid = ? AND container = ?`, id.UID, id.Container).Scan(&l.Job, &l.Closed, &l.Note, &l.Error)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return l, fmt.Errorf("log: %w", err)
 	}
@@ -22,8 +22,8 @@ func (s *Store) Log(ctx context.Context, id ci.LogID) (ci.Log, error) {
 
 // CloseLog records that nothing more of a log will come.
 func (s *Store) CloseLog(ctx context.Context, l ci.Log) error {
-	_, err := s.db.ExecContext(ctx, `INSERT INTO logs (uid, container, job, closed, note) VALUES (?, ?, ?, 1, ?)
-		ON CONFLICT (uid, container) DO UPDATE SET closed = 1, note = excluded.note`, l.ID.UID, l.ID.Container, l.Job, l.Note)
+	_, err := s.db.ExecContext(ctx, `INSERT INTO logs (uid, container, job, closed, note, error) VALUES (?, ?, ?, 1, ?, ?)
+		ON CONFLICT (uid, container) DO UPDATE SET closed = 1, note = excluded.note, error = excluded.error`, l.ID.UID, l.ID.Container, l.Job, l.Note, l.Error)
 	if err != nil {
 		return fmt.Errorf("close log: %w", err)
 	}

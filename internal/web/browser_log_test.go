@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -47,7 +48,7 @@ func liveLog(_ *testing.T, b *tab) {
 	}
 	b.until(`document.querySelectorAll(".log .l").length === 202`)
 	b.until(`(l => l.scrollHeight > l.clientHeight && l.scrollHeight - l.scrollTop - l.clientHeight < 30)(document.querySelector(".log"))`)
-	p.end()
+	p.end(ci.Success)
 	b.until(`document.title.startsWith("✓") && !("live" in document.body.dataset)`)
 	b.until(`document.getElementById("favicon").href.includes("success") && document.querySelector("details.step").dataset.closed === "true"`)
 	if n := eval[int](b, `new Set([...document.querySelectorAll(".log a.n")].map(a => a.dataset.n)).size`); n != 202 {
@@ -129,4 +130,44 @@ func longLog(t *testing.T, b *tab) {
 	}
 	t.Logf("%d lines: first paint after %.0f ms; %d frames of scrolling, median %.0f ms, 99th of 100 %.0f ms, longest %.0f ms; %d lines in the page",
 		lines, paint, len(frames), frames[len(frames)/2], frames[len(frames)*99/100], frames[len(frames)-1], eval[int](b, count))
+}
+
+// A failed step is opened at its first error, from the status too.
+func firstError(t *testing.T, b *tab) {
+	b.prints["2-test"] = numbered(1500) + "\x1b[1mmain.go:3:5: undefined: x\x1b[0m\n" + numbered(3000)
+	run := b.run(pushed(), ci.Step{Name: "build", Container: "1-build", State: ci.Success}, ci.Step{Name: "test", Container: "2-test", State: ci.Failure, Exit: 1})
+	due, err := b.db.DueStatuses(t.Context(), 10)
+	must(t, err)
+	if len(due) != 1 {
+		t.Fatalf("statuses: %+v", due)
+	}
+	inSight := `(box => line => line && line.classList.contains("wrong") && line.getBoundingClientRect().top >= box.top && line.getBoundingClientRect().bottom <= box.bottom)` +
+		`(document.querySelector("[id='2-test'] .log").getBoundingClientRect())(document.getElementById("2-test:L1501"))`
+	for _, path := range []string{run.Page(), due[0].TargetURL} {
+		b.visit("/")
+		b.visit(path)
+		b.until(inSight)
+		b.until(`document.getElementById("2-test:L1496") && document.getElementById("2-test:L1595")`) // with what is around it
+	}
+	b.click(`#\32 -test .log-links a[href="#2-test:L1501"]`)
+	b.until(marked + ` === "1501"`)
+	b.visit(run.Page() + "/attempts/1/jobs/1/steps/2-test")
+	b.click(`.facts a[href$="#2-test:L1501"]`)
+	b.until(`document.querySelector(".l:target")?.innerText.includes("undefined: x")`)
+
+	run, p := b.start(pushed()) // one that fails while somebody looks
+	b.visit(run.Page())
+	p.print("FAIL now")
+	for i := range 200 {
+		p.print(fmt.Sprintf("more %d", i))
+	}
+	b.click("details.step > summary")
+	b.until(`document.querySelectorAll(".log .l").length === 201`)
+	p.end(ci.Failure)
+	b.until(`document.querySelector("details.step").dataset.error === "1"`)
+	b.until(`document.querySelector(".log").scrollTop < 30 && document.querySelector(".l.wrong").innerText.includes("FAIL now")`)
+
+	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	b.visit("/Ada/Hello/runs/1")
+	b.until(`document.querySelector("[id='2-test'] .l.wrong")?.innerText.includes("undefined: x")`)
 }

@@ -20,6 +20,7 @@ import (
 type line struct {
 	Number int64
 	Note   bool // YACI's own words
+	Error  bool // it tells why the step failed
 	Time   time.Time
 	Text   string
 	HTML   template.HTML
@@ -148,9 +149,8 @@ type logPage struct {
 	place
 	Step       ci.Step
 	Base       string // address of the step
-	Lines      []line
-	Total      int64
-	Closed     bool
+	Shown      []line
+	Log        ci.LogExtent
 	From       int64
 	Prev, Next int64 // where the pages beside begin; 0: there is none
 }
@@ -165,20 +165,20 @@ func (p *Pages) logPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := logPage{place: pl, Step: step, Base: r.URL.Path}
-	if v.Total, v.Closed, err = p.Logbook.Extent(r.Context(), id); err != nil {
+	if v.Log, err = p.Logbook.Extent(r.Context(), id); err != nil {
 		return err
 	}
 	if r.URL.Query().Get("at") == "end" {
-		want.From = max(1, v.Total-maxLines/2)
+		want.From = max(1, v.Log.Lines-maxLines/2)
 	}
 	v.From = want.From
-	if v.Lines, err = p.some(r.Context(), id, want); err != nil {
+	if v.Shown, err = p.some(r.Context(), id, want); err != nil {
 		return err
 	}
 	if want.From > 1 {
 		v.Prev = max(1, want.From-maxLines)
 	}
-	if want.From+maxLines <= v.Total {
+	if want.From+maxLines <= v.Log.Lines {
 		v.Next = want.From + maxLines
 	}
 	l := layout{Title: fmt.Sprintf("%s · #%d %s", step.Name, pl.Run.Number, pl.Run.Event.Repo.FullName()), Icon: string(step.State), Nav: "runs"}

@@ -110,10 +110,9 @@ type jobLink struct {
 type stepView struct {
 	ci.Step
 	Service bool
-	Lines   int64 // so far
-	Closed  bool
+	Log     ci.LogExtent
 	Open    bool
-	Tail    []line // the last ones of a step that went wrong
+	Shown   []line // of a step that went wrong: from its first error on, or else the last ones
 	Base    string // address of its log
 }
 
@@ -141,7 +140,7 @@ func (p *Pages) run(w http.ResponseWriter, r *http.Request) error {
 // words of its step. After a while it will not, whatever became of it.
 func (page *runPage) drains(now time.Time) bool {
 	return page.Job != nil && page.Job.UID != "" && now.Sub(page.Run.Finished) < 3*time.Minute &&
-		slices.ContainsFunc(page.Steps, func(s stepView) bool { return !s.Closed })
+		slices.ContainsFunc(page.Steps, func(s stepView) bool { return !s.Log.Closed })
 }
 
 // mark is a state in one character, for titles.
@@ -240,8 +239,10 @@ func (p *Pages) waitsFor(ctx context.Context, pl place) (names []string, err err
 	return names, nil
 }
 
-// tailLines is how much of a failed step's log is on the page itself.
-const tailLines = 100
+const (
+	shownLines  = 100 // of a failed step's log that are on the page itself
+	beforeError = 5   // of them that are before its first error
+)
 
 // steps fills in the steps and services of the job that is shown.
 func (p *Pages) steps(ctx context.Context, page *runPage) error {
@@ -265,24 +266,35 @@ func (p *Pages) steps(ctx context.Context, page *runPage) error {
 		}
 		id := ci.LogID{UID: job.UID, Container: s.Container}
 		var err error
-		if s.Lines, s.Closed, err = p.Logbook.Extent(ctx, id); err != nil {
+		if s.Log, err = p.Logbook.Extent(ctx, id); err != nil {
 			return err
 		}
-		if !s.Service && s.State == ci.Queued && s.Lines > 0 {
+		if !s.Service && s.State == ci.Queued && s.Log.Lines > 0 {
 			s.State = ci.Running // the row of a step is written when it ends
 		}
 		if !s.Open {
 			continue
 		}
-		err = p.read(ctx, id, ci.LogRange{From: max(1, s.Lines-tailLines+1), To: s.Lines, Notes: true}, func(l line) error {
-			s.Tail = append(s.Tail, l)
-			return nil
-		})
-		if err != nil {
-			p.Log.Warn("tail of a log", "run", page.Run.ID, "step", s.Container, "err", err)
+		if s.Shown, err = p.shown(ctx, id, s.Log); err != nil {
+			p.Log.Warn("log on a page", "run", page.Run.ID, "step", s.Container, "err", err)
 		}
 	}
 	return nil
+}
+
+// shown are the lines of a failed step that its page has.
+func (p *Pages) shown(ctx context.Context, id ci.LogID, e ci.LogExtent) (lines []line, err error) {
+	from := e.Lines - shownLines + 1
+	if e.Error > 0 {
+		from = min(from, e.Error-beforeError) // near the end, all that is behind it
+	}
+	from = max(1, from)
+	err = p.read(ctx, id, ci.LogRange{From: from, To: min(e.Lines, from+shownLines-1), Notes: true}, func(l line) error {
+		l.Error = l.Number == e.Error && !l.Note
+		lines = append(lines, l)
+		return nil
+	})
+	return lines, err
 }
 
 // brokenView is a .yaci.yml with its mistakes at their lines.

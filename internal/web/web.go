@@ -38,8 +38,7 @@ type Repos interface {
 // Logbook reads what steps have printed.
 type Logbook interface {
 	Read(ctx context.Context, id ci.LogID, want ci.LogRange, to func(ci.LogLine) error) error
-	// Extent is the number of the last line so far, and whether nothing more will come.
-	Extent(ctx context.Context, id ci.LogID) (lines int64, closed bool, err error)
+	Extent(ctx context.Context, id ci.LogID) (ci.LogExtent, error)
 }
 
 // Pages answers what browsers ask for.

@@ -166,12 +166,12 @@ func (p *printer) print(line string) {
 	s.Lines, s.Bytes = s.Lines+1, s.Bytes+int64(len(line)+1)
 }
 
-// end ends the step, its job and the run, as a command does that passed.
-func (p *printer) end() {
+// end ends the step, its job and the run in a state.
+func (p *printer) end(state ci.State) {
 	p.w.t.Helper()
 	s := &p.job.Steps[0]
-	s.State, s.Finished = ci.Success, time.Now()
-	p.job.State, p.job.Message = ci.Success, "Passed in 2.0s."
+	s.State, s.Finished = state, time.Now()
+	p.job.State, p.job.Message = state, "It ended in 2.0s."
 	_, err := p.w.db.Observe(p.w.t.Context(), p.job)
 	must(p.w.t, err)
 	p.w.mu.Lock()

@@ -1,4 +1,4 @@
-// Logs. A step that is opened shows its newest lines; what is before and behind
+// Logs. A step that is opened shows its first error, or its newest lines; what is before and behind
 // them comes when it is scrolled to. Lines stand in parts, which a browser lays
 // out only when they come into sight, so that a long log stays smooth.
 "use strict";
@@ -22,6 +22,7 @@ class Log {
   }
 
   get total() { return Number(this.step.dataset.lines); }
+  get error() { return Number(this.step.dataset.error || 0); } // line that tells why the step failed; 0: none
   get ended() { return this.step.dataset.closed === "true"; }
 
   reach(numbers) {
@@ -35,6 +36,10 @@ class Log {
     this.busy = (this.busy || Promise.resolve()).then(work).catch((err) => console.warn(String(err)));
     return this.busy;
   }
+
+  line(n) { return document.getElementById(`${this.step.id}:L${n}`); }
+
+  atEnd() { return this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 30; }
 
   async fetch(from, to) {
     const res = await fetch(`${this.step.dataset.base}/lines?from=${from}&to=${to}`);
@@ -58,6 +63,7 @@ class Log {
     const numbers = lines.map((l) => l.querySelector("a.n")).filter(Boolean);
     if (numbers.length) this.reach(numbers);
     if (before) this.box.prepend(...parts); else this.box.append(...parts);
+    this.line(this.error)?.classList.add("wrong");
   }
 
   // show replaces what is shown by a range of lines.
@@ -107,11 +113,24 @@ class Log {
     return this.one(async () => {
       const fresh = !this.seen;
       this.seen = true;
-      if (!this.to && this.total) await this.show(this.total - piece + 1, this.total);
+      const { error } = this;
+      const leap = error && !this.leapt && !this.placed && (fresh || this.atEnd()); // the error may be known only when the log is whole
+      if (leap && !this.line(error)) await this.show(error - 200, error + 800);
+      else if (!this.to && this.total) await this.show(this.total - piece + 1, this.total);
       this.follow();
       this.ends();
-      if (fresh && !this.placed) this.box.scrollTop = this.box.scrollHeight;
+      if (leap) this.leap(error);
+      else if (fresh && !this.placed) this.box.scrollTop = this.box.scrollHeight;
     });
+  }
+
+  // leap shows the first error, with a little of what is before it.
+  leap(error) {
+    this.leapt = true;
+    const line = this.line(error);
+    if (!line) return; // it was cut out of the middle
+    line.classList.add("wrong");
+    this.box.scrollTop += line.getBoundingClientRect().top - this.box.getBoundingClientRect().top - 60;
   }
 
   // follow adds lines as they come, and stays at the end while the reader is there.
@@ -121,7 +140,7 @@ class Log {
     let waiting = "";
     const put = () => {
       const { box } = this;
-      const end = box.scrollHeight - box.scrollTop - box.clientHeight < 30;
+      const end = this.atEnd();
       this.put(waiting);
       waiting = "";
       if (end) box.scrollTop = box.scrollHeight;
