@@ -6,6 +6,8 @@ BUILD := -trimpath -ldflags "-s -w"
 CACHE        := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/yaci
 LINT_VERSION := v2.15.0
 LINT         := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
+KWOK_VERSION := v0.8.0
+KWOK         := $(CACHE)/kwok-$(KWOK_VERSION)/kwok
 
 # The race detector needs cgo, and that a C compiler. SQLite, which is C turned
 # into Go, is left out of it: with it the tests on a database take ten times as long.
@@ -30,6 +32,10 @@ check: $(LINT) ## gofmt, vet, golangci-lint
 $(LINT):
 	@echo "golangci-lint $(LINT_VERSION) is built once, which takes a minute or two" >&2
 	GOBIN=$(@D) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+$(KWOK):
+	@echo "kwok $(KWOK_VERSION) is built once, which takes some minutes" >&2
+	GOBIN=$(@D) $(GO) install sigs.k8s.io/kwok/cmd/kwok@$(KWOK_VERSION)
 
 .PHONY: local
 local: ## bin/local, which boots the local cluster
@@ -108,8 +114,8 @@ bench-scale: image ## 200 runs at once against as many plain Jobs, on the local 
 	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run TestBenchScale -bench-scale 200 -count 1 -timeout 60m -v | grep -v "^=== RUN"
 
 .PHONY: bench-nodes
-bench-nodes: image ## what the server takes for 5,000 jobs through 500 slots, on nodes without a kubelet
-	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run TestBenchNodes -bench-nodes 5000 -count 1 -timeout 60m -v | grep -v "^=== RUN"
+bench-nodes: image $(KWOK) ## what the server takes for 5,000 jobs through 500 slots, on the nodes of kwok
+	@eval "$$(bin/local env)"; YACI_KWOK=$(KWOK) $(GO) test ./cmd/yaci -run TestBenchNodes -bench-nodes 5000 -count 1 -timeout 60m -v | grep -v "^=== RUN"
 
 SEED ?= 1
 

@@ -41,24 +41,36 @@ func countAPI(t *testing.T) *apiCount {
 		t.Skip("no cluster: run make test")
 	}
 	cfg := must(clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig())(t)
-	target := must(url.Parse(cfg.Host))(t)
 	c := &apiCount{kubeconfig: filepath.Join(t.TempDir(), "counted")}
-	proxy := &httputil.ReverseProxy{
+	proxy := apiProxy(t, cfg)
+	proxy.ModifyResponse = func(r *http.Response) error {
+		c.note(r.Request)
+		return nil
+	}
+	serveAPI(t, proxy, c.kubeconfig)
+	return c
+}
+
+// apiProxy hands everything on to the API server, as the one that cfg is.
+func apiProxy(t *testing.T, cfg *rest.Config) *httputil.ReverseProxy {
+	t.Helper()
+	target := must(url.Parse(cfg.Host))(t)
+	return &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		Transport:     must(rest.TransportFor(cfg))(t),
 		FlushInterval: -1, // watches
-		ModifyResponse: func(r *http.Response) error {
-			c.note(r.Request)
-			return nil
-		},
 	}
-	srv := httptest.NewServer(proxy)
+}
+
+// serveAPI serves what stands for an API server, to the end of the test, and writes the kubeconfig that leads there.
+func serveAPI(t *testing.T, h http.Handler, kubeconfig string) {
+	t.Helper()
+	srv := httptest.NewServer(h)
 	t.Cleanup(srv.CloseClientConnections)
 	config := fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: x, contexts: [{name: x, context: {cluster: x, user: x}}], users: [{name: x}], clusters: [{name: x, cluster: {server: %q}}]}`, srv.URL)
-	if err := os.WriteFile(c.kubeconfig, []byte(config), 0o600); err != nil {
+	if err := os.WriteFile(kubeconfig, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return c
 }
 
 var apiPath = regexp.MustCompile(`^/apis?/(?:[^/]+/)?v1(?:/namespaces/[^/]+)?/([^/]+)(?:/([^/]+))?(?:/([^/]+))?$`)

@@ -40,7 +40,12 @@ func (c *chaos) settle() {
 	c.t.Helper()
 	db := c.query()
 	why := ""
-	for end := time.Now().Add(2*time.Minute + time.Duration(len(c.pushed))*30*time.Millisecond); time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
+	end := time.Now().Add(2*time.Minute + time.Duration(len(c.pushed))*30*time.Millisecond)
+	for i := 0; time.Now().Before(end); i++ {
+		if i == 5 {
+			c.watches.expire() // of a server that lives on
+		}
+		time.Sleep(300 * time.Millisecond)
 		if why = c.restless(db); why == "" {
 			return
 		}

@@ -28,7 +28,7 @@ var (
 
 // TestChaos pushes commits to repositories while the server is killed, at random
 // moments and at every failpoint, webhooks get lost, GitHub misbehaves, the API
-// server of the cluster dies and the database is locked. In the end every event
+// server of the cluster dies, its watches expire and the database is locked. In the end every event
 // has led to one outcome, and GitHub, the database and the cluster agree about it.
 func TestChaos(t *testing.T) {
 	c := newChaos(t)
@@ -60,7 +60,10 @@ func TestChaos(t *testing.T) {
 	began := time.Now()
 	c.launch("")
 	c.settle()
-	t.Logf("seed %d: %d pushes, %d kills (%v), quiet after %v", *chaosSeed, len(c.pushed), c.kills, c.hits, time.Since(began).Round(time.Second))
+	t.Logf("seed %d: %d pushes, %d kills (%v), %d watches expired, quiet after %v", *chaosSeed, len(c.pushed), c.kills, c.hits, c.watches.count(), time.Since(began).Round(time.Second))
+	if c.watches.count() == 0 {
+		t.Error("no watch has expired")
+	}
 	for _, p := range points {
 		if c.hits[p] == 0 {
 			t.Errorf("the failpoint %s was never reached", p)
@@ -72,13 +75,15 @@ func TestChaos(t *testing.T) {
 // chaos is the world in turmoil.
 type chaos struct {
 	*world
-	binary string
-	began  time.Time
-	repos  []*citest.Repo
-	hits   map[failpoint.Point]int
-	kills  int
-	exited chan struct{} // of the server that runs
-	pushes sync.WaitGroup
+	binary  string
+	began   time.Time
+	repos   []*citest.Repo
+	hits    map[failpoint.Point]int
+	kills   int
+	exited  chan struct{} // of the server that runs
+	pushes  sync.WaitGroup
+	watches *expiry
+	through string // the server's kubeconfig, which leads through watches
 
 	mu     sync.Mutex // guards what follows
 	rng    *rand.Rand
@@ -115,6 +120,7 @@ func newChaos(t *testing.T) *chaos {
 		t.Fatal(err)
 	}
 	installed(t, c.namespace(), c.kubeconfig())
+	c.watches, c.through = expiring(t, c.kubeconfig())
 	for i := range max(4, *chaosDeliveries/500) {
 		c.repos = append(c.repos, c.repo(fmt.Sprintf("chaos%d", i), i%2 == 0))
 	}
@@ -142,7 +148,7 @@ func (c *chaos) launch(point failpoint.Point) {
 	c.t.Helper()
 	c.cmd = exec.Command(c.binary, "serve")
 	c.cmd.Env = append(os.Environ(), c.settings()...)
-	c.cmd.Env = append(c.cmd.Env, "YACI_HEAL_EVERY=2s", "YACI_MAX_RUNNING=6")
+	c.cmd.Env = append(c.cmd.Env, "KUBECONFIG="+c.through, "YACI_HEAL_EVERY=2s", "YACI_MAX_RUNNING=6")
 	if point != "" {
 		c.cmd.Env = append(c.cmd.Env, fmt.Sprintf("YACI_FAILPOINT=%s=%d", point, 1+c.random(3)/2))
 	}

@@ -75,7 +75,7 @@ func (c *chaos) push(n int) {
 	})
 }
 
-// trouble has GitHub misbehave and locks the database, until it is calm.
+// trouble has GitHub misbehave, locks the database and has watches expire, until it is calm.
 func (c *chaos) trouble(ctx context.Context) {
 	for ctx.Err() == nil {
 		switch c.random(12) {
@@ -83,6 +83,8 @@ func (c *chaos) trouble(ctx context.Context) {
 			c.lock(time.Duration(c.random(3000)) * time.Millisecond)
 		case 1:
 			c.github.ClearFaults()
+		case 2, 3:
+			c.watches.expire()
 		default:
 			c.github.Inject(c.fault())
 		}

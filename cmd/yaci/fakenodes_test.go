@@ -2,30 +2,28 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/yaci-ci/yaci/internal/citest"
 	"github.com/yaci-ci/yaci/internal/citest/citesttest"
 )
 
-var benchNodes = flag.Int("bench-nodes", 0, "measure the server with so many jobs through 500 slots, on nodes without a kubelet (make bench-nodes)")
+var benchNodes = flag.Int("bench-nodes", 0, "measure the server with so many jobs through 500 slots, on the nodes of kwok (make bench-nodes)")
 
-// TestBenchNodes: the real API server, scheduler and Job controller, and nodes
-// that say of each pod what a kubelet would, without running it. So many jobs
+// TestBenchNodes: the real API server, scheduler and Job controller, and nodes of
+// kwok, which says of each pod what a kubelet would, without running it. So many jobs
 // show what the server takes of memory and CPU, and that none is lost.
 func TestBenchNodes(t *testing.T) {
 	if *benchNodes == 0 {
@@ -99,84 +97,32 @@ func cpu(t *testing.T, pid int) float64 {
 	return float64(must(strconv.Atoi(f[11]))(t)+must(strconv.Atoi(f[12]))(t)) / 100
 }
 
-// fakeNodes makes nodes and keeps them alive to the end of the test.
+// fakeNodes makes nodes and has kwok play their kubelets, to the end of the test.
 func fakeNodes(t *testing.T, client kubernetes.Interface, count int) {
 	t.Helper()
 	room := corev1.ResourceList{"cpu": resource.MustParse("64"), "memory": resource.MustParse("256Gi"), "ephemeral-storage": resource.MustParse("9Ti"), "pods": resource.MustParse("110")}
-	ctx, stop := context.WithCancel(context.Background())
-	var names []string
-	for i := range count {
-		names = append(names, fmt.Sprintf("fake-%d", i))
+	kwok := exec.Command(os.Getenv("YACI_KWOK"), "--kubeconfig", os.Getenv("KUBECONFIG"), "--config", "testdata/kwok.yaml",
+		"--manage-nodes-with-label-selector", "type=kwok", "--node-lease-duration-seconds", "40")
+	said := &lockedBuffer{}
+	kwok.Stdout, kwok.Stderr = said, said
+	if err := kwok.Start(); err != nil {
+		t.Fatalf("%v: run make bench-nodes", err)
 	}
 	t.Cleanup(func() {
-		stop()
-		for _, name := range names {
-			_ = client.CoreV1().Nodes().Delete(context.Background(), name, metav1.DeleteOptions{})
+		kwok.Process.Kill()
+		kwok.Wait()
+		if t.Failed() {
+			t.Logf("kwok's log:\n%.4000s", said)
+		}
+		if err := client.CoreV1().Nodes().DeleteCollection(context.Background(), metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "type=kwok"}); err != nil {
+			t.Error(err)
 		}
 	})
-	status, _ := json.Marshal(map[string]any{"status": corev1.NodeStatus{Capacity: room, Allocatable: room, Conditions: []corev1.NodeCondition{
-		{Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Now(), LastTransitionTime: metav1.Now()}}}})
-	for _, name := range names {
-		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"kubernetes.io/hostname": name}}}
-		must(client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}))(t)
-		must(client.CoreV1().Nodes().Patch(ctx, name, types.StrategicMergePatchType, status, metav1.PatchOptions{}, "status"))(t)
+	for i := range count {
+		name := fmt.Sprintf("fake-%d", i)
+		must(client.CoreV1().Nodes().Create(t.Context(), &corev1.Node{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"kubernetes.io/hostname": name, "type": "kwok"}},
+			Status:     corev1.NodeStatus{Capacity: room, Allocatable: room},
+		}, metav1.CreateOptions{}))(t)
 	}
-	go beat(ctx, client, names)
-	go pretend(ctx, client)
-}
-
-// beat renews the nodes' leases, by which the node controller knows that they live.
-func beat(ctx context.Context, client kubernetes.Interface, names []string) {
-	leases := client.CoordinationV1().Leases("kube-node-lease")
-	for ; ctx.Err() == nil; time.Sleep(5 * time.Second) {
-		for _, name := range names {
-			now, length := metav1.NowMicro(), int32(40)
-			lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: coordinationv1.LeaseSpec{HolderIdentity: &name, LeaseDurationSeconds: &length, RenewTime: &now}}
-			if _, err := leases.Update(ctx, lease, metav1.UpdateOptions{}); err != nil {
-				_, _ = leases.Create(ctx, lease, metav1.CreateOptions{})
-			}
-		}
-	}
-}
-
-// pretend says of each pod on the fake nodes that it has run and passed.
-func pretend(ctx context.Context, client kubernetes.Interface) {
-	pods := client.CoreV1().Pods(buildNamespace)
-	work := make(chan *corev1.Pod, 1000)
-	for range 8 {
-		go func() {
-			for p := range work {
-				_, _ = pods.UpdateStatus(ctx, passed(p), metav1.UpdateOptions{})
-			}
-		}()
-	}
-	defer close(work)
-	for ctx.Err() == nil {
-		w, err := pods.Watch(ctx, metav1.ListOptions{})
-		if err != nil {
-			time.Sleep(time.Second)
-			continue
-		}
-		for e := range w.ResultChan() {
-			if p, ok := e.Object.(*corev1.Pod); ok && strings.HasPrefix(p.Spec.NodeName, "fake-") && p.Status.Phase == corev1.PodPending && p.DeletionTimestamp == nil {
-				work <- p
-			}
-		}
-	}
-}
-
-// passed is a pod whose containers have all ended well, with the records that their runners leave.
-func passed(p *corev1.Pod) *corev1.Pod {
-	p, now := p.DeepCopy(), metav1.Now()
-	record, _ := json.Marshal(map[string]any{"exit": 0, "started": now.UnixMilli() - 10, "finished": now.UnixMilli(), "attempts": 1, "bytes": 0, "lines": 0})
-	ends := func(list []corev1.Container) (all []corev1.ContainerStatus) {
-		for _, c := range list {
-			all = append(all, corev1.ContainerStatus{Name: c.Name, Image: c.Image, ImageID: c.Image, ContainerID: "fake://" + string(p.UID) + "/" + c.Name,
-				State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed", Message: string(record), StartedAt: now, FinishedAt: now}}})
-		}
-		return all
-	}
-	p.Status.Phase, p.Status.StartTime = corev1.PodSucceeded, &now
-	p.Status.InitContainerStatuses, p.Status.ContainerStatuses = ends(p.Spec.InitContainers), ends(p.Spec.Containers)
-	return p
 }

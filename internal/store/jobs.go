@@ -10,7 +10,12 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-const jobColumns = `name, run, attempt, title, grp, grp_limit, state, message, uid, manifest, files, steps, services, started, finished, losses, settled, waits`
+const (
+	jobHead    = `name, run, attempt, title, grp, grp_limit, state, message, uid, `
+	jobTail    = `, steps, services, started, finished, losses, settled, waits`
+	jobColumns = jobHead + `manifest, files` + jobTail
+	jobOutline = jobHead + `'', ''` + jobTail // without what only its launch takes, which is most of it
+)
 
 // Job returns a job by its name, or ErrNotFound.
 func (s *Store) Job(ctx context.Context, name ci.JobName) (ci.Job, error) {

@@ -78,8 +78,9 @@ func (s *Store) settle(ctx context.Context, tx *sql.Tx, run ci.RunID, attempt in
 	return s.tellAll(ctx, tx, stored, jobs)
 }
 
+// attemptJobs returns the outlines of an attempt's jobs.
 func attemptJobs(ctx context.Context, tx *sql.Tx, run ci.RunID, attempt int) (jobs []ci.Job, err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT `+jobColumns+` FROM jobs WHERE run = ? AND attempt = ? ORDER BY created, name`, run, attempt)
+	rows, err := tx.QueryContext(ctx, `SELECT `+jobOutline+` FROM jobs WHERE run = ? AND attempt = ? ORDER BY created, name`, run, attempt)
 	if err != nil {
 		return nil, err
 	}

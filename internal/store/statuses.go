@@ -19,13 +19,17 @@ func (s *Store) tellAll(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.J
 	if err != nil {
 		return err
 	}
+	told, err := told(ctx, tx, run)
+	if err != nil {
+		return err
+	}
 	culprits := jobs
 	if worst.ID != run.ID {
 		if culprits, err = attemptJobs(ctx, tx, worst.ID, worst.Attempt); err != nil {
 			return err
 		}
 	}
-	if err := s.tell(ctx, tx, run, ci.StatusContext, worst.State, worst.Message, worst.PageOfOutcome(culprits)); err != nil {
+	if err := s.tell(ctx, tx, told, run, ci.StatusContext, worst.State, worst.Message, worst.PageOfOutcome(culprits)); err != nil {
 		return err
 	}
 	if len(jobs) < 2 {
@@ -39,7 +43,7 @@ func (s *Store) tellAll(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.J
 				message = "Running."
 			}
 		}
-		if err := s.tell(ctx, tx, run, jobContext(j.Title), j.State, message, run.PageOfJob(jobs, i)); err != nil {
+		if err := s.tell(ctx, tx, told, run, jobContext(j.Title), j.State, message, run.PageOfJob(jobs, i)); err != nil {
 			return err
 		}
 	}
@@ -76,19 +80,51 @@ func worstOf(ctx context.Context, tx *sql.Tx, run ci.Run) (ci.Run, error) {
 	return worst, rows.Err()
 }
 
-// tell writes one status, and the check run of the same name where there are such.
-func (s *Store) tell(ctx context.Context, tx *sql.Tx, run ci.Run, name string, state ci.State, message, page string) error {
-	if s.checks {
-		if err := s.tellAs(ctx, tx, run, ci.CheckPrefix+name, state, message, page); err != nil {
-			return err
-		}
+// words is what a status says.
+type words struct{ state, description, page string }
+
+// told is what the outbox has of a commit, by context. Most of a run's statuses
+// say nothing new when one of its jobs does, and reading is cheaper than writing.
+func told(ctx context.Context, tx *sql.Tx, run ci.Run) (map[string]words, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT context, state, description, target_url FROM statuses WHERE repo_id = ? AND sha = ?`, run.Event.Repo.ID, run.Event.SHA)
+	if err != nil {
+		return nil, fmt.Errorf("statuses of %s: %w", run.Event.SHA.Short(), err)
 	}
-	return s.tellAs(ctx, tx, run, name, state, message, page)
+	defer rows.Close()
+	told := map[string]words{}
+	for rows.Next() {
+		var name string
+		var w words
+		if err := rows.Scan(&name, &w.state, &w.description, &w.page); err != nil {
+			return nil, fmt.Errorf("statuses of %s: %w", run.Event.SHA.Short(), err)
+		}
+		told[name] = w
+	}
+	return told, rows.Err()
 }
 
-// tellAs writes one entry, with the path of the page that it leads to. What says
-// nothing new is not sent again.
-func (s *Store) tellAs(ctx context.Context, tx *sql.Tx, run ci.Run, name string, state ci.State, message, page string) error {
+// tell writes one status, and the check run of the same name where there are such,
+// unless it was told so before.
+func (s *Store) tell(ctx context.Context, tx *sql.Tx, told map[string]words, run ci.Run, name string, state ci.State, message, page string) error {
+	now := words{githubState(state), message, page}
+	names := []string{name}
+	if s.checks {
+		names = []string{ci.CheckPrefix + name, name}
+	}
+	for _, name := range names {
+		if told[name] == now {
+			continue
+		}
+		if err := s.write(ctx, tx, run, name, now); err != nil {
+			return err
+		}
+		told[name] = now
+	}
+	return nil
+}
+
+// write puts a status into the outbox, or its next version. The page is the path of what it leads to.
+func (s *Store) write(ctx context.Context, tx *sql.Tx, run ci.Run, name string, w words) error {
 	repo, err := json.Marshal(run.Event.Repo)
 	if err != nil {
 		return err
@@ -98,9 +134,8 @@ func (s *Store) tellAs(ctx context.Context, tx *sql.Tx, run ci.Run, name string,
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
 		ON CONFLICT (repo_id, sha, context) DO UPDATE SET repo = excluded.repo, installation = excluded.installation,
 		  state = excluded.state, description = excluded.description, target_url = excluded.target_url,
-		  version = statuses.version + 1, attempts = 0, due = excluded.due, written = excluded.written
-		WHERE statuses.state <> excluded.state OR statuses.description <> excluded.description OR statuses.target_url <> excluded.target_url`,
-		run.Event.Repo.ID, run.Event.SHA, name, repo, run.Event.Repo.Installation, githubState(state), message, page, now, now)
+		  version = statuses.version + 1, attempts = 0, due = excluded.due, written = excluded.written`,
+		run.Event.Repo.ID, run.Event.SHA, name, repo, run.Event.Repo.Installation, w.state, w.description, w.page, now, now)
 	if err != nil {
 		return fmt.Errorf("status of %s: %w", run.Event.SHA.Short(), err)
 	}
