@@ -80,7 +80,7 @@ func newWorld(t *testing.T, env ...string) *world {
 			t.Logf("server's log:\n%s", w.log)
 		}
 	})
-	w.github = citesttest.Start(t, citest.Options{Addr: host + ":0", HookURL: "http://" + w.listen + "/webhook", HookSecret: hookSecret})
+	w.github = citesttest.Start(t, citest.Options{Addr: host + ":0", HookURL: "http://" + w.listen + "/webhook", HookSecret: hookSecret, RateLimit: 1_000_000})
 	w.ada = w.github.CreateUser("ada")
 	if err := os.WriteFile(filepath.Join(w.dir, "app.pem"), w.github.AppKeyPEM(), 0o600); err != nil {
 		t.Fatal(err)
