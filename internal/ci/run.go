@@ -118,6 +118,7 @@ type Status struct {
 
 	Written time.Time // when this version was
 	Doubt   bool      // a call for it ended without an answer: GitHub may have done it, or do it yet
+	Told    bool      // GitHub has an earlier version
 	Slow    bool      // GitHub asked for calls of its installation one at a time
 }
 

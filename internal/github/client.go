@@ -25,7 +25,8 @@ type Client struct {
 
 	mu      sync.Mutex
 	clients map[clientKey]*github.Client
-	pages   map[string]page // lists by their address, to ask whether they changed
+	pages   map[string]page     // lists by their address, to ask whether they changed
+	short   map[int64]time.Time // installations with few calls left, and until when; see meter
 }
 
 // clientKey has the installation too: an App that is removed and installed again gets a new one.
@@ -68,7 +69,7 @@ func newClient(apiURL string) (*Client, error) {
 	if !strings.HasSuffix(u.Path, "/") {
 		u.Path += "/"
 	}
-	return &Client{api: u, clients: map[clientKey]*github.Client{}, pages: map[string]page{}}, nil
+	return &Client{api: u, clients: map[clientKey]*github.Client{}, pages: map[string]page{}, short: map[int64]time.Time{}}, nil
 }
 
 // CloneURL is where git finds a repository.
@@ -99,7 +100,7 @@ func (c *Client) clientFor(key clientKey, repo ci.Repo, perm *github.Installatio
 	if len(c.clients) >= maxClients {
 		clear(c.clients)
 	}
-	gh := c.with(c.tokenTransport(repo, perm))
+	gh := c.with(metered{c.tokenTransport(repo, perm), func(h http.Header) { c.meter(repo.Installation, h) }})
 	c.clients[key] = gh
 	return gh
 }

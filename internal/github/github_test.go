@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -253,6 +254,33 @@ func TestPostStatus(t *testing.T) {
 				t.Error("more than 140 characters")
 			}
 		})
+	}
+}
+
+// Short follows what GitHub says with its answers.
+func TestShort(t *testing.T) {
+	g := newGitHub(t)
+	c := g.personal(t)
+	reset := time.Now().Add(20 * time.Minute).Truncate(time.Second)
+	for _, a := range []struct {
+		limit, left string
+		short       bool
+	}{{"", "", false}, {"5000", "1000", false}, {"5000", "999", true}, {"", "", true}, {"5000", "5000", false}} {
+		g.answers["POST /api/v3/repos/ada/hello/statuses/"+string(sha)] = func(w http.ResponseWriter) {
+			if a.limit != "" {
+				w.Header().Set("X-RateLimit-Limit", a.limit)
+				w.Header().Set("X-RateLimit-Remaining", a.left)
+				w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(reset.Unix(), 10))
+			}
+			w.WriteHeader(http.StatusCreated)
+			_, _ = io.WriteString(w, `{}`)
+		}
+		if err := c.PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha, State: "success"}); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Short(repo); got.Equal(reset) != a.short {
+			t.Errorf("after %q of %q: short until %v", a.left, a.limit, got)
+		}
 	}
 }
 

@@ -47,6 +47,7 @@ type Sender struct {
 	Explain  func(error, time.Time) ci.Setback // what GitHub's answer means
 	Wake     func()                            // called when there may be more to send; may be nil
 	Pages    string                            // URL of the server, without a slash at its end; empty: statuses lead nowhere
+	Short    func(ci.Repo) time.Time           // until when few calls are left; may be nil
 	Look     time.Duration                     // after this an ending is looked for; after a tenth of it, when a call ended without an answer
 	Log      *slog.Logger
 
@@ -128,6 +129,9 @@ func (s *Sender) done(st ci.Status) {
 }
 
 func (s *Sender) send(ctx context.Context, st ci.Status) error {
+	if until := s.spare(st); time.Now().Before(until) {
+		return s.Outbox.DeferStatus(ctx, st, "few of GitHub's calls are left this hour", time.Until(until), false)
+	}
 	if !s.taken(st) {
 		shown := st
 		if shown.TargetURL = s.Pages + st.TargetURL; s.Pages == "" {
@@ -157,6 +161,15 @@ func (s *Sender) send(ctx context.Context, st ci.Status) error {
 		s.forget(st)
 	}
 	return err
+}
+
+// spare is until when a status is not sent, so that the last calls of an hour are
+// for endings and for runs of which GitHub shows nothing yet.
+func (s *Sender) spare(st ci.Status) time.Time {
+	if s.Short == nil || st.State != "pending" || !st.Told {
+		return time.Time{}
+	}
+	return s.Short(st.Repo)
 }
 
 func (s *Sender) setback(ctx context.Context, st ci.Status, cause error) error {

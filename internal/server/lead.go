@@ -57,7 +57,7 @@ func (t term) lead(ctx context.Context, all *store.Store) error {
 	}
 	t.line.leading.Store(queue)
 	defer t.line.leading.Store(nil)
-	sender := &report.Sender{Outbox: db, Troubles: db, Poster: t.gh, Checks: &report.Checks{Runs: db, Logbook: keeper, Marker: t.gh}, Explain: github.Explain, Wake: b.ended.ring, Look: 2 * cfg.HealEvery, Pages: strings.TrimSuffix(cfg.PublicURL, "/"), Log: log}
+	sender := &report.Sender{Outbox: db, Troubles: db, Poster: t.gh, Checks: &report.Checks{Runs: db, Logbook: keeper, Marker: t.gh}, Explain: github.Explain, Short: t.gh.Short, Wake: b.ended.ring, Look: 2 * cfg.HealEvery, Pages: strings.TrimSuffix(cfg.PublicURL, "/"), Log: log}
 	checker := &report.Checker{Statuses: db, Viewer: t.gh, Explain: github.Explain, Wake: b.ended.ring, Look: 2 * cfg.HealEvery, Log: log}
 
 	ctx, cancel := context.WithCancel(ctx)

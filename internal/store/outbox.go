@@ -12,7 +12,7 @@ import (
 // unpaused leaves out statuses of installations that have to wait. It has one parameter, now.
 const unpaused = `NOT EXISTS (SELECT 1 FROM pauses p WHERE p.installation = statuses.installation AND p.until > ?)`
 
-const statusColumns = `sha, context, repo, state, description, target_url, version, attempts, written, doubt,
+const statusColumns = `sha, context, repo, state, description, target_url, version, attempts, written, doubt, sent > 0,
 	(SELECT count(*) FROM pauses p WHERE p.installation = statuses.installation AND p.slow_until > ?) AS slow`
 
 // DueStatuses returns statuses that GitHub does not have yet, finals first: at
@@ -51,7 +51,7 @@ func (s *Store) statuses(ctx context.Context, query string, args ...any) ([]ci.S
 		var st ci.Status
 		var repo []byte
 		var written, doubt, slow int64
-		if err := rows.Scan(&st.SHA, &st.Context, &repo, &st.State, &st.Description, &st.TargetURL, &st.Version, &st.Attempts, &written, &doubt, &slow); err != nil {
+		if err := rows.Scan(&st.SHA, &st.Context, &repo, &st.State, &st.Description, &st.TargetURL, &st.Version, &st.Attempts, &written, &doubt, &st.Told, &slow); err != nil {
 			return nil, fmt.Errorf("statuses: %w", err)
 		}
 		if err := json.Unmarshal(repo, &st.Repo); err != nil {
