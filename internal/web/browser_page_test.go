@@ -15,8 +15,11 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// full stores something for every page to show.
-func full(b *tab) (pages []string) {
+// everyPage stores something for every page to show and looks at each: at the first
+// as nobody, at all of them as somebody who may write, whose name is as long as names can be.
+func everyPage(b *tab, look func(path string)) {
+	p := b.signing(b.url)
+	b.also = p.hub.URL()
 	failing(b, 300)
 	b.run(ci.Event{Kind: ci.PullRequest, Repo: public, Branch: "a-branch-with-a-name-that-goes-on-and-on/and-on-and-on-and-on", PR: 7,
 		Title: "A pull request with a long title that says very much about very little, and then some more", Actor: ci.Actor{Login: "somebody-with-a-long-name"}})
@@ -26,8 +29,30 @@ func full(b *tab) (pages []string) {
 		Broken: ci.BrokenFile{Content: "image: golang:1.26\nstpes:\n  - go test ./... -run 'a very long line that does not fit into a narrow window at all, whatever one does'\n",
 			Problems: []ci.Problem{{Line: 2, Column: 1, Text: `unknown key "stpes", did you mean "steps"?`}}}}
 	must(b.t, b.db.CreateRun(b.t.Context(), 0, &broken, nil))
-	return []string{"/", "/?state=failure", "/repositories", "/queue", "/Ada/Hello", "/Ada/Hello/runs/1", "/Ada/Hello/runs/2", "/Ada/Hello/runs/3",
-		"/Ada/Hello/runs/1/attempts/1/jobs/1/steps/2-test", "/Ada/Hello/runs/1/attempts/1/jobs/1/search?q=line", "/nothing/here"}
+	mine, held := p.failed(b.world), p.held(b.world)
+	p.delivered(b.world)
+	const longest = "maintainer-maintainer-maintainer-abcdef"
+	p.repo.Grant(p.hub.CreateUser(longest), "write")
+	look("/")
+	p.hub.Browse(longest)
+	b.visit("/")
+	b.click(`a[href="/-/sign-in"]`)
+	b.until(`document.querySelector(".reader form")?.innerText.includes("` + longest + `")`)
+	for _, path := range []string{"/", "/?state=failure", "/repositories", "/queue", "/Ada/Hello", "/Ada/Hello/runs/1", "/Ada/Hello/runs/2", "/Ada/Hello/runs/3",
+		"/Ada/Hello/runs/1/attempts/1/jobs/1/steps/2-test", "/Ada/Hello/runs/1/attempts/1/jobs/1/search?q=line", mine.Page(), held.Page(), "/deliveries", "/deliveries?state=ignored", "/nothing/here"} {
+		look(path)
+	}
+}
+
+// delivered stores deliveries that led to nothing: one that was ignored, one that waits.
+func (p *people) delivered(w *world) {
+	w.t.Helper()
+	long := "refs/heads/a-branch-with-a-name-that-goes-on-and-on/and-on-and-on-and-on"
+	must(w.t, w.db.AddDelivery(w.t.Context(), ci.Delivery{HookID: 1, GUID: "5b8ee0b2-4a2e-11f0-9d5c-1f6a0a7b2c3d", Name: "push", Body: []byte("{}"), Repo: p.of().FullName(), RepoID: p.repo.ID, Ref: long, SHA: ci.SHA(strings.Repeat("c", 40))}))
+	due, err := w.db.DueDeliveries(w.t.Context(), 1)
+	must(w.t, err)
+	must(w.t, w.db.IgnoreDelivery(w.t.Context(), due[0].ID, "Skipped: the message of the commit has [skip ci] in it, "+strings.Repeat("averylongword", 5)+"."))
+	must(w.t, w.db.AddDelivery(w.t.Context(), ci.Delivery{HookID: 1, GUID: "5b8ee0b2-4a2e-11f0-9d5c-1f6a0a7b2c3e", Name: "issue_comment", Action: "created", Body: []byte("{}"), Repo: p.of().FullName(), RepoID: p.repo.ID}))
 }
 
 func noScript(_ *testing.T, b *tab) {
@@ -62,15 +87,14 @@ func dark(_ *testing.T, b *tab) {
 }
 
 func narrow(_ *testing.T, b *tab) {
-	pages := full(b)
 	b.do(chromedp.EmulateViewport(360, 740, chromedp.EmulateMobile))
-	for _, path := range pages {
+	everyPage(b, func(path string) {
 		b.visit(path)
 		if w := eval[int](b, `document.documentElement.scrollWidth`); w > 360 {
 			wide := eval[string](b, `[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > 361).slice(0, 5).map(e => e.outerHTML.slice(0, 120)).join("\n")`)
 			b.t.Errorf("%s is %d wide:\n%s", path, w, wide)
 		}
-	}
+	})
 }
 
 // hostile visits pages on which everything from outside tries to run or to load something.
@@ -104,7 +128,7 @@ func axe(t *testing.T, b *tab) {
 	if err != nil {
 		absent(t, "There is no axe-core: make browser fetches it.")
 	}
-	for _, path := range full(b) {
+	everyPage(b, func(path string) {
 		for _, scheme := range []string{"light", "dark"} {
 			b.prefer(scheme)
 			b.visit(path)
@@ -114,7 +138,7 @@ func axe(t *testing.T, b *tab) {
 				t.Errorf("%s (%s): %s", path, scheme, f)
 			}
 		}
-	}
+	})
 }
 
 func keys(_ *testing.T, b *tab) {

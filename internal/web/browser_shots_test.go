@@ -37,6 +37,7 @@ func shots(t *testing.T, b *tab) {
 	}
 	b.run(ci.Event{Kind: ci.PullRequest, PR: 7, Repo: hello, Branch: "welsh", Title: "Say hello in Welsh", Actor: ci.Actor{ID: 2, Login: "eve"}})
 	held := p.held(b.world)
+	p.delivered(b.world)
 	b.visit("/")
 	b.click(`a[href="/-/sign-in"]`)
 	b.until(`document.querySelector(".reader form")`)
