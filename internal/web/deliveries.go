@@ -27,6 +27,11 @@ type led struct {
 	Page string // of the run that it led to
 }
 
+// Like is the state of a run that a delivery's is drawn as.
+func (l led) Like() ci.State {
+	return map[ci.DeliveryState]ci.State{ci.DeliveryPending: ci.Queued, ci.DeliveryDone: ci.Success, ci.DeliveryIgnored: ci.Skipped, ci.DeliveryFailed: ci.Error}[l.State]
+}
+
 // deliveries are for the operator, and for people of repositories that they may
 // write to: what is refused, and why, is not for strangers.
 func (p *Pages) deliveries(w http.ResponseWriter, r *http.Request) error {
