@@ -90,6 +90,7 @@ func TestObserveLosses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := passed()
 			c.change(s)
+			s.keep(t)
 			got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods, Patience: patience})
 			if got.Lost != c.lost || got.Wait != c.wait || got.Job.State != ci.Error {
 				t.Errorf("lost %q, wait %v, state %s\nwant %q, wait %v", got.Lost, got.Wait, got.Job.State, c.lost, c.wait)

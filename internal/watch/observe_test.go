@@ -385,6 +385,7 @@ func TestObserve(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := passed()
 			c.change(s)
+			s.keep(t)
 			got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
 			if got.Job.State != c.state || got.Job.Message != c.message || got.Stop != c.stop {
 				t.Errorf("%s %q stop=%v\nwant %s %q stop=%v", got.Job.State, got.Job.Message, got.Stop, c.state, c.message, c.stop)

@@ -103,7 +103,7 @@ func New(client kubernetes.Interface, namespaces []string, w Watcher) (*Watcher,
 
 // add prepares to watch one more namespace.
 func (w *Watcher) add(namespace string) error {
-	s := space{name: namespace, factory: informers.NewSharedInformerFactoryWithOptions(w.client, 0, informers.WithNamespace(namespace),
+	s := space{name: namespace, factory: informers.NewSharedInformerFactoryWithOptions(w.client, 0, informers.WithNamespace(namespace), informers.WithTransform(slim),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = managed }))}
 	jobs, pods := s.factory.Batch().V1().Jobs(), s.factory.Core().V1().Pods()
 	s.jobs, s.pods = jobs.Lister().Jobs(namespace), pods.Lister().Pods(namespace)
