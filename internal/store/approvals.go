@@ -106,20 +106,8 @@ func (s *Store) dropWaiting(ctx context.Context, tx *sql.Tx, id ci.RunID) error 
 }
 
 // RunsAt returns the runs of a commit, oldest first.
-func (s *Store) RunsAt(ctx context.Context, repo int64, sha ci.SHA) (runs []ci.Run, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? ORDER BY created, id`, repo, sha)
-	if err != nil {
-		return nil, fmt.Errorf("runs of %s: %w", sha.Short(), err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		run, err := scanRun(rows)
-		if err != nil {
-			return nil, err
-		}
-		runs = append(runs, run)
-	}
-	return runs, rows.Err()
+func (s *Store) RunsAt(ctx context.Context, repo int64, sha ci.SHA) ([]ci.Run, error) {
+	return collect(ctx, s.db, scanRun, "runs of "+sha.Short(), `SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? ORDER BY created, id`, repo, sha)
 }
 
 // JobsOf returns the jobs of one attempt of a run, in the order of the file.

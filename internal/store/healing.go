@@ -21,19 +21,11 @@ func (s *Store) KnownGUIDs(ctx context.Context, guids []string) (map[string]bool
 	for i, guid := range guids {
 		args[i] = guid
 	}
-	rows, err := s.db.QueryContext(ctx, `SELECT guid FROM deliveries WHERE guid IN (?`+strings.Repeat(", ?", len(guids)-1)+`)`, args...)
-	if err != nil {
-		return nil, fmt.Errorf("known deliveries: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var guid string
-		if err := rows.Scan(&guid); err != nil {
-			return nil, fmt.Errorf("known deliveries: %w", err)
-		}
+	list, err := column[string](ctx, s.db, "known deliveries", `SELECT guid FROM deliveries WHERE guid IN (?`+strings.Repeat(", ?", len(guids)-1)+`)`, args...)
+	for _, guid := range list {
 		known[guid] = true
 	}
-	return known, rows.Err()
+	return known, err
 }
 
 // KnownHead tells whether a run or a delivery knows a ref at a commit, and
@@ -52,21 +44,9 @@ func (s *Store) KnownHead(ctx context.Context, repo int64, ref string, sha ci.SH
 
 // RecentRepos returns the repositories that have had a run since a moment.
 func (s *Store) RecentRepos(ctx context.Context, since time.Time, limit int) ([]ci.Repo, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT `+repoColumns+` FROM repos p
+	scan := func(row row) (r ci.Repo, err error) { return r, row.Scan(repoFields(&r)...) }
+	return collect(ctx, s.db, scan, "repositories", `SELECT `+repoColumns+` FROM repos p
 		WHERE EXISTS (SELECT 1 FROM runs r WHERE r.repo_id = p.id AND r.created > ?) ORDER BY p.id LIMIT ?`, millis(since), limit)
-	if err != nil {
-		return nil, fmt.Errorf("repositories: %w", err)
-	}
-	defer rows.Close()
-	var list []ci.Repo
-	for rows.Next() {
-		var r ci.Repo
-		if err := rows.Scan(repoFields(&r)...); err != nil {
-			return nil, fmt.Errorf("repositories: %w", err)
-		}
-		list = append(list, r)
-	}
-	return list, rows.Err()
 }
 
 // Cursor returns how far a list has been read; the zero time before the first call.

@@ -27,27 +27,17 @@ func (s *Store) DeliveriesOf(ctx context.Context, repos []int64, state ci.Delive
 			args = append(args, id)
 		}
 	}
-	rows, err := s.db.QueryContext(ctx, `SELECT id, hook_id, guid, name, received, attempts, origin, action, repo, repo_id, ref, sha, state, reason, run, due
-		FROM deliveries WHERE (? = '' OR state = ?) AND id < ?`+term+` ORDER BY id DESC LIMIT ?`, append(args, limit)...)
-	if err != nil {
-		return nil, fmt.Errorf("deliveries: %w", err)
-	}
-	defer rows.Close()
-	list := []ci.Delivery{}
-	for rows.Next() {
-		var d ci.Delivery
+	scan := func(row row) (d ci.Delivery, err error) {
 		var received, due int64
-		if err := rows.Scan(&d.ID, &d.HookID, &d.GUID, &d.Name, &received, &d.Attempts, &d.Origin, &d.Action, &d.Repo, &d.RepoID, &d.Ref, &d.SHA,
-			&d.State, &d.Reason, &d.Run, &due); err != nil {
-			return nil, fmt.Errorf("deliveries: %w", err)
-		}
+		err = row.Scan(&d.ID, &d.HookID, &d.GUID, &d.Name, &received, &d.Attempts, &d.Origin, &d.Action, &d.Repo, &d.RepoID, &d.Ref, &d.SHA, &d.State, &d.Reason, &d.Run, &due)
 		d.Received = moment(received)
 		if d.State == ci.DeliveryPending {
 			d.Due = moment(due)
 		}
-		list = append(list, d)
+		return d, err
 	}
-	return list, rows.Err()
+	return collect(ctx, s.db, scan, "deliveries", `SELECT id, hook_id, guid, name, received, attempts, origin, action, repo, repo_id, ref, sha, state, reason, run, due
+		FROM deliveries WHERE (? = '' OR state = ?) AND id < ?`+term+` ORDER BY id DESC LIMIT ?`, append(args, limit)...)
 }
 
 // RetryDelivery has a delivery handled again. It reports false, and changes

@@ -45,23 +45,10 @@ func (s *Store) UnsettledJobs(ctx context.Context) ([]ci.Job, error) {
 }
 
 func (s *Store) jobs(ctx context.Context, query string, args ...any) ([]ci.Job, error) {
-	rows, err := s.db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("jobs: %w", err)
-	}
-	defer rows.Close()
-	var jobs []ci.Job
-	for rows.Next() {
-		j, err := scanJob(rows)
-		if err != nil {
-			return nil, err
-		}
-		jobs = append(jobs, j)
-	}
-	return jobs, rows.Err()
+	return collect(ctx, s.db, scanJob, "jobs", query, args...)
 }
 
-func scanJob(row interface{ Scan(...any) error }) (j ci.Job, err error) {
+func scanJob(row row) (j ci.Job, err error) {
 	var steps, services, losses []byte
 	var started, finished int64
 	err = row.Scan(&j.Name, &j.Run, &j.Attempt, &j.Title, &j.Group, &j.Limit, &j.State, &j.Message, &j.UID, &j.Manifest, &j.Files, &steps, &services, &started, &finished,

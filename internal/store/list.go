@@ -42,21 +42,8 @@ func (s *Store) Runs(ctx context.Context, f ci.RunFilter) ([]ci.Run, error) {
 	if f.After.ID != "" {
 		also("(created, id) < (?, ?)", millis(f.After.Created), f.After.ID)
 	}
-	rows, err := s.db.QueryContext(ctx, `SELECT `+runColumns+` FROM runs WHERE `+strings.Join(where, " AND ")+` ORDER BY created DESC, id DESC LIMIT ?`,
+	return collect(ctx, s.db, scanRun, "runs", `SELECT `+runColumns+` FROM runs WHERE `+strings.Join(where, " AND ")+` ORDER BY created DESC, id DESC LIMIT ?`,
 		append(args, f.Limit)...)
-	if err != nil {
-		return nil, fmt.Errorf("runs: %w", err)
-	}
-	defer rows.Close()
-	var runs []ci.Run
-	for rows.Next() {
-		r, err := scanRun(rows)
-		if err != nil {
-			return nil, err
-		}
-		runs = append(runs, r)
-	}
-	return runs, rows.Err()
 }
 
 // visible are the terms that keep a query to what somebody may see.

@@ -32,24 +32,16 @@ func (s *Store) CloseLog(ctx context.Context, l ci.Log) error {
 
 // LogChunks returns what is stored of a log, in order.
 func (s *Store) LogChunks(ctx context.Context, id ci.LogID) (chunks []ci.LogChunk, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT seq, first, at, lines, bytes, inside, time, same, open FROM log_chunks WHERE uid = ? AND container = ? ORDER BY seq`,
-		id.UID, id.Container)
-	if err != nil {
-		return nil, fmt.Errorf("log chunks: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var c ci.LogChunk
+	scan := func(row row) (c ci.LogChunk, err error) {
 		var at string
-		if err := rows.Scan(&c.Seq, &c.First, &c.Offset, &c.Lines, &c.Bytes, &c.Inside, &at, &c.Cursor.Same, &c.Cursor.Open); err != nil {
-			return nil, fmt.Errorf("log chunks: %w", err)
+		if err := row.Scan(&c.Seq, &c.First, &c.Offset, &c.Lines, &c.Bytes, &c.Inside, &at, &c.Cursor.Same, &c.Cursor.Open); err != nil {
+			return c, err
 		}
-		if c.Cursor.Time, err = time.Parse(time.RFC3339Nano, at); err != nil {
-			return nil, fmt.Errorf("log chunks: %w", err)
-		}
-		chunks = append(chunks, c)
+		c.Cursor.Time, err = time.Parse(time.RFC3339Nano, at)
+		return c, err
 	}
-	return chunks, rows.Err()
+	return collect(ctx, s.db, scan, "log chunks", `SELECT seq, first, at, lines, bytes, inside, time, same, open FROM log_chunks WHERE uid = ? AND container = ? ORDER BY seq`,
+		id.UID, id.Container)
 }
 
 // AddLogChunk records a chunk whose object is stored.

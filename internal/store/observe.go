@@ -79,20 +79,8 @@ func (s *Store) settle(ctx context.Context, tx *sql.Tx, run ci.RunID, attempt in
 }
 
 // attemptJobs returns the outlines of an attempt's jobs.
-func attemptJobs(ctx context.Context, tx *sql.Tx, run ci.RunID, attempt int) (jobs []ci.Job, err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT `+jobOutline+` FROM jobs WHERE run = ? AND attempt = ? ORDER BY created, name`, run, attempt)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		j, err := scanJob(rows)
-		if err != nil {
-			return nil, err
-		}
-		jobs = append(jobs, j)
-	}
-	return jobs, rows.Err()
+func attemptJobs(ctx context.Context, tx *sql.Tx, run ci.RunID, attempt int) ([]ci.Job, error) {
+	return collect(ctx, tx, scanJob, "jobs", `SELECT `+jobOutline+` FROM jobs WHERE run = ? AND attempt = ? ORDER BY created, name`, run, attempt)
 }
 
 // outcome is a run's state by its jobs: running until all have ended, then the worst of them.

@@ -41,26 +41,20 @@ func (s *Store) StatusesToCheck(ctx context.Context, limit int) ([]ci.Status, er
 }
 
 func (s *Store) statuses(ctx context.Context, query string, args ...any) ([]ci.Status, error) {
-	rows, err := s.db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("statuses: %w", err)
+	return collect(ctx, s.db, scanStatus, "statuses", query, args...)
+}
+
+func scanStatus(row row) (st ci.Status, err error) {
+	var repo []byte
+	var written, doubt, slow int64
+	if err := row.Scan(&st.SHA, &st.Context, &repo, &st.State, &st.Description, &st.TargetURL, &st.Version, &st.Attempts, &written, &doubt, &st.Told, &slow); err != nil {
+		return st, err
 	}
-	defer rows.Close()
-	var list []ci.Status
-	for rows.Next() {
-		var st ci.Status
-		var repo []byte
-		var written, doubt, slow int64
-		if err := rows.Scan(&st.SHA, &st.Context, &repo, &st.State, &st.Description, &st.TargetURL, &st.Version, &st.Attempts, &written, &doubt, &st.Told, &slow); err != nil {
-			return nil, fmt.Errorf("statuses: %w", err)
-		}
-		if err := json.Unmarshal(repo, &st.Repo); err != nil {
-			return nil, fmt.Errorf("statuses: repository: %w", err)
-		}
-		st.Written, st.Doubt, st.Slow = moment(written), doubt != 0, slow != 0
-		list = append(list, st)
+	if err := json.Unmarshal(repo, &st.Repo); err != nil {
+		return st, fmt.Errorf("repository: %w", err)
 	}
-	return list, rows.Err()
+	st.Written, st.Doubt, st.Slow = moment(written), doubt != 0, slow != 0
+	return st, nil
 }
 
 const oneStatus = ` WHERE repo_id = ? AND sha = ? AND context = ?`

@@ -23,19 +23,8 @@ func (s *Store) OldRuns(ctx context.Context, before time.Time, newest int64, lim
 
 // LogsOf returns the logs of all attempts of a run.
 func (s *Store) LogsOf(ctx context.Context, run ci.RunID) (ids []ci.LogID, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT uid, container FROM logs WHERE job IN (SELECT name FROM jobs WHERE run = ?) ORDER BY uid, container`, run)
-	if err != nil {
-		return nil, fmt.Errorf("logs of run %s: %w", run, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id ci.LogID
-		if err := rows.Scan(&id.UID, &id.Container); err != nil {
-			return nil, fmt.Errorf("logs of run %s: %w", run, err)
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+	scan := func(r row) (id ci.LogID, err error) { return id, r.Scan(&id.UID, &id.Container) }
+	return collect(ctx, s.db, scan, "logs of run "+string(run), `SELECT uid, container FROM logs WHERE job IN (SELECT name FROM jobs WHERE run = ?) ORDER BY uid, container`, run)
 }
 
 // DropRun deletes all that is known of an ended run, and the statuses of its
@@ -80,21 +69,4 @@ func (s *Store) DropDeliveries(ctx context.Context, before time.Time) (int64, er
 		return 0, fmt.Errorf("drop deliveries: %w", err)
 	}
 	return res.RowsAffected()
-}
-
-// column reads a query's only column.
-func column[T any](ctx context.Context, d db, what, query string, args ...any) (all []T, err error) {
-	rows, err := d.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var v T
-		if err := rows.Scan(&v); err != nil {
-			return nil, fmt.Errorf("%s: %w", what, err)
-		}
-		all = append(all, v)
-	}
-	return all, rows.Err()
 }

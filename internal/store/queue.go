@@ -12,51 +12,36 @@ import (
 
 // Contenders returns all jobs that wait or run, oldest first, without what
 // launching them takes.
-func (s *Store) Contenders(ctx context.Context) (list []ci.Contender, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT j.name, j.run, j.title, j.state, j.losses <> 'null', j.created, j.started, j.grp, j.grp_limit, j.cpu, j.memory, j.waits,
+func (s *Store) Contenders(ctx context.Context) ([]ci.Contender, error) {
+	return collect(ctx, s.db, scanContender, "unfinished jobs", `SELECT j.name, j.run, j.title, j.state, j.losses <> 'null', j.created, j.started, j.grp, j.grp_limit, j.cpu, j.memory, j.waits,
 			r.person, r.actor, r.repo_id, COALESCE(p.owner, ''), COALESCE(p.name, ''),
 			NOT EXISTS (SELECT 1 FROM job_needs n JOIN jobs d ON d.name = n.need WHERE n.job = j.name AND d.state <> 'success')
 		FROM jobs j JOIN runs r ON r.id = j.run LEFT JOIN repos p ON p.id = r.repo_id
 		WHERE j.finished = 0 AND j.state IN ('queued', 'running') ORDER BY j.created, j.name`)
-	if err != nil {
-		return nil, fmt.Errorf("unfinished jobs: %w", err)
+}
+
+func scanContender(row row) (c ci.Contender, err error) {
+	var created, started int64
+	var owner, name string
+	err = row.Scan(&c.Job, &c.Run, &c.Title, &c.State, &c.Again, &created, &started, &c.Group, &c.Limit, &c.CPU, &c.Memory, &c.Waits,
+		&c.Person, &c.Login, &c.Repo, &owner, &name, &c.Ready)
+	c.Created, c.Started = moment(created), moment(started)
+	if owner != "" {
+		c.RepoName = owner + "/" + name
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var c ci.Contender
-		var created, started int64
-		var owner, name string
-		if err := rows.Scan(&c.Job, &c.Run, &c.Title, &c.State, &c.Again, &created, &started, &c.Group, &c.Limit, &c.CPU, &c.Memory, &c.Waits,
-			&c.Person, &c.Login, &c.Repo, &owner, &name, &c.Ready); err != nil {
-			return nil, fmt.Errorf("unfinished jobs: %w", err)
-		}
-		c.Created, c.Started = moment(created), moment(started)
-		if owner != "" {
-			c.RepoName = owner + "/" + name
-		}
-		list = append(list, c)
-	}
-	return list, rows.Err()
+	return c, err
 }
 
 // Spent returns what jobs that ended since a time have used, the newest first.
-func (s *Store) Spent(ctx context.Context, since time.Time, limit int) (list []ci.Spent, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT r.person, r.repo_id, j.cpu, j.memory, j.started, j.finished FROM jobs j JOIN runs r ON r.id = j.run
-		WHERE j.started > 0 AND j.finished > ? ORDER BY j.finished DESC LIMIT ?`, since.UnixMilli(), limit)
-	if err != nil {
-		return nil, fmt.Errorf("recent jobs: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var u ci.Spent
+func (s *Store) Spent(ctx context.Context, since time.Time, limit int) ([]ci.Spent, error) {
+	scan := func(row row) (u ci.Spent, err error) {
 		var started, finished int64
-		if err := rows.Scan(&u.Person, &u.Repo, &u.CPU, &u.Memory, &started, &finished); err != nil {
-			return nil, fmt.Errorf("recent jobs: %w", err)
-		}
+		err = row.Scan(&u.Person, &u.Repo, &u.CPU, &u.Memory, &started, &finished)
 		u.Started, u.Finished = moment(started), moment(finished)
-		list = append(list, u)
+		return u, err
 	}
-	return list, rows.Err()
+	return collect(ctx, s.db, scan, "recent jobs", `SELECT r.person, r.repo_id, j.cpu, j.memory, j.started, j.finished FROM jobs j JOIN runs r ON r.id = j.run
+		WHERE j.started > 0 AND j.finished > ? ORDER BY j.finished DESC LIMIT ?`, since.UnixMilli(), limit)
 }
 
 // Explain tells, on the jobs and on their commits, what jobs wait for that are

@@ -63,27 +63,21 @@ func (s *Store) RepoNamed(ctx context.Context, owner, name string) (r ci.Repo, e
 func (s *Store) Repos(ctx context.Context, sight ci.Sight) ([]ci.RepoSummary, error) {
 	where, args := visible(sight)
 	term := strings.ReplaceAll(strings.ReplaceAll(where[0], "private", "p.private"), "repo_id", "p.id")
-	rows, err := s.db.QueryContext(ctx, `SELECT `+repoColumns+`, r.id, r.number, r.event, r.attempt, r.state, r.message, r.created, r.finished, r.started
+	return collect(ctx, s.db, scanSummary, "repositories", `SELECT `+repoColumns+`, r.id, r.number, r.event, r.attempt, r.state, r.message, r.created, r.finished, r.started
 		FROM repos p JOIN runs r ON r.id = (SELECT n.id FROM runs n WHERE n.repo_id = p.id ORDER BY n.created DESC, n.id DESC LIMIT 1)
 		WHERE p.path <> '' AND `+term+` ORDER BY p.path`, args...)
-	if err != nil {
-		return nil, fmt.Errorf("repositories: %w", err)
+}
+
+func scanSummary(row row) (one ci.RepoSummary, err error) {
+	var event []byte
+	var created, finished, started int64
+	r := &one.Last
+	if err := row.Scan(append(repoFields(&one.Repo), &r.ID, &r.Number, &event, &r.Attempt, &r.State, &r.Message, &created, &finished, &started)...); err != nil {
+		return one, err
 	}
-	defer rows.Close()
-	var list []ci.RepoSummary
-	for rows.Next() {
-		var one ci.RepoSummary
-		var event []byte
-		var created, finished, started int64
-		r := &one.Last
-		if err := rows.Scan(append(repoFields(&one.Repo), &r.ID, &r.Number, &event, &r.Attempt, &r.State, &r.Message, &created, &finished, &started)...); err != nil {
-			return nil, fmt.Errorf("repositories: %w", err)
-		}
-		r.Created, r.Finished, r.Started = moment(created), moment(finished), moment(started)
-		if err := json.Unmarshal(event, &r.Event); err != nil {
-			return nil, fmt.Errorf("repositories: run %s: event: %w", r.ID, err)
-		}
-		list = append(list, one)
+	r.Created, r.Finished, r.Started = moment(created), moment(finished), moment(started)
+	if err := json.Unmarshal(event, &r.Event); err != nil {
+		return one, fmt.Errorf("run %s: event: %w", r.ID, err)
 	}
-	return list, rows.Err()
+	return one, nil
 }

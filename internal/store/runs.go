@@ -133,7 +133,7 @@ func (s *Store) RunOf(ctx context.Context, repo int64, sha ci.SHA, kind ci.Kind,
 	return scanRun(s.db.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? AND kind = ? AND ref = ?`, repo, sha, kind, ref))
 }
 
-func scanRun(row interface{ Scan(...any) error }) (r ci.Run, err error) {
+func scanRun(row row) (r ci.Run, err error) {
 	var event []byte
 	var created, finished, started int64
 	err = row.Scan(&r.ID, &r.Number, &event, &r.Attempt, &r.State, &r.Message, &created, &finished, &started, &r.Retargets)

@@ -62,22 +62,14 @@ func jobContext(title string) string {
 
 // worstOf is the worst of all runs of a commit, so that no run's success hides another's failure.
 func worstOf(ctx context.Context, tx *sql.Tx, run ci.Run) (ci.Run, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ?`, run.Event.Repo.ID, run.Event.SHA)
-	if err != nil {
-		return run, fmt.Errorf("status of %s: %w", run.Event.SHA.Short(), err)
-	}
-	defer rows.Close()
 	worst := run
-	for rows.Next() {
-		other, err := scanRun(rows)
-		if err != nil {
-			return run, err
-		}
+	others, err := collect(ctx, tx, scanRun, "status of "+run.Event.SHA.Short(), `SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ?`, run.Event.Repo.ID, run.Event.SHA)
+	for _, other := range others {
 		if other.State.Worse(worst.State) {
 			worst = other
 		}
 	}
-	return worst, rows.Err()
+	return worst, err
 }
 
 // words is what a status says.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -19,28 +18,20 @@ func (s *Store) Rivals(ctx context.Context, ev ci.Event) (list []ci.Run, err err
 	if ev.Kind == ci.PullRequest && !ev.Fork && ev.Branch != ev.Repo.DefaultBranch {
 		pushes = "refs/heads/" + ev.Branch
 	}
-	rows, err := s.db.QueryContext(ctx, `SELECT supersedes, `+runColumns+` FROM runs
+	scan := func(row row) (ci.Run, error) {
+		var supersedes bool
+		run, err := scanRun(prefixed{row, &supersedes})
+		run.Supersedes = supersedes
+		return run, err
+	}
+	return collect(ctx, s.db, scan, "runs of "+string(ev.Ref), `SELECT supersedes, `+runColumns+` FROM runs
 		WHERE repo_id = ? AND sha <> ? AND (kind = ? AND ref = ? OR kind = 'push' AND ref = ?)
 		ORDER BY CASE WHEN finished = 0 THEN 0 ELSE 1 END, created DESC, id LIMIT ?`, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref, pushes, maxRivals)
-	if err != nil {
-		return nil, fmt.Errorf("runs of %s: %w", ev.Ref, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var supersedes bool
-		run, err := scanRun(prefixed{rows, &supersedes})
-		if err != nil {
-			return nil, err
-		}
-		run.Supersedes = supersedes
-		list = append(list, run)
-	}
-	return list, rows.Err()
 }
 
 // prefixed reads a column before those of a run.
 type prefixed struct {
-	row   interface{ Scan(...any) error }
+	row   row
 	first any
 }
 

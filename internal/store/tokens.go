@@ -35,19 +35,7 @@ func (s *Store) Token(ctx context.Context, id string) (ci.Token, error) {
 
 // Tokens returns all tokens, oldest first.
 func (s *Store) Tokens(ctx context.Context) (tokens []ci.Token, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT `+tokenColumns+` FROM tokens ORDER BY created, id`)
-	if err != nil {
-		return nil, fmt.Errorf("tokens: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		t, err := scanToken(rows)
-		if err != nil {
-			return nil, err
-		}
-		tokens = append(tokens, t)
-	}
-	return tokens, rows.Err()
+	return collect(ctx, s.db, scanToken, "tokens", `SELECT `+tokenColumns+` FROM tokens ORDER BY created, id`)
 }
 
 // TokenUsed notes the use of a token.
@@ -71,7 +59,7 @@ func (s *Store) RevokeToken(ctx context.Context, id string) error {
 	return nil
 }
 
-func scanToken(row interface{ Scan(...any) error }) (t ci.Token, err error) {
+func scanToken(row row) (t ci.Token, err error) {
 	var created, used, expires int64
 	err = row.Scan(&t.ID, &t.Name, &t.Scope, &t.Hash, &created, &used, &expires)
 	if errors.Is(err, sql.ErrNoRows) {
