@@ -89,6 +89,11 @@ unit: ## unit tests; end-to-end tests are skipped without a cluster
 test: check image postgres browser ## everything that CI runs: checks, unit tests, end-to-end tests on a real cluster
 	@trap '[ -z "$$CI" ] || bin/local down' EXIT; eval "$$(bin/local env)"; $(MAKE) --no-print-directory unit
 
+# A pod boots for each start of a server, so it takes longer than make test's own end-to-end tests.
+.PHONY: test-installed
+test-installed: image postgres ## the end-to-end tests again, with each server as deploy/base's pod of the built image
+	@eval "$$(bin/local env)"; YACI_TEST_IN_CLUSTER=1 $(GO) test ./cmd/yaci -count 1 -parallel 4 -timeout 30m
+
 .PHONY: bench-steps
 bench-steps: image ## how fast steps run, against init containers and bare containers, on the local cluster
 	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run TestBenchSteps -bench-steps 5 -timeout 30m -v

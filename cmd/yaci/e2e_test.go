@@ -20,8 +20,9 @@ import (
 	"github.com/yaci-ci/yaci/internal/citest/citesttest"
 )
 
-// The end-to-end tests run the real binary as a process against a real cluster
-// and a stand-in for GitHub. deploy/local says where: eval "$(bin/local env)".
+// The end-to-end tests run the real binary against a real cluster and a stand-in
+// for GitHub. deploy/local says where: eval "$(bin/local env)". The server is a
+// process of this machine, or a pod (incluster_test.go).
 
 const (
 	apiToken   = "e2e-token"
@@ -35,7 +36,8 @@ type world struct {
 	ada    citest.User
 	dir    string
 	listen string
-	cmd    *exec.Cmd
+	cmd    *exec.Cmd  // the server as a process of this machine,
+	pod    *podServer // or as a pod
 	log    *lockedBuffer
 	env    []string // settings beyond the usual ones
 }
@@ -66,12 +68,7 @@ func newWorld(t *testing.T, env ...string) *world {
 		t.Skip("no cluster: run make cluster image, then eval \"$(bin/local env)\"; make test does both")
 	}
 	w := &world{t: t, dir: t.TempDir(), log: &lockedBuffer{}, env: env}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.listen = l.Addr().String()
-	l.Close()
+	w.address()
 	for i, e := range w.env {
 		w.env[i] = strings.ReplaceAll(e, "LISTEN_ADDRESS", w.listen)
 	}
@@ -90,6 +87,18 @@ func newWorld(t *testing.T, env ...string) *world {
 	return w
 }
 
+// address picks where the server listens.
+func (w *world) address() {
+	w.t.Helper()
+	l := must(net.Listen("tcp", "127.0.0.1:0"))(w.t)
+	w.listen = l.Addr().String()
+	if inCluster() {
+		w.pod = newPodServer(w.t, l, w.dir)
+	} else {
+		l.Close()
+	}
+}
+
 // kubeconfig is the server's own.
 func (w *world) kubeconfig() string { return filepath.Join(w.dir, "kubeconfig") }
 
@@ -106,14 +115,18 @@ func (w *world) namespace() string {
 // start runs the server and waits until it answers.
 func (w *world) start() {
 	w.t.Helper()
-	w.cmd = exec.Command("../../bin/yaci", "serve")
-	w.cmd.Env = append(os.Environ(), w.settings()...)
-	w.cmd.Env = append(w.cmd.Env, w.env...)
-	w.cmd.Stdout, w.cmd.Stderr = w.log, w.log
-	if err := w.cmd.Start(); err != nil {
-		w.t.Fatalf("%v; make build first", err)
+	if w.pod != nil {
+		w.pod.start(append(w.settings(), w.env...), w.dir, w.log)
+	} else {
+		w.cmd = exec.Command("../../bin/yaci", "serve")
+		w.cmd.Env = append(os.Environ(), w.settings()...)
+		w.cmd.Env = append(w.cmd.Env, w.env...)
+		w.cmd.Stdout, w.cmd.Stderr = w.log, w.log
+		if err := w.cmd.Start(); err != nil {
+			w.t.Fatalf("%v; make build first", err)
+		}
+		w.t.Cleanup(w.kill)
 	}
-	w.t.Cleanup(w.kill)
 	w.until("server answers", func() bool {
 		res, err := http.Get("http://" + w.listen + "/healthz")
 		if err == nil {
@@ -134,6 +147,10 @@ func (w *world) settings() []string {
 
 // kill is kill -9.
 func (w *world) kill() {
+	if w.pod != nil {
+		w.pod.kill()
+		return
+	}
 	w.cmd.Process.Kill()
 	w.cmd.Wait()
 }

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -22,7 +19,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	discovery "k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -63,7 +59,7 @@ func TestInstalled(t *testing.T) {
 	install(t, cfg, map[string]string{
 		"YACI_WEBHOOK_SECRET": hookSecret, "YACI_API_TOKEN": apiToken, "YACI_IMAGE": os.Getenv("YACI_IMAGE"),
 		"YACI_GITHUB_API_URL": w.github.APIURL(), "YACI_GITHUB_APP_ID": fmt.Sprint(citest.AppID),
-	}, w.github.AppKeyPEM(), forward(t, host, cfg.Host))
+	}, w.github.AppKeyPEM(), forward(t, host, must(url.Parse(cfg.Host))(t).Host))
 	w.until("the server is ready", func() bool {
 		list := must(client.CoreV1().Pods("yaci").List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=yaci"}))(t)
 		for i, p := range list.Items {
@@ -106,34 +102,37 @@ func remove(t *testing.T, client kubernetes.Interface) {
 func install(t *testing.T, cfg *rest.Config, settings map[string]string, key []byte, apiServer net.Addr) {
 	t.Helper()
 	client := must(kubernetes.NewForConfig(cfg))(t)
-	dyn := must(dynamic.NewForConfig(cfg))(t)
-	mapper := restmapper.NewDeferredDiscoveryRESTMapper(discovery.NewMemCacheClient(client.Discovery()))
 	for _, file := range []string{"namespaces", "rbac", "builds", "network", "server"} {
-		docs := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(must(os.ReadFile("../../deploy/base/"+file+".yaml"))(t)), 4096)
-		for {
-			var o unstructured.Unstructured
-			err := docs.Decode(&o.Object)
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			switch o.GetKind() {
-			case "PersistentVolumeClaim":
-				continue
-			case "Deployment":
+		apply(t, cfg, file, func(o unstructured.Unstructured) (unstructured.Unstructured, bool) {
+			if o.GetKind() == "Deployment" {
 				secrets(t, client, settings, key)
 				o = locally(t, o, apiServer)
 			}
-			kind := o.GroupVersionKind()
-			m := must(mapper.RESTMapping(kind.GroupKind(), kind.Version))(t)
-			var at dynamic.ResourceInterface = dyn.Resource(m.Resource)
-			if o.GetNamespace() != "" {
-				at = dyn.Resource(m.Resource).Namespace(o.GetNamespace())
+			return o, o.GetKind() != "PersistentVolumeClaim"
+		})
+	}
+}
+
+// apply applies the objects of a file of deploy/base; change, when there is one,
+// says how an object is here, and whether it is at all.
+func apply(t *testing.T, cfg *rest.Config, file string, change func(unstructured.Unstructured) (unstructured.Unstructured, bool)) {
+	t.Helper()
+	dyn := must(dynamic.NewForConfig(cfg))(t)
+	mapper := restmapper.NewDeferredDiscoveryRESTMapper(discovery.NewMemCacheClient(must(kubernetes.NewForConfig(cfg))(t).Discovery()))
+	for _, o := range shippedObjects(t, file) {
+		if change != nil {
+			var here bool
+			if o, here = change(o); !here {
+				continue
 			}
-			must(at.Apply(t.Context(), o.GetName(), &o, metav1.ApplyOptions{FieldManager: "install", Force: true}))(t)
 		}
+		kind := o.GroupVersionKind()
+		m := must(mapper.RESTMapping(kind.GroupKind(), kind.Version))(t)
+		var at dynamic.ResourceInterface = dyn.Resource(m.Resource)
+		if o.GetNamespace() != "" {
+			at = dyn.Resource(m.Resource).Namespace(o.GetNamespace())
+		}
+		must(at.Apply(t.Context(), o.GetName(), &o, metav1.ApplyOptions{FieldManager: "install", Force: true}))(t)
 	}
 }
 
@@ -151,30 +150,11 @@ func secrets(t *testing.T, client kubernetes.Interface, settings map[string]stri
 	}
 }
 
-// forward lets pods reach the API server, which listens on loopback alone.
-func forward(t *testing.T, host, apiServer string) net.Addr {
+// forward lets pods reach what listens on loopback alone, as the API server does.
+func forward(t *testing.T, host, to string) net.Addr {
 	t.Helper()
-	to := must(url.Parse(apiServer))(t).Host
 	l := must(net.Listen("tcp", host+":0"))(t)
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer in.Close()
-				out, err := net.Dial("tcp", to)
-				if err != nil {
-					return
-				}
-				defer out.Close()
-				go io.Copy(out, in)
-				io.Copy(in, out)
-			}()
-		}
-	}()
+	relay(t, l, func() string { return to })
 	return l.Addr()
 }
 

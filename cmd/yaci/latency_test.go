@@ -28,6 +28,7 @@ func TestBenchLatency(t *testing.T) {
 	if *benchLatency == 0 {
 		t.Skip("make bench-latency")
 	}
+	needsProcess(t, "its calls of the API server are counted on a way of their own")
 	api := countAPI(t)
 	w := newWorld(t, "KUBECONFIG="+api.kubeconfig)
 	r := w.repo("latency", false)

@@ -122,6 +122,7 @@ func killKubelet(t *testing.T) (up func()) {
 
 // TestNodeGone: the node disappears with its kubelet, and another of its name comes.
 func TestNodeGone(t *testing.T) {
+	needsProcess(t, "the only node goes, and a server on it too")
 	client := clientset(t)
 	w := newWorld(t)
 	r := w.repo("nodeless", false)

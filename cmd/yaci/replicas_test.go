@@ -1,7 +1,8 @@
 package main
 
 import (
-	"net"
+	"net/url"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,9 +21,8 @@ const sleeping = "image: IMAGE\nsteps:\n  - {name: wait, run: 'echo begun; sleep
 func (w *world) replica() *world {
 	w.t.Helper()
 	other := *w
-	l := must(net.Listen("tcp", "127.0.0.1:0"))(w.t)
-	other.listen, other.log = l.Addr().String(), &lockedBuffer{}
-	l.Close()
+	other.log = &lockedBuffer{}
+	other.address()
 	other.start()
 	w.t.Cleanup(func() {
 		if w.t.Failed() {
@@ -39,9 +39,22 @@ func (w *world) logged(text string, times int) {
 
 func (w *world) signal(s syscall.Signal) {
 	w.t.Helper()
-	if err := w.cmd.Process.Signal(s); err != nil {
+	send := func() error { return w.pod.signal(s) }
+	if w.pod == nil {
+		send = func() error { return w.cmd.Process.Signal(s) }
+	}
+	if err := send(); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// ended waits until the server has ended by itself, and says how.
+func (w *world) ended() error {
+	w.t.Helper()
+	if w.pod != nil {
+		return w.pod.wait()
+	}
+	return w.cmd.Wait()
 }
 
 // once holds what GitHub was told of a commit, and the cluster made for it,
@@ -88,7 +101,13 @@ func TestReplicas(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	a := newWorld(t, "YACI_DATABASE_URL="+postgres.URL(t))
+	database := postgres.URL(t)
+	if inCluster() {
+		u := must(url.Parse(database))(t)
+		u.Host = forward(t, os.Getenv("YACI_LOCAL_HOST"), u.Host).String()
+		database = u.String()
+	}
+	a := newWorld(t, "YACI_DATABASE_URL="+database)
 	a.logged("msg=leads", 1)
 	b := a.replica()
 	r := a.repo("replicas", false)
@@ -130,7 +149,7 @@ func TestShutdownLeavesJobsToTheNext(t *testing.T) {
 	w.logged("msg=launched", 1)
 	begun := time.Now()
 	w.signal(syscall.SIGTERM)
-	if err := w.cmd.Wait(); err != nil {
+	if err := w.ended(); err != nil {
 		t.Errorf("exit: %v", err)
 	}
 	if took := time.Since(begun); took > 30*time.Second {
