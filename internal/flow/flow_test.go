@@ -108,10 +108,18 @@ func (w *world) must(err error) {
 	}
 }
 
-func (w *world) queued() []ci.Job {
+// queued are the jobs that wait for nothing but their turn.
+func (w *world) queued() (jobs []ci.Job) {
 	w.Helper()
-	jobs, err := w.db.QueuedJobs(w.Context(), 100)
+	all, err := w.db.Contenders(w.Context())
 	w.must(err)
+	for _, c := range all {
+		if c.State == ci.Queued && c.Ready {
+			job, err := w.db.Job(w.Context(), c.Job)
+			w.must(err)
+			jobs = append(jobs, job)
+		}
+	}
 	return jobs
 }
 

@@ -22,17 +22,6 @@ func (s *Store) Job(ctx context.Context, name ci.JobName) (ci.Job, error) {
 	return scanJob(s.db.QueryRowContext(ctx, `SELECT `+jobColumns+` FROM jobs WHERE name = ?`, name))
 }
 
-// QueuedJobs returns the jobs that may be launched, oldest first: what they need
-// has succeeded, and their concurrency group has room. Of a group that has room
-// for one run more, the jobs of the oldest run come.
-func (s *Store) QueuedJobs(ctx context.Context, limit int) ([]ci.Job, error) {
-	return s.jobs(ctx, `SELECT `+jobColumns+` FROM jobs AS j WHERE finished = 0 AND state = 'queued'
-		AND NOT EXISTS (SELECT 1 FROM job_needs n JOIN jobs d ON d.name = n.need WHERE n.job = j.name AND d.state <> 'success')
-		AND (grp = '' OR (SELECT count(DISTINCT g.run) FROM jobs g WHERE g.grp = j.grp AND g.finished = 0 AND g.run <> j.run
-			AND (g.state = 'running' OR g.created < j.created)) < grp_limit)
-		ORDER BY created, name LIMIT ?`, limit)
-}
-
 // RunningJobs returns the jobs that have been launched and not ended.
 func (s *Store) RunningJobs(ctx context.Context) ([]ci.Job, error) {
 	return s.jobs(ctx, `SELECT `+jobColumns+` FROM jobs WHERE finished = 0 AND state = 'running' ORDER BY created, name`)
