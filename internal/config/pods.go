@@ -13,7 +13,7 @@ type Pods struct {
 	Image          string        `default:"ghcr.io/yaci-ci/yaci:latest" env:"YACI_IMAGE" help:"YACI's own image: clone and step runner."`
 	Timeout        time.Duration `default:"1h" env:"YACI_TIMEOUT" help:"Time limit of a job."`
 	MaxTimeout     time.Duration `default:"6h" env:"YACI_MAX_TIMEOUT" help:"Most time that a .yaci.yml may ask for."`
-	KeepJobs       time.Duration `default:"24h" env:"YACI_KEEP_JOBS" help:"A finished Job stays in the cluster this long."`
+	KeepJobs       time.Duration `default:"1h" env:"YACI_KEEP_JOBS" help:"A finished Job stays in the cluster this long, for who wants to look at it there. The server keeps it in memory as long."`
 	PendingTimeout time.Duration `default:"10m" env:"YACI_PENDING_TIMEOUT" help:"How long a job may wait for a node, or for the namespace's quota."`
 	NodesGrow      bool          `env:"YACI_NODES_GROW" help:"The cluster adds nodes when pods wait, so a job that is too large for all nodes there are waits for one. Otherwise it ends at once."`
 	CPURequest     string        `name:"cpu-request" default:"250m" env:"YACI_CPU_REQUEST" help:"CPU that a job asks for."`
