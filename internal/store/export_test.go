@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"strings"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
 )
 
 // Numbered and ForPostgres are the two halves of the dialect.
@@ -74,3 +76,22 @@ func (s *Store) Advance(d time.Duration) { s.now = func() time.Time { return tim
 
 // Writer is the connection that writes.
 func (s *Store) Writer() *sql.DB { return s.db.write }
+
+// PlanOfRuns is how SQLite goes about finding the runs of a filter, a line a step.
+func (s *Store) PlanOfRuns(ctx context.Context, f ci.RunFilter) (plan []string, err error) {
+	query, args := s.selection(f)
+	rows, err := s.db.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			return nil, err
+		}
+		plan = append(plan, step)
+	}
+	return plan, rows.Err()
+}

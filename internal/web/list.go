@@ -150,6 +150,9 @@ func (p *Pages) repository(w http.ResponseWriter, r *http.Request) error {
 	return p.show(w, r, http.StatusOK, "list.html", layout{Title: repo.FullName(), Icon: icon, Nav: "repositories", Live: true}, l)
 }
 
+// queueSize is how many runs of a state the queue shows.
+const queueSize = 50
+
 // waiting is what has not ended, in the order in which people care.
 type waiting struct {
 	State ci.State
@@ -162,11 +165,11 @@ func (p *Pages) queue(w http.ResponseWriter, r *http.Request) error {
 	var groups []waiting
 	for _, g := range []waiting{{State: ci.Running, Title: "Running"}, {State: ci.Queued, Title: "Waiting for a place"}, {State: ci.Held, Title: "Held for approval"}} {
 		var err error
-		if g.Runs, err = p.Runs.Runs(r.Context(), ci.RunFilter{Sight: p.sight(r), State: g.State, Limit: 101}); err != nil {
+		if g.Runs, err = p.Runs.Runs(r.Context(), ci.RunFilter{Sight: p.sight(r), State: g.State, Limit: queueSize + 1}); err != nil {
 			return err
 		}
-		if g.More = len(g.Runs) > 100; g.More {
-			g.Runs = g.Runs[:100]
+		if g.More = len(g.Runs) > queueSize; g.More {
+			g.Runs = g.Runs[:queueSize]
 		}
 		groups = append(groups, g)
 	}
