@@ -9,6 +9,9 @@ LINT         := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
 KWOK_VERSION := v0.8.0
 KWOK         := $(CACHE)/kwok-$(KWOK_VERSION)/kwok
 
+# Of the main module; what the other ones have is left out when it is less than all.
+PKGS ?= ./...
+
 # The race detector needs cgo, and that a C compiler. SQLite, which is C turned
 # into Go, is left out of it: with it the tests on a database take ten times as long.
 # (Not more than that C: generic code of others, compiled there, would hide what orders memory.)
@@ -26,8 +29,8 @@ build: ## bin/yaci and bin/yaci-step, static
 .PHONY: check
 check: $(LINT) ## gofmt, vet, golangci-lint
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "run: gofmt -w ."; exit 1; }
-	$(GO) vet ./...
-	$(LINT) run --allow-parallel-runners ./...
+	$(GO) vet $(PKGS)
+	$(LINT) run --allow-parallel-runners $(PKGS)
 
 $(LINT):
 	@echo "golangci-lint $(LINT_VERSION) is built once, which takes a minute or two" >&2
@@ -80,9 +83,11 @@ browser: ## Chromium and axe-core, for the tests of the pages
 
 .PHONY: unit
 unit: ## unit tests; end-to-end tests are skipped without a cluster
-	$(RACE) -timeout 20m -parallel 4 ./...
+	$(RACE) -timeout 20m -parallel 4 $(PKGS)
+ifeq ($(PKGS),./...)
 	cd deploy/local && $(GO) vet . ./pause && $(GO) test . ./pause
 	cd deploy/check && $(GO) vet . && $(GO) test .
+endif
 
 # The cluster stays up for the next call; CI takes it down.
 .PHONY: test
@@ -93,6 +98,10 @@ test: check image postgres browser ## everything that CI runs: checks, unit test
 .PHONY: test-installed
 test-installed: image postgres ## the end-to-end tests again, with each server as deploy/base's pod of the built image
 	@eval "$$(bin/local env)"; YACI_TEST_IN_CLUSTER=1 $(GO) test ./cmd/yaci -count 1 -parallel 4 -timeout 30m
+
+.PHONY: self
+self: image ## .yaci.yml, which builds and tests YACI, run on the local cluster; PKGS narrows it
+	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run TestSelf -self "$(PKGS)" -count 1 -timeout 60m -v | grep -v "^=== RUN"
 
 .PHONY: bench-steps
 bench-steps: image ## how fast steps run, against init containers and bare containers, on the local cluster
