@@ -153,7 +153,7 @@ func firstError(t *testing.T, b *tab) {
 	b.until(marked + ` === "1501"`)
 	b.visit(run.Page() + "/attempts/1/jobs/1/steps/2-test")
 	b.click(`.facts a[href$="#2-test:L1501"]`)
-	b.until(`document.querySelector(".l:target")?.innerText.includes("undefined: x")`)
+	b.until(`document.querySelector(".l.wrong:target")?.innerText.includes("undefined: x")`)
 
 	run, p := b.start(pushed()) // one that fails while somebody looks
 	b.visit(run.Page())

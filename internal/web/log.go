@@ -175,6 +175,9 @@ func (p *Pages) logPage(w http.ResponseWriter, r *http.Request) error {
 	if v.Shown, err = p.some(r.Context(), id, want); err != nil {
 		return err
 	}
+	for i, l := range v.Shown {
+		v.Shown[i].Error = l.Number == v.Log.Error && !l.Note
+	}
 	if want.From > 1 {
 		v.Prev = max(1, want.From-maxLines)
 	}
