@@ -246,10 +246,11 @@ func (f *follower) close(ctx context.Context, what subject, read error) error {
 	return err
 }
 
-// firstError is where the log of a step that failed tells why; 0: it did not
-// fail, nothing stands out, or the log cannot be read, which whoever opens it will be told.
+// firstError is where the log of a step that failed tells why; 0: it did not fail,
+// or not by itself, so that its last words say most; nothing stands out; or the log
+// cannot be read, which whoever opens it will be told.
 func (f *follower) firstError(ctx context.Context, record *ci.Step) int64 {
-	if record == nil || record.State != ci.Failure && record.State != ci.Error {
+	if record == nil || record.State != ci.Failure {
 		return 0
 	}
 	number, err := f.keeper.firstError(ctx, f.w.id)

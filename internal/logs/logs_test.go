@@ -230,7 +230,7 @@ func TestExtent(t *testing.T) {
 // The log of a step that failed tells where to begin to read, from when it is closed.
 func TestFirstError(t *testing.T) {
 	text := strings.Repeat("fine\n", 70_000) + "main.go:3:5: " + strings.Repeat("very ", 20_000) + "undefined: x\n" + "::error::stop\n" + "FAIL"
-	for state, want := range map[ci.State]int64{ci.Failure: 70_002, ci.Success: 0} {
+	for state, want := range map[ci.State]int64{ci.Failure: 70_002, ci.Error: 0, ci.Success: 0} {
 		w := newWorldOf(t, []byte(text), state)
 		w.follow()
 		if e, err := w.keeper.Extent(t.Context(), id); e.Error != want || err != nil {

@@ -127,8 +127,8 @@ func (c *Checks) explain(ctx context.Context, check *ci.Check, jobs []ci.Job) er
 		return err
 	}
 	check.Annotations = said.Annotations()
-	if number := said.FirstError(); number > 0 && strings.HasSuffix(check.URL, "#"+id.Container) {
-		check.URL += fmt.Sprintf(":L%d", number)
+	if extent.Error > 0 && strings.HasSuffix(check.URL, "#"+id.Container) {
+		check.URL += fmt.Sprintf(":L%d", extent.Error)
 	}
 	if len(last) > 0 {
 		check.Text = fmt.Sprintf("The last lines of %s:\n\n%s", inline(job.Steps[i].Name), fenced(strings.Join(last, "\n")))

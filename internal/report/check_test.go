@@ -46,7 +46,7 @@ func (w *told) Read(_ context.Context, _ ci.LogID, _ ci.LogRange, to func(ci.Log
 }
 
 func (w *told) Extent(context.Context, ci.LogID) (ci.LogExtent, error) {
-	return ci.LogExtent{Closed: w.closed}, nil
+	return ci.LogExtent{Closed: w.closed, Error: 31}, nil
 }
 
 func (w *told) PostCheck(_ context.Context, c ci.Check) error {

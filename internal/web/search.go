@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -23,9 +22,6 @@ type hit struct {
 
 var errEnough = errors.New("enough")
 
-// control are sequences that a terminal acts on and nobody searches for.
-var control = regexp.MustCompile(`\x1b(\[[0-9;?]*[ -/]*[@-~]|[\]_][^\x07\x1b]*(\x07|\x1b\\)?|[ -/]*[0-~])|[\x00-\x08\x0b-\x1f\x7f]`)
-
 // search looks through the logs of a job, step by step. Case does not matter.
 func (p *Pages) search(ctx context.Context, job ci.Job, what string) (hits []hit, more bool, err error) {
 	what = strings.ToLower(what)
@@ -42,10 +38,7 @@ func (p *Pages) search(ctx context.Context, job ci.Job, what string) (hits []hit
 	}
 	for _, l := range logs {
 		err := p.Logbook.Read(ctx, ci.LogID{UID: job.UID, Container: l.container}, ci.LogRange{From: 1}, func(piece ci.LogLine) error {
-			text := string(piece.Text)
-			if strings.Contains(text, "\x1b") {
-				text = control.ReplaceAllString(text, "")
-			}
+			text := ci.PlainLine(string(piece.Text))
 			if !strings.Contains(strings.ToLower(text), what) {
 				return nil
 			}
@@ -53,8 +46,8 @@ func (p *Pages) search(ctx context.Context, job ci.Job, what string) (hits []hit
 				return errEnough
 			}
 			if n := len(hits); n == 0 || hits[n-1].Step != l.container || hits[n-1].Line != piece.Number {
-				text = strings.ToValidUTF8(strings.TrimSpace(text), "\uFFFD")
-				hits = append(hits, hit{l.container, piece.Number, l.name, text[:min(len(text), 400)]})
+				text = strings.TrimSpace(text)
+				hits = append(hits, hit{l.container, piece.Number, l.name, strings.ToValidUTF8(text[:min(len(text), 400)], "")})
 			}
 			return nil
 		})
