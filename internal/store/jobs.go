@@ -23,14 +23,14 @@ func (s *Store) Job(ctx context.Context, name ci.JobName) (ci.Job, error) {
 }
 
 // RunningJobs returns the jobs that have been launched and not ended.
-func (s *Store) RunningJobs(ctx context.Context) ([]ci.Job, error) {
-	return s.jobs(ctx, `SELECT `+jobColumns+` FROM jobs WHERE finished = 0 AND state = 'running' ORDER BY created, name`)
+func (s *Store) RunningJobs(ctx context.Context) ([]ci.JobName, error) {
+	return column[ci.JobName](ctx, s.db, "running jobs", `SELECT name FROM jobs WHERE finished = 0 AND state = 'running' ORDER BY created, name`)
 }
 
 // UnsettledJobs returns the jobs that have ended and may have left something in
 // the cluster. One that was cancelled may have been in the middle of its launch.
-func (s *Store) UnsettledJobs(ctx context.Context) ([]ci.Job, error) {
-	return s.jobs(ctx, `SELECT `+jobColumns+` FROM jobs WHERE settled = 0 AND finished > 0 AND (uid <> '' OR state = 'cancelled') ORDER BY finished, name LIMIT 1000`)
+func (s *Store) UnsettledJobs(ctx context.Context) ([]ci.JobName, error) {
+	return column[ci.JobName](ctx, s.db, "unsettled jobs", `SELECT name FROM jobs WHERE settled = 0 AND finished > 0 AND (uid <> '' OR state = 'cancelled') ORDER BY finished, name LIMIT 1000`)
 }
 
 func (s *Store) jobs(ctx context.Context, query string, args ...any) ([]ci.Job, error) {

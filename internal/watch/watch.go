@@ -27,8 +27,8 @@ import (
 // Jobs is what the watcher reads of the database.
 type Jobs interface {
 	Job(ctx context.Context, name ci.JobName) (ci.Job, error)
-	RunningJobs(ctx context.Context) ([]ci.Job, error)
-	UnsettledJobs(ctx context.Context) ([]ci.Job, error)
+	RunningJobs(ctx context.Context) ([]ci.JobName, error)
+	UnsettledJobs(ctx context.Context) ([]ci.JobName, error)
 }
 
 // Outcomes is where the watcher writes down what it saw.
@@ -232,8 +232,8 @@ func (w *Watcher) sweep(ctx context.Context) {
 		if err := errors.Join(err, err2); err != nil && ctx.Err() == nil {
 			w.Log.Warn("sweep", "err", err)
 		}
-		for _, j := range slices.Concat(running, ended) {
-			w.keys.Add(j.Name)
+		for _, name := range slices.Concat(running, ended) {
+			w.keys.Add(name)
 		}
 		select {
 		case <-ctx.Done():
