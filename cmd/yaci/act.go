@@ -42,7 +42,7 @@ func (r retry) Run(ctx context.Context, out output) error {
 	if err != nil {
 		return err
 	}
-	path := "/api/v1/runs/" + t.ID + "/retry"
+	path := "/api/v1/runs/" + string(t.ID) + "/retry"
 	if r.Failed {
 		path += "?failed=true"
 	}
@@ -80,7 +80,7 @@ func (x cancel) Run(ctx context.Context, out output) error {
 		return err
 	}
 	var said map[string]any
-	if err := post(ctx, c, "/api/v1/runs/"+t.ID+"/cancel", nil, &said); err != nil {
+	if err := post(ctx, c, "/api/v1/runs/"+string(t.ID)+"/cancel", nil, &said); err != nil {
 		return err
 	}
 	if x.JSON {
@@ -117,7 +117,7 @@ func (a approve) Run(ctx context.Context, out output) error {
 		return err
 	}
 	var made newAttempt
-	if err := post(ctx, c, "/api/v1/runs/"+t.ID+"/approve?sha="+url.QueryEscape(strings.ToLower(a.Commit)), nil, &made); err != nil {
+	if err := post(ctx, c, "/api/v1/runs/"+string(t.ID)+"/approve?sha="+url.QueryEscape(strings.ToLower(a.Commit)), nil, &made); err != nil {
 		return err
 	}
 	return after(ctx, c, made, t.name(), a.JSON, false, out)

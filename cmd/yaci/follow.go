@@ -12,6 +12,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/client"
 	"github.com/yaci-ci/yaci/internal/terminal"
+	"github.com/yaci-ci/yaci/internal/wire"
 )
 
 // logsCmd prints what steps have printed.
@@ -74,14 +75,14 @@ func (l logsCmd) Run(ctx context.Context, out output) error {
 	return nil
 }
 
-func (l logsCmd) wants(s toldStep) bool {
+func (l logsCmd) wants(s wire.Step) bool {
 	if len(l.Step) > 0 && !slices.Contains(l.Step, s.Name) {
 		return false
 	}
 	return !l.Failed || s.State == ci.Failure || s.State == ci.Error
 }
 
-func heading(s terminal.Screen, j toldJob, step toldStep) {
+func heading(s terminal.Screen, j wire.Job, step wire.Step) {
 	title := step.Name
 	if j.Title != "" {
 		title = j.Title + " › " + title
@@ -89,7 +90,7 @@ func heading(s terminal.Screen, j toldJob, step toldStep) {
 	s.Say("%s", s.Paint(terminal.Bold, "▶ "+terminal.Clean(title)))
 }
 
-func stepLog(ctx context.Context, c client.Client, t told, j toldJob, at int, follow bool, to io.Writer) error {
+func stepLog(ctx context.Context, c client.Client, t told, j wire.Job, at int, follow bool, to io.Writer) error {
 	path := fmt.Sprintf("/api/v1/runs/%s/jobs/%s/steps/%d/log", t.ID, j.Name, at+1)
 	if follow {
 		path += "?follow=1"
@@ -101,7 +102,7 @@ func stepLog(ctx context.Context, c client.Client, t told, j toldJob, at int, fo
 const every = time.Second
 
 // begun waits until a job runs, or has ended without.
-func begun(ctx context.Context, c client.Client, t told, j toldJob, s terminal.Screen) (toldJob, error) {
+func begun(ctx context.Context, c client.Client, t told, j wire.Job, s terminal.Screen) (wire.Job, error) {
 	defer s.Clear()
 	for j.State == ci.Queued || j.State == ci.Held {
 		s.Passing(j.Message)

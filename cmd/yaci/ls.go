@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/terminal"
 )
 
@@ -94,17 +95,7 @@ func (q queueCmd) Run(ctx context.Context, out output) error {
 	if err != nil {
 		return err
 	}
-	var places []struct {
-		Job      string    `json:"job"`
-		Run      string    `json:"run"`
-		Repo     string    `json:"repo,omitempty"`
-		Person   string    `json:"person,omitempty"`
-		Queued   time.Time `json:"queued"`
-		Position int       `json:"position"`
-		Reason   string    `json:"reason"`
-		Message  string    `json:"message"`
-		StartsIn int64     `json:"starts_in,omitempty"`
-	}
+	var places []ci.Place
 	if err := c.Do(ctx, "GET", "/api/v1/queue", nil, &places); err != nil {
 		return err
 	}
@@ -117,7 +108,7 @@ func (q queueCmd) Run(ctx context.Context, out output) error {
 	}
 	rows := [][]terminal.Cell{terminal.Header("", "JOB", "REPOSITORY", "WHO", "WAITS", "WHY")}
 	for _, p := range places {
-		rows = append(rows, []terminal.Cell{{Text: strconv.Itoa(p.Position)}, {Text: p.Job}, {Text: p.Repo}, {Text: p.Person}, {Text: terminal.Took(time.Since(p.Queued))}, {Text: p.Message}})
+		rows = append(rows, []terminal.Cell{{Text: strconv.Itoa(p.Position)}, {Text: string(p.Job)}, {Text: p.Repo}, {Text: p.Person}, {Text: terminal.Took(time.Since(p.Created))}, {Text: p.Why}})
 	}
 	return terminal.New(out.stdout, os.Getenv).Table(rows)
 }

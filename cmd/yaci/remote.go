@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/client"
+	"github.com/yaci-ci/yaci/internal/wire"
 )
 
 // remote is what every command that calls the server takes.
@@ -124,30 +124,12 @@ func gitSays(ctx context.Context, args ...string) (string, error) {
 }
 
 // told is a run as the API tells of it.
-type told struct {
-	ID       string     `json:"id"`
-	Number   int64      `json:"number"`
-	Repo     string     `json:"repo,omitempty"`
-	Event    string     `json:"event"`
-	SHA      ci.SHA     `json:"sha,omitempty"`
-	Ref      string     `json:"ref,omitempty"`
-	Branch   string     `json:"branch,omitempty"`
-	Tag      string     `json:"tag,omitempty"`
-	PR       int        `json:"pr,omitempty"`
-	Title    string     `json:"title,omitempty"`
-	Author   string     `json:"author,omitempty"`
-	Attempt  int        `json:"attempt"`
-	State    ci.State   `json:"state"`
-	Message  string     `json:"message"`
-	Created  time.Time  `json:"created"`
-	Started  *time.Time `json:"started,omitempty"`
-	Finished *time.Time `json:"finished,omitempty"`
-}
+type told wire.Run
 
 // name is how people call a run.
 func (t told) name() string {
 	if t.Number == 0 {
-		return t.ID
+		return string(t.ID)
 	}
 	return fmt.Sprintf("#%d", t.Number)
 }
@@ -162,7 +144,7 @@ func (t told) where() string {
 	case t.Branch != "":
 		return t.Branch
 	}
-	return t.Event
+	return string(t.Event)
 }
 
 // took is how long it runs, or ran; zero before it has begun.
@@ -179,7 +161,7 @@ func (t told) took(now time.Time) time.Duration {
 // page is the path of its page.
 func (t told) page() string {
 	if t.Number == 0 || t.Repo == "" {
-		return "/-/runs/" + t.ID
+		return "/-/runs/" + string(t.ID)
 	}
 	return fmt.Sprintf("/%s/runs/%d", t.Repo, t.Number)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/client"
+	"github.com/yaci-ci/yaci/internal/wire"
 )
 
 // token is the commands about API tokens. They call the server.
@@ -30,17 +31,6 @@ func (t token) server() (client.Client, error) {
 	return c, nil
 }
 
-// listedToken is a token as the API tells of it.
-type listedToken struct {
-	ID      string     `json:"id"`
-	Name    string     `json:"name"`
-	Scope   string     `json:"scope"`
-	Created time.Time  `json:"created"`
-	Used    *time.Time `json:"last_used,omitempty"`
-	Expires *time.Time `json:"expires,omitempty"`
-	Token   string     `json:"token,omitempty"`
-}
-
 type tokenCreate struct {
 	Name  string `arg:"" help:"What it is for; unique."`
 	Scope string `enum:"read,run,admin" default:"read" help:"What it may do: read; run (start, retry, cancel too); admin (everything)."`
@@ -58,7 +48,7 @@ func (c tokenCreate) Run(ctx context.Context, t *token, out output) error {
 	if c.Days > 0 {
 		asked["expires"] = time.Now().UTC().AddDate(0, 0, c.Days).Truncate(time.Second)
 	}
-	var made listedToken
+	var made wire.Token
 	if err := server.Do(ctx, "POST", "/api/v1/tokens", asked, &made); err != nil {
 		return err
 	}
@@ -81,7 +71,7 @@ func (c tokenLs) Run(ctx context.Context, t *token, out output) error {
 		return err
 	}
 	var page struct {
-		Tokens []listedToken `json:"tokens"`
+		Tokens []wire.Token `json:"tokens"`
 	}
 	if err := server.Do(ctx, "GET", "/api/v1/tokens", nil, &page); err != nil {
 		return err

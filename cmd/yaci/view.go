@@ -13,6 +13,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/client"
 	"github.com/yaci-ci/yaci/internal/terminal"
+	"github.com/yaci-ci/yaci/internal/wire"
 )
 
 // oneRun is what commands on a run take.
@@ -31,32 +32,8 @@ func (o oneRun) find(ctx context.Context) (client.Client, told, error) {
 	return c, t, err
 }
 
-// toldJob is a job as the API tells of it.
-type toldJob struct {
-	Name     string     `json:"name"`
-	Attempt  int        `json:"attempt"`
-	Title    string     `json:"title,omitempty"`
-	State    ci.State   `json:"state"`
-	Message  string     `json:"message"`
-	Started  *time.Time `json:"started,omitempty"`
-	Finished *time.Time `json:"finished,omitempty"`
-	Steps    []toldStep `json:"steps"`
-}
-
-type toldStep struct {
-	Name      string     `json:"name"`
-	Container string     `json:"container"`
-	State     ci.State   `json:"state"`
-	Exit      int        `json:"exit"`
-	Allowed   bool       `json:"allowed,omitempty"`
-	Reason    string     `json:"reason,omitempty"`
-	Started   *time.Time `json:"started,omitempty"`
-	Finished  *time.Time `json:"finished,omitempty"`
-	Memory    int64      `json:"memory,omitempty"`
-}
-
 // why is what a person should know besides the state.
-func (s toldStep) why() string {
+func why(s wire.Step) string {
 	switch {
 	case s.Reason != "":
 		return s.Reason
@@ -69,9 +46,9 @@ func (s toldStep) why() string {
 }
 
 // jobsOf are the jobs of a run's newest attempt.
-func jobsOf(ctx context.Context, c client.Client, t told) ([]toldJob, error) {
+func jobsOf(ctx context.Context, c client.Client, t told) ([]wire.Job, error) {
 	var page struct {
-		Jobs []toldJob `json:"jobs"`
+		Jobs []wire.Job `json:"jobs"`
 	}
 	err := c.Do(ctx, "GET", fmt.Sprintf("/api/v1/runs/%s/jobs?attempt=%d", t.ID, t.Attempt), nil, &page)
 	return page.Jobs, err
@@ -103,13 +80,13 @@ func (v view) Run(ctx context.Context, out output) error {
 	if v.JSON {
 		return printJSON(out, struct {
 			told
-			Jobs []toldJob `json:"jobs"`
-		}{t, append([]toldJob{}, jobs...)})
+			Jobs []wire.Job `json:"jobs"`
+		}{t, append([]wire.Job{}, jobs...)})
 	}
 	return shown(terminal.New(out.stdout, os.Getenv), c, t, jobs, time.Now())
 }
 
-func shown(s terminal.Screen, c client.Client, t told, jobs []toldJob, now time.Time) error {
+func shown(s terminal.Screen, c client.Client, t told, jobs []wire.Job, now time.Time) error {
 	icon, word, colour := terminal.Look(t.State)
 	s.Say("%s  %s", s.Paint(colour, icon+" "+word), s.Paint(terminal.Bold, terminal.Clean(strings.TrimSpace(t.Repo+" "+t.name()+"  "+t.Title))))
 	about := []string{t.where()}
@@ -139,7 +116,7 @@ func shown(s terminal.Screen, c client.Client, t told, jobs []toldJob, now time.
 		for _, st := range j.Steps {
 			state := terminal.State(st.State)
 			state.Text = indent + state.Text
-			rows = append(rows, []terminal.Cell{state, {Text: indent + terminal.Cut(st.Name, 50)}, {Text: span(st.Started, st.Finished, now)}, {Text: st.why()}})
+			rows = append(rows, []terminal.Cell{state, {Text: indent + terminal.Cut(st.Name, 50)}, {Text: span(st.Started, st.Finished, now)}, {Text: why(st)}})
 		}
 	}
 	if len(rows) > 0 {

@@ -65,7 +65,7 @@ func (w wait) Run(ctx context.Context, out output) error {
 			s.Clear()
 			var ids []string
 			for _, t := range list {
-				ids = append(ids, t.ID)
+				ids = append(ids, string(t.ID))
 			}
 			return waiter{c: c, json: w.JSON}.wait(ctx, ids, out)
 		}

@@ -8,11 +8,11 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/wire"
 )
 
 // Runs finds runs and their jobs.
@@ -64,9 +64,9 @@ func (a *API) ListRuns(w http.ResponseWriter, r *http.Request) {
 		q.Set("after", next)
 		w.Header().Set("Link", fmt.Sprintf(`<%s>; rel="next"`, (&url.URL{Path: r.URL.Path, RawQuery: q.Encode()}).String()))
 	}
-	out := []run{}
+	out := []wire.Run{}
 	for _, one := range list {
-		out = append(out, runOf(one))
+		out = append(out, wire.OfRun(one))
 	}
 	answer["runs"] = out
 	reply(w, http.StatusOK, answer)
@@ -110,7 +110,7 @@ func (a *API) filter(r *http.Request) (f ci.RunFilter, err error) {
 // GetRun answers GET /api/v1/runs/{run}.
 func (a *API) GetRun(w http.ResponseWriter, r *http.Request) {
 	if one, ok := a.run(w, r); ok {
-		reply(w, http.StatusOK, runOf(one))
+		reply(w, http.StatusOK, wire.OfRun(one))
 	}
 }
 
@@ -147,10 +147,10 @@ func (a *API) ListJobs(w http.ResponseWriter, r *http.Request) {
 		a.internal(w, r, err)
 		return
 	}
-	out := []job{}
+	out := []wire.Job{}
 	for _, j := range list {
 		if attempt == 0 || j.Attempt == attempt {
-			out = append(out, jobOf(j))
+			out = append(out, wire.OfJob(j))
 		}
 	}
 	reply(w, http.StatusOK, map[string]any{"jobs": out})
@@ -159,14 +159,14 @@ func (a *API) ListJobs(w http.ResponseWriter, r *http.Request) {
 // GetJob answers GET /api/v1/runs/{run}/jobs/{job}, and below it /steps with the steps alone.
 func (a *API) GetJob(w http.ResponseWriter, r *http.Request) {
 	if j, ok := a.job(w, r); ok {
-		reply(w, http.StatusOK, jobOf(j))
+		reply(w, http.StatusOK, wire.OfJob(j))
 	}
 }
 
 // ListSteps answers GET /api/v1/runs/{run}/jobs/{job}/steps.
 func (a *API) ListSteps(w http.ResponseWriter, r *http.Request) {
 	if j, ok := a.job(w, r); ok {
-		reply(w, http.StatusOK, map[string]any{"steps": jobOf(j).Steps})
+		reply(w, http.StatusOK, map[string]any{"steps": wire.OfJob(j).Steps})
 	}
 }
 
@@ -194,16 +194,9 @@ func (a *API) ListRepos(w http.ResponseWriter, r *http.Request) {
 		a.internal(w, r, err)
 		return
 	}
-	out := []repository{}
+	out := []wire.Repository{}
 	for _, one := range list {
-		out = append(out, repository{ID: one.Repo.ID, Name: one.Repo.FullName(), Private: one.Repo.Private, DefaultBranch: one.Repo.DefaultBranch, Last: runOf(one.Last)})
+		out = append(out, wire.Repository{ID: one.Repo.ID, Name: one.Repo.FullName(), Private: one.Repo.Private, DefaultBranch: one.Repo.DefaultBranch, Last: wire.OfRun(one.Last)})
 	}
 	reply(w, http.StatusOK, map[string]any{"repos": out})
-}
-
-func since(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }

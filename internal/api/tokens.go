@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/wire"
 )
 
 // Tokens is the list of API tokens. AddToken's error is ci.ErrTaken, wrapped, for
@@ -29,21 +30,6 @@ const (
 	maxTokenCall = 4 << 10
 )
 
-// token is one as JSON.
-type token struct {
-	ID      string     `json:"id"`
-	Name    string     `json:"name"`
-	Scope   ci.Scope   `json:"scope"`
-	Created time.Time  `json:"created"`
-	Used    *time.Time `json:"last_used,omitempty"` // to the minute
-	Expires *time.Time `json:"expires,omitempty"`
-	Token   string     `json:"token,omitempty"` // what its holder sends; told once
-}
-
-func tokenOf(t ci.Token) token {
-	return token{ID: t.ID, Name: t.Name, Scope: t.Scope, Created: t.Created, Used: since(t.Used), Expires: since(t.Expires)}
-}
-
 // ListTokens answers GET /api/v1/tokens.
 func (a *API) ListTokens(w http.ResponseWriter, r *http.Request) {
 	all, err := a.Tokens.Tokens(r.Context())
@@ -51,9 +37,9 @@ func (a *API) ListTokens(w http.ResponseWriter, r *http.Request) {
 		a.internal(w, r, err)
 		return
 	}
-	out := []token{}
+	out := []wire.Token{}
 	for _, t := range all {
-		out = append(out, tokenOf(t))
+		out = append(out, wire.OfToken(t))
 	}
 	reply(w, http.StatusOK, map[string]any{"tokens": out})
 }
@@ -92,7 +78,7 @@ func (a *API) CreateToken(w http.ResponseWriter, r *http.Request) {
 		a.internal(w, r, err)
 	default:
 		a.Log.Info("token created", "id", id, "name", t.Name, "scope", string(t.Scope), "by", callerOf(r))
-		out := tokenOf(t)
+		out := wire.OfToken(t)
 		out.Token = secret
 		w.Header().Set("Cache-Control", "no-store")
 		reply(w, http.StatusCreated, out)

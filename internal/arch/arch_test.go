@@ -21,15 +21,15 @@ const (
 func mayImport() map[string][]string {
 	onlyNouns := []string{"internal/ci", "internal/failpoint"}
 	all := []string{"internal/ci", "internal/failpoint", "internal/api", "internal/config", "internal/decide", "internal/doctor", "internal/exec", "internal/flow", "internal/github", "internal/heal", "internal/kube",
-		"internal/logs", "internal/queue", "internal/report", "internal/setup", "internal/store", "internal/terminal", "internal/watch", "internal/web", "pipeline", "webhook"}
+		"internal/logs", "internal/queue", "internal/report", "internal/setup", "internal/store", "internal/terminal", "internal/watch", "internal/web", "internal/wire", "pipeline", "webhook"}
 	return map[string][]string{
 		"webhook": nil, "pipeline": nil, "internal/ci": nil, "internal/failpoint": nil, "internal/config": nil, "internal/client": nil, "internal/arch": nil, "internal/store/pgtest": nil, "cmd/yaci-step": nil,
 		"internal/decide": onlyNouns, "internal/store": onlyNouns, "internal/github": onlyNouns, "internal/heal": onlyNouns, "internal/queue": onlyNouns,
-		"internal/kube": onlyNouns, "internal/watch": onlyNouns, "internal/report": onlyNouns, "internal/api": onlyNouns, "internal/doctor": onlyNouns, "internal/setup": onlyNouns, "internal/logs": onlyNouns, "internal/web": onlyNouns,
+		"internal/kube": onlyNouns, "internal/watch": onlyNouns, "internal/report": onlyNouns, "internal/api": {"internal/ci", "internal/failpoint", "internal/wire"}, "internal/wire": onlyNouns, "internal/doctor": onlyNouns, "internal/setup": onlyNouns, "internal/logs": onlyNouns, "internal/web": onlyNouns,
 		"internal/flow":     {"internal/ci", "internal/failpoint", "internal/decide", "pipeline"},
 		"internal/terminal": onlyNouns, "internal/exec": {"internal/ci", "internal/kube", "internal/terminal", "internal/watch", "pipeline"},
 		"internal/server": all,
-		"cmd/yaci":        {"internal/ci", "internal/client", "internal/config", "internal/server", "internal/terminal", "pipeline"},
+		"cmd/yaci":        {"internal/ci", "internal/client", "internal/config", "internal/server", "internal/terminal", "internal/wire", "pipeline"},
 		"internal/citest": nil, "internal/citest/citesttest": {"internal/citest"}, "internal/citest/demo": {"internal/citest"},
 	}
 }

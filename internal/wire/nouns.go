@@ -1,4 +1,4 @@
-package api
+package wire
 
 import (
 	"time"
@@ -6,9 +6,8 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// The nouns as JSON. openapi.json describes them; times that have not come are left out.
-
-type run struct {
+// Run is a run.
+type Run struct {
 	ID       ci.RunID   `json:"id"`
 	Number   int64      `json:"number"` // 0: it has no repository
 	Repo     string     `json:"repo,omitempty"`
@@ -28,17 +27,19 @@ type run struct {
 	Finished *time.Time `json:"finished,omitempty"`
 }
 
-func runOf(r ci.Run) run {
+// OfRun is a run as JSON tells of it.
+func OfRun(r ci.Run) Run {
 	ev := r.Event
-	out := run{ID: r.ID, Number: r.Number, Event: ev.Kind, SHA: ev.SHA, Ref: ev.Ref, Branch: ev.Branch, Tag: ev.Tag, PR: ev.PR, Title: ev.Title,
-		Author: ev.Actor.Login, Attempt: r.Attempt, State: r.State, Message: r.Message, Created: r.Created, Started: since(r.Started), Finished: since(r.Finished)}
+	out := Run{ID: r.ID, Number: r.Number, Event: ev.Kind, SHA: ev.SHA, Ref: ev.Ref, Branch: ev.Branch, Tag: ev.Tag, PR: ev.PR, Title: ev.Title,
+		Author: ev.Actor.Login, Attempt: r.Attempt, State: r.State, Message: r.Message, Created: r.Created, Started: At(r.Started), Finished: At(r.Finished)}
 	if ev.Repo.ID != 0 {
 		out.Repo = ev.Repo.FullName()
 	}
 	return out
 }
 
-type job struct {
+// Job is a job of one attempt.
+type Job struct {
 	Name     ci.JobName `json:"name"`
 	Run      ci.RunID   `json:"run"`
 	Attempt  int        `json:"attempt"`
@@ -47,16 +48,18 @@ type job struct {
 	Message  string     `json:"message"`
 	Started  *time.Time `json:"started,omitempty"`
 	Finished *time.Time `json:"finished,omitempty"`
-	Losses   []loss     `json:"losses"`
-	Steps    []step     `json:"steps"`
+	Losses   []Loss     `json:"losses"`
+	Steps    []Step     `json:"steps"`
 }
 
-type loss struct {
+// Loss is one time that the cluster lost a job.
+type Loss struct {
 	At  time.Time `json:"at"`
 	Why string    `json:"why"`
 }
 
-type step struct {
+// Step is a step of a job.
+type Step struct {
 	Name      string     `json:"name"`
 	Container string     `json:"container"` // names its log
 	State     ci.State   `json:"state"`
@@ -72,23 +75,33 @@ type step struct {
 	CPU       int64      `json:"cpu_ms,omitempty"`
 }
 
-func jobOf(j ci.Job) job {
-	out := job{Name: j.Name, Run: j.Run, Attempt: j.Attempt, Title: j.Title, State: j.State, Message: j.Message,
-		Started: since(j.Started), Finished: since(j.Finished), Losses: []loss{}, Steps: []step{}}
+// OfJob is a job as JSON tells of it.
+func OfJob(j ci.Job) Job {
+	out := Job{Name: j.Name, Run: j.Run, Attempt: j.Attempt, Title: j.Title, State: j.State, Message: j.Message,
+		Started: At(j.Started), Finished: At(j.Finished), Losses: []Loss{}, Steps: []Step{}}
 	for _, l := range j.Losses {
-		out.Losses = append(out.Losses, loss{l.At, l.Why})
+		out.Losses = append(out.Losses, Loss{l.At, l.Why})
 	}
 	for _, s := range j.Steps {
-		out.Steps = append(out.Steps, step{Name: s.Name, Container: s.Container, State: s.State, Exit: s.Exit, Allowed: s.Allowed, Reason: s.Reason,
-			Started: since(s.Started), Finished: since(s.Finished), Lines: s.Lines, Bytes: s.Bytes, Memory: s.Memory, Limit: s.Limit, CPU: s.CPU})
+		out.Steps = append(out.Steps, Step{Name: s.Name, Container: s.Container, State: s.State, Exit: s.Exit, Allowed: s.Allowed, Reason: s.Reason,
+			Started: At(s.Started), Finished: At(s.Finished), Lines: s.Lines, Bytes: s.Bytes, Memory: s.Memory, Limit: s.Limit, CPU: s.CPU})
 	}
 	return out
 }
 
-type repository struct {
+// Repository is a repository with its newest run.
+type Repository struct {
 	ID            int64  `json:"id"`
 	Name          string `json:"name"` // owner/name
 	Private       bool   `json:"private"`
 	DefaultBranch string `json:"default_branch,omitempty"`
-	Last          run    `json:"last_run"`
+	Last          Run    `json:"last_run"`
+}
+
+// At leaves out a time that has not come.
+func At(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }
