@@ -11,6 +11,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/yaml"
 
 	"github.com/yaci-ci/yaci/internal/citest"
@@ -74,9 +75,9 @@ func waitASecond(w *world) {
 	w.until("the next second", func() bool { return time.Now().Unix() > now })
 }
 
-// What a fork runs is in the forks' own namespace, log and all; what others run is not.
-func TestForksHaveTheirNamespace(t *testing.T) {
-	client := clientset(t)
+// withForks is a new namespace with the rights of deploy/forks.
+func withForks(t *testing.T, client kubernetes.Interface) string {
+	t.Helper()
 	forks := namespace(t, client, nil)
 	for _, doc := range strings.Split(string(must(os.ReadFile("../../deploy/forks/forks.yaml"))(t)), "\n---\n") {
 		var role rbacv1.Role
@@ -92,6 +93,13 @@ func TestForksHaveTheirNamespace(t *testing.T) {
 			must(client.RbacV1().RoleBindings(forks).Create(t.Context(), &binding, metav1.CreateOptions{}))(t)
 		}
 	}
+	return forks
+}
+
+// What a fork runs is in the forks' own namespace, log and all; what others run is not.
+func TestForksHaveTheirNamespace(t *testing.T) {
+	client := clientset(t)
+	forks := withForks(t, client)
 	w := newWorld(t, "YACI_FORK_NAMESPACE="+forks, "YACI_FORK_POLICY=always")
 	r := w.repo("apart", false)
 	if st := w.final(r, w.push(r, passing)); st.State != "success" {

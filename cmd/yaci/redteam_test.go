@@ -133,13 +133,14 @@ func (w *world) logOf(t *testing.T, repo string) string {
 }
 
 // doctor runs yaci doctor with the server's settings and exactly the rights of its account.
-func (w *world) doctor(t *testing.T) map[string]doctor.Finding {
+func (w *world) doctor(t *testing.T, env ...string) map[string]doctor.Finding {
 	t.Helper()
 	account := filepath.Join(t.TempDir(), "kubeconfig")
 	installed(t, buildNamespace, account)
 	cmd := exec.Command("../../bin/yaci", "doctor", "--json")
 	cmd.Env = append(os.Environ(), w.settings()...)
 	cmd.Env = append(cmd.Env, "KUBECONFIG="+account, "YACI_CHECKS=on", "YACI_IMAGE="+os.Getenv("YACI_IMAGE"))
+	cmd.Env = append(cmd.Env, env...)
 	out, err := cmd.Output()
 	var all struct{ Findings []doctor.Finding }
 	if err := json.Unmarshal(out, &all); err != nil {

@@ -73,29 +73,31 @@ func rights(c Cluster) Finding {
 	return Finding{"cluster rights", Good, "All that is needed, and nothing that is not.", ""}
 }
 
+const probing = "Run yaci doctor without --no-probe where YACI's image can be pulled; it starts two small Jobs."
+
 // builds judges what a build's pod has seen.
 func builds(b Builds) []Finding {
-	const how = "Run yaci doctor without --no-probe where YACI's image can be pulled; it starts two small Jobs."
+	how := probing
 	checks := []string{"network policy", "user namespaces", "pod hardening"}
 	switch {
 	case b.Skipped || b.Err != nil:
 		why, level := "Not looked at: no pod was started.", Unknown
 		if b.Err != nil {
-			why, level = "A Job like a build's did not do its work: "+b.Err.Error(), Problem
+			why, level, how = "A Job like a build's did not do its work: "+b.Err.Error(), Problem, undone(b, how)
 		}
 		var all []Finding
 		for i, check := range checks {
 			if i > 0 && b.Err != nil {
-				why, level = "Not known, since that Job did not do its work.", Unknown
+				why, level, how = "Not known, since that Job did not do its work.", Unknown, probing
 			}
 			all = append(all, Finding{check, level, why, how})
 			if check == "user namespaces" && b.Err != nil && b.Wanted.UserNamespaces {
-				all[i] = Finding{check, Problem, "YACI_USER_NAMESPACES is set, and a build's pod does not do its work.", userSpaceNeeds}
+				all[i] = vain(b.Err)
 			}
 		}
-		return append(all, podSecurity(b, how))
+		return append(append(all, podSecurity(b)), runtimeClass(b)...)
 	}
-	return []Finding{network(b.Sight), userSpace(b), hardening(b.Sight), podSecurity(b, how)}
+	return append([]Finding{network(b.Sight), userSpace(b), hardening(b.Sight), podSecurity(b)}, runtimeClass(b)...)
 }
 
 func network(s Sight) Finding {
@@ -124,6 +126,15 @@ func network(s Sight) Finding {
 // userSpaceNeeds is from kubernetes.io/docs/concepts/workloads/pods/user-namespaces.
 const userSpaceNeeds = "Take it away, or see to it that the node has Linux 6.3, containerd 2 or CRI-O 1.25, and Kubernetes 1.33."
 
+// vain is that user namespaces are asked for and no pod does its work.
+func vain(err error) Finding {
+	f := Finding{"user namespaces", Problem, "YACI_USER_NAMESPACES is set, and a build's pod does not do its work.", userSpaceNeeds}
+	if noUsers(err.Error()) {
+		f.Found = "YACI_USER_NAMESPACES is set, and no pod starts: the container runtime of the node does not support user namespaces."
+	}
+	return f
+}
+
 func userSpace(b Builds) Finding {
 	switch {
 	case b.Sight.UserSpace:
@@ -150,14 +161,14 @@ func hardening(s Sight) Finding {
 	return Finding{"pod hardening", Good, "Seccomp is in force, setuid gains nothing, and no token is mounted.", ""}
 }
 
-func podSecurity(b Builds, how string) Finding {
+func podSecurity(b Builds) Finding {
 	switch {
 	case b.Skipped:
-		return Finding{"pod security", Unknown, "Not looked at.", how}
+		return Finding{"pod security", Unknown, "Not looked at.", probing}
 	case b.PodErr != nil:
-		return Finding{"pod security", Unknown, b.PodErr.Error(), how}
+		return Finding{"pod security", Unknown, b.PodErr.Error(), probing}
 	case b.Privileged:
-		return Finding{"pod security", Warning, "The namespace of the builds takes privileged pods, though YACI makes none.", "Label it: kubectl label namespace NAMESPACE pod-security.kubernetes.io/enforce=baseline"}
+		return Finding{"pod security", Warning, "The namespace " + b.Namespace + " takes privileged pods, though YACI makes none.", "Label it: kubectl label namespace " + b.Namespace + " pod-security.kubernetes.io/enforce=baseline"}
 	}
-	return Finding{"pod security", Good, "The namespace of the builds refuses privileged pods.", ""}
+	return Finding{"pod security", Good, "The namespace " + b.Namespace + " refuses privileged pods.", ""}
 }

@@ -18,6 +18,7 @@ func Examine(f Facts) (all []Finding) {
 	all = append(all, rights(f.Cluster))
 	if f.Cluster.Err == nil {
 		all = append(all, builds(f.Builds)...)
+		all = append(all, forks(f.Forks)...)
 	}
 	return all
 }

@@ -12,6 +12,7 @@ type Facts struct {
 	Database Database
 	Cluster  Cluster
 	Builds   Builds
+	Forks    *Builds // what those of forks meet; nil when it is what all do
 	GitHub   GitHub
 }
 
@@ -35,6 +36,7 @@ type Cluster struct {
 
 // Builds is what a build's pod meets.
 type Builds struct {
+	Namespace  string
 	Err        error // no pod could look
 	Skipped    bool
 	Sight      Sight
@@ -44,7 +46,10 @@ type Builds struct {
 }
 
 // Wanted is what the configuration asks for.
-type Wanted struct{ UserNamespaces bool }
+type Wanted struct {
+	UserNamespaces bool
+	RuntimeClass   string // empty: the cluster's default
+}
 
 // Sight is what a build sees of where it runs; [Look] prints it as JSON.
 type Sight struct {

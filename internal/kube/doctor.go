@@ -55,6 +55,9 @@ func (c *Cluster) Place(ctx context.Context, name ci.JobName) (p Placed, err err
 		return p, fmt.Errorf("events of %s: %w", name, err)
 	}
 	for _, e := range events.Items {
+		if p.Made && !strings.HasPrefix(e.Reason, "Failed") {
+			continue // a warning that keeps no pod from starting, as MissingClusterDNS
+		}
 		if p.Made {
 			p.Waiting = e.Message
 		} else {

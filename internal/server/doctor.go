@@ -1,8 +1,10 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -10,6 +12,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/doctor"
 	"github.com/yaci-ci/yaci/internal/kube"
 	"github.com/yaci-ci/yaci/internal/store"
+	"github.com/yaci-ci/yaci/pipeline"
 )
 
 // doctorTime bounds each part of an examination but the pods.
@@ -43,9 +46,20 @@ func gather(ctx context.Context, cfg config.Config, noProbe bool) doctor.Facts {
 	if f.Cluster = rightsOf(ctx, cluster, cfg); f.Cluster.Err != nil {
 		return f
 	}
-	f.Builds = doctor.Builds{Skipped: true, Wanted: doctor.Wanted{UserNamespaces: cfg.UserNamespaces}}
-	if !noProbe && len(f.Cluster.Denied) == 0 {
-		f.Builds = probe{cluster, cfg.Pods}.builds(ctx, f.Builds.Wanted)
+	look := func(cluster *kube.Cluster, op pipeline.Operator) doctor.Builds {
+		wanted := doctor.Wanted{UserNamespaces: op.UserNamespace, RuntimeClass: op.RuntimeClass}
+		lacks := func(r doctor.Right) bool { return r.Namespace == cluster.Namespace }
+		if noProbe || slices.ContainsFunc(f.Cluster.Denied, lacks) {
+			return doctor.Builds{Namespace: cluster.Namespace, Skipped: true, Wanted: wanted}
+		}
+		return probe{cluster, op}.builds(ctx, wanted)
+	}
+	f.Builds = look(cluster, Operator(cfg.Pods))
+	if cfg.ForkNamespace != "" || cfg.ForkRuntimeClass != "" {
+		elsewhere := *cluster
+		elsewhere.Namespace = cmp.Or(cfg.ForkNamespace, cfg.Namespace)
+		forks := look(&elsewhere, ForFork(cfg.Pods))
+		f.Forks = &forks
 	}
 	return f
 }

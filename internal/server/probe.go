@@ -15,7 +15,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/yaci-ci/yaci/internal/ci"
-	"github.com/yaci-ci/yaci/internal/config"
 	"github.com/yaci-ci/yaci/internal/doctor"
 	"github.com/yaci-ci/yaci/internal/kube"
 	"github.com/yaci-ci/yaci/pipeline"
@@ -32,12 +31,12 @@ const (
 // own image. One listens; the other says what it sees and can reach.
 type probe struct {
 	cluster *kube.Cluster
-	pods    config.Pods
+	op      pipeline.Operator
 }
 
 // builds is what a build meets.
 func (p probe) builds(ctx context.Context, wanted doctor.Wanted) doctor.Builds {
-	b := doctor.Builds{Wanted: wanted}
+	b := doctor.Builds{Namespace: p.cluster.Namespace, Wanted: wanted}
 	b.Privileged, b.PodErr = p.privileged(ctx)
 	b.Sight, b.Err = p.look(ctx)
 	return b
@@ -118,14 +117,14 @@ func (p probe) run(ctx context.Context, change func(*batchv1.Job), args ...strin
 	if err != nil {
 		return "", nil, err
 	}
-	text := fmt.Sprintf("image: %q\nclone: false\ntimeout: 10m\nsteps:\n  - {name: look, run: %s}\n", p.pods.Image, words)
+	text := fmt.Sprintf("image: %q\nclone: false\ntimeout: 10m\nsteps:\n  - {name: look, run: %s}\n", p.op.Image, words)
 	file, err := pipeline.Parse([]byte(text))
 	if err != nil {
 		return "", nil, err
 	}
 	id := strings.ReplaceAll(uuid.NewString(), "-", "")[:10]
 	in := pipeline.Input{RunID: "doctor-" + id, JobName: "yaci-doctor-" + id, Attempt: 1, Event: "api"}
-	op := Operator(p.pods)
+	op := p.op
 	op.MaxTimeoutSeconds = 0
 	compiled, err := pipeline.Compile(file, in, op)
 	if err != nil || len(compiled) != 1 {
@@ -161,6 +160,9 @@ func (p probe) await(ctx context.Context, name ci.JobName, done func(at kube.Pla
 		if at, err = p.cluster.Place(ctx, name); err != nil {
 			return at, "", err
 		}
+		if !at.Made && at.Why != "" || hopeless(at.Waiting) {
+			return at, "", errors.New(at.Why + at.Waiting)
+		}
 		pods, err := p.cluster.Logs(ctx, name)
 		if err != nil {
 			return at, "", err
@@ -181,6 +183,12 @@ func (p probe) await(ctx context.Context, name ci.JobName, done func(at kube.Pla
 			return at, log, fmt.Errorf("it was not done in %v: %s", probeTime, why)
 		}
 	}
+}
+
+// hopeless is what the kubelet or containerd says of a pod that no trying again
+// starts there; other trouble of a sandbox may pass.
+func hopeless(waiting string) bool {
+	return strings.Contains(waiting, "does not support user namespaces") || strings.Contains(waiting, "no runtime for ")
 }
 
 func pause(ctx context.Context) error {
