@@ -24,7 +24,7 @@ func (s *Store) Rivals(ctx context.Context, ev ci.Event) (list []ci.Run, err err
 		run.Supersedes = supersedes
 		return run, err
 	}
-	return collect(ctx, s.db, scan, "runs of "+string(ev.Ref), `SELECT supersedes, `+runColumns+` FROM runs
+	return collect(ctx, s.db, scan, "runs of "+ev.Ref, `SELECT supersedes, `+runColumns+` FROM runs
 		WHERE repo_id = ? AND sha <> ? AND (kind = ? AND ref = ? OR kind = 'push' AND ref = ?)
 		ORDER BY CASE WHEN finished = 0 THEN 0 ELSE 1 END, created DESC, id LIMIT ?`, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref, pushes, maxRivals)
 }
