@@ -40,6 +40,7 @@ type API struct {
 	Tokens    Tokens
 	Image     string // for commands that name none
 	Starter   Starter
+	Commits   Commits
 	Jobs      Jobs
 	Runs      Runs
 	Repos     Repos
@@ -49,7 +50,7 @@ type API struct {
 	Logs      func(ctx context.Context, name ci.JobName) (any, error) // a JSON list of pods
 	Logbook   Logbook
 	Inbox     Inbox
-	Conflicts []error // Starter's words for a run that cannot be retried or approved as it is now
+	Conflicts []error // the words of Starter and Commits for a run that cannot be retried, approved or started as it is now
 	Failures  Failures
 	Log       *slog.Logger
 }
@@ -138,7 +139,11 @@ func (a *API) started(w http.ResponseWriter, r *http.Request, run ci.Run, err er
 	case errors.Is(err, ci.ErrNotFound):
 		Problem(w, http.StatusNotFound, "there is no run of this id")
 	case conflict || errors.Is(err, ci.ErrInvalid):
-		Problem(w, http.StatusConflict, err.Error())
+		details := problem(http.StatusConflict, err.Error())
+		if run.ID != "" {
+			details["run"] = run.ID
+		}
+		reply(w, http.StatusConflict, details)
 	case err != nil:
 		a.internal(w, r, err)
 	default:

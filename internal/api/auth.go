@@ -45,6 +45,7 @@ func hashOf(secret string) []byte {
 // caller is who called, as far as the holder of a token is somebody.
 type caller struct {
 	id    string // of the token; empty: that of the configuration
+	name  string // of the token, for people to read
 	scope ci.Scope
 }
 
@@ -54,6 +55,12 @@ type callerKey struct{}
 func callerOf(r *http.Request) string {
 	c, _ := r.Context().Value(callerKey{}).(caller)
 	return c.id
+}
+
+// nameOf says who called, for people to read: never what the token's holder sends.
+func nameOf(r *http.Request) string {
+	c, _ := r.Context().Value(callerKey{}).(caller)
+	return "api token " + c.name
 }
 
 var (
@@ -69,7 +76,7 @@ func (a *API) identify(r *http.Request) (caller, error) {
 		return caller{}, errNoToken
 	}
 	if subtle.ConstantTimeCompare(hashOf(secret), hashOf(a.Token)) == 1 && a.Token != "" {
-		return caller{scope: ci.ScopeAdmin}, nil
+		return caller{name: "YACI_API_TOKEN", scope: ci.ScopeAdmin}, nil
 	}
 	letters, ok := strings.CutPrefix(secret, tokenPrefix)
 	if !ok || len(letters) != tokenLetters {
@@ -89,7 +96,7 @@ func (a *API) identify(r *http.Request) (caller, error) {
 	if err := a.Keys.TokenUsed(r.Context(), t.ID); err != nil {
 		a.Log.Warn("token", "err", err) // which is no reason to refuse
 	}
-	return caller{t.ID, t.Scope}, nil
+	return caller{t.ID, t.Name, t.Scope}, nil
 }
 
 // For returns a guard that lets the holders of tokens with a scope through. It

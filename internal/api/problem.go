@@ -18,7 +18,11 @@ func Description(w http.ResponseWriter, _ *http.Request) {
 // Problem answers with an error as RFC 9457 has it. error is the sentence once
 // more, where it was before there were details.
 func Problem(w http.ResponseWriter, code int, message string) {
-	reply(w, code, map[string]any{"type": "about:blank", "title": http.StatusText(code), "status": code, "detail": message, "error": message})
+	reply(w, code, problem(code, message))
+}
+
+func problem(code int, message string) map[string]any {
+	return map[string]any{"type": "about:blank", "title": http.StatusText(code), "status": code, "detail": message, "error": message}
 }
 
 func reply(w http.ResponseWriter, code int, v any) {

@@ -54,6 +54,9 @@ type Event struct {
 	Command  string // of API events: the shell command
 	Image    string // of API events: the image to run it in
 
+	Asked bool // somebody asked for this commit by the API; no webhook told of it
+	Past  bool // when it was asked for it was not its branch's head, but of its history
+
 	Recovered bool // no webhook told of it: found by asking GitHub; the actor may be unknown
 }
 

@@ -58,6 +58,9 @@ func push(ev ci.Event) Decision {
 	if ev.Deleted {
 		return Decision{Ignore, fmt.Sprintf("Ignored: branch %s was deleted.", ev.Branch)}
 	}
+	if ev.Asked { // by name, whatever its title says
+		return Decision{Run, fmt.Sprintf("Run: %s of %s was asked for.", ev.SHA.Short(), ev.Branch)}
+	}
 	if skipCI(ev.Title) {
 		return Decision{Ignore, "Ignored: the commit's title asks to skip CI."}
 	}

@@ -19,10 +19,13 @@ func TestEvent(t *testing.T) {
 	titled.Title = "Fix [skip ci]"
 	forkOfMain := pull("opened", true)
 	forkOfMain.Branch = "main"
+	asked := push("Fix [skip ci]")
+	asked.Asked = true
 	for name, c := range map[string]struct {
 		event ci.Event
 		want  decide.Decision
 	}{
+		"push, asked for":      {asked, decide.Decision{decide.Run, "Run: 6113728 of main was asked for."}},
 		"push":                 {push("Fix"), decide.Decision{decide.Run, "Run: 6113728 was pushed to main."}},
 		"push, skip ci":        {push("Fix [Skip CI]"), decide.Decision{decide.Ignore, "Ignored: the commit's title asks to skip CI."}},
 		"push, ci skip":        {push("[ci skip] Fix"), decide.Decision{decide.Ignore, "Ignored: the commit's title asks to skip CI."}},

@@ -10,10 +10,11 @@ import (
 )
 
 // Granted decides whether a run may use a secret: never one of a fork, whoever
-// approved it, and by default only pushes to the default branch. Of events with
-// a base, the base is the branch.
+// approved it, nor one of a commit that was asked for and only stands in a
+// branch's history, where nobody may have read it by itself; and by default only
+// pushes to the default branch. Of events with a base, the base is the branch.
 func Granted(ev ci.Event, g ci.Grant) bool {
-	if ev.Fork || ev.Repo.ID == 0 || !slices.ContainsFunc(g.Repositories, func(r string) bool { return names(r, ev.Repo) }) {
+	if ev.Fork || ev.Past || ev.Repo.ID == 0 || !slices.ContainsFunc(g.Repositories, func(r string) bool { return names(r, ev.Repo) }) {
 		return false
 	}
 	events := g.Events

@@ -12,13 +12,14 @@ import (
 func TestGranted(t *testing.T) {
 	repo := ci.Repo{ID: 7, Owner: "ada", Name: "hello", DefaultBranch: "main"}
 	push := ci.Event{Kind: ci.Push, Repo: repo, Branch: "main"}
-	topic, tag, pull, group, fork, api, unknown := push, push, push, push, push, push, push
+	topic, tag, pull, group, fork, api, unknown, past := push, push, push, push, push, push, push, push
 	topic.Branch = "release/1"
 	tag.Kind, tag.Branch, tag.Tag = ci.Tag, "", "main"
 	pull.Kind, pull.Branch, pull.PRBase = ci.PullRequest, "main", "dev"
 	group.Kind, group.Branch, group.PRBase = ci.MergeGroup, "x", "main"
 	fork.Kind, fork.PRBase, fork.Fork = ci.PullRequest, "main", true
 	api.Kind = ci.API
+	past.Asked, past.Past = true, true
 	unknown.Repo.DefaultBranch = ""
 	here := []string{"Ada/Hello"}
 	everything := []string{"push", "tag", "pull_request", "merge_group", "api", "comment"}
@@ -45,6 +46,7 @@ func TestGranted(t *testing.T) {
 		"a pull request, named":    {pull, ci.Grant{Repositories: here, Events: everything, Branches: []string{"dev"}}, true},
 		"a merge group":            {group, ci.Grant{Repositories: here, Events: everything}, true},
 		"a fork, never":            {fork, ci.Grant{Repositories: here, Events: everything, Branches: []string{"*"}}, false},
+		"history, asked for":       {past, ci.Grant{Repositories: here, Events: everything, Branches: []string{"*"}}, false},
 		"a command":                {api, ci.Grant{Repositories: here, Events: everything, Branches: []string{"*"}}, false},
 	} {
 		if got := decide.Granted(c.ev, c.g); got != c.want {

@@ -49,6 +49,7 @@ type Flow struct {
 	Secrets  Secrets // nil: there are none
 	Rivals   Rivals
 	Ancestry Ancestry
+	Commits  Commits
 	Forks    decide.Forks
 	Decode   func(ci.Delivery) (ci.Event, error)
 	Operator pipeline.Operator

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/google/go-github/v62/github"
@@ -70,8 +69,7 @@ func (c *Client) Commit(ctx context.Context, repo ci.Repo, sha ci.SHA) (title st
 	if err != nil {
 		return "", at, fmt.Errorf("commit %s: github: %w", sha.Short(), err)
 	}
-	title, _, _ = strings.Cut(found.GetCommit().GetMessage(), "\n")
-	return strings.TrimSpace(title), found.GetCommit().GetCommitter().GetDate().Time, nil
+	return firstLine(found), found.GetCommit().GetCommitter().GetDate().Time, nil
 }
 
 // page is a list as it was when GitHub gave it this tag.

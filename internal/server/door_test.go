@@ -42,7 +42,8 @@ func TestAuthorizationMatrix(t *testing.T) {
 	}
 	guarded := map[string]ci.Scope{
 		"POST /run": ci.ScopeRun, "GET /get": ci.ScopeRead, "POST /retry": ci.ScopeRun, "GET /api/v1/queue": ci.ScopeRead,
-		"GET /api/v1/repos": ci.ScopeRead, "GET /api/v1/runs": ci.ScopeRead, "GET /api/v1/runs/{run}": ci.ScopeRead, "GET /api/v1/runs/{run}/jobs": ci.ScopeRead,
+		"POST /api/v1/repos/{owner}/{repo}/runs": ci.ScopeRun,
+		"GET /api/v1/repos":                      ci.ScopeRead, "GET /api/v1/runs": ci.ScopeRead, "GET /api/v1/runs/{run}": ci.ScopeRead, "GET /api/v1/runs/{run}/jobs": ci.ScopeRead,
 		"GET /api/v1/runs/{run}/jobs/{job}": ci.ScopeRead, "GET /api/v1/runs/{run}/jobs/{job}/steps": ci.ScopeRead,
 		"POST /api/v1/runs/{run}/cancel": ci.ScopeRun, "POST /api/v1/runs/{run}/retry": ci.ScopeRun, "POST /api/v1/runs/{run}/approve": ci.ScopeAdmin,
 		"GET /api/v1/runs/{run}/jobs/{job}/steps/{step}/log": ci.ScopeRead, "GET /api/v1/deliveries": ci.ScopeRead, "POST /api/v1/deliveries/{delivery}/retry": ci.ScopeAdmin,

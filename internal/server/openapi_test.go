@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"mime"
@@ -114,6 +115,19 @@ func (o *operator) ApproveAsOperator(_ context.Context, id ci.RunID, _ string) (
 	return o.answer(id)
 }
 
+func (o *operator) Start(_ context.Context, repo ci.Repo, ref, branch, by string) (ci.Run, error) {
+	switch run, err := o.answer(ci.RunID(ref)); {
+	case repo.ID != 1 || by == "":
+		return ci.Run{}, fmt.Errorf("%s wants %d", by, repo.ID)
+	case branch == "other":
+		return ci.Run{}, ci.ErrInvalid
+	case errors.Is(err, flow.ErrNotFinished):
+		return ci.Run{ID: "r9"}, err
+	default:
+		return run, err
+	}
+}
+
 func (o *operator) answer(id ci.RunID) (ci.Run, error) {
 	switch id {
 	case "r1":
@@ -171,7 +185,7 @@ func apiFront(t testing.TB) (http.Handler, *operator) {
 	hook, err := webhook.New(secret, inbox{db.AddDelivery, newBell()}, log)
 	must(err)
 	op := &operator{}
-	return routes(hook, &api.API{Token: "t", Keys: db, Tokens: db, Image: "alpine", Starter: op, Jobs: db, Runs: db, Repos: db, Memory: db, Canceller: op, Queue: op, Logbook: op, Inbox: db,
+	return routes(hook, &api.API{Token: "t", Keys: db, Tokens: db, Image: "alpine", Starter: op, Jobs: db, Runs: db, Repos: db, Memory: db, Canceller: op, Queue: op, Logbook: op, Inbox: db, Commits: op,
 		Conflicts: []error{flow.ErrNotFinished}, Log: log, Logs: func(context.Context, ci.JobName) (any, error) { return []map[string]string{{"pod": "p"}}, nil }},
 		pagesOf(config.Pages{}, db, nil, log)), op
 }
@@ -223,6 +237,13 @@ func TestAnswersAreDescribed(t *testing.T) {
 		{"GET", "/api/v1/runs/{run}/jobs/{job}/steps/{step}/log", "/api/v1/runs/r1/jobs/yaci-r1-1/steps/1/log?from=x", "", 400},
 		{"GET", "/api/v1/runs/{run}/jobs/{job}/steps/{step}/log", "/api/v1/runs/r1/jobs/yaci-r1-1/steps/9/log", "", 404},
 		{"GET", "/api/v1/repos", "/api/v1/repos", "", 200},
+		{"POST", "/api/v1/repos/{owner}/{repo}/runs", "/api/v1/repos/Ada/hello/runs?ref=r1", "", 200},
+		{"POST", "/api/v1/repos/{owner}/{repo}/runs", "/api/v1/repos/ada/hello/runs", "", 400},
+		{"POST", "/api/v1/repos/{owner}/{repo}/runs", "/api/v1/repos/ada/hello/runs?ref=" + strings.Repeat("x", 256), "", 400},
+		{"POST", "/api/v1/repos/{owner}/{repo}/runs", "/api/v1/repos/no/such/runs?ref=r1", "", 404},
+		{"POST", "/api/v1/repos/{owner}/{repo}/runs", "/api/v1/repos/ada/hello/runs?ref=nope", "", 404},
+		{"POST", "/api/v1/repos/{owner}/{repo}/runs", "/api/v1/repos/ada/hello/runs?ref=busy", "", 409},
+		{"POST", "/api/v1/repos/{owner}/{repo}/runs", "/api/v1/repos/ada/hello/runs?ref=r1&branch=other", "", 409},
 		{"GET", "/api/v1/queue", "/api/v1/queue", "", 200},
 		{"GET", "/api/v1/deliveries", "/api/v1/deliveries", "", 200},
 		{"GET", "/api/v1/deliveries", "/api/v1/deliveries?limit=0", "", 400},

@@ -35,6 +35,7 @@ func routes(hook http.Handler, a *api.API, pages *web.Pages) http.Handler {
 	r.Post("/retry", run(a.Once(a.Retry)))
 	r.Get("/openapi.json", api.Description)
 	r.Get("/api/v1/repos", read(a.ListRepos))
+	r.Post("/api/v1/repos/{owner}/{repo}/runs", run(a.Once(a.Start)))
 	r.Get("/api/v1/runs", read(a.ListRuns))
 	r.Get("/api/v1/runs/{run}", read(a.GetRun))
 	r.Get("/api/v1/runs/{run}/jobs", read(a.ListJobs))

@@ -141,12 +141,12 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		Inbox: db, Runs: db, Changes: db, GitHub: gh, People: gh, Pulls: gh, Secrets: cluster, Forks: decide.Forks(cfg.ForkPolicy), Decode: decode, Operator: Operator(cfg.Pods), ForFork: ForFork(cfg.Pods),
 		Queued: func() { b.queued.ring(); b.ended.ring() },
 	}
-	spine.Stopper, spine.Rivals, spine.Ancestry = stop, stop, gh
+	spine.Stopper, spine.Rivals, spine.Ancestry, spine.Commits = stop, stop, gh, gh
 	line := &line{waiting: &queue.Queue{Jobs: db, Cluster: unseen{}, Caps: caps(cfg), Handover: cfg.KueueQueue != "", Log: log}}
 	book := &logs.Keeper{Jobs: db, Index: db, Bucket: bucket, Limit: cfg.LogLimit, Bells: stored, Log: log}
 	calls := &api.API{
 		Token: cfg.APIToken, Keys: db, Tokens: db, Image: cfg.RunImage, Starter: spine, Jobs: db, Runs: db, Repos: db, Memory: db, Conflicts: []error{flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved}, Log: log, Logbook: book, Inbox: db,
-		Canceller: stop, Queue: line,
+		Canceller: stop, Queue: line, Commits: spine,
 		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
 	}
 	s := &server{

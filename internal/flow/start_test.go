@@ -1,0 +1,122 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/flow"
+)
+
+// commits is what GitHub knows: refs and ids, and the commit of each.
+type commits map[string]ci.SHA
+
+func (c commits) Resolve(_ context.Context, _ ci.Repo, ref string) (ci.SHA, string, error) {
+	if sha, ok := c[ref]; ok {
+		return sha, "Fix [skip ci]", nil
+	}
+	return "", "", fmt.Errorf("commit %q: %w", ref, ci.ErrNotFound)
+}
+
+// startWorld has main at its head, and an older commit.
+func startWorld(t *testing.T) (w *world, head, old ci.SHA, start func(ref, branch string) (ci.Run, error)) {
+	w = newWorld(t)
+	head, old = ci.SHA(strings.Repeat("1", 40)), ci.SHA(strings.Repeat("2", 40))
+	w.flow.Commits = commits{"heads/main": head, string(head): head, string(head[:7]): head, string(old): old}
+	repo := push("main").Repo
+	repo.DefaultBranch = "main"
+	return w, head, old, func(ref, branch string) (ci.Run, error) {
+		return w.flow.Start(t.Context(), repo, ref, branch, "api token x")
+	}
+}
+
+// A branch, its head by id, or by seven digits, is one meaning: a push to it.
+func TestStart(t *testing.T) {
+	for name, ref := range map[string]string{"branch": "main", "id": strings.Repeat("1", 40), "digits": "1111111"} {
+		t.Run(name, func(t *testing.T) {
+			w, head, _, start := startWorld(t)
+			run, err := start(ref, "")
+			w.must(err)
+			ev := run.Event
+			if run.State != ci.Queued || run.Number != 1 || ev.Kind != ci.Push || ev.Ref != "refs/heads/main" || ev.SHA != head || !ev.Asked || ev.Past || ev.Actor.Login != "api token x" || len(w.queued()) != 1 {
+				t.Fatalf("%+v", run)
+			}
+			if again, err := start("main", ""); !errors.Is(err, flow.ErrNotFinished) || again.ID != run.ID || !strings.Contains(err.Error(), string(run.ID)) {
+				t.Errorf("while it waits: %v", err)
+			}
+			w.end(run, ci.Success)
+			again, err := start(ref, "")
+			if err != nil || again.ID != run.ID || again.Attempt != 2 || again.State != ci.Queued {
+				t.Errorf("when it has ended: %+v, %v", again, err)
+			}
+			late := push("main")
+			late.SHA = head
+			w.arrive("late", late)
+			if list, err := w.db.RunsAt(t.Context(), ev.Repo.ID, head); err != nil || len(list) != 1 {
+				t.Errorf("its webhook made another: %v, %v", list, err)
+			}
+		})
+	}
+}
+
+// What cannot be started is refused in a sentence, and leaves nothing.
+func TestStartRefused(t *testing.T) {
+	stranger := strings.Repeat("3", 40)
+	for name, c := range map[string]struct {
+		ref, branch, relation string
+		file                  error
+		want                  error
+		says                  string
+	}{
+		"unknown branch":             {"topic", "", "", nil, ci.ErrNotFound, `GitHub knows no branch or commit "topic" of ada/hello; was it pushed?`},
+		"unknown commit":             {strings.Repeat("9", 40), "", "", nil, ci.ErrNotFound, "GitHub knows no commit 9999"},
+		"of an unknown branch":       {strings.Repeat("2", 40), "gone", "", nil, ci.ErrNotFound, `GitHub knows no branch "gone"`},
+		"of a fork, ahead of main":   {stranger, "", "ahead", nil, ci.ErrInvalid, "3333333 is not of the branch main"},
+		"of a fork, which went off":  {stranger, "main", "diverged", nil, ci.ErrInvalid, "3333333 is not of the branch main"},
+		"of a fork, without history": {stranger, "", "", nil, ci.ErrInvalid, "3333333 is not of the branch main"},
+		"no file":                    {"main", "", "", ci.ErrNotFound, ci.ErrInvalid, "ada/hello has no .yaci.yml at 1111111"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _, _, start := startWorld(t)
+			w.flow.Commits.(commits)[stranger] = ci.SHA(stranger)
+			w.gh.relation, w.gh.err = c.relation, c.file
+			if _, err := start(c.ref, c.branch); !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%v, want %q", err, c.says)
+			}
+			if list, err := w.db.Runs(t.Context(), ci.RunFilter{Sight: ci.Sight{All: true}, Limit: 10}); err != nil || len(list) != 0 {
+				t.Errorf("stored %+v, %v", list, err)
+			}
+		})
+	}
+}
+
+// A commit of a branch's history runs, ends nothing that is newer, gets no secret,
+// and is not ended for being older.
+func TestStartOfHistory(t *testing.T) {
+	w, _, old, start := startWorld(t)
+	w.gh.file, w.gh.relation = "cancel_superseded: true\n"+goodFile, "behind"
+	newer, err := start("main", "")
+	w.must(err)
+	run, err := start(string(old), "main")
+	w.must(err)
+	if !run.Event.Past || run.State != ci.Queued || len(w.queued()) != 2 {
+		t.Errorf("%+v, %d wait", run, len(w.queued()))
+	}
+	if newer, err = w.db.Run(t.Context(), newer.ID); err != nil || newer.State != ci.Queued {
+		t.Errorf("the newer one: %+v, %v", newer, err)
+	}
+	w.end(run, ci.Failure)
+	if again, err := start(string(old), ""); err != nil || again.Attempt != 2 || !again.Event.Past {
+		t.Errorf("again: %+v, %v", again, err)
+	}
+	w.flow.Secrets = grants{{ID: "s", Name: "KEY", Repositories: []string{"ada/hello"}}}
+	w.gh.file = "image: a\nsteps: [{run: x, secrets: [KEY]}]\n"
+	older := ci.SHA(strings.Repeat("4", 40))
+	w.flow.Commits.(commits)[string(older)] = older
+	if run, err := start(string(older), ""); err != nil || run.State != ci.Error || !strings.Contains(run.Message, "secret KEY is not granted") {
+		t.Errorf("with a secret: %+v, %v", run, err)
+	}
+}
