@@ -13,6 +13,9 @@ import (
 
 // threats maps what went wrong elsewhere (advisories, issues, documented races of
 // other CI systems) to the test that shows that it cannot here: package and function.
+// Not of YACI: agents and their tokens (CVE-2026-50141, GHSA-2w8g-h943-5fqh, Woodpecker #6308
+// and #6845), a cache that runs share (CVE-2026-34042, CVE-2023-22726), scripts that mend the
+// host (CVE-2023-43741), teams that a body names; it has none of these.
 func threats() map[string]string {
 	return map[string]string{
 		// The front door.
@@ -35,6 +38,7 @@ func threats() map[string]string {
 		"CVE-2021-45327":             "internal/flow TestOneRunForOneMeaning",
 		"CVE-2026-20896":             "internal/server TestAuthorizationMatrix", // believed a proxy's header
 		"PAC acknowledges too early": "internal/server TestWebhookWithoutDatabaseIs503",
+		"CVE-2026-40109":             "internal/github TestCloneTokenErrors", // a repository of another installation
 
 		// Who may run what.
 		"CVE-2026-58370":      "internal/github TestPullsAndPeople", // a name was an identity
@@ -60,12 +64,36 @@ func threats() map[string]string {
 		"CVE-2026-52744":      "internal/server TestAuthorizationMatrix",
 		"CVE-2021-21432":      "internal/server TestAuthorizationMatrix", // GitHub's token was ours
 		"CVE-2026-8716":       "internal/decide TestGranted",             // a tag passed for a branch
+		"CVE-2024-53862":      "internal/server TestAuthorizationMatrix", // what had ended could be read
+		"Woodpecker #6349":    "internal/web TestPrivateIsNotFound",
+		"Woodpecker #5790":    "internal/web TestWhatGitHubTakesAwayIsGone", // rights were remembered
+		"Woodpecker #3847":    "internal/web TestSignInIsOfThisBrowser",     // the state of OAuth
 
 		// Injection, files, network.
-		"CVE-2026-40938":      "pipeline TestInvariants",       // a branch that is an option
-		"CVE-2025-21613":      "webhook TestMalformed",         // a name that is an option
-		"CVE-2026-33211":      "internal/github TestFile",      // a link led out of the repository
-		"CVE-2022-24348":      "internal/github TestFile",      //
+		"CVE-2026-40938":      "pipeline TestInvariants",  // a branch that is an option
+		"CVE-2025-21613":      "webhook TestMalformed",    // a name that is an option
+		"CVE-2026-33211":      "internal/github TestFile", // a link led out of the repository
+		"CVE-2022-24348":      "internal/github TestFile", //
+		"CVE-2022-24730":      "internal/github TestFile", //
+		"CVE-2022-24731":      "internal/github TestFile", //
+		"CVE-2024-32002":      "cmd/yaci-step TestGitRunsNothingOfTheRepository",
+		"CVE-2025-48384":      "cmd/yaci-step TestGitRunsNothingOfTheRepository",
+		"CVE-2026-71556":      "internal/arch TestServerOpensNoRepository", // a library's worktrees followed links
+		"CVE-2026-71557":      "internal/arch TestServerOpensNoRepository",
+		"CVE-2023-49569":      "internal/arch TestServerOpensNoRepository",
+		"CVE-2025-62156":      "internal/arch TestServerOpensNoRepository", // archives were unpacked
+		"CVE-2025-66626":      "internal/arch TestServerOpensNoRepository",
+		"CVE-2023-40584":      "internal/arch TestServerOpensNoRepository",
+		"CVE-2026-28406":      "internal/arch TestServerOpensNoRepository",
+		"CVE-2021-37914":      "internal/arch TestServerOpensNoRepository", // templates saw secrets
+		"CVE-2026-58421":      "internal/arch TestServerOpensNoRepository", // expressions that take for ever
+		"CVE-2024-32476":      "internal/arch TestServerOpensNoRepository",
+		"CVE-2020-15228":      "internal/ci FuzzAnnotation", // a log gave orders; here it says where something is wrong, and no more
+		"CVE-2026-34041":      "internal/ci FuzzAnnotation",
+		"CVE-2018-15192":      "internal/arch TestNoAddressComesFromARequest", // the server fetched what it was told to
+		"CVE-2026-22874":      "internal/arch TestNoAddressComesFromARequest",
+		"CVE-2026-44936":      "internal/github TestRedirects",
+		"CVE-2026-58418":      "internal/github TestRedirects",
 		"GHSA-vc3v-p3pr-4f5x": "pipeline TestGolden",           // a secret's name was a path
 		"CVE-2026-40923":      "pipeline TestInvariants",       // a mount was the file's to choose
 		"CVE-2024-41121":      "pipeline TestInvariants",       // and so the runner was
@@ -91,6 +119,22 @@ func threats() map[string]string {
 		"Woodpecker #1352":    "cmd/yaci-step TestPrepareKeepsTheTokenToItself",    // steps saw the clone token
 		"GHSA-hg62-49fv-33pp": "internal/server TestFailedAuthenticationIsLimited", //
 		"GitLab #26833":       "pipeline TestInvariants",                           // CAP_NET_RAW
+		"GitLab #3642":        "cmd/yaci TestRedTeam",                              // the metadata address
+		"Woodpecker #2466":    "internal/server TestNoSecretIsLogged",
+		"Woodpecker #4583":    "internal/server TestNoSecretIsLogged",
+		"CVE-2025-62157":      "cmd/yaci TestCanaries", // the API showed credentials
+		"CVE-2026-42295":      "cmd/yaci TestCanaries",
+		"CVE-2025-55190":      "cmd/yaci TestCanaries",
+		"CVE-2022-29947":      "internal/web TestNothingFromOutsideIsMarkup", // logs, names, links
+		"CVE-2026-23960":      "internal/web TestNothingFromOutsideIsMarkup",
+		"CVE-2026-45738":      "internal/web TestBrowser",
+		"CVE-2019-5736":       "pipeline TestInvariants", // escapes: never privileged, no paths of the host
+		"CVE-2021-25741":      "pipeline TestInvariants",
+		"CVE-2021-30465":      "pipeline TestInvariants",
+		"CVE-2024-21626":      "cmd/yaci TestDoctorOnIsolation", // and what a user namespace or a sandbox would stop, the doctor says
+		"CVE-2025-31133":      "cmd/yaci TestDoctorOnIsolation",
+		"CVE-2025-52565":      "cmd/yaci TestDoctorOnIsolation",
+		"CVE-2025-52881":      "cmd/yaci TestDoctorOnIsolation",
 	}
 }
 
@@ -105,7 +149,7 @@ func TestEveryThreatHasItsTest(t *testing.T) {
 			t.Errorf("%s: %s has no %s any more", id, dir, test)
 		}
 	}
-	if n := len(threats()); n < 60 {
+	if n := len(threats()); n < 100 {
 		t.Errorf("only %d threats", n)
 	}
 }
@@ -143,6 +187,29 @@ func TestSecretsAreComparedInConstantTime(t *testing.T) {
 }
 
 // GitHub's address is the operator's: no header that names a host is read.
+// The server opens no repository, unpacks nothing and starts no program; texts of
+// users meet no template engine and no expressions but those of Go's regexp, which take linear time.
+func TestServerOpensNoRepository(t *testing.T) {
+	apart := []string{"internal/exec", "internal/store/pgtest", "internal/citest", "internal/citest/demo"} // on a person's machine, and tests
+	found := 0
+	for _, s := range sources(t) {
+		if !strings.HasPrefix(s.pkg, "internal/") && s.pkg != "webhook" && s.pkg != "pipeline" || slices.Contains(apart, s.pkg) {
+			continue
+		}
+		found++
+		for _, imp := range s.file.Imports {
+			for _, never := range []string{`"os/exec"`, `"archive/`, `"text/template`, `"github.com/go-git/`, `"github.com/dlclark/regexp2`, `"github.com/itchyny/gojq`, `"github.com/google/cel-go`} {
+				if strings.HasPrefix(imp.Path.Value, never) {
+					t.Errorf("%s imports %s", s.path, imp.Path.Value)
+				}
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("only %d files were looked at", found)
+	}
+}
+
 func TestNoAddressComesFromARequest(t *testing.T) {
 	for _, s := range sources(t) {
 		if strings.HasPrefix(s.pkg, "internal/citest") {
