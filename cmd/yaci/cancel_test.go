@@ -56,7 +56,7 @@ func TestCancel(t *testing.T) {
 			w.kill()
 			w.start()
 		}
-		if st := w.final(r, sha); st.State != "error" || st.Description != "Cancelled by the API." {
+		if st := w.final(r, sha); st.State != "error" || st.Description != "Cancelled by api token YACI_API_TOKEN." {
 			t.Errorf("status %+v", st)
 		}
 		w.gone(pod)

@@ -28,7 +28,10 @@ func (logsCmd) Help() string {
 	return `Examples:
   yaci logs -f
   yaci logs 12 --failed
-  yaci logs --step test | less -R`
+  yaci logs --step test | less -R
+  yaci logs -f --json | jq -r .line
+
+With --json a list of the steps with their logs is printed; with -f too, an object for each line as it comes.`
 }
 
 // Run prints one step after the other, in the order of the file.
@@ -43,7 +46,7 @@ func (l logsCmd) Run(ctx context.Context, out output) error {
 	}
 	var list []map[string]any
 	for i := range jobs {
-		if l.Follow && !l.JSON {
+		if l.Follow {
 			if jobs[i], err = begun(ctx, c, t, jobs[i], terminal.New(out.stderr, os.Getenv)); err != nil {
 				return err
 			}
@@ -52,7 +55,7 @@ func (l logsCmd) Run(ctx context.Context, out output) error {
 			if !l.wants(s) {
 				continue
 			}
-			if l.JSON {
+			if l.JSON && !l.Follow {
 				var text bytes.Buffer
 				if err := stepLog(ctx, c, t, jobs[i], at, false, &text); err != nil {
 					return err
@@ -63,13 +66,23 @@ func (l logsCmd) Run(ctx context.Context, out output) error {
 			if s.State == ci.Skipped {
 				continue
 			}
+			if l.JSON {
+				to := &jsonLines{to: out.stdout, job: jobs[i].Title, step: s.Name}
+				if err := stepLog(ctx, c, t, jobs[i], at, true, to); err != nil {
+					return err
+				}
+				if err := to.Close(); err != nil {
+					return err
+				}
+				continue
+			}
 			heading(terminal.New(out.stderr, os.Getenv), jobs[i], s)
 			if err := stepLog(ctx, c, t, jobs[i], at, l.Follow, out.stdout); err != nil {
 				return err
 			}
 		}
 	}
-	if l.JSON {
+	if l.JSON && !l.Follow {
 		return printJSON(out, append([]map[string]any{}, list...))
 	}
 	return nil

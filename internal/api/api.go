@@ -20,7 +20,7 @@ const maxCommand = 256 << 10
 type Starter interface {
 	Command(ctx context.Context, image, command string) (ci.JobName, error)
 	Retry(ctx context.Context, id ci.RunID, failedOnly bool) (ci.Run, error)
-	ApproveAsOperator(ctx context.Context, id ci.RunID, sha string) (ci.Run, error)
+	ApproveAsOperator(ctx context.Context, id ci.RunID, sha, by string) (ci.Run, error)
 }
 
 // Jobs finds jobs by name.
@@ -128,7 +128,7 @@ func (a *API) Approve(w http.ResponseWriter, r *http.Request) {
 		Problem(w, http.StatusBadRequest, "sha query param is required: at least seven digits of the commit that you have read")
 		return
 	}
-	run, err := a.Starter.ApproveAsOperator(r.Context(), ci.RunID(chi.URLParam(r, "run")), sha)
+	run, err := a.Starter.ApproveAsOperator(r.Context(), ci.RunID(chi.URLParam(r, "run")), sha, nameOf(r))
 	a.started(w, r, run, err)
 }
 

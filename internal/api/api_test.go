@@ -35,7 +35,7 @@ func (s *starter) Command(_ context.Context, image, command string) (ci.JobName,
 	return "yaci-new-1", nil
 }
 
-func (s *starter) ApproveAsOperator(_ context.Context, id ci.RunID, sha string) (ci.Run, error) {
+func (s *starter) ApproveAsOperator(_ context.Context, id ci.RunID, sha, _ string) (ci.Run, error) {
 	if sha != "6113728" {
 		return ci.Run{}, errNotFinished
 	}

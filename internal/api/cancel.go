@@ -17,11 +17,11 @@ type Canceller interface {
 }
 
 // Cancel answers POST /api/v1/runs/{run}/cancel: 200 once the run is cancelled,
-// which is final; 409 when it had ended. What runs of it is told to end (TERM),
+// which is final and says by whose token; 409 when it had ended. What runs of it is told to end (TERM),
 // and killed after its grace.
 func (a *API) Cancel(w http.ResponseWriter, r *http.Request) {
 	id := ci.RunID(chi.URLParam(r, "run"))
-	cancelled, err := a.Canceller.CancelRun(r.Context(), id, "Cancelled by the API.")
+	cancelled, err := a.Canceller.CancelRun(r.Context(), id, "Cancelled by "+nameOf(r)+".")
 	switch {
 	case errors.Is(err, ci.ErrNotFound):
 		Problem(w, http.StatusNotFound, "there is no run of this id")

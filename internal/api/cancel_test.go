@@ -33,7 +33,7 @@ func TestCancel(t *testing.T) {
 	c := &canceller{}
 	a.Canceller = c
 	r := chi.NewRouter()
-	r.Post("/runs/{run}/cancel", a.Cancel)
+	r.Post("/runs/{run}/cancel", a.For(ci.ScopeRun)(a.Cancel))
 	for id, want := range map[string]struct {
 		code int
 		text string
@@ -44,12 +44,14 @@ func TestCancel(t *testing.T) {
 		"broken": {http.StatusInternalServerError, "internal error"},
 	} {
 		w := httptest.NewRecorder()
-		r.ServeHTTP(w, httptest.NewRequest("POST", "/runs/"+id+"/cancel", nil))
+		req := httptest.NewRequest("POST", "/runs/"+id+"/cancel", nil)
+		req.Header.Set("Authorization", "Bearer t")
+		r.ServeHTTP(w, req)
 		if w.Code != want.code || !strings.Contains(w.Body.String(), want.text) || strings.Contains(w.Body.String(), "hunter2") {
 			t.Errorf("%s: %d %s, want %d %s", id, w.Code, w.Body, want.code, want.text)
 		}
 	}
-	if c.why != "Cancelled by the API." {
+	if c.why != "Cancelled by api token YACI_API_TOKEN." {
 		t.Errorf("why %q", c.why)
 	}
 }

@@ -8,7 +8,7 @@ type Approval struct {
 	SHA    SHA
 	Base   string // branch
 	Digest string // SHA-256 of the file, in hexadecimal digits; empty when there is none
-	By     Actor  // ID 0: who holds an API token
+	By     Actor  // ID 0: who holds an API token, of which Login is the name
 	Via    string // comment, api or page
 	At     time.Time
 }

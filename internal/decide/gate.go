@@ -77,10 +77,13 @@ func fork(ev ci.Event, k Known) Decision {
 }
 
 func approver(a ci.Approval) string {
-	if a.By.ID == 0 {
+	if a.By.ID != 0 {
+		return a.By.Login
+	}
+	if a.By.Login == "" {
 		return "An operator"
 	}
-	return a.By.Login
+	return "An operator (" + a.By.Login + ")"
 }
 
 // Waiting is the sentence of a run that is held.

@@ -19,6 +19,10 @@ func TestPermit(t *testing.T) {
 	if d.Verdict != decide.Run || d.Why != "Run: ada approved aaaaaaa of pull request #7." || p.Check(ev) != nil {
 		t.Errorf("%+v, %v", d, p.Check(ev))
 	}
+	good.By = ci.Actor{Login: "api token ops"}
+	if d, _ := decide.Gate(ev, decide.Known{Forks: decide.ForksApproval, Approval: good, Digest: "d"}); d.Why != "Run: An operator (api token ops) approved aaaaaaa of pull request #7." {
+		t.Errorf("approved by a token: %+v", d)
+	}
 	if (decide.Permit{}).Check(ci.Event{}) == nil {
 		t.Error("the zero permit permits")
 	}

@@ -34,13 +34,14 @@ func (f *Flow) Approve(ctx context.Context, id ci.RunID, sha string, by ci.Actor
 	return f.approve(ctx, 0, run, sha, ci.Approval{By: by, Via: via})
 }
 
-// ApproveAsOperator lets a held run go on the word of who holds an API token.
-func (f *Flow) ApproveAsOperator(ctx context.Context, id ci.RunID, sha string) (ci.Run, error) {
+// ApproveAsOperator lets a held run go on the word of who holds an API token;
+// by is its name, for people to read.
+func (f *Flow) ApproveAsOperator(ctx context.Context, id ci.RunID, sha, by string) (ci.Run, error) {
 	run, err := f.Runs.Run(ctx, id)
 	if err != nil {
 		return run, err
 	}
-	return f.approve(ctx, 0, run, sha, ci.Approval{Via: "api"})
+	return f.approve(ctx, 0, run, sha, ci.Approval{By: ci.Actor{Login: by}, Via: "api"})
 }
 
 // approve is for callers that know who asks. The head and the base are read

@@ -185,17 +185,17 @@ func TestApproveByAPIAndPage(t *testing.T) {
 		}
 	}
 	w.pulls.pull.Head = shaOf("b")
-	if _, err := w.flow.ApproveAsOperator(t.Context(), run.ID, "aaaaaaa"); !errors.Is(err, flow.ErrMoved) {
+	if _, err := w.flow.ApproveAsOperator(t.Context(), run.ID, "aaaaaaa", "api token ops"); !errors.Is(err, flow.ErrMoved) {
 		t.Errorf("an old head was approved: %v", err)
 	}
 	w.pulls.pull.Head = shaOf("a")
 	if run, err := w.flow.Approve(t.Context(), run.ID, "aaaaaaa", ci.Actor{ID: 9, Login: "ada"}, "page"); err != nil || run.State != ci.Queued || len(w.queued()) != 1 {
 		t.Errorf("%+v, %v", run, err)
 	}
-	if _, err := w.flow.ApproveAsOperator(t.Context(), run.ID, "aaaaaaa"); !errors.Is(err, flow.ErrNotHeld) {
+	if _, err := w.flow.ApproveAsOperator(t.Context(), run.ID, "aaaaaaa", "api token ops"); !errors.Is(err, flow.ErrNotHeld) {
 		t.Errorf("approved twice: %v", err)
 	}
-	if _, err := w.flow.ApproveAsOperator(t.Context(), "nope", "aaaaaaa"); !errors.Is(err, ci.ErrNotFound) {
+	if _, err := w.flow.ApproveAsOperator(t.Context(), "nope", "aaaaaaa", "api token ops"); !errors.Is(err, ci.ErrNotFound) {
 		t.Errorf("unknown run: %v", err)
 	}
 }
@@ -266,8 +266,11 @@ func TestWhatVoidsAnApproval(t *testing.T) {
 			t.Errorf("%+v, %v", run, err)
 		}
 		w.pulls.pull.Base = "release"
-		if run, err := w.flow.ApproveAsOperator(t.Context(), run.ID, "aaaaaaa"); err != nil || run.State != ci.Queued {
+		if run, err := w.flow.ApproveAsOperator(t.Context(), run.ID, "aaaaaaa", "api token ops"); err != nil || run.State != ci.Queued {
 			t.Errorf("%+v, %v", run, err)
+		}
+		if a, err := w.db.Approval(t.Context(), w.runOf(first)); err != nil || a == nil || a.By != (ci.Actor{Login: "api token ops"}) || a.Via != "api" {
+			t.Errorf("who approved: %+v, %v", a, err)
 		}
 	})
 	t.Run("back to the old base does not bring it back", func(t *testing.T) {

@@ -115,7 +115,7 @@ func (r *race) step() {
 		sha := r.sha()
 		if run, err := r.db.RunOf(ctx, r.repoID, sha, ci.PullRequest, "refs/pull/7/head"); err == nil {
 			r.meant[sha] = true
-			_, _ = r.flow.ApproveAsOperator(ctx, run.ID, string(sha)) // refusals are fine
+			_, _ = r.flow.ApproveAsOperator(ctx, run.ID, string(sha), "api token ops") // refusals are fine
 		}
 	case 5: // a stranger approves, and asks again
 		c := comment(66, []string{"/ok-to-test", "/retry", "/retry all"}[r.rnd.IntN(3)])

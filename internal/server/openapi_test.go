@@ -111,7 +111,7 @@ func (o *operator) Command(_ context.Context, _, command string) (ci.JobName, er
 
 func (o *operator) Retry(_ context.Context, id ci.RunID, _ bool) (ci.Run, error) { return o.answer(id) }
 
-func (o *operator) ApproveAsOperator(_ context.Context, id ci.RunID, _ string) (ci.Run, error) {
+func (o *operator) ApproveAsOperator(_ context.Context, id ci.RunID, _, _ string) (ci.Run, error) {
 	return o.answer(id)
 }
 
