@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -121,54 +120,4 @@ func (a approve) Run(ctx context.Context, out output) error {
 		return err
 	}
 	return after(ctx, c, made, t.name(), a.JSON, false, out)
-}
-
-// runCmd starts a command.
-type runCmd struct {
-	remote
-	Command []string `arg:"" passthrough:"" help:"Shell command."`
-	Image   string   `help:"Image that it runs in; default: the server's YACI_RUN_IMAGE."`
-	Wait    bool     `short:"w" help:"Print its log, wait for its end, and exit as yaci wait does."`
-}
-
-// Help has examples.
-func (runCmd) Help() string {
-	return `Runs one shell command as a Job on the server. For the working tree see yaci exec, for a commit yaci retry.
-
-Examples:
-  yaci run -w --image alpine 'uname -a'`
-}
-
-// Run starts it.
-func (r runCmd) Run(ctx context.Context, out output) error {
-	c, err := r.server()
-	if err != nil {
-		return err
-	}
-	path := "/run"
-	if r.Image != "" {
-		path += "?image=" + url.QueryEscape(r.Image)
-	}
-	var made struct {
-		Name string `json:"name"`
-	}
-	if err := post(ctx, c, path, strings.NewReader(strings.Join(r.Command, " ")), &made); err != nil {
-		return err
-	}
-	id, _, ok := strings.Cut(strings.TrimPrefix(made.Name, "yaci-"), "-")
-	if !ok {
-		return errors.New("the server answered with " + made.Name + ", which is no job of a run")
-	}
-	switch {
-	case r.JSON && !r.Wait:
-		return printJSON(out, map[string]string{"name": made.Name, "run": id})
-	case !r.Wait:
-		_, err := fmt.Fprintln(out.stdout, id)
-		return err
-	case !r.JSON:
-		if err := (logsCmd{oneRun: oneRun{remote: r.remote, ID: id}, Follow: true}).Run(ctx, out); err != nil {
-			return err
-		}
-	}
-	return waiter{c: c, json: r.JSON}.wait(ctx, []string{id}, out)
 }

@@ -65,6 +65,15 @@ func answers(t *testing.T, state string) (url string, posts *[]string) {
 	text("POST /api/v1/runs/k3x5v2m7qz/retry", `{"id":"yaci-k3x5v2m7qz-3","run":"k3x5v2m7qz","attempt":3,"state":"queued","message":"Started: 1 step."}`)
 	text("POST /api/v1/runs/k3x5v2m7qz/cancel", `{"run":"k3x5v2m7qz","state":"cancelled"}`)
 	text("POST /api/v1/runs/k3x5v2m7qz/approve", `{"id":"yaci-k3x5v2m7qz-2","run":"k3x5v2m7qz","attempt":2,"state":"queued","message":"Started: 1 step."}`)
+	mux.HandleFunc("POST /api/v1/repos/ada/hello/runs", func(w http.ResponseWriter, r *http.Request) {
+		*posts = append(*posts, r.URL.RequestURI())
+		if r.URL.Query().Get("ref") == "busy" {
+			w.WriteHeader(409)
+			io.WriteString(w, `{"detail":"run k3x5v2m7qz covers it","run":"k3x5v2m7qz"}`)
+			return
+		}
+		io.WriteString(w, `{"id":"yaci-k3x5v2m7qz-1","run":"k3x5v2m7qz","attempt":1,"state":"queued","message":"Started: 1 step."}`)
+	})
 	text("POST /run", `{"name":"yaci-k3x5v2m7qz-1"}`)
 	text("GET /api/v1/queue", `[{"job":"yaci-r3-1","run":"r3","repo":"ada/hello","person":"ada","queued":"2026-01-02T03:04:05Z","position":1,"reason":"all","message":"All slots are busy."}]`)
 	srv := httptest.NewServer(mux)
@@ -91,11 +100,20 @@ func TestRemoteCommands(t *testing.T) {
 		"retry and wait":  {"retry --wait", "success", 0, "✓ passed  ada/hello #12  main  A sentence.\n", "/api/v1/runs/k3x5v2m7qz/retry"},
 		"cancel":          {"cancel 12", "running", 0, "#12 is cancelled.\n", "/api/v1/runs/k3x5v2m7qz/cancel"},
 		"approve":         {"approve 12 " + sha, "held", 0, "#12  attempt 2: Started: 1 step.\n", "/api/v1/runs/k3x5v2m7qz/approve?sha=aaaaaaa"},
-		"run":             {"run --image alpine true", "queued", 0, "k3x5v2m7qz\n", "/run?image=alpine"},
+		"run, a command":  {"run -- make -j test", "queued", 0, "k3x5v2m7qz\n", "/run"},
+		"run, an image":   {"run --image alpine true", "queued", 0, "k3x5v2m7qz\n", "/run?image=alpine"},
+		"run, no command": {"run --image alpine", "queued", 1, "", ""},
+		"run, a commit":   {"run aaaaaaa --branch topic", "queued", 0, "#12  attempt 1: Started: 1 step.\n", "/api/v1/repos/ada/hello/runs?branch=topic&ref=aaaaaaa"},
+		"run, a branch":   {"run --wait topic", "success", 0, "✓ passed", "/api/v1/repos/ada/hello/runs?ref=topic"},
+		"run, busy":       {"run busy", "running", 1, "", "/api/v1/repos/ada/hello/runs?ref=busy"},
+		"run, await it":   {"run busy --wait", "failure", 2, "✗ failed", "/api/v1/repos/ada/hello/runs?ref=busy"},
+		"run, two words":  {"run make test", "queued", 1, "", ""},
+		"run, no HEAD":    {"run", "queued", 1, "", ""},
 		"queue":           {"queue", "", 0, "1  yaci-r3-1  ada/hello   ada", ""},
 		"open":            {"open 12 --print", "success", 0, "/ada/hello/runs/12\n", ""},
 		"wait, passed":    {"wait " + sha, "success", 0, "✓ passed", ""},
 		"wait, failed":    {"wait " + sha, "failure", 2, "✗ failed", ""},
+		"view, held":      {"view 12", "held", 0, "A sentence.\nRead it, then: yaci approve 12 aaaaaaa\n", ""},
 		"wait, held":      {"wait " + sha, "held", 3, "‖ held", ""},
 		"wait, error":     {"wait " + sha + " --json", "error", 5, `"state": "error"`, ""},
 		"wait, never":     {"wait bbbbbbb --start 1ms", "success", 4, "", ""},

@@ -35,7 +35,7 @@ type commands struct {
 	View       view       `cmd:"" help:"Show a run, its jobs and steps."`
 	Logs       logsCmd    `cmd:"" help:"Print what steps have printed."`
 	Wait       wait       `cmd:"" help:"Wait for the runs of a commit, and exit with their outcome."`
-	Run        runCmd     `cmd:"" help:"Run one shell command on the server."`
+	Run        runCmd     `cmd:"" help:"Run a commit or a branch; behind --, one shell command."`
 	Retry      retry      `cmd:"" help:"Run a run again."`
 	Cancel     cancel     `cmd:"" help:"End a run."`
 	Approve    approve    `cmd:"" help:"Let a pull request from a fork run."`

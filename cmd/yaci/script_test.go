@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -46,19 +47,22 @@ func TestOffline(t *testing.T) {
 		}})
 }
 
-// Sessions with the real server, on the cluster, and the stand-in for GitHub.
-// The command "push FILE" pushes FILE as .yaci.yml; "begun" awaits that a run runs.
+// Sessions with the real server, on the cluster, and the stand-in for GitHub, each
+// with a repository of the script's name. The command "push FILE [TITLE]" pushes FILE
+// as .yaci.yml; "fork FILE" does that to a stranger's fork, opens a pull request and
+// sets $FORK to its commit; "begun" awaits that a run runs.
 func TestSessions(t *testing.T) {
 	w := newWorld(t)
-	var clone *citest.Clone
+	eve := w.github.CreateUser("eve")
 	testscript.Run(t, testscript.Params{Dir: "../../testdata/script/server",
 		Setup: func(env *testscript.Env) error {
-			r, err := w.github.CreateRepo("ada/session", false)
+			r, err := w.github.CreateRepo("ada/"+strings.TrimPrefix(filepath.Base(env.WorkDir), "script-"), false)
 			if err != nil {
 				return err
 			}
 			dir := filepath.Join(env.WorkDir, "clone")
-			if clone, err = r.Clone(dir, w.ada); err != nil {
+			clone, err := r.Clone(dir, w.ada)
+			if err != nil {
 				return err
 			}
 			if _, err := clone.Push("Begin", files("")); err != nil {
@@ -68,6 +72,7 @@ func TestSessions(t *testing.T) {
 				return err
 			}
 			clone.Dir = filepath.Join(env.WorkDir, "repo")
+			env.Values["clone"], env.Values["repo"] = clone, r
 			env.Setenv("YACI_URL", "http://"+w.listen)
 			env.Setenv("YACI_API_TOKEN", apiToken)
 			return nil
@@ -75,9 +80,27 @@ func TestSessions(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code,
 			"push": func(ts *testscript.TestScript, _ bool, args []string) {
-				_, err := clone.Push("Change", files(ts.ReadFile(args[0])))
+				title := "Change"
+				if len(args) > 1 {
+					title = args[1]
+				}
+				_, err := ts.Value("clone").(*citest.Clone).Push(title, files(ts.ReadFile(args[0])))
 				ts.Check(err)
 				w.drain()
+			},
+			"fork": func(ts *testscript.TestScript, _ bool, args []string) {
+				r := ts.Value("repo").(*citest.Repo)
+				fork, err := w.github.Fork(r, eve)
+				ts.Check(err)
+				clone, err := fork.Clone(ts.MkAbs("../fork"), eve)
+				ts.Check(err)
+				sha, err := clone.Push("Change", files(ts.ReadFile(args[0])))
+				ts.Check(err)
+				_, err = r.OpenPull("eve:main", "main", "Help", eve)
+				ts.Check(err)
+				w.drain()
+				ts.Setenv("FORK", sha)
+				ts.Setenv("FORK7", sha[:7])
 			},
 			"begun": func(ts *testscript.TestScript, _ bool, _ []string) {
 				w.until("a run runs", func() bool {

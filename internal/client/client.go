@@ -24,6 +24,7 @@ type Client struct {
 type Error struct {
 	Status int
 	Detail string
+	Run    string // id of the run that stands in the way; empty: none does
 }
 
 func (e *Error) Error() string {
@@ -122,10 +123,10 @@ func problem(res *http.Response) error {
 	case res.StatusCode == http.StatusUnauthorized:
 		e.Detail = "the server does not take this token: set YACI_API_TOKEN to a good one"
 	default:
-		var details struct{ Detail string }
+		var details struct{ Detail, Run string }
 		body, err := io.ReadAll(io.LimitReader(res.Body, maxProblem))
 		if err == nil && json.Unmarshal(body, &details) == nil {
-			e.Detail = details.Detail
+			e.Detail, e.Run = details.Detail, details.Run
 		}
 	}
 	return e

@@ -26,7 +26,7 @@ func TestDo(t *testing.T) {
 	}
 	mux.Handle("/json", note(text(200, `{"name":"a"}`)))
 	mux.Handle("/log", note(text(200, "one\ntwo\n")))
-	mux.Handle("/conflict", note(text(409, `{"status":409,"detail":"the run has ended already"}`)))
+	mux.Handle("/conflict", note(text(409, `{"status":409,"detail":"the run has ended already","run":"r1"}`)))
 	mux.Handle("/proxy", note(text(502, "<html>bad gateway")))
 	mux.Handle("/401", note(text(401, `{"detail":"x"}`)))
 	mux.Handle("/away", note(func(w http.ResponseWriter) {
@@ -60,7 +60,7 @@ func TestDo(t *testing.T) {
 		if (err != nil) != (step.err != "") || err != nil && !strings.Contains(err.Error(), step.err) {
 			t.Errorf("%s: error %v, want %q", step.path, err, step.err)
 		}
-		if e, ok := errors.AsType[*client.Error](err); ok != (step.status != 0) || ok && e.Status != step.status {
+		if e, ok := errors.AsType[*client.Error](err); ok != (step.status != 0) || ok && (e.Status != step.status || (e.Run == "r1") != (step.status == 409)) {
 			t.Errorf("%s: %#v, want status %d", step.path, err, step.status)
 		}
 		if len(seen) != 1 || seen[0] != step.seen {
