@@ -16,10 +16,10 @@ import (
 // maxCommand bounds the body of POST /run, in bytes.
 const maxCommand = 256 << 10
 
-// Starter starts and retries runs.
+// Starter starts and retries runs. by is who asks, for people to read.
 type Starter interface {
 	Command(ctx context.Context, image, command string) (ci.JobName, error)
-	Retry(ctx context.Context, id ci.RunID, failedOnly bool) (ci.Run, error)
+	Retry(ctx context.Context, id ci.RunID, failedOnly bool, by string) (ci.Run, error)
 	ApproveAsOperator(ctx context.Context, id ci.RunID, sha, by string) (ci.Run, error)
 }
 
@@ -117,7 +117,7 @@ func (a *API) Retry(w http.ResponseWriter, r *http.Request) {
 	if job, err := a.Jobs.Job(r.Context(), ci.JobName(id)); err == nil {
 		runID = job.Run
 	}
-	run, err := a.Starter.Retry(r.Context(), runID, r.URL.Query().Get("failed") == "true")
+	run, err := a.Starter.Retry(r.Context(), runID, r.URL.Query().Get("failed") == "true", nameOf(r))
 	a.started(w, r, run, err)
 }
 

@@ -39,10 +39,10 @@ func (s *starter) ApproveAsOperator(_ context.Context, id ci.RunID, sha, _ strin
 	if sha != "6113728" {
 		return ci.Run{}, errNotFinished
 	}
-	return s.Retry(context.Background(), id, false)
+	return s.Retry(context.Background(), id, false, "")
 }
 
-func (s *starter) Retry(_ context.Context, id ci.RunID, failedOnly bool) (ci.Run, error) {
+func (s *starter) Retry(_ context.Context, id ci.RunID, failedOnly bool, _ string) (ci.Run, error) {
 	s.failedOnly = failedOnly
 	switch id {
 	case "done":

@@ -32,16 +32,17 @@ func (f *Flow) Command(ctx context.Context, image, command string) (ci.JobName, 
 
 // Retry stores a new attempt of a finished run, through the same gate as the
 // first one, and returns the run with its new attempt. With failedOnly, the jobs
-// that passed keep their result.
-func (f *Flow) Retry(ctx context.Context, id ci.RunID, failedOnly bool) (ci.Run, error) {
+// that passed keep their result. by is who asks, for people to read.
+func (f *Flow) Retry(ctx context.Context, id ci.RunID, failedOnly bool, by string) (ci.Run, error) {
 	run, err := f.Runs.Run(ctx, id)
 	if err != nil {
 		return run, err
 	}
-	return f.retry(ctx, 0, run, failedOnly)
+	return f.retry(ctx, 0, run, failedOnly, by)
 }
 
-func (f *Flow) retry(ctx context.Context, delivery int64, run ci.Run, failedOnly bool) (ci.Run, error) {
+// retry is Retry of a run that was read. by is empty when nobody asked.
+func (f *Flow) retry(ctx context.Context, delivery int64, run ci.Run, failedOnly bool, by string) (ci.Run, error) {
 	if !run.State.Final() {
 		return run, ErrNotFinished
 	}
@@ -50,6 +51,9 @@ func (f *Flow) retry(ctx context.Context, delivery int64, run ci.Run, failedOnly
 	jobs, permit, err := f.compile(ctx, &run, nil)
 	if err != nil {
 		return run, fmt.Errorf("retry %s: %w", run.ID, noFile(run, err))
+	}
+	if by != "" && run.State == ci.Queued {
+		run.Message = started("Started again by "+by, jobs)
 	}
 	if failedOnly {
 		before, err := f.Runs.JobsOf(ctx, run.ID, run.Attempt-1)

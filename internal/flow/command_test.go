@@ -30,11 +30,11 @@ func TestCommand(t *testing.T) {
 	if other == name {
 		t.Error("the same command twice is one job")
 	}
-	if _, err := w.flow.Retry(t.Context(), jobs[0].Run, false); !errors.Is(err, flow.ErrNotFinished) {
+	if _, err := w.flow.Retry(t.Context(), jobs[0].Run, false, "api token x"); !errors.Is(err, flow.ErrNotFinished) {
 		t.Errorf("a queued command was retried: %v", err)
 	}
 	w.end(ci.Run{ID: jobs[0].Run, Attempt: 1}, ci.Failure)
-	if run, err := w.flow.Retry(t.Context(), jobs[0].Run, false); err != nil || run.Attempt != 2 {
+	if run, err := w.flow.Retry(t.Context(), jobs[0].Run, false, "api token x"); err != nil || run.Attempt != 2 {
 		t.Errorf("retry: %+v, %v", run, err)
 	}
 }
@@ -60,41 +60,41 @@ func TestRetry(t *testing.T) {
 	w := newWorld(t)
 	w.arrive("g", push("main"))
 	first := w.runOf(push("main"))
-	if _, err := w.flow.Retry(t.Context(), first.ID, false); !errors.Is(err, flow.ErrNotFinished) {
+	if _, err := w.flow.Retry(t.Context(), first.ID, false, "api token x"); !errors.Is(err, flow.ErrNotFinished) {
 		t.Fatalf("a queued run was retried: %v", err)
 	}
 	w.end(first, ci.Failure)
 
-	again, err := w.flow.Retry(t.Context(), first.ID, false)
+	again, err := w.flow.Retry(t.Context(), first.ID, false, "api token x")
 	w.must(err)
 	run, jobs := w.runOf(push("main")), w.queued()
-	if again.ID != first.ID || run.Attempt != 2 || run.State != ci.Queued || !run.Finished.IsZero() || len(jobs) != 1 || jobs[0].Name != ci.JobNameOf(first.ID, 2) {
+	if again.ID != first.ID || run.Attempt != 2 || run.State != ci.Queued || run.Message != "Started again by api token x: 2 steps." || !run.Finished.IsZero() || len(jobs) != 1 || jobs[0].Name != ci.JobNameOf(first.ID, 2) {
 		t.Errorf("run %+v, jobs %+v", run, jobs)
 	}
 	if st := w.status(); st.State != "pending" {
 		t.Errorf("status %+v, want pending", st)
 	}
-	if _, err := w.flow.Retry(t.Context(), first.ID, false); !errors.Is(err, flow.ErrNotFinished) {
+	if _, err := w.flow.Retry(t.Context(), first.ID, false, "api token x"); !errors.Is(err, flow.ErrNotFinished) {
 		t.Errorf("retried twice at once: %v", err)
 	}
 	w.end(run, ci.Error)
 
 	w.gh.err = errors.New("github: 502")
-	if _, err := w.flow.Retry(t.Context(), first.ID, false); err == nil {
+	if _, err := w.flow.Retry(t.Context(), first.ID, false, "api token x"); err == nil {
 		t.Error("GitHub's error is lost")
 	}
 	w.gh.err = ci.ErrNotFound
-	if _, err := w.flow.Retry(t.Context(), first.ID, false); err == nil || errors.Is(err, ci.ErrNotFound) {
+	if _, err := w.flow.Retry(t.Context(), first.ID, false, "api token x"); err == nil || errors.Is(err, ci.ErrNotFound) {
 		t.Errorf("err %v: a file that is gone must not read as a run that is gone", err)
 	}
 	if run := w.runOf(push("main")); run.Attempt != 2 || run.State != ci.Error {
 		t.Errorf("a retry without a file changed the run: %+v", run)
 	}
 	w.gh.file, w.gh.err = "steps: 1", nil
-	if run, err := w.flow.Retry(t.Context(), first.ID, false); err != nil || run.State != ci.Error || run.Attempt != 3 {
+	if run, err := w.flow.Retry(t.Context(), first.ID, false, "api token x"); err != nil || run.State != ci.Error || run.Attempt != 3 {
 		t.Errorf("broken file: %+v, %v", run, err)
 	}
-	if _, err := w.flow.Retry(t.Context(), "nope", false); !errors.Is(err, ci.ErrNotFound) {
+	if _, err := w.flow.Retry(t.Context(), "nope", false, "api token x"); !errors.Is(err, ci.ErrNotFound) {
 		t.Errorf("unknown run: %v", err)
 	}
 }

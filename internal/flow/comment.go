@@ -139,7 +139,7 @@ func (f *Flow) retryAt(ctx context.Context, d ci.Delivery, ev ci.Event, sha ci.S
 		if i == len(again)-1 {
 			delivery = d.ID
 		}
-		_, err := f.retry(ctx, delivery, run, !all)
+		_, err := f.retry(ctx, delivery, run, !all, "@"+ev.Actor.Login)
 		if errors.Is(err, ErrNotFinished) && i == len(again)-1 { // somebody else was faster
 			return f.Inbox.IgnoreDelivery(ctx, d.ID, "Done: "+err.Error())
 		}

@@ -140,8 +140,8 @@ func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) ([]
 	case decision.Verdict != decide.Run:
 		return nil, none, nothingToRun(decision.Why)
 	}
-	run.State, run.Message = ci.Queued, started(compiled)
 	jobs, err := newJobs(*run, compiled)
+	run.State, run.Message = ci.Queued, started("Started", jobs)
 	return jobs, permit, err
 }
 

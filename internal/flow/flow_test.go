@@ -242,7 +242,7 @@ func TestForkIsHeld(t *testing.T) {
 	if st := w.status(); st.State != "pending" || st.Description != "Waiting for approval by a maintainer: comment /ok-to-test aaaaaaa" {
 		t.Errorf("status %+v", st)
 	}
-	if _, err := w.flow.Retry(t.Context(), run.ID, false); !errors.Is(err, flow.ErrNotFinished) {
+	if _, err := w.flow.Retry(t.Context(), run.ID, false, "api token x"); !errors.Is(err, flow.ErrNotFinished) {
 		t.Errorf("retry of a held run: %v", err)
 	}
 }

@@ -234,7 +234,7 @@ func TestWhatVoidsAnApproval(t *testing.T) {
 	t.Run("a retry does not", func(t *testing.T) {
 		w := approved(t)
 		w.end(w.runOf(first), ci.Failure)
-		if run, err := w.flow.Retry(t.Context(), w.runOf(first).ID, false); err != nil || run.State != ci.Queued {
+		if run, err := w.flow.Retry(t.Context(), w.runOf(first).ID, false, "api token x"); err != nil || run.State != ci.Queued {
 			t.Errorf("%+v, %v", run, err)
 		}
 	})
@@ -249,7 +249,7 @@ func TestWhatVoidsAnApproval(t *testing.T) {
 		w := approved(t)
 		w.end(w.runOf(first), ci.Failure)
 		w.gh.file += "# changed\n"
-		if run, err := w.flow.Retry(t.Context(), w.runOf(first).ID, false); err != nil || run.State != ci.Held || len(w.queued()) != 0 {
+		if run, err := w.flow.Retry(t.Context(), w.runOf(first).ID, false, "api token x"); err != nil || run.State != ci.Held || len(w.queued()) != 0 {
 			t.Errorf("%+v, %v", run, err)
 		}
 	})
@@ -262,7 +262,7 @@ func TestWhatVoidsAnApproval(t *testing.T) {
 		if run.State != ci.Cancelled || len(w.queued()) != 0 || run.Event.PRBase != "release" {
 			t.Fatalf("what waits must not start: %+v, jobs %+v", run, w.queued())
 		}
-		if run, err := w.flow.Retry(t.Context(), run.ID, false); err != nil || run.State != ci.Held || len(w.queued()) != 0 {
+		if run, err := w.flow.Retry(t.Context(), run.ID, false, "api token x"); err != nil || run.State != ci.Held || len(w.queued()) != 0 {
 			t.Errorf("%+v, %v", run, err)
 		}
 		w.pulls.pull.Base = "release"
@@ -280,7 +280,7 @@ func TestWhatVoidsAnApproval(t *testing.T) {
 			ev.Retarget, ev.PRBase = true, base
 			w.arrive(fmt.Sprint("r", i), ev)
 		}
-		if run, err := w.flow.Retry(t.Context(), w.runOf(first).ID, false); err != nil || run.State != ci.Held {
+		if run, err := w.flow.Retry(t.Context(), w.runOf(first).ID, false, "api token x"); err != nil || run.State != ci.Held {
 			t.Errorf("%+v, %v", run, err)
 		}
 	})

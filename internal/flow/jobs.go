@@ -54,16 +54,16 @@ func mistakes(problems pipeline.Problems) (list []ci.Problem) {
 	return list
 }
 
-// started tells how much there is to do.
-func started(compiled []*pipeline.Compiled) string {
+// started tells how it came that there are jobs, and how much there is to do.
+func started(how string, jobs []ci.Job) string {
 	steps := 0
-	for _, c := range compiled {
-		steps += len(c.Steps)
+	for _, j := range jobs {
+		steps += len(j.Steps)
 	}
-	if len(compiled) == 1 {
-		return fmt.Sprintf("Started: %d %s.", steps, plural(steps, "step"))
+	if len(jobs) == 1 {
+		return fmt.Sprintf("%s: %d %s.", how, steps, plural(steps, "step"))
 	}
-	return fmt.Sprintf("Started: %d jobs with %d steps.", len(compiled), steps)
+	return fmt.Sprintf("%s: %d jobs with %d steps.", how, len(jobs), steps)
 }
 
 func plural(n int, word string) string {

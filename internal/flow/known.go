@@ -28,7 +28,7 @@ func (f *Flow) known(ctx context.Context, d ci.Delivery, ev ci.Event, run ci.Run
 	if _, _, err := f.rank(ctx, ci.Run{Event: ev, Supersedes: ev.Kind == ci.PullRequest}); err != nil {
 		return err
 	}
-	again, err := f.retry(ctx, 0, run, false)
+	again, err := f.retry(ctx, 0, run, false, "")
 	if errors.Is(err, ci.ErrInvalid) {
 		return f.Inbox.IgnoreDelivery(ctx, d.ID, "Ignored: "+err.Error()+".")
 	}

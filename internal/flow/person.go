@@ -13,7 +13,7 @@ func (f *Flow) RetryAs(ctx context.Context, id ci.RunID, failedOnly bool, by ci.
 	if err != nil {
 		return run, fmt.Errorf("retry %s: %w", id, err)
 	}
-	return f.retry(ctx, 0, run, failedOnly)
+	return f.retry(ctx, 0, run, failedOnly, "@"+by.Login)
 }
 
 // CancelAs ends a run on a person's word, who must be able to write now. One

@@ -130,7 +130,7 @@ func (r *race) step() {
 		if run.State == ci.Queued || run.State == ci.Running {
 			r.end(run, ci.Failure)
 		}
-		_, _ = r.flow.Retry(ctx, run.ID, r.rnd.IntN(2) == 0)
+		_, _ = r.flow.Retry(ctx, run.ID, r.rnd.IntN(2) == 0, "api token x")
 	}
 }
 

@@ -23,4 +23,7 @@ func TestRerun(t *testing.T) {
 	click("of a failure", 9, 2)
 	w.end(w.runOf(push("main")), ci.Success)
 	click("of a success", 9, 3)
+	if run := w.runOf(push("main")); run.Message != "Started again by @somebody: 2 steps." {
+		t.Errorf("it says %q", run.Message)
+	}
 }

@@ -34,7 +34,7 @@ func (f *Flow) Start(ctx context.Context, repo ci.Repo, ref, branch, by string) 
 	}
 	switch run, err := f.pushRun(ctx, ev); {
 	case err == nil:
-		return f.startAgain(ctx, run)
+		return f.startAgain(ctx, run, by)
 	case !errors.Is(err, ci.ErrNotFound):
 		return run, err
 	}
@@ -138,11 +138,11 @@ func (f *Flow) startNew(ctx context.Context, ev ci.Event) (ci.Run, error) {
 }
 
 // startAgain is what /retry all does to one run.
-func (f *Flow) startAgain(ctx context.Context, run ci.Run) (ci.Run, error) {
+func (f *Flow) startAgain(ctx context.Context, run ci.Run, by string) (ci.Run, error) {
 	if !run.State.Final() {
 		return run, unfinished(run)
 	}
-	again, err := f.retry(ctx, 0, run, false)
+	again, err := f.retry(ctx, 0, run, false, by)
 	if errors.Is(err, ErrNotFinished) {
 		return run, unfinished(run)
 	}

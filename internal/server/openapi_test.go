@@ -96,7 +96,10 @@ func (d *described) check(method, route string, w *httptest.ResponseRecorder) er
 }
 
 // operator stands for those parts that need a cluster or GitHub.
-type operator struct{ calls int }
+type operator struct {
+	calls int
+	by    string // who retried or started last
+}
 
 func (o *operator) Command(_ context.Context, _, command string) (ci.JobName, error) {
 	o.calls++
@@ -109,13 +112,17 @@ func (o *operator) Command(_ context.Context, _, command string) (ci.JobName, er
 	return ci.JobName(fmt.Sprintf("yaci-new-%d", o.calls)), nil
 }
 
-func (o *operator) Retry(_ context.Context, id ci.RunID, _ bool) (ci.Run, error) { return o.answer(id) }
+func (o *operator) Retry(_ context.Context, id ci.RunID, _ bool, by string) (ci.Run, error) {
+	o.by = by
+	return o.answer(id)
+}
 
 func (o *operator) ApproveAsOperator(_ context.Context, id ci.RunID, _, _ string) (ci.Run, error) {
 	return o.answer(id)
 }
 
 func (o *operator) Start(_ context.Context, repo ci.Repo, ref, branch, by string) (ci.Run, error) {
+	o.by = by
 	switch run, err := o.answer(ci.RunID(ref)); {
 	case repo.ID != 1 || by == "":
 		return ci.Run{}, fmt.Errorf("%s wants %d", by, repo.ID)

@@ -105,3 +105,16 @@ func TestIdempotencyKeyOfAnotherToken(t *testing.T) {
 		t.Errorf("%d after %d calls: %s", w.Code, op.calls, w.Body)
 	}
 }
+
+// Who retries or starts something is told by the token's name, never by what its holder sends.
+func TestTokenIsNamed(t *testing.T) {
+	h, op := apiFront(t)
+	bot := makeToken(t, h, "deploy-bot", ci.ScopeRun)
+	for _, path := range []string{"/retry?id=r1", "/api/v1/runs/r1/retry", "/api/v1/repos/ada/hello/runs?ref=r1"} {
+		for token, want := range map[string]string{bot.Token: "api token deploy-bot", "t": "api token YACI_API_TOKEN"} {
+			if w := ask(h, "POST", path, "", token, ""); w.Code != 200 || op.by != want {
+				t.Errorf("%s: %d, by %q, want %q", path, w.Code, op.by, want)
+			}
+		}
+	}
+}
