@@ -48,7 +48,8 @@ func threats() map[string]string {
 		"CVE-2026-58439":      "internal/flow TestWhatVoidsAnApproval", // kept after a retarget
 		"PAC ok-to-test race": "internal/flow TestApprovalRace",
 		"SRVKP-7238":          "internal/flow TestOKToTestWhenTheHeadMayHaveMoved",
-		"Drone 10879":         "internal/arch TestOneGate", // restart went round the gate
+		"Drone 10879":         "internal/arch TestOneGate",      // restart went round the gate
+		"imposter commits":    "internal/flow TestStartRefused", // a fork's commit by the repository's address
 		"Woodpecker #4902":    "internal/decide TestForksWaitByDefault",
 		"Woodpecker #3522":    "internal/decide TestGranted",
 		"GHSA-6f2p-296r-cc28": "internal/github TestCloneToken", // a token for all repositories

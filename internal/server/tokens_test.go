@@ -116,5 +116,13 @@ func TestTokenIsNamed(t *testing.T) {
 				t.Errorf("%s: %d, by %q, want %q", path, w.Code, op.by, want)
 			}
 		}
+		op.by = ""
+		if first, again := ask(h, "POST", path, "", "t", path), ask(h, "POST", path, "", bot.Token, path); first.Code != 200 || again.Code != 422 || op.by != "api token YACI_API_TOKEN" {
+			t.Errorf("%s with a key of another token: %d, then %d, by %q", path, first.Code, again.Code, op.by)
+		}
+		op.by = ""
+		if w := ask(h, "POST", path, "", "t", path); w.Code != 200 || op.by != "" || w.Header().Get("Idempotency-Replayed") != "true" {
+			t.Errorf("%s once more: %d, by %q", path, w.Code, op.by)
+		}
 	}
 }
