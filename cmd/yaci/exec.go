@@ -20,7 +20,9 @@ type execute struct {
 	File       string            `short:"f" default:".yaci.yml" help:"File to run."`
 	Step       []string          `sep:"none" help:"Run this step alone; may be given several times."`
 	Matrix     map[string]string `placeholder:"NAME=VALUE" help:"Run the cells with this value alone, as GO=1.26."`
-	Env        map[string]string `placeholder:"NAME=VALUE" mapsep:"none" help:"A variable for all steps, secrets too; who may read Jobs in the namespace can see it."`
+	Env        map[string]string `placeholder:"NAME=VALUE" mapsep:"none" help:"A variable for all steps; who may read Jobs in the namespace can see it."`
+	Secret     []string          `sep:"none" placeholder:"NAME" help:"A secret that steps ask for: its value is that of the environment variable NAME, or of a file with NAME=@FILE. It is in a Secret of the Job's own, and gone with it."`
+	JSON       bool              `name:"json" help:"Print an object a line: what a step prints, and how steps and jobs end."`
 	Kubeconfig string            `env:"KUBECONFIG" help:"Cluster; default: the current context of ~/.kube/config."`
 	Namespace  string            `default:"yaci-builds" env:"YACI_NAMESPACE" help:"Namespace of the Jobs."`
 	config.Pods
@@ -36,7 +38,8 @@ Exit: 0 passed, 2 failed, 5 error or cancelled.
 Examples:
   yaci exec
   yaci exec --step test --matrix GO=1.26
-  yaci exec --env API_KEY="$(cat key)"`
+  yaci exec --secret API_KEY --secret SIGNING_KEY=@key.pem
+  yaci exec --json | jq -r 'select(.line) | .line'`
 }
 
 // Run runs, and exits with the outcome.
@@ -52,10 +55,14 @@ func (e execute) Run(ctx context.Context, out output) error {
 	if err := file.Pick(e.Step, e.Matrix); err != nil {
 		return err
 	}
-	if err := e.fill(file); err != nil {
+	secrets, err := e.secrets()
+	if err != nil {
 		return err
 	}
-	state, err := server.Exec(ctx, server.Execution{Kubeconfig: e.Kubeconfig, Namespace: e.Namespace, Pods: e.Pods, File: file, Dir: filepath.Dir(e.File)}, out.stdout, out.stderr)
+	if err := e.fill(file, secrets); err != nil {
+		return err
+	}
+	state, err := server.Exec(ctx, server.Execution{Kubeconfig: e.Kubeconfig, Namespace: e.Namespace, Pods: e.Pods, File: file, Dir: filepath.Dir(e.File), Secrets: secrets, JSON: e.JSON}, out.stdout, out.stderr)
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(out.stderr, "\nCancelled; the Job is deleted.")
 		return exitCode(5)
@@ -68,18 +75,47 @@ func (e execute) Run(ctx context.Context, out output) error {
 
 func (e execute) shown(out output, err error) error { return event{File: e.File}.shown(out, err) }
 
-// fill gives the steps the variables of --env, and asks for the secrets that are not among them.
-func (e execute) fill(file *pipeline.File) error {
+// secrets are the values of --secret.
+func (e execute) secrets() (map[string]string, error) {
+	values := map[string]string{}
+	for _, given := range e.Secret {
+		name, path, ok := strings.Cut(given, "=@")
+		if ok {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return nil, fmt.Errorf("--secret %s: %w", name, err)
+			}
+			values[name] = string(data)
+			continue
+		}
+		if values[name], ok = os.LookupEnv(name); !ok || strings.Contains(name, "=") {
+			return nil, fmt.Errorf("--secret %.40s: write the name alone, with its value in the environment variable of that name, or NAME=@FILE", given)
+		}
+	}
+	return values, nil
+}
+
+// fill gives the steps the variables of --env, and asks for the secrets that are
+// neither among them nor given.
+func (e execute) fill(file *pipeline.File, secrets map[string]string) error {
 	for _, j := range file.Jobs {
 		for _, s := range j.Steps {
 			for name, value := range e.Env {
 				s.Env[name] = value
 			}
-			s.Secrets = slices.DeleteFunc(slices.Clone(s.Secrets), func(name string) bool { _, ok := e.Env[name]; return ok })
-			if len(s.Secrets) > 0 && (len(e.Step) == 0 || slices.Contains(e.Step, s.Name)) {
-				return fmt.Errorf("step %q needs the secret %s: give it with --env %s=VALUE, or name the steps to run with --step", s.Name, strings.Join(s.Secrets, ", "), s.Secrets[0])
+			var asked []string
+			for _, name := range s.Secrets {
+				_, plain := e.Env[name]
+				_, given := secrets[name]
+				switch {
+				case plain:
+				case given:
+					asked = append(asked, name)
+				case len(e.Step) == 0 || slices.Contains(e.Step, s.Name):
+					return fmt.Errorf("step %q needs the secret %s: give it with --secret %s, or name the steps to run with --step", s.Name, name, name)
+				}
 			}
-			s.Secrets = nil
+			s.Secrets = asked
 		}
 	}
 	return nil

@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +83,65 @@ steps:
 				t.Errorf("left behind: %q", names)
 			}
 		})
+	}
+}
+
+// What steps ask for by name comes from the environment or a file, is in no
+// manifest, and is hidden in the log; --json says everything by the line.
+func TestExecSecretsAndJSON(t *testing.T) {
+	tree(t, "image: IMAGE\nclone: false\nsteps:\n  - {name: one, run: 'test $TOKEN$FILE = hidden-1hidden-2; echo it is $TOKEN', secrets: [TOKEN, FILE]}\n  - exit 3\n")
+	t.Setenv("TOKEN", "hidden-1")
+	if err := os.WriteFile("value", []byte("hidden-2"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	var code exitCode
+	if err := run(t.Context(), []string{"exec", "--json", "--secret", "TOKEN", "--secret", "FILE=@value"}, &out, &errs); !errors.As(err, &code) || code != 2 {
+		t.Fatalf("%v: %s", err, errs.String())
+	}
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		var e struct {
+			Step, State, Message string
+			Line                 *string
+			Exit                 *int
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		switch {
+		case e.Line != nil:
+			got = append(got, e.Step+": "+*e.Line)
+		case e.Exit != nil:
+			got = append(got, fmt.Sprintf("%s %s %d", e.Step, e.State, *e.Exit))
+		default:
+			got = append(got, e.State)
+		}
+	}
+	if want := []string{"one: it is ***", "one success 0", "exit 3 failure 3", "failure"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q\n%s", got, want, errs.String())
+	}
+	if names := left(t); len(names) > 0 {
+		t.Errorf("left behind: %q", names)
+	}
+}
+
+// A secret that is not given is asked for before anything is made.
+func TestExecAsksForSecrets(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile(".yaci.yml", []byte("image: x\nsteps: [{name: one, run: make, secrets: [NOT_GIVEN]}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for args, want := range map[string]string{
+		"":                           `step "one" needs the secret NOT_GIVEN: give it with --secret NOT_GIVEN`,
+		" --secret NOT_GIVEN":        "--secret NOT_GIVEN: write the name alone",
+		" --secret NOT_GIVEN=@gone":  "no such file",
+		" --secret NOT_GIVEN=itself": "write the name alone",
+	} {
+		var out, errs bytes.Buffer
+		if err := run(t.Context(), strings.Fields("exec"+args), &out, &errs); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", args, err, want)
+		}
 	}
 }
 

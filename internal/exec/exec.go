@@ -26,7 +26,9 @@ type Runner struct {
 	Operator pipeline.Operator
 	Patience time.Duration // how long a pod may wait for a node
 	Out      terminal.Screen
-	Errs     terminal.Screen // what is said besides the steps' output
+	Errs     terminal.Screen   // what is said besides the steps' output
+	Secrets  map[string]string // what steps ask for by name; in a Secret of the Job's, and gone with it
+	JSON     bool              // Out gets an object a line: of what a step prints, of a step's end and of a job's
 }
 
 // look is how often the cluster is asked how a job stands.
@@ -38,7 +40,10 @@ const look = 250 * time.Millisecond
 func (r Runner) Run(ctx context.Context, file *pipeline.File, tree *Snapshot) (ci.State, error) {
 	id := newID()
 	file.On = pipeline.On{}
-	in := pipeline.Input{RunID: id, JobName: "yaci-exec-" + id, Attempt: 1, Event: "push", Branch: tree.Branch, Ref: "refs/heads/" + tree.Branch, SHA: tree.Commit, Pack: true}
+	in := pipeline.Input{RunID: id, JobName: "yaci-exec-" + id, Attempt: 1, Event: "push", Branch: tree.Branch, Ref: "refs/heads/" + tree.Branch, SHA: tree.Commit, Pack: true, Secrets: map[string]pipeline.SecretRef{}}
+	for name := range r.Secrets {
+		in.Secrets[name] = pipeline.SecretRef{Key: name}
+	}
 	jobs, err := pipeline.Compile(file, in, r.Operator)
 	if err != nil {
 		return "", err
@@ -92,7 +97,7 @@ func passed(j *pipeline.Compiled, ended []ci.State) bool {
 
 // job runs one job and takes it away again.
 func (r Runner) job(ctx context.Context, c *pipeline.Compiled, tree *Snapshot) (ci.State, error) {
-	made, err := r.Cluster.LaunchAside(ctx, c.Job, c.Files)
+	made, err := r.Cluster.LaunchAside(ctx, c.Job, c.Files, r.Secrets)
 	if err != nil {
 		return "", err
 	}
@@ -131,6 +136,9 @@ func (r Runner) job(ctx context.Context, c *pipeline.Compiled, tree *Snapshot) (
 	case <-time.After(5 * time.Second):
 		stop()
 		<-shown
+	}
+	if r.JSON {
+		return end.State, r.tell(end)
 	}
 	r.summary(end)
 	return end.State, nil

@@ -47,22 +47,26 @@ func (r Runner) follow(ctx context.Context, job ci.Job, s ci.Step) bool {
 	if job.Title != "" {
 		title = job.Title + " › " + s.Name
 	}
-	return r.show(log, title) || over
+	to := io.Writer(r.Out)
+	if r.JSON {
+		title, to = "", lines{r, job.Title, s.Name}
+	}
+	return r.show(log, title, to) || over
 }
 
-// show copies a log without its timestamps, under a title, and reports whether there was any.
-func (r Runner) show(log io.Reader, title string) (some bool) {
+// show copies a log without its timestamps, under a title if there is one, and reports whether there was any.
+func (r Runner) show(log io.Reader, title string, to io.Writer) (some bool) {
 	begun := false
 	in := bufio.NewReader(log)
 	for {
 		line, err := in.ReadBytes('\n')
 		some = some || len(line) > 0
 		if _, text, ok := bytes.Cut(line, []byte(" ")); ok && !bytes.HasPrefix(text, []byte(mark)) {
-			if !begun {
+			if !begun && title != "" {
 				begun = true
 				r.Errs.Say("%s", r.Errs.Paint(terminal.Bold, "▶ "+terminal.Clean(title)))
 			}
-			if _, err := r.Out.Write(text); err != nil {
+			if _, err := to.Write(text); err != nil {
 				return true // nobody reads
 			}
 		}

@@ -144,20 +144,34 @@ func (c *Cluster) wanted(job ci.Job) (want batchv1.Job, err error) {
 	return want, err
 }
 
-// LaunchAside makes the Job that somebody runs with his own rights. It has no
+// LaunchAside makes the Job that somebody runs with his own rights, with the files
+// that its clone container hands out and the values of the secrets that its steps name. It has no
 // finalizer and owns its Secret, so that nothing is left of it once it is
 // deleted, at the latest by its own ttlSecondsAfterFinished.
-func (c *Cluster) LaunchAside(ctx context.Context, want *batchv1.Job, files map[string]string) (*batchv1.Job, error) {
+func (c *Cluster) LaunchAside(ctx context.Context, want *batchv1.Job, files, secrets map[string]string) (*batchv1.Job, error) {
 	want = want.DeepCopy()
+	values := want.Name + "-values"
+	for i := range want.Spec.Template.Spec.Containers {
+		for _, v := range want.Spec.Template.Spec.Containers[i].Env {
+			if v.ValueFrom != nil && v.ValueFrom.SecretKeyRef != nil {
+				v.ValueFrom.SecretKeyRef.Name = values
+			}
+		}
+	}
 	want.Labels[labelManager], want.Spec.Template.Labels[labelManager] = Aside, Aside
 	made, err := c.Client.BatchV1().Jobs(c.Namespace).Create(ctx, want, metav1.CreateOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("create job: %w", err)
 	}
-	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: made.Name, Labels: made.Labels}, StringData: files}
-	s.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(made, batchv1.SchemeGroupVersion.WithKind("Job"))}
-	if _, err := c.Client.CoreV1().Secrets(c.Namespace).Create(ctx, s, metav1.CreateOptions{}); err != nil {
-		return nil, errors.Join(fmt.Errorf("create secret: %w", err), c.Stop(ctx, ci.JobName(made.Name)))
+	for name, data := range map[string]map[string]string{made.Name: files, values: secrets} {
+		if len(data) == 0 {
+			continue
+		}
+		s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: made.Labels}, StringData: data}
+		s.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(made, batchv1.SchemeGroupVersion.WithKind("Job"))}
+		if _, err := c.Client.CoreV1().Secrets(c.Namespace).Create(ctx, s, metav1.CreateOptions{}); err != nil {
+			return nil, errors.Join(fmt.Errorf("create secret: %w", err), c.Stop(ctx, ci.JobName(made.Name)))
+		}
 	}
 	return made, nil
 }

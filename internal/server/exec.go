@@ -22,6 +22,9 @@ type Execution struct {
 	config.Pods
 	File *pipeline.File
 	Dir  string // in the working tree
+
+	Secrets map[string]string // name to value
+	JSON    bool              // on standard output
 }
 
 // Exec runs a working tree with the rights of who calls it, and returns how it went.
@@ -42,6 +45,6 @@ func Exec(ctx context.Context, e Execution, stdout, stderr io.Writer) (state ci.
 		}
 	}()
 	errs.Say("%s", errs.Paint(terminal.Dim, tree.String()))
-	r := exec.Runner{Cluster: cluster, Operator: Operator(e.Pods), Patience: e.PendingTimeout, Out: terminal.New(stdout, os.Getenv), Errs: errs}
+	r := exec.Runner{Cluster: cluster, Operator: Operator(e.Pods), Patience: e.PendingTimeout, Out: terminal.New(stdout, os.Getenv), Errs: errs, Secrets: e.Secrets, JSON: e.JSON}
 	return r.Run(ctx, e.File, tree)
 }
