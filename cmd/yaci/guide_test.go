@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,7 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Commands, flags and settings that the operator's guide names are there.
+// Commands, flags, settings and files that the readme and the operator's guide name are there.
 func TestGuide(t *testing.T) {
 	k, err := kong.New(&commands{}, kong.Name("yaci"))
 	if err != nil {
@@ -29,7 +30,29 @@ func TestGuide(t *testing.T) {
 			}
 		}
 	}
-	text, err := os.ReadFile("../../deploy/README.md")
+	sources, err := filepath.Glob("../../pipeline/*.go") // they give the variables of steps
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range sources {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		given, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range regexp.MustCompile(`"(YACI_[A-Z_]+)"`).FindAllStringSubmatch(string(given), -1) {
+			settings[name[1]] = true
+		}
+	}
+	for _, guide := range []string{"README.md", "deploy/README.md"} {
+		t.Run(guide, func(t *testing.T) { namesWhatIsThere(t, guide, flags, settings) })
+	}
+}
+
+func namesWhatIsThere(t *testing.T, guide string, flags map[string][]string, settings map[string]bool) {
+	text, err := os.ReadFile("../../" + guide)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +74,7 @@ func TestGuide(t *testing.T) {
 			continue
 		}
 		for _, w := range words {
-			if flag, ok := strings.CutPrefix(w, "--"); ok && !slices.Contains(flags[path], flag) {
+			if flag, ok := strings.CutPrefix(w, "--"); ok && flag != "" && !slices.Contains(flags[path], flag) {
 				t.Errorf("yaci %s has no flag --%s", path, flag)
 			}
 		}
