@@ -62,6 +62,9 @@ func (e execute) Run(ctx context.Context, out output) error {
 	if err := e.fill(file, secrets); err != nil {
 		return err
 	}
+	if said := leftBehind(filepath.Dir(e.File)); said != "" {
+		fmt.Fprintln(out.stderr, said)
+	}
 	state, err := server.Exec(ctx, server.Execution{Kubeconfig: e.Kubeconfig, Namespace: e.Namespace, Pods: e.Pods, File: file, Dir: filepath.Dir(e.File), Secrets: secrets, JSON: e.JSON}, out.stdout, out.stderr)
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(out.stderr, "\nCancelled; the Job is deleted.")
