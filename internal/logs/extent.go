@@ -2,7 +2,6 @@ package logs
 
 import (
 	"context"
-	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -31,24 +30,11 @@ func (k *Keeper) Extent(ctx context.Context, id ci.LogID) (e ci.LogExtent, err e
 // lines take a second or so.
 func (k *Keeper) firstError(ctx context.Context, id ci.LogID) (int64, error) {
 	var found ci.Reading
-	var line strings.Builder
-	number := int64(0)
-	add := func() {
-		if number > 0 {
-			found.Add(number, line.String())
-		}
-		line.Reset()
-	}
+	lines := ci.Joiner{Most: maxPiece, To: found.Add}
 	err := k.Read(ctx, id, ci.LogRange{From: 1}, func(l ci.LogLine) error {
-		if l.Number != number {
-			add()
-			number = l.Number
-		}
-		if line.Len() < maxPiece { // the rest of a long line says nothing more
-			line.Write(l.Text)
-		}
+		lines.Add(l)
 		return nil
 	})
-	add()
+	lines.End()
 	return found.FirstError(), err
 }

@@ -138,26 +138,16 @@ func (c *Checks) explain(ctx context.Context, check *ci.Check, jobs []ci.Job) er
 
 // read takes in what a step printed, and returns the end of it.
 func (c *Checks) read(ctx context.Context, id ci.LogID, said *ci.Reading) (last []string, err error) {
-	part := "" // of a line that came in pieces
-	line := func(number int64) {
-		said.Add(number, part)
-		last = append(last, ci.PlainLine(part[:min(len(part), maxLine)]))
-		last, part = last[max(0, len(last)-lastLines):], ""
-	}
-	number := int64(0)
+	lines := ci.Joiner{Most: maxText, To: func(number int64, line string) {
+		said.Add(number, line)
+		last = append(last, ci.PlainLine(line[:min(len(line), maxLine)]))
+		last = last[max(0, len(last)-lastLines):]
+	}}
 	err = c.Logbook.Read(ctx, id, ci.LogRange{From: 1}, func(l ci.LogLine) error {
-		number = l.Number
-		if len(part) < maxText {
-			part += string(l.Text)
-		}
-		if strings.HasSuffix(string(l.Text), "\n") {
-			line(number)
-		}
+		lines.Add(l)
 		return nil
 	})
-	if part != "" {
-		line(number)
-	}
+	lines.End()
 	return last, err
 }
 

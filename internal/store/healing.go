@@ -44,7 +44,10 @@ func (s *Store) KnownHead(ctx context.Context, repo int64, ref string, sha ci.SH
 
 // RecentRepos returns the repositories that have had a run since a moment.
 func (s *Store) RecentRepos(ctx context.Context, since time.Time, limit int) ([]ci.Repo, error) {
-	scan := func(row row) (r ci.Repo, err error) { return r, row.Scan(repoFields(&r)...) }
+	scan := func(row row) (r ci.Repo, err error) {
+		err = row.Scan(repoFields(&r)...)
+		return r, err
+	}
 	return collect(ctx, s.db, scan, "repositories", `SELECT `+repoColumns+` FROM repos p
 		WHERE EXISTS (SELECT 1 FROM runs r WHERE r.repo_id = p.id AND r.created > ?) ORDER BY p.id LIMIT ?`, millis(since), limit)
 }

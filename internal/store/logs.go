@@ -31,7 +31,7 @@ func (s *Store) CloseLog(ctx context.Context, l ci.Log) error {
 }
 
 // LogChunks returns what is stored of a log, in order.
-func (s *Store) LogChunks(ctx context.Context, id ci.LogID) (chunks []ci.LogChunk, err error) {
+func (s *Store) LogChunks(ctx context.Context, id ci.LogID) ([]ci.LogChunk, error) {
 	scan := func(row row) (c ci.LogChunk, err error) {
 		var at string
 		if err := row.Scan(&c.Seq, &c.First, &c.Offset, &c.Lines, &c.Bytes, &c.Inside, &at, &c.Cursor.Same, &c.Cursor.Open); err != nil {

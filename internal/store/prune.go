@@ -22,8 +22,11 @@ func (s *Store) OldRuns(ctx context.Context, before time.Time, newest int64, lim
 }
 
 // LogsOf returns the logs of all attempts of a run.
-func (s *Store) LogsOf(ctx context.Context, run ci.RunID) (ids []ci.LogID, err error) {
-	scan := func(r row) (id ci.LogID, err error) { return id, r.Scan(&id.UID, &id.Container) }
+func (s *Store) LogsOf(ctx context.Context, run ci.RunID) ([]ci.LogID, error) {
+	scan := func(r row) (id ci.LogID, err error) {
+		err = r.Scan(&id.UID, &id.Container)
+		return id, err
+	}
 	return collect(ctx, s.db, scan, "logs of run "+string(run), `SELECT uid, container FROM logs WHERE job IN (SELECT name FROM jobs WHERE run = ?) ORDER BY uid, container`, run)
 }
 

@@ -33,6 +33,9 @@ func collect[T any](ctx context.Context, q querier, scan func(row) (T, error), w
 
 // column reads a query's only column.
 func column[T any](ctx context.Context, q querier, what, query string, args ...any) ([]T, error) {
-	only := func(r row) (v T, err error) { return v, r.Scan(&v) }
+	only := func(r row) (v T, err error) {
+		err = r.Scan(&v)
+		return v, err
+	}
 	return collect(ctx, q, only, what, query, args...)
 }

@@ -78,21 +78,21 @@ type words struct{ state, description, page string }
 // told is what the outbox has of a commit, by context. Most of a run's statuses
 // say nothing new when one of its jobs does, and reading is cheaper than writing.
 func told(ctx context.Context, tx *sql.Tx, run ci.Run) (map[string]words, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT context, state, description, target_url FROM statuses WHERE repo_id = ? AND sha = ?`, run.Event.Repo.ID, run.Event.SHA)
-	if err != nil {
-		return nil, fmt.Errorf("statuses of %s: %w", run.Event.SHA.Short(), err)
+	type entry struct {
+		context string
+		words
 	}
-	defer rows.Close()
+	scan := func(r row) (e entry, err error) {
+		err = r.Scan(&e.context, &e.state, &e.description, &e.page)
+		return e, err
+	}
+	list, err := collect(ctx, tx, scan, "statuses of "+run.Event.SHA.Short(), `SELECT context, state, description, target_url FROM statuses WHERE repo_id = ? AND sha = ?`,
+		run.Event.Repo.ID, run.Event.SHA)
 	told := map[string]words{}
-	for rows.Next() {
-		var name string
-		var w words
-		if err := rows.Scan(&name, &w.state, &w.description, &w.page); err != nil {
-			return nil, fmt.Errorf("statuses of %s: %w", run.Event.SHA.Short(), err)
-		}
-		told[name] = w
+	for _, e := range list {
+		told[e.context] = e.words
 	}
-	return told, rows.Err()
+	return told, err
 }
 
 // tell writes one status, and the check run of the same name where there are such,

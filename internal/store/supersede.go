@@ -13,7 +13,7 @@ const maxRivals = 50
 // request, those that have not ended first, with Supersedes set. To a pull
 // request of the same repository the pushes to its branch belong too, unless
 // that is the default branch, which has a life of its own.
-func (s *Store) Rivals(ctx context.Context, ev ci.Event) (list []ci.Run, err error) {
+func (s *Store) Rivals(ctx context.Context, ev ci.Event) ([]ci.Run, error) {
 	pushes := ""
 	if ev.Kind == ci.PullRequest && !ev.Fork && ev.Branch != ev.Repo.DefaultBranch {
 		pushes = "refs/heads/" + ev.Branch

@@ -34,7 +34,7 @@ func (s *Store) Token(ctx context.Context, id string) (ci.Token, error) {
 }
 
 // Tokens returns all tokens, oldest first.
-func (s *Store) Tokens(ctx context.Context) (tokens []ci.Token, err error) {
+func (s *Store) Tokens(ctx context.Context) ([]ci.Token, error) {
 	return collect(ctx, s.db, scanToken, "tokens", `SELECT `+tokenColumns+` FROM tokens ORDER BY created, id`)
 }
 
