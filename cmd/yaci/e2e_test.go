@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -90,7 +91,8 @@ func newWorld(t *testing.T, env ...string) *world {
 // address picks where the server listens.
 func (w *world) address() {
 	w.t.Helper()
-	l := must(net.Listen("tcp", "127.0.0.1:0"))(w.t)
+	// A loopback address of its own: no test beside it can get the same port meanwhile.
+	l := must(net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))))(w.t)
 	w.listen = l.Addr().String()
 	if inCluster() {
 		w.pod = newPodServer(w.t, l, w.dir)
