@@ -53,6 +53,7 @@ type record struct {
 	Failed   bool   `json:"failed,omitempty"`  // it, or a step that it waited for, failed
 	Broken   bool   `json:"broken,omitempty"`  // not the step's fault: plan, hand-over or service
 	Reason   string `json:"reason,omitempty"`  // a sentence, when the exit code does not say it all
+	Note     string `json:"note,omitempty"`    // for the server's log; it changes no outcome
 	Bytes    int64  `json:"bytes"`             // of output
 	Lines    int64  `json:"lines"`             // line feeds in it
 	Memory   int64  `json:"memory,omitempty"`  // of the largest process, in bytes

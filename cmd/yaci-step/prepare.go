@@ -27,8 +27,13 @@ func prepare(at layout) int {
 			r.Exit, r.Reason, r.Broken = 1, "clone: "+err.Error(), true
 		}
 	}
-	defer revoke(at, os.Getenv("YACI_CLONE_REVOKE")) // the steps do not wait for it
-	return end(r, false, cloned, at, newOutput())
+	code := end(r, false, cloned, at, newOutput())
+	if err := revoke(at, os.Getenv("YACI_CLONE_REVOKE")); err != nil { // the steps do not wait for it
+		if err := note(at, "the clone token was not given back: "+err.Error()); err != nil {
+			fmt.Fprintln(os.Stderr, "note:", err)
+		}
+	}
+	return code
 }
 
 // seed puts the plan, the scripts and the runner where the steps see them.

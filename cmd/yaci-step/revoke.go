@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,18 +19,44 @@ const revokeTimeout = 20 * time.Second
 // revoke gives the clone token back. The server cannot, because it does not keep
 // the token; and yaci, which lies beside this program in its image, does it for
 // it, since an HTTP client would more than double the size of the runner. Steps may run already.
-func revoke(at layout, address string) {
+func revoke(at layout, address string) error {
 	token, err := os.ReadFile(filepath.Join(at.seed, tokenFile))
-	if address == "" || err != nil {
-		return
+	if address == "" || os.IsNotExist(err) { // a public repository is cloned without
+		return nil
+	}
+	if err != nil {
+		return err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return
+		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), revokeTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), "yaci"), "revoke-token", address)
 	cmd.Stdin = strings.NewReader(strings.TrimSpace(string(token)))
-	cmd.Run() // whatever comes of it, the clone is done
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out[:min(len(out), noteLimit)]))
+	}
+	return nil
+}
+
+// noteLimit keeps a note short, because the kubelet cuts a termination message after 4096 bytes.
+const noteLimit = 512
+
+// note adds to the record of a container that has handed over what an operator should know.
+func note(at layout, text string) error {
+	var r record
+	data, err := os.ReadFile(at.termination)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return err
+	}
+	r.Note = text
+	if data, err = json.Marshal(r); err != nil {
+		return err
+	}
+	return os.WriteFile(at.termination, data, 0o666)
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The token is given back once, and follows no redirect [CVE-2026-41506].
+// The token is given back, and follows no redirect [CVE-2026-41506].
 func TestRevokeToken(t *testing.T) {
 	var calls []string
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -20,7 +20,14 @@ func TestRevokeToken(t *testing.T) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
 			return
 		}
-		w.WriteHeader(http.StatusNoContent)
+		switch {
+		case r.URL.Path == "/unknown":
+			w.WriteHeader(http.StatusUnauthorized)
+		case r.URL.Path == "/busy" && !strings.Contains(calls[len(calls)-2], "/busy"):
+			w.WriteHeader(http.StatusBadGateway)
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
 	}))
 	defer hub.Close()
 	if err := (revokeToken{hub.URL + "/moved"}).Run(t.Context(), strings.NewReader("ghs_x\n")); err == nil {
@@ -29,7 +36,13 @@ func TestRevokeToken(t *testing.T) {
 	if err := (revokeToken{hub.URL + "/installation/token"}).Run(t.Context(), strings.NewReader("ghs_x\n")); err != nil {
 		t.Error(err)
 	}
-	if want := "DELETE /moved Bearer ghs_x, DELETE /installation/token Bearer ghs_x"; strings.Join(calls, ", ") != want {
+	for _, path := range []string{"/busy", "/unknown"} { // a lost call is made again; a token that is worth nothing is given back
+		if err := (revokeToken{hub.URL + path}).Run(t.Context(), strings.NewReader("ghs_x\n")); err != nil {
+			t.Error(err)
+		}
+	}
+	if want := "DELETE /moved Bearer ghs_x, DELETE /installation/token Bearer ghs_x, " +
+		"DELETE /busy Bearer ghs_x, DELETE /busy Bearer ghs_x, DELETE /unknown Bearer ghs_x"; strings.Join(calls, ", ") != want {
 		t.Errorf("calls %q", calls)
 	}
 }

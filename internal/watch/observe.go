@@ -26,6 +26,7 @@ type View struct {
 type Sighting struct {
 	Job    ci.Job
 	Cloned bool          // the clone container is done with its Secret
+	Note   string        // of the clone container, for an operator
 	Stop   bool          // the outcome is known although containers still run
 	Lost   string        // the cluster lost the job for this reason, and it shall be run again
 	Wait   time.Duration // the outcome counts when it is still seen after this time
@@ -66,7 +67,7 @@ func (s *Sighting) end(state ci.State, message string) {
 func (s *Sighting) pod(v View, pod *corev1.Pod) {
 	seen := containers(pod)
 	clone := seen[cloneContainer].State.Terminated
-	s.Cloned = clone != nil
+	s.Cloned, s.Note = clone != nil, noteOf(clone)
 	all, some, dead := s.steps(seen)
 	by := causeOf(pod, s.name)
 	over := all || !alive(pod)

@@ -418,17 +418,19 @@ func TestCloned(t *testing.T) {
 	for name, c := range map[string]struct {
 		clone corev1.ContainerStatus
 		want  bool
+		note  string
 	}{
-		"waiting": {waiting("clone", "PodInitializing", ""), false},
-		"running": {running("clone"), false},
-		"ended":   {ended("clone", 0, ""), true},
-		"failed":  {ended("clone", 1, ""), true},
+		"waiting": {waiting("clone", "PodInitializing", ""), false, ""},
+		"running": {running("clone"), false, ""},
+		"ended":   {ended("clone", 0, ""), true, ""},
+		"failed":  {ended("clone", 1, ""), true, ""},
+		"noted":   {ended("clone", 0, `{"finished":1,"note":"a token is left"}`), true, "a token is left"},
 	} {
 		s := passed()
 		s.live(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
 		s.clone(c.clone)
-		if got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods}); got.Cloned != c.want {
-			t.Errorf("%s: cloned %v, want %v", name, got.Cloned, c.want)
+		if got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods}); got.Cloned != c.want || got.Note != c.note {
+			t.Errorf("%s: cloned %v, note %q", name, got.Cloned, got.Note)
 		}
 	}
 }

@@ -224,6 +224,9 @@ func (w *Watcher) act(ctx context.Context, v View, s Sighting) error {
 			return err
 		}
 		w.dropped[s.Job.Name] = true
+		if s.Note != "" {
+			w.Log.Warn("clone", "run", s.Job.Run, "job", s.Job.Name, "note", s.Note)
+		}
 		failpoint.Hit(failpoint.SecretDropped)
 	}
 	if reflect.DeepEqual(v.Stored, s.Job) {

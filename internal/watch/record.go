@@ -21,6 +21,7 @@ type record struct {
 	Broken   bool   `json:"broken"`
 	Failed   bool   `json:"failed"`
 	Reason   string `json:"reason"`
+	Note     string `json:"note"`
 	Bytes    int64  `json:"bytes"`
 	Lines    int64  `json:"lines"`
 	Memory   int64  `json:"memory"`
@@ -88,4 +89,13 @@ func cloneMessage(t *corev1.ContainerStateTerminated) string {
 		return "Could not prepare the job: " + r.Reason
 	}
 	return fmt.Sprintf("Could not prepare the job: the clone container ended with %d (%s).", t.ExitCode, t.Reason)
+}
+
+// noteOf is what a container that has ended left for an operator, if anything.
+func noteOf(t *corev1.ContainerStateTerminated) string {
+	var r record
+	if t == nil || json.Unmarshal([]byte(t.Message), &r) != nil {
+		return ""
+	}
+	return r.Note
 }

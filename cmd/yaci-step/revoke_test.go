@@ -1,0 +1,39 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A token that is not given back is told of in a record that else stays as it was.
+func TestRevokeIsNoted(t *testing.T) {
+	for name, c := range map[string]struct{ yaci, token, note string }{
+		"given back": {`test "$1 $2" = "revoke-token https://hub" && test "$(cat)" = ghs_secret`, "ghs_secret\n", ""},
+		"refused":    {"echo yaci: refused; exit 1", "ghs_secret\n", "the clone token was not given back: exit status 1: yaci: refused"},
+		"no token":   {"echo called; exit 1", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPod(t, "true")
+			if err := copyFile(os.Args[0], filepath.Join(p.dir, "yaci-step"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(p.dir, "yaci"), []byte("#!/bin/sh\n"+c.yaci+"\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if c.token != "" {
+				p.write("seed/token", c.token)
+			}
+			cmd := p.command("again", "prepare")
+			cmd.Path = filepath.Join(p.dir, "yaci-step")
+			cmd.Env = append(cmd.Env, "YACI_CLONE_REVOKE=https://hub")
+			if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "secret") {
+				t.Errorf("%v: %s", err, out)
+			}
+			if r := p.record("again"); r.Note != c.note || r.Exit != 0 || r.Finished == 0 {
+				t.Errorf("record %+v", r)
+			}
+		})
+	}
+}
