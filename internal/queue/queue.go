@@ -70,6 +70,8 @@ type Queue struct {
 	later map[ci.JobName]pause // forgetting it costs a try
 
 	renewed map[ci.JobName]time.Time // when a token was; only Pass has it
+	read    time.Time                // when a pass had read what it plans from, and how long that took
+	took    time.Duration
 }
 
 // pause is how long a job that could not be launched lets others go first.
@@ -84,11 +86,15 @@ const (
 	maxRecent  = 2000           // jobs of history
 	tellAtMost = 50             // waiting jobs are told anew in one pass
 	launchers  = 8              // launches at once
+	restFor    = 4              // times as long as reading took the next one waits, so that a long queue has a fifth of a core
 )
 
 // Pass launches what may be launched now, and tells the others why they wait.
 func (q *Queue) Pass(ctx context.Context) error {
+	q.rest(ctx)
+	began := time.Now()
 	s, err := q.scene(ctx)
+	q.read, q.took = time.Now(), time.Since(began)
 	if err != nil {
 		return err
 	}
@@ -111,6 +117,14 @@ func (q *Queue) Pass(ctx context.Context) error {
 		err = errors.Join(err, q.Jobs.Explain(ctx, tell))
 	}
 	return err
+}
+
+// rest keeps a queue that is rung all the time from reading all the time.
+func (q *Queue) rest(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(restFor*q.took - time.Since(q.read)):
+	}
 }
 
 // Line is everything that waits, in order.

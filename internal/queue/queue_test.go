@@ -30,7 +30,8 @@ type world struct {
 	waits    map[ci.JobName]string
 	unplaced int
 	words    string
-	started  time.Time // of all that run
+	started  time.Time     // of all that run
+	slow     time.Duration // that reading takes
 	renewals []ci.JobName
 }
 
@@ -63,6 +64,7 @@ func (w *world) job(name ci.JobName) *ci.Job {
 }
 
 func (w *world) Contenders(context.Context) (list []ci.Contender, err error) {
+	time.Sleep(w.slow)
 	for i, j := range w.jobs {
 		if j.State == ci.Queued || j.State == ci.Running {
 			list = append(list, ci.Contender{Job: j.Name, Run: j.Run, State: j.State, Ready: true, Repo: w.repo.ID, Created: time.UnixMilli(int64(i)), Started: w.started, Waits: w.waits[j.Name]})
@@ -262,6 +264,28 @@ func TestPausesGrowToFiveMinutes(t *testing.T) {
 		}
 		if !slices.Equal(tries, want) {
 			t.Errorf("tried at %v, want %v", tries, want)
+		}
+	})
+}
+
+// A queue that is rung all the time reads a fifth of the time.
+func TestPassRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.slow = 100 * time.Millisecond
+		q := w.queue(1)
+		start := time.Now()
+		for range 20 {
+			if err := q.Pass(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(start); took != 9600*time.Millisecond {
+			t.Errorf("20 passes took %v, want one each half second", took)
+		}
+		time.Sleep(time.Second)
+		if start = time.Now(); q.Pass(t.Context()) != nil || time.Since(start) != w.slow {
+			t.Errorf("after a silence a pass took %v", time.Since(start))
 		}
 	})
 }
