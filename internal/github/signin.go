@@ -39,6 +39,9 @@ func (c *Client) site() *url.URL {
 	return &u
 }
 
+// Site is where people are, without a slash at its end.
+func (c *Client) Site() string { return c.site().String() }
+
 // URL is where a browser is sent. It comes back with state; verifier is kept
 // for Exchange.
 func (s *SignIn) URL(state, verifier string) string {

@@ -18,8 +18,11 @@ func pagesOf(cfg config.Pages, db *store.Store, logbook web.Logbook, log *slog.L
 		Sight: ci.Sight{All: cfg.PrivatePages}, URL: strings.TrimSuffix(cfg.PublicURL, "/")}
 }
 
-// withSignIn lets people sign in, and do what they may.
-func withSignIn(pages *web.Pages, cfg config.Pages, gh *github.Client, spine *flow.Flow) *web.Pages {
+// withGitHub links to GitHub, and lets people sign in and do what they may.
+func withGitHub(pages *web.Pages, cfg config.Pages, gh *github.Client, spine *flow.Flow) *web.Pages {
+	if gh != nil {
+		pages.Site = gh.Site()
+	}
 	if !cfg.SignIn() {
 		return pages
 	}

@@ -150,7 +150,7 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
 	}
 	s := &server{
-		handler: routes(hook, calls, withSignIn(pagesOf(cfg.Pages, db, book, log), cfg.Pages, gh, spine)),
+		handler: routes(hook, calls, withGitHub(pagesOf(cfg.Pages, db, book, log), cfg.Pages, gh, spine)),
 		inbox: func(ctx context.Context) {
 			loop(ctx, "inbox", b.arrived, pollEvery, log, func(ctx context.Context) error { return spine.Drain(ctx, log) })
 		},

@@ -93,6 +93,7 @@ type runPage struct {
 	Steps    []stepView
 	Broken   *brokenView
 	May      bool // the reader may change the run
+	Away     away
 }
 
 type tab struct {
@@ -125,7 +126,7 @@ func (p *Pages) run(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page.May = may(r, pl.Run)
+	page.May, page.Away = may(r, pl.Run), awayFrom(p.Site, pl.Run.Event)
 	run := pl.Run
 	l := layout{Icon: string(page.State), Live: !run.State.Final() || page.drains(time.Now()), Nav: "runs"}
 	name := run.Event.Repo.FullName() + "@" + where(run)

@@ -22,6 +22,7 @@ func TestRunPage(t *testing.T) {
 	for _, want := range []string{
 		"<h1>Say hello</h1>", "<title>✗ #1 failed · Ada/Hello@main · YACI</title>", "icon-failure.svg", "test failed in 2.0s (exit 1).", "50 Mi", "/ 512 Mi",
 		`id="2-test:L2"`, `href="#2-test:L2"`, `<span class="term-fg31">FAIL</span> two`, `/Ada/Hello/runs/1/attempts/1/jobs/1/steps/1-build/log.txt`, "2.0s",
+		`<a class="ref" href="https://hub.test/Ada/Hello/tree/main">main</a>`, `<a href="https://hub.test/Ada/Hello/commit/`,
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page has no %s", want)
@@ -179,7 +180,7 @@ func strange(page string) (found []string) {
 					own = true
 				}
 				link := a.Key == "href" || a.Key == "src" || a.Key == "action"
-				if strings.HasPrefix(a.Key, "on") || a.Key == "style" || link && !strings.HasPrefix(a.Val, "/") && !strings.HasPrefix(a.Val, "#") && !strings.HasPrefix(a.Val, "https://x.test/") {
+				if strings.HasPrefix(a.Key, "on") || a.Key == "style" || link && !strings.HasPrefix(a.Val, "/") && !strings.HasPrefix(a.Val, "#") && !strings.HasPrefix(a.Val, "https://x.test/") && !strings.HasPrefix(a.Val, "https://hub.test/Ada/Hello/") {
 					own = false
 				}
 			}

@@ -53,7 +53,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, db: db, closed: make(chan struct{}, 100), prints: map[string]string{}, pipes: map[string]*io.PipeReader{}}
 	w.keeper = &logs.Keeper{Source: w, Jobs: db, Index: db, Bucket: bucket, Limit: 1 << 26, Bells: &logs.Bells{}, Closed: func(ci.JobName) { w.closed <- struct{}{} }, Log: log}
 	t.Cleanup(func() { w.keeper.Wait(); bucket.Close(); db.Close() })
-	w.pages = &web.Pages{Runs: db, Jobs: db, Repos: db, Logbook: w.keeper, Log: log, URL: "https://ci.test"}
+	w.pages = &web.Pages{Runs: db, Jobs: db, Repos: db, Logbook: w.keeper, Log: log, URL: "https://ci.test", Site: "https://hub.test"}
 	w.pages.Inbox = db
 	w.route()
 	return w
