@@ -1,15 +1,33 @@
 package web_test
 
 import (
+	"crypto/sha1"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
+
+// past moves a run to when it shall have been, which the store would not do.
+func past(file string, run ci.RunID, began, ended time.Time) error {
+	raw, err := sql.Open("sqlite", file)
+	if err != nil {
+		return err
+	}
+	defer raw.Close()
+	for _, table := range []string{"runs SET created = ?1, started = ?1, finished = ?2 WHERE id = ?3", "jobs SET created = ?1, started = ?1, finished = ?2 WHERE run = ?3"} {
+		if _, err := raw.Exec("UPDATE "+table, began.UnixMilli(), ended.UnixMilli(), string(run)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // shots draws the main pages into the directory YACI_SHOTS, for people to look at.
 func shots(t *testing.T, b *tab) {
@@ -31,9 +49,21 @@ func shots(t *testing.T, b *tab) {
 		if i%7 == 2 || i == 23 {
 			last = ci.Failure
 		}
-		b.run(ci.Event{Kind: ci.Push, Repo: hello, Branch: "main", Title: title, Actor: ci.Actor{ID: 1, Login: []string{"ada", "grace"}[i%2]}},
-			ci.Step{Name: "vet", Container: "1-vet", State: ci.Success, Memory: 181 << 20, Limit: 512 << 20}, ci.Step{Name: "build", Container: "2-build", State: ci.Success, Memory: 402 << 20, Limit: 512 << 20},
-			ci.Step{Name: "test", Container: "3-test", State: last, Exit: 1, Memory: 96 << 20, Limit: 512 << 20}, ci.Step{Name: "publish", Container: "4-publish", State: ci.Skipped})
+		ended := time.Now().Add(-time.Duration(23-i)*97*time.Minute - 4*time.Minute)
+		took := []time.Duration{4200 * time.Millisecond, 11 * time.Second, time.Duration(17+i*i%11) * time.Second}
+		step := func(n int, name string, state ci.State, memory int64) ci.Step {
+			s := ci.Step{Name: name, Container: fmt.Sprintf("%d-%s", n+1, name), State: state, Memory: memory << 20, Limit: 512 << 20, Finished: ended}
+			for _, later := range took[n+1:] {
+				s.Finished = s.Finished.Add(-later)
+			}
+			s.Started = s.Finished.Add(-took[n])
+			return s
+		}
+		test := step(2, "test", last, 96)
+		test.Exit = 1
+		run := b.runAt(ci.SHA(fmt.Sprintf("%x", sha1.Sum([]byte(title+fmt.Sprint(i))))), ci.Event{Kind: ci.Push, Repo: hello, Branch: "main", Title: title, Actor: ci.Actor{ID: 1, Login: []string{"ada", "grace"}[i%2]}},
+			step(0, "vet", ci.Success, 181), step(1, "build", ci.Success, 402), test, ci.Step{Name: "publish", Container: "4-publish", State: ci.Skipped})
+		must(t, past(b.file, run.ID, step(0, "vet", ci.Success, 0).Started, ended))
 	}
 	b.run(ci.Event{Kind: ci.PullRequest, PR: 7, Repo: hello, Branch: "welsh", Title: "Say hello in Welsh", Actor: ci.Actor{ID: 2, Login: "eve"}})
 	held := p.held(b.world)

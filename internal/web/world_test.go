@@ -28,6 +28,7 @@ import (
 type world struct {
 	t      *testing.T
 	db     *store.Store
+	file   string // of the database
 	keeper *logs.Keeper
 	closed chan struct{}
 	pages  *web.Pages
@@ -45,12 +46,13 @@ var (
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"))
+	file := filepath.Join(t.TempDir(), "yaci.db")
+	db, err := store.Open(t.Context(), file)
 	must(t, err)
 	bucket, err := logs.OpenBucket(t.Context(), filepath.Join(t.TempDir(), "logs"))
 	must(t, err)
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	w := &world{t: t, db: db, closed: make(chan struct{}, 100), prints: map[string]string{}, pipes: map[string]*io.PipeReader{}}
+	w := &world{t: t, db: db, file: file, closed: make(chan struct{}, 100), prints: map[string]string{}, pipes: map[string]*io.PipeReader{}}
 	w.keeper = &logs.Keeper{Source: w, Jobs: db, Index: db, Bucket: bucket, Limit: 1 << 26, Bells: &logs.Bells{}, Closed: func(ci.JobName) { w.closed <- struct{}{} }, Log: log}
 	t.Cleanup(func() { w.keeper.Wait(); bucket.Close(); db.Close() })
 	w.pages = &web.Pages{Runs: db, Jobs: db, Repos: db, Logbook: w.keeper, Log: log, URL: "https://ci.test", Site: "https://hub.test"}
@@ -110,11 +112,13 @@ func (w *world) runAt(sha ci.SHA, event ci.Event, steps ...ci.Step) ci.Run {
 	must(w.t, w.db.Launched(w.t.Context(), job.Name, job.UID))
 	job.State, job.Message = ci.Success, "Passed in 2.0s."
 	for i := range steps {
-		steps[i].Started, steps[i].Finished = time.Now().Add(-3*time.Second), time.Now().Add(-time.Second)
+		if steps[i].Finished.IsZero() && steps[i].State != ci.Skipped {
+			steps[i].Started, steps[i].Finished = time.Now().Add(-3*time.Second), time.Now().Add(-time.Second)
+		}
 		text := w.prints[steps[i].Container]
 		steps[i].Bytes, steps[i].Lines = int64(len(text)), int64(strings.Count(text, "\n"))
 		if steps[i].State != ci.Success && steps[i].State != ci.Skipped {
-			job.State, job.Message = steps[i].State, steps[i].Name+" failed in 2.0s (exit 1)."
+			job.State, job.Message = steps[i].State, fmt.Sprintf("%s failed in %s (exit 1).", steps[i].Name, ci.Duration(steps[i].Finished.Sub(steps[i].Started)))
 		}
 	}
 	_, err := w.db.Observe(w.t.Context(), job)
