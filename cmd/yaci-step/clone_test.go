@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // origin is a bare repository behind git http-backend.
@@ -16,6 +17,9 @@ type origin struct {
 	t         *testing.T
 	work, url string
 	asked     []string // Authorization headers
+	fail      []int    // codes of the next answers
+	trouble   []string
+	waited    []time.Duration
 }
 
 func newOrigin(t *testing.T) *origin {
@@ -32,6 +36,12 @@ func newOrigin(t *testing.T) *origin {
 		Env: []string{"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1"}}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		o.asked = append(o.asked, r.Header.Get("Authorization"))
+		if len(o.fail) > 0 {
+			code := o.fail[0]
+			o.fail = o.fail[1:]
+			w.WriteHeader(code)
+			return
+		}
 		backend.ServeHTTP(w, r)
 	}))
 	t.Cleanup(srv.Close)
@@ -66,7 +76,9 @@ func (o *origin) cloned(env map[string]string) (workspace string, err error) {
 	o.t.Helper()
 	p := newPod(o.t, "true")
 	p.write("seed/token", "ghs_secret\n")
-	return filepath.Join(p.dir, "workspace"), clone(layoutIn(p.dir), o.url, func(k string) string { return env[k] })
+	o.waited = nil
+	o.trouble, err = clone(layoutIn(p.dir), o.url, func(k string) string { return env[k] }, func(d time.Duration) { o.waited = append(o.waited, d) })
+	return filepath.Join(p.dir, "workspace"), err
 }
 
 func TestCloneDepth(t *testing.T) {

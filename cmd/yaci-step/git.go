@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 )
 
 // repository is the workspace and how its git is called.
@@ -14,10 +15,12 @@ type repository struct {
 	dir, url, token, home string
 	lfs                   bool
 	stdin                 io.Reader
+	wait                  func(time.Duration)
+	trouble               []string // what was tried again
 }
 
 // git runs one command; its last words become the error, without the token.
-func (g repository) git(args ...string) error {
+func (g *repository) git(args ...string) error {
 	cmd := exec.Command("git", args...)
 	cmd.Dir = g.dir
 	cmd.Env, cmd.Stdin = g.environment(), g.stdin
@@ -25,8 +28,7 @@ func (g repository) git(args ...string) error {
 	if err == nil {
 		return nil
 	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	text := strings.TrimPrefix(lines[len(lines)-1], "fatal: ")
+	text := lastWords(string(out))
 	if g.token != "" {
 		text = strings.ReplaceAll(text, g.token, "[token]")
 	}
@@ -36,10 +38,27 @@ func (g repository) git(args ...string) error {
 	return fmt.Errorf("git: %s", text)
 }
 
+// lastWords are git's complaints, or its last line when there are none.
+func lastWords(out string) string {
+	var said []string
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	for _, line := range lines {
+		for _, prefix := range []string{"fatal: ", "error: "} {
+			if text, ok := strings.CutPrefix(line, prefix); ok && len(said) < 3 {
+				said = append(said, text)
+			}
+		}
+	}
+	if len(said) == 0 {
+		return lines[len(lines)-1]
+	}
+	return strings.Join(said, "; ")
+}
+
 // environment holds all that git may know. The token lives here and in no file,
 // and goes to this repository's address alone: not to a submodule's, and not
 // where a redirect points. Hooks and prompts are off.
-func (g repository) environment() []string {
+func (g *repository) environment() []string {
 	config := [][2]string{
 		{"core.hooksPath", "/dev/null"}, {"protocol.file.allow", "never"}, {"http.followRedirects", "false"},
 		{"safe.directory", "*"}, {"core.sharedRepository", "0666"}, {"init.defaultBranch", "main"}, {"advice.detachedHead", "false"},

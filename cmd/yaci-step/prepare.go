@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 const tokenFile = "token"
@@ -23,7 +24,11 @@ func prepare(at layout) int {
 			r.Exit, r.Reason, r.Broken = 1, "unpack: "+err.Error(), true
 		}
 	} else if u := os.Getenv("YACI_CLONE_URL"); u != "" {
-		if err := clone(at, u, os.Getenv); err != nil {
+		trouble, err := clone(at, u, os.Getenv, time.Sleep)
+		if len(trouble) > 0 {
+			r.Note = shorten("fetched again after " + strings.Join(trouble, ", "))
+		}
+		if err != nil {
 			r.Exit, r.Reason, r.Broken = 1, "clone: "+err.Error(), true
 		}
 	}

@@ -36,13 +36,13 @@ func revoke(at layout, address string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), "yaci"), "revoke-token", address)
 	cmd.Stdin = strings.NewReader(strings.TrimSpace(string(token)))
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out[:min(len(out), noteLimit)]))
+		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
 	}
 	return nil
 }
 
-// noteLimit keeps a note short, because the kubelet cuts a termination message after 4096 bytes.
-const noteLimit = 512
+// shorten leaves room for all else in a termination message, which the kubelet cuts after 4096 bytes.
+func shorten(text string) string { return text[:min(len(text), 700)] }
 
 // note adds to the record of a container that has handed over what an operator should know.
 func note(at layout, text string) error {
@@ -54,7 +54,10 @@ func note(at layout, text string) error {
 	if err := json.Unmarshal(data, &r); err != nil {
 		return err
 	}
-	r.Note = text
+	if r.Note != "" {
+		text = r.Note + "; " + text
+	}
+	r.Note = shorten(text)
 	if data, err = json.Marshal(r); err != nil {
 		return err
 	}

@@ -44,6 +44,24 @@ func TestCommitGone(t *testing.T) {
 	}
 }
 
+// TestCloneAgain: GitHub hangs up on two fetches, and the job does not mind.
+func TestCloneAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.repo("shaky", false)
+	clone := must(r.Clone(t.TempDir(), w.ada))(t)
+	inPod := func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/git-upload-pack") }
+	w.github.Inject(citest.Fault{Match: inPod, Times: 1, HangUp: true})
+	w.github.Inject(citest.Fault{Match: inPod, Times: 1, Status: http.StatusBadGateway})
+	sha := w.pushFrom(clone, "image: IMAGE\nsteps: [test -f .yaci.yml]\n")
+	if st := w.final(r, sha); st.State != "success" {
+		t.Errorf("%s: %s", st.State, st.Description)
+	}
+	if log := w.log.String(); !regexp.MustCompile(`level=WARN msg=clone .*note="fetched again after git: .*Empty reply.*, git: .*502`).MatchString(log) {
+		t.Errorf("the log does not tell")
+	}
+}
+
 // TestCloneCutByTime: a clone that takes longer than the job may is no failure of the code.
 func TestCloneCutByTime(t *testing.T) {
 	t.Parallel()
