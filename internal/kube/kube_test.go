@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -163,6 +164,19 @@ func TestLaunchErrors(t *testing.T) {
 				t.Errorf("a Secret is left: %v, want %v", left, c.secret)
 			}
 		})
+	}
+}
+
+// What a namespace that is being deleted answers (plugin/pkg/admission/namespace/lifecycle) is told in plain words.
+func TestLaunchInADyingNamespace(t *testing.T) {
+	c, client := world()
+	client.PrependReactor("create", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+		err := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, name, errors.New("unable to create new content in namespace builds because it is being terminated"))
+		err.ErrStatus.Details.Causes = append(err.ErrStatus.Details.Causes, metav1.StatusCause{Type: corev1.NamespaceTerminatingCause, Message: "namespace builds is being terminated"})
+		return true, nil, err
+	})
+	if _, err := c.Launch(t.Context(), job(t), "ghs_x"); !errors.Is(err, ci.ErrRefused) || !strings.HasSuffix(err.Error(), "its namespace is being deleted") {
+		t.Errorf("err %v", err)
 	}
 }
 

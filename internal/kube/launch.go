@@ -265,6 +265,9 @@ func refused(err error) error {
 	if apierrors.IsForbidden(err) && strings.Contains(err.Error(), noRight) {
 		return err
 	}
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return fmt.Errorf("%w: its namespace is being deleted", ci.ErrRefused)
+	}
 	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsRequestEntityTooLargeError(err) {
 		return fmt.Errorf("%w: %w", ci.ErrRefused, err)
 	}
