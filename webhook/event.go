@@ -37,6 +37,7 @@ type Event struct {
 	Retargeted  bool      // pull_request: edited, and its base is another branch now
 	CommentID   int64     // issue_comment
 	Body        string    // issue_comment: what was written
+	Removed     []int64   // installation_repositories: the repositories that the App was taken off
 
 	Ignored string // why YACI has nothing to do with it, in one sentence; empty otherwise
 }
@@ -56,6 +57,9 @@ func decoderOf(name string) (decoder, bool) {
 		"merge_group":   decodeMergeGroup,
 		"issue_comment": decodeIssueComment,
 		"check_run":     decodeCheckRun,
+		"installation":  decodeInstallation,
+
+		"installation_repositories": decodeInstallationRepositories,
 	}[name]
 	return d, ok
 }

@@ -204,7 +204,8 @@ func payloads(t testing.TB) []string {
 	return files
 }
 
-// FuzzDecode: no body makes a decoder panic, and what is accepted names a repository and a commit plainly.
+// FuzzDecode: no body makes a decoder panic, and what is accepted names a
+// repository and a commit plainly, or, where it is about the App, an installation and neither.
 func FuzzDecode(f *testing.F) {
 	plain, sha := regexp.MustCompile(`^[A-Za-z0-9._][A-Za-z0-9._-]*$`), regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 	for _, file := range payloads(f) {
@@ -218,6 +219,12 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name string, body []byte) {
 		ev, err := webhook.Decode(name, body)
 		if err != nil || ev.Ignored != "" {
+			return
+		}
+		if strings.HasPrefix(ev.Name, "installation") {
+			if ev.InstallationID == 0 || ev.RepoID != 0 || ev.SHA != "" || ev.Ref != "" {
+				t.Errorf("accepted without an installation, or with more: %+v", ev)
+			}
 			return
 		}
 		if ev.RepoID == 0 || !plain.MatchString(ev.Owner) || !plain.MatchString(ev.Repo) || ev.CommentID == 0 && !sha.MatchString(ev.SHA) {

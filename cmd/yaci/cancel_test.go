@@ -108,6 +108,22 @@ func TestQueue(t *testing.T) {
 	}
 }
 
+// TestAppTakenAway: what runs of a repository ends with the App's access to it, and nothing is left.
+func TestAppTakenAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.repo("bereft", false)
+	w.push(r, long)
+	pod := w.theirPod(clientset(t))
+	run := w.theirRun()
+	r.Uninstall()
+	w.until("the run is cancelled", func() bool {
+		code, body := w.call("GET", "/api/v1/runs/"+run, "", apiToken)
+		return code == http.StatusOK && strings.Contains(body, `"Cancelled: the GitHub App was taken away from ada/bereft."`)
+	})
+	w.gone(pod)
+}
+
 // TestKueue: a suspended Job waits, and runs when it is admitted, which is done here as Kueue does it.
 func TestKueue(t *testing.T) {
 	t.Parallel()

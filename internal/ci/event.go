@@ -26,6 +26,7 @@ const (
 	MergeGroup  Kind = "merge_group"  // a merge queue asks whether a group of pull requests may be merged
 	API         Kind = "api"          // POST /run: a command without a repository
 	CheckRun    Kind = "check_run"    // somebody asks for a check to be run again
+	Removal     Kind = "removal"      // the GitHub App was taken off repositories
 	Comment     Kind = "comment"      // somebody wrote on a pull request; starts nothing by itself
 )
 
@@ -53,6 +54,8 @@ type Event struct {
 	Body     string // what was written
 	Command  string // of API events: the shell command
 	Image    string // of API events: the image to run it in
+
+	Removed []int64 `json:",omitempty"` // of a removal: the repositories; none: all of the installation
 
 	Asked bool // somebody asked for this commit by the API; no webhook told of it
 	Past  bool // when it was asked for it was not its branch's head, but of its history

@@ -91,7 +91,11 @@ func TestDeliveryShowsAnswer(t *testing.T) {
 	}
 	w.repo.Uninstall()
 	must(w.repo.Commit("main", "unseen", nil, w.ada))(t)
-	if events := w.events(t); len(events) != 0 {
-		t.Errorf("events %v of a repository without the App", events)
+	events := w.events(t)
+	if len(events) != 1 {
+		t.Fatalf("events %v of a repository without the App", events)
+	}
+	if e, ok := events[0].(*github.InstallationRepositoriesEvent); !ok || e.GetAction() != "removed" || e.RepositoriesRemoved[0].GetID() != w.repo.ID || e.GetInstallation().GetID() != citest.InstallationID {
+		t.Errorf("event %+v", events[0])
 	}
 }

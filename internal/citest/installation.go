@@ -3,11 +3,19 @@ package citest
 import "slices"
 
 // Uninstall takes the App's access to the repository away: tokens for it stop
-// to work and its events are not sent any more.
+// to work and its events are not sent any more, after the one that tells of this.
 func (r *Repo) Uninstall() {
 	r.gh.mu.Lock()
 	defer r.gh.mu.Unlock()
+	if !r.installed {
+		return
+	}
 	r.installed = false
+	gone := object{"id": r.ID, "node_id": nodeID("R", r.ID), "name": r.Name, "full_name": r.FullName(), "private": r.Private}
+	r.gh.enqueue("installation_repositories", r.ID, object{
+		"action": "removed", "installation": r.gh.renderInstallation(), "repository_selection": "selected", "requester": nil,
+		"repositories_added": []object{}, "repositories_removed": []object{gone}, "sender": r.gh.renderUser(r.gh.user(r.Owner)),
+	})
 }
 
 // account is whose installation it is: the owner of the oldest repository. gh.mu must be held.

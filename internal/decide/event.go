@@ -40,10 +40,19 @@ func Event(ev ci.Event) Decision {
 		return comment(ev)
 	case ci.CheckRun:
 		return Decision{Obey, fmt.Sprintf("Obey: %s asks for the checks of %s to be run again.", ev.Actor.Login, ev.SHA.Short())}
+	case ci.Removal:
+		return removal(ev)
 	case ci.API:
 		return Decision{Run, "Run: asked for by the API."}
 	}
 	return Decision{Ignore, "Ignored: this event starts no runs."}
+}
+
+func removal(ev ci.Event) Decision {
+	if len(ev.Removed) == 0 {
+		return Decision{Obey, fmt.Sprintf("Obey: %s took the GitHub App away from all repositories of installation %d.", ev.Actor.Login, ev.Repo.Installation)}
+	}
+	return Decision{Obey, fmt.Sprintf("Obey: %s took the GitHub App away from %d repositories.", ev.Actor.Login, len(ev.Removed))}
 }
 
 func comment(ev ci.Event) Decision {

@@ -46,6 +46,8 @@ func TestEvent(t *testing.T) {
 		"fork opened":          {pull("opened", true), decide.Decision{decide.Hold, "Waiting for approval by a maintainer: comment /ok-to-test 6113728"}},
 		"fork, branch main":    {forkOfMain, decide.Decision{decide.Hold, "Waiting for approval by a maintainer: comment /ok-to-test 6113728"}},
 		"fork closed":          {pull("closed", true), decide.Decision{decide.Ignore, "Ignored: a pull request that is closed has no new commit to run."}},
+		"App suspended":        {ci.Event{Kind: ci.Removal, Repo: ci.Repo{Installation: 5}, Actor: ci.Actor{Login: "ada"}}, decide.Decision{decide.Obey, "Obey: ada took the GitHub App away from all repositories of installation 5."}},
+		"App removed":          {ci.Event{Kind: ci.Removal, Removed: []int64{1, 2}, Actor: ci.Actor{Login: "ada"}}, decide.Decision{decide.Obey, "Obey: ada took the GitHub App away from 2 repositories."}},
 		"command":              {ci.Event{Kind: ci.API, Command: "true"}, decide.Decision{decide.Run, "Run: asked for by the API."}},
 		"unknown":              {ci.Event{}, decide.Decision{decide.Ignore, "Ignored: this event starts no runs."}},
 	} {

@@ -22,8 +22,11 @@ func (r refusal) Error() string { return string(r) }
 // obey does what a comment asks for. What was done ends the delivery in the same
 // transaction, so it is done once; the reaction behind it may be lost.
 func (f *Flow) obey(ctx context.Context, d ci.Delivery, ev ci.Event) error {
-	if ev.Kind == ci.CheckRun {
+	switch ev.Kind {
+	case ci.CheckRun:
 		return f.rerun(ctx, d, ev)
+	case ci.Removal:
+		return f.removed(ctx, d, ev)
 	}
 	err := f.command(ctx, d, ev)
 	var no refusal

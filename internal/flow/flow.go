@@ -39,22 +39,24 @@ type Runs interface {
 
 // Flow takes events to runs.
 type Flow struct {
-	Inbox    Inbox
-	Runs     Runs
-	Changes  Changes
-	GitHub   GitHub // nil: only commands run
-	People   People
-	Pulls    Pulls
-	Stopper  Stopper
-	Secrets  Secrets // nil: there are none
-	Rivals   Rivals
-	Ancestry Ancestry
-	Commits  Commits
-	Forks    decide.Forks
-	Decode   func(ci.Delivery) (ci.Event, error)
-	Operator pipeline.Operator
-	ForFork  pipeline.Operator // for pull requests from forks, whoever approved them
-	Queued   func()            // called after something was stored; wakes queue and report
+	Inbox      Inbox
+	Runs       Runs
+	Changes    Changes
+	GitHub     GitHub // nil: only commands run
+	People     People
+	Pulls      Pulls
+	Stopper    Stopper
+	Secrets    Secrets // nil: there are none
+	Rivals     Rivals
+	Ancestry   Ancestry
+	Commits    Commits
+	Access     Access
+	Unfinished Unfinished
+	Forks      decide.Forks
+	Decode     func(ci.Delivery) (ci.Event, error)
+	Operator   pipeline.Operator
+	ForFork    pipeline.Operator // for pull requests from forks, whoever approved them
+	Queued     func()            // called after something was stored; wakes queue and report
 }
 
 // Handle takes one delivery to its end. An error means: try again later.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,8 @@ type gitHub struct {
 	err   error
 	calls int
 
-	relation string // between any two commits
+	relation string  // between any two commits
+	lost     []int64 // repositories without the App
 	asked    int
 }
 
@@ -46,6 +48,10 @@ func (*gitHub) Changes(context.Context, ci.Event) ([]string, bool, error) {
 func (g *gitHub) Relation(context.Context, ci.Repo, ci.SHA, ci.SHA) (string, error) {
 	g.asked++
 	return g.relation, nil
+}
+
+func (g *gitHub) Installed(_ context.Context, repo ci.Repo) (bool, error) {
+	return !slices.Contains(g.lost, repo.ID), g.err
 }
 
 func (*gitHub) CloneURL(repo ci.Repo) string {
@@ -80,7 +86,7 @@ func newWorld(t *testing.T) *world {
 	forks := op
 	forks.Namespace, forks.RuntimeClass = "forks", "sandbox"
 	w.flow = &flow.Flow{
-		Inbox: db, Runs: db, Changes: db, GitHub: w.gh, People: w.pulls, Pulls: w.pulls, Stopper: db, Rivals: db, Ancestry: w.gh, Forks: decide.ForksApproval, Queued: func() { w.bells++ },
+		Inbox: db, Runs: db, Changes: db, GitHub: w.gh, People: w.pulls, Pulls: w.pulls, Stopper: db, Rivals: db, Ancestry: w.gh, Access: w.gh, Unfinished: db, Forks: decide.ForksApproval, Queued: func() { w.bells++ },
 		Decode:   func(d ci.Delivery) (ev ci.Event, err error) { return ev, json.Unmarshal(d.Body, &ev) },
 		Operator: op, ForFork: forks,
 	}

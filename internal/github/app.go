@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-github/v62/github"
+
+	"github.com/yaci-ci/yaci/internal/ci"
 )
 
 // Known is how GitHub knows the one who calls.
@@ -45,6 +47,23 @@ func (c *Client) Introduce(ctx context.Context) (k Known, err error) {
 		return k, fmt.Errorf("permissions of the App: %w", err)
 	}
 	return k, nil
+}
+
+// Installed reports whether the App is installed on a repository and not
+// suspended (docs.github.com, "Get a repository installation for the authenticated app").
+// A personal token is not an App, and needs none.
+func (c *Client) Installed(ctx context.Context, repo ci.Repo) (bool, error) {
+	if c.app == nil {
+		return true, nil
+	}
+	in, res, err := c.with(c.app).Apps.FindRepositoryInstallation(ctx, repo.Owner, repo.Name)
+	if res != nil && res.StatusCode == http.StatusNotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("installation of %s: github: %w", repo.FullName(), err)
+	}
+	return in.SuspendedAt == nil, nil
 }
 
 func date(res *github.Response) time.Time {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/citest"
 	"github.com/yaci-ci/yaci/internal/citest/citesttest"
 	"github.com/yaci-ci/yaci/internal/github"
@@ -24,6 +25,32 @@ func TestIntroduce(t *testing.T) {
 	}
 	if hook, err := c.HookURL(t.Context()); err != nil || hook != "http://127.0.0.1:1/webhook" {
 		t.Errorf("hook %q, %v", hook, err)
+	}
+}
+
+// A repository has the App, or has not, or GitHub does not say.
+func TestInstalled(t *testing.T) {
+	gh := citesttest.Start(t, citest.Options{HookURL: "http://127.0.0.1:1/webhook", HookSecret: "s"})
+	gh.CreateUser("ada")
+	r, err := gh.CreateRepo("ada/hello", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := github.NewApp(gh.APIURL(), citest.AppID, gh.AppKeyPEM())
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo := ci.Repo{ID: r.ID, Owner: "ada", Name: "hello", Installation: citest.InstallationID}
+	if in, err := c.Installed(t.Context(), repo); !in || err != nil {
+		t.Errorf("installed: %v, %v", in, err)
+	}
+	r.Uninstall()
+	if in, err := c.Installed(t.Context(), repo); in || err != nil {
+		t.Errorf("taken away: %v, %v", in, err)
+	}
+	gh.Inject(citest.Fault{Status: http.StatusBadGateway})
+	if _, err := c.Installed(t.Context(), repo); err == nil {
+		t.Error("no answer passed for one")
 	}
 }
 

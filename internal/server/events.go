@@ -78,6 +78,8 @@ func event(ev webhook.Event) ci.Event {
 		out.Author, out.At, out.Retarget = ci.Actor{ID: ev.AuthorID, Login: ev.AuthorLogin}, ev.At, ev.Retargeted
 	case ev.Name == "issue_comment":
 		out.Kind, out.PR, out.Comment, out.Body, out.At = ci.Comment, ev.Number, ev.CommentID, ev.Body, ev.At
+	case ev.Name == "installation", ev.Name == "installation_repositories":
+		out.Kind, out.Removed = ci.Removal, ev.Removed
 	case ev.Name == "check_run":
 		out.Kind = ci.CheckRun
 	case ev.Name == "merge_group":

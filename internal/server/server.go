@@ -141,7 +141,7 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		Inbox: db, Runs: db, Changes: db, GitHub: gh, People: gh, Pulls: gh, Secrets: cluster, Forks: decide.Forks(cfg.ForkPolicy), Decode: decode, Operator: Operator(cfg.Pods), ForFork: ForFork(cfg.Pods),
 		Queued: func() { b.queued.ring(); b.ended.ring() },
 	}
-	spine.Stopper, spine.Rivals, spine.Ancestry, spine.Commits = stop, stop, gh, gh
+	spine.Stopper, spine.Rivals, spine.Ancestry, spine.Commits, spine.Access, spine.Unfinished = stop, stop, gh, gh, gh, db
 	line := &line{waiting: &queue.Queue{Jobs: db, Cluster: unseen{}, Caps: caps(cfg), Handover: cfg.KueueQueue != "", Log: log}}
 	book := &logs.Keeper{Jobs: db, Index: db, Bucket: bucket, Limit: cfg.LogLimit, Bells: stored, Log: log}
 	calls := &api.API{

@@ -29,6 +29,13 @@ func (s *Store) Rivals(ctx context.Context, ev ci.Event) ([]ci.Run, error) {
 		ORDER BY CASE WHEN finished = 0 THEN 0 ELSE 1 END, created DESC, id LIMIT ?`, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref, pushes, maxRivals)
 }
 
+// UnfinishedOf returns the runs that have not ended of the repositories that
+// belong to an installation of the App.
+func (s *Store) UnfinishedOf(ctx context.Context, installation int64) ([]ci.Run, error) {
+	return collect(ctx, s.db, scanRun, "unfinished runs", `SELECT `+runColumns+` FROM runs
+		WHERE finished = 0 AND repo_id IN (SELECT id FROM repos WHERE installation = ?) ORDER BY created, id`, installation)
+}
+
 // prefixed reads a column before those of a run.
 type prefixed struct {
 	row   row

@@ -1,0 +1,50 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// Access tells whether the App can reach a repository now.
+type Access interface {
+	Installed(ctx context.Context, repo ci.Repo) (bool, error)
+}
+
+// Unfinished finds the runs that have not ended of the repositories of an installation.
+type Unfinished interface {
+	UnfinishedOf(ctx context.Context, installation int64) ([]ci.Run, error)
+}
+
+// removed ends the runs of repositories that the App was taken off: their code is
+// not to be had any more, and nobody can be told of them. GitHub is asked how it
+// is now, since the event may be an old one.
+func (f *Flow) removed(ctx context.Context, d ci.Delivery, ev ci.Event) error {
+	runs, err := f.Unfinished.UnfinishedOf(ctx, ev.Repo.Installation)
+	if err != nil {
+		return err
+	}
+	ended := 0
+	for _, run := range runs {
+		repo := run.Event.Repo
+		if len(ev.Removed) > 0 && !slices.Contains(ev.Removed, repo.ID) {
+			continue
+		}
+		if installed, err := f.Access.Installed(ctx, repo); err != nil || installed {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		cancelled, err := f.Stopper.CancelRun(ctx, run.ID, fmt.Sprintf("Cancelled: the GitHub App was taken away from %s.", repo.FullName()))
+		if err != nil {
+			return err
+		}
+		if cancelled {
+			ended++
+		}
+	}
+	return f.Inbox.IgnoreDelivery(ctx, d.ID, fmt.Sprintf("Done: %d %s cancelled.", ended, plural(ended, "run")))
+}

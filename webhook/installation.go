@@ -1,0 +1,52 @@
+package webhook
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/go-github/v62/github"
+)
+
+// decodeInstallation reads that the App was taken off an account, or is suspended
+// there. Every App gets these events (docs.github.com, "installation").
+func decodeInstallation(body []byte, ev *Event) error {
+	var p github.InstallationEvent
+	if err := json.Unmarshal(body, &p); err != nil {
+		return fmt.Errorf("%w (%w)", ErrMalformed, err)
+	}
+	if err := ev.installed(p.Action, p.Installation, p.Sender); err != nil {
+		return err
+	}
+	if ev.Action != "deleted" && ev.Action != "suspend" {
+		ev.Ignored = fmt.Sprintf("Ignored: nothing has to end when an installation is changed (%s).", ev.Action)
+	}
+	return nil
+}
+
+// decodeInstallationRepositories reads that the App was taken off single repositories.
+func decodeInstallationRepositories(body []byte, ev *Event) error {
+	var p github.InstallationRepositoriesEvent
+	if err := json.Unmarshal(body, &p); err != nil {
+		return fmt.Errorf("%w (%w)", ErrMalformed, err)
+	}
+	if err := ev.installed(p.Action, p.Installation, p.Sender); err != nil {
+		return err
+	}
+	for _, r := range p.RepositoriesRemoved {
+		ev.Removed = append(ev.Removed, r.GetID())
+	}
+	if len(ev.Removed) == 0 {
+		ev.Ignored = "Ignored: a repository that the App gets has its first run with its next push."
+	}
+	return nil
+}
+
+// installed fills in what both events have.
+func (ev *Event) installed(action *string, in *github.Installation, by *github.User) error {
+	if action == nil || in.GetID() == 0 {
+		return fmt.Errorf("action or installation is missing: %w", ErrMalformed)
+	}
+	ev.Action, ev.InstallationID = *action, in.GetID()
+	ev.SenderID, ev.SenderLogin = by.GetID(), by.GetLogin()
+	return nil
+}
