@@ -32,10 +32,11 @@ func (f *Flow) removed(ctx context.Context, d ci.Delivery, ev ci.Event) error {
 		if len(ev.Removed) > 0 && !slices.Contains(ev.Removed, repo.ID) {
 			continue
 		}
-		if installed, err := f.Access.Installed(ctx, repo); err != nil || installed {
-			if err != nil {
-				return err
-			}
+		installed, err := f.Access.Installed(ctx, repo)
+		if err != nil {
+			return err
+		}
+		if installed {
 			continue
 		}
 		cancelled, err := f.Stopper.CancelRun(ctx, run.ID, fmt.Sprintf("Cancelled: the GitHub App was taken away from %s.", repo.FullName()))
