@@ -163,12 +163,12 @@ func FuzzMask(f *testing.F) {
 			chunks, rest = append(chunks, rest[:n]), rest[n:]
 		}
 		out := masked(t, []string{secret}, chunks)
-		if strings.Contains(text, secret) && strings.Contains(out, secret) && !strings.Contains(secret, "*") {
-			t.Errorf("%q is visible in %q", secret, out)
-		}
 		hit := false
 		for _, form := range forms(secret) {
 			hit = hit || strings.Contains(text, form)
+			if !strings.Contains(form, "*") && strings.Contains(out, form) {
+				t.Errorf("%q is visible in %q", form, out)
+			}
 		}
 		if !hit && out != text {
 			t.Errorf("%q became %q", text, out)

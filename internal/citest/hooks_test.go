@@ -89,6 +89,7 @@ func TestDeliveryShowsAnswer(t *testing.T) {
 	if d := w.Send("ping", []byte(`{}`)); d.OK() || d.Status != "failed to connect to host" {
 		t.Errorf("nobody there: %+v", d)
 	}
+	w.SetHook(w.server.URL, secret)
 	w.repo.Uninstall()
 	must(w.repo.Commit("main", "unseen", nil, w.ada))(t)
 	events := w.events(t)
