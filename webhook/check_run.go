@@ -3,7 +3,6 @@ package webhook
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/google/go-github/v62/github"
 )
@@ -23,11 +22,7 @@ func decodeCheckRun(body []byte, ev *Event) error {
 		return fmt.Errorf("action, check_run or repository is missing: %w", ErrMalformed)
 	}
 	ev.Action, ev.SHA = p.GetAction(), p.GetCheckRun().GetHeadSHA()
-	ev.RepoID = p.GetRepo().GetID()
-	ev.Owner, ev.Repo, _ = strings.Cut(p.GetRepo().GetFullName(), "/")
-	ev.Private = p.GetRepo().GetPrivate()
-	ev.InstallationID = p.GetInstallation().GetID()
-	ev.SenderID, ev.SenderLogin = p.GetSender().GetID(), p.GetSender().GetLogin()
+	ev.about(p.GetRepo(), p.GetInstallation(), p.GetSender())
 	switch {
 	case ev.Action == "rerequested":
 	case ev.Action == "requested_action" && p.RequestedAction != nil && p.RequestedAction.Identifier == Rerun:

@@ -54,7 +54,7 @@ func TestDecode(t *testing.T) {
 	retargeted := fork
 	retargeted.Action, retargeted.Retargeted, retargeted.BaseRef = "edited", true, "release"
 	comment := webhook.Event{
-		Name: "issue_comment", Action: "created", RepoID: 186853002, Owner: "Codertocat", Repo: "Hello-World", InstallationID: 1,
+		Name: "issue_comment", Action: "created", RepoID: 186853002, Owner: "Codertocat", Repo: "Hello-World", DefaultBranch: "master", InstallationID: 1,
 		SenderID: 21031067, SenderLogin: "Codertocat", AuthorID: 21031067, AuthorLogin: "Codertocat",
 		Number: 2, CommentID: 492700400, Body: "Looks good.\r\n\r\n/ok-to-test ec26c3e57ca3", At: time.Date(2019, 5, 15, 15, 20, 21, 0, time.UTC),
 	}

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/google/go-github/v62/github"
 )
 
 // Event is what a delivery says, in the fields that a CI needs. Absent values are zero.
@@ -19,7 +22,7 @@ type Event struct {
 	SenderID       int64 // numeric identity of who caused it
 	SenderLogin    string
 
-	SHA     string // push, check_run: the commit; pull_request: the head commit
+	SHA     string // push, check_run, check_suite: the commit; pull_request: the head commit
 	Ref     string // push: the full ref; pull_request: refs/pull/N/head
 	Title   string // first line of the commit message, or the pull request's title
 	Deleted bool   // push: the ref is gone
@@ -46,6 +49,22 @@ type Event struct {
 // Only bodies are signed, so a body under another event's name ends here.
 var ErrMalformed = errors.New("the body is not a payload of the event that X-GitHub-Event names")
 
+// repository is one in a payload; that of a push has a type of its own.
+type repository interface {
+	GetID() int64
+	GetFullName() string
+	GetPrivate() bool
+	GetDefaultBranch() string
+}
+
+// about fills in whom an event concerns.
+func (ev *Event) about(repo repository, in *github.Installation, by *github.User) {
+	ev.RepoID, ev.Private, ev.DefaultBranch = repo.GetID(), repo.GetPrivate(), repo.GetDefaultBranch()
+	ev.Owner, ev.Repo, _ = strings.Cut(repo.GetFullName(), "/")
+	ev.InstallationID = in.GetID()
+	ev.SenderID, ev.SenderLogin = by.GetID(), by.GetLogin()
+}
+
 type decoder func(body []byte, ev *Event) error
 
 // decoderOf is the registry: one file for each event.
@@ -57,6 +76,7 @@ func decoderOf(name string) (decoder, bool) {
 		"merge_group":   decodeMergeGroup,
 		"issue_comment": decodeIssueComment,
 		"check_run":     decodeCheckRun,
+		"check_suite":   decodeCheckSuite,
 		"installation":  decodeInstallation,
 
 		"installation_repositories": decodeInstallationRepositories,

@@ -46,7 +46,7 @@ func (ev *Event) installed(action *string, in *github.Installation, by *github.U
 	if action == nil || in.GetID() == 0 {
 		return fmt.Errorf("action or installation is missing: %w", ErrMalformed)
 	}
-	ev.Action, ev.InstallationID = *action, in.GetID()
-	ev.SenderID, ev.SenderLogin = by.GetID(), by.GetLogin()
+	ev.Action = *action
+	ev.about((*github.Repository)(nil), in, by)
 	return nil
 }

@@ -3,7 +3,6 @@ package webhook
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/google/go-github/v62/github"
 )
@@ -21,11 +20,7 @@ func decodeIssueComment(body []byte, ev *Event) error {
 		return fmt.Errorf("action, issue, comment or repository is missing: %w", ErrMalformed)
 	}
 	ev.Action = p.GetAction()
-	ev.RepoID = p.GetRepo().GetID()
-	ev.Owner, ev.Repo, _ = strings.Cut(p.GetRepo().GetFullName(), "/")
-	ev.Private = p.GetRepo().GetPrivate()
-	ev.InstallationID = p.GetInstallation().GetID()
-	ev.SenderID, ev.SenderLogin = p.GetSender().GetID(), p.GetSender().GetLogin()
+	ev.about(p.GetRepo(), p.GetInstallation(), p.GetSender())
 	ev.Number, ev.CommentID, ev.Body = p.GetIssue().GetNumber(), comment.GetID(), comment.GetBody()
 	ev.AuthorID, ev.AuthorLogin = comment.GetUser().GetID(), comment.GetUser().GetLogin()
 	ev.At = comment.GetCreatedAt().UTC()

@@ -19,11 +19,7 @@ func decodeMergeGroup(body []byte, ev *Event) error {
 		return fmt.Errorf("action, merge_group or repository is missing: %w", ErrMalformed)
 	}
 	ev.Action = p.GetAction()
-	ev.RepoID = p.GetRepo().GetID()
-	ev.Owner, ev.Repo, _ = strings.Cut(p.GetRepo().GetFullName(), "/")
-	ev.Private, ev.DefaultBranch = p.GetRepo().GetPrivate(), p.GetRepo().GetDefaultBranch()
-	ev.InstallationID = p.GetInstallation().GetID()
-	ev.SenderID, ev.SenderLogin = p.GetSender().GetID(), p.GetSender().GetLogin()
+	ev.about(p.GetRepo(), p.GetInstallation(), p.GetSender())
 	ev.SHA, ev.Ref = g.GetHeadSHA(), g.GetHeadRef()
 	ev.BaseSHA, ev.BaseRef = g.GetBaseSHA(), strings.TrimPrefix(g.GetBaseRef(), "refs/heads/")
 	ev.Title = firstLine(g.GetHeadCommit().GetMessage())

@@ -20,11 +20,7 @@ func decodePullRequest(body []byte, ev *Event) error {
 		return fmt.Errorf("action, number, pull_request or repository is missing: %w", ErrMalformed)
 	}
 	ev.Action = p.GetAction()
-	ev.RepoID = p.GetRepo().GetID()
-	ev.Owner, ev.Repo, _ = strings.Cut(p.GetRepo().GetFullName(), "/")
-	ev.Private, ev.DefaultBranch = p.GetRepo().GetPrivate(), p.GetRepo().GetDefaultBranch()
-	ev.InstallationID = p.GetInstallation().GetID()
-	ev.SenderID, ev.SenderLogin = p.GetSender().GetID(), p.GetSender().GetLogin()
+	ev.about(p.GetRepo(), p.GetInstallation(), p.GetSender())
 	ev.Number = p.GetNumber()
 	ev.Title = firstLine(pr.GetTitle())
 	ev.SHA, ev.Before = pr.GetHead().GetSHA(), p.GetBefore()

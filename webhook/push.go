@@ -20,11 +20,7 @@ func decodePush(body []byte, ev *Event) error {
 	}
 	ev.Ref = p.GetRef()
 	ev.SHA, ev.Before = p.GetAfter(), p.GetBefore()
-	ev.RepoID = p.GetRepo().GetID()
-	ev.Owner, ev.Repo, _ = strings.Cut(p.GetRepo().GetFullName(), "/")
-	ev.Private, ev.DefaultBranch = p.GetRepo().GetPrivate(), p.GetRepo().GetDefaultBranch()
-	ev.InstallationID = p.GetInstallation().GetID()
-	ev.SenderID, ev.SenderLogin = p.GetSender().GetID(), p.GetSender().GetLogin()
+	ev.about(p.GetRepo(), p.GetInstallation(), p.GetSender())
 	ev.At = p.GetRepo().GetPushedAt().UTC()
 	ev.Deleted = p.GetDeleted()
 	if c := p.GetHeadCommit(); c != nil && !ev.Deleted {

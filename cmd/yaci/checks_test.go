@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -81,5 +82,11 @@ jobs:
 	}
 	if code, body := w.call("GET", page+"/attempts/2", "", ""); code != http.StatusOK || strings.Contains(body, "Attempt 3") {
 		t.Errorf("page of the second attempt: %d %s", code, body)
+	}
+
+	w.github.Send("check_suite", fmt.Appendf(nil, `{"action":"rerequested","check_suite":{"head_sha":"%s"},"repository":{"id":%d,"full_name":"ada/checks","private":%t},"installation":{"id":%d},"sender":{"id":%d,"login":"ada"}}`,
+		sha, r.ID, r.Private, citest.InstallationID, w.ada.ID))
+	if third := w.check(r, sha, "yaci", again.ID); third.Conclusion != "failure" {
+		t.Errorf("check after Re-run all checks: %+v", third)
 	}
 }
