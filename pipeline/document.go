@@ -26,6 +26,9 @@ func document(data []byte) (*yaml.Node, error) {
 	case nesting(data) > maxDepth:
 		return nil, Problems{{1, 1, fmt.Sprintf("the file is nested more than %d deep", maxDepth)}}
 	}
+	if found := turned(data); found != nil {
+		return nil, found
+	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, more yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {

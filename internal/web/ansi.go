@@ -27,7 +27,7 @@ type painter struct{ on string }
 
 // paint renders one line without its line feed.
 func (p *painter) paint(text string) template.HTML {
-	text = strings.TrimSuffix(text, "\r")
+	text = visible(strings.TrimSuffix(text, "\r"))
 	rest := 0
 	if len(text) > maxShown {
 		text, rest = strings.ToValidUTF8(text[:maxShown], ""), len(text)-maxShown

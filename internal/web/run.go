@@ -314,7 +314,7 @@ type brokenLine struct {
 func annotate(f ci.BrokenFile) *brokenView {
 	v := &brokenView{Count: len(f.Problems)}
 	for i, text := range strings.Split(strings.TrimSuffix(f.Content, "\n"), "\n") {
-		v.Lines = append(v.Lines, brokenLine{Number: i + 1, Text: strings.TrimSuffix(text, "\r")})
+		v.Lines = append(v.Lines, brokenLine{Number: i + 1, Text: visible(strings.TrimSuffix(text, "\r"))})
 	}
 	for _, problem := range f.Problems {
 		at := min(max(problem.Line, 1), len(v.Lines)) - 1

@@ -150,6 +150,22 @@ func nasty() []string {
 	}
 }
 
+// What turns text around is shown, in logs and titles, and colours stay [CVE-2021-42574].
+func TestDirectionIsShown(t *testing.T) {
+	w := newWorld(t)
+	w.prints["1-a"] = "\x1b[31mred \u202eder\x1b[0m\nשלום\n"
+	w.run(ci.Event{Kind: ci.Push, Repo: public, Branch: "a\u2066b", Title: "if admin\u202e"}, ci.Step{Name: "a", Container: "1-a", State: ci.Failure})
+	body := w.page("/Ada/Hello/runs/1")
+	for _, want := range []string{`<span class="term-fg31">red &lt;U+202E&gt;der</span>`, ">שלום<", "<h1>if admin&lt;U&#43;202E&gt;</h1>", "a&lt;U&#43;2066&gt;b"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+	if strings.ContainsAny(body, "\u202e\u2066") {
+		t.Error("the page turns text around")
+	}
+}
+
 func TestNothingFromOutsideIsMarkup(t *testing.T) {
 	for i, text := range nasty() {
 		w := newWorld(t)

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"strings"
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -81,27 +82,47 @@ func percent(used, limit int64) int64 {
 	return min(100, used*100/limit)
 }
 
+// visible shows the characters that change the direction of text as their number,
+// so that a log or a title says what it shows (CVE-2021-42574).
+func visible(text string) string {
+	if !strings.ContainsFunc(text, turns) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if turns(r) {
+			fmt.Fprintf(&b, "<U+%04X>", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// turns: the embeddings, overrides and isolates of Unicode's UAX #9.
+func turns(r rune) bool { return '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069' }
+
 // where is what a run is of: the branch, tag or pull request.
 func where(r ci.Run) string {
 	ev := r.Event
 	switch {
 	case ev.PR > 0:
-		return fmt.Sprintf("#%d %s", ev.PR, ev.Branch)
+		return fmt.Sprintf("#%d %s", ev.PR, visible(ev.Branch))
 	case ev.Tag != "":
-		return ev.Tag
+		return visible(ev.Tag)
 	case ev.Kind == ci.API:
 		return "command"
 	}
-	return ev.Branch
+	return visible(ev.Branch)
 }
 
 // title is the line by which people know a run.
 func title(r ci.Run) string {
 	switch {
 	case r.Event.Title != "":
-		return r.Event.Title
+		return visible(r.Event.Title)
 	case r.Event.Kind == ci.API:
-		return r.Event.Command
+		return visible(r.Event.Command)
 	}
 	return r.Event.SHA.Short()
 }
