@@ -147,3 +147,13 @@ func Duration(d time.Duration) string {
 	}
 	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
 }
+
+// Worst is the run of a commit that its status tells of: the worst, and of several the first.
+func Worst(run Run, others ...Run) Run {
+	for _, other := range others {
+		if other.State.Worse(run.State) {
+			run = other
+		}
+	}
+	return run
+}

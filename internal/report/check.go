@@ -84,12 +84,7 @@ func (c *Checks) find(ctx context.Context, st ci.Status, name string) (worst ci.
 	if err != nil || len(runs) == 0 {
 		return worst, nil, err
 	}
-	worst = runs[0]
-	for _, r := range runs[1:] {
-		if r.State.Worse(worst.State) {
-			worst = r
-		}
-	}
+	worst = ci.Worst(runs[0], runs[1:]...)
 	all, err := c.Runs.RunJobs(ctx, worst.ID)
 	if err != nil {
 		return worst, nil, err

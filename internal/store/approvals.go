@@ -110,7 +110,8 @@ func (s *Store) RunsAt(ctx context.Context, repo int64, sha ci.SHA) ([]ci.Run, e
 	return collect(ctx, s.db, scanRun, "runs of "+sha.Short(), `SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? ORDER BY created, id`, repo, sha)
 }
 
-// JobsOf returns the jobs of one attempt of a run, in the order of the file.
+// JobsOf returns the jobs of one attempt of a run, in the order of the file, as
+// [Store.RunJobs] does.
 func (s *Store) JobsOf(ctx context.Context, run ci.RunID, attempt int) ([]ci.Job, error) {
-	return s.jobs(ctx, `SELECT `+jobColumns+` FROM jobs WHERE run = ? AND attempt = ? ORDER BY created, name`, run, attempt)
+	return attemptJobs(ctx, s.db, run, attempt)
 }

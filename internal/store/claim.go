@@ -14,26 +14,19 @@ import (
 // until it has put one off, nobody else gets them.
 func (s *Store) DueDeliveries(ctx context.Context, limit int) (due []ci.Delivery, err error) {
 	now := s.now()
-	rows, err := s.db.write.QueryContext(ctx, `WITH claimed AS MATERIALIZED (SELECT id FROM deliveries
+	scan := func(r row) (d ci.Delivery, err error) {
+		var received, since int64
+		err = r.Scan(&d.ID, &d.HookID, &d.GUID, &d.Name, &d.Body, &received, &d.Attempts, &d.Origin, &since)
+		d.Received, d.Due = moment(received), moment(since)
+		return d, err
+	}
+	due, err = collect(ctx, s.db.write, scan, "due deliveries", `WITH claimed AS MATERIALIZED (SELECT id FROM deliveries
 			WHERE state = 'pending' AND due <= ? AND leased <= ? ORDER BY due, id LIMIT ?`+s.db.skipLocked()+`)
 		UPDATE deliveries SET leased = ? WHERE id IN (SELECT id FROM claimed)
 		RETURNING id, hook_id, guid, name, body, received, attempts, origin, due`,
 		now.UnixMilli(), now.UnixMilli(), limit, now.Add(ci.DeliveryLease).UnixMilli())
-	if err != nil {
-		return nil, fmt.Errorf("due deliveries: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var d ci.Delivery
-		var received, since int64
-		if err := rows.Scan(&d.ID, &d.HookID, &d.GUID, &d.Name, &d.Body, &received, &d.Attempts, &d.Origin, &since); err != nil {
-			return nil, fmt.Errorf("due deliveries: %w", err)
-		}
-		d.Received, d.Due = moment(received), moment(since)
-		due = append(due, d)
-	}
 	slices.SortFunc(due, func(a, b ci.Delivery) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.ID, b.ID)) })
-	return due, rows.Err()
+	return due, err
 }
 
 // ReturnDelivery gives up a claim, so that another may handle the delivery at once.

@@ -81,21 +81,12 @@ func (s *Store) RunNumber(ctx context.Context, repo, number int64) (ci.Run, erro
 // Unfinished counts the runs that have not ended, by their state.
 func (s *Store) Unfinished(ctx context.Context, sight ci.Sight) (map[ci.State]int, error) {
 	where, args := visible(sight)
-	rows, err := s.db.QueryContext(ctx, `SELECT state, count(*) FROM runs WHERE finished = 0 AND `+where[0]+` GROUP BY state`, args...)
-	if err != nil {
-		return nil, fmt.Errorf("count runs: %w", err)
-	}
-	defer rows.Close()
+	list, err := pairs[ci.State, int](ctx, s.db, "count runs", `SELECT state, count(*) FROM runs WHERE finished = 0 AND `+where[0]+` GROUP BY state`, args...)
 	counts := map[ci.State]int{}
-	for rows.Next() {
-		var state ci.State
-		var n int
-		if err := rows.Scan(&state, &n); err != nil {
-			return nil, fmt.Errorf("count runs: %w", err)
-		}
-		counts[state] = n
+	for _, p := range list {
+		counts[p.first] = p.second
 	}
-	return counts, rows.Err()
+	return counts, err
 }
 
 // RunJobs returns the jobs of all attempts of a run, oldest first, in the order
@@ -106,20 +97,12 @@ func (s *Store) RunJobs(ctx context.Context, run ci.RunID) ([]ci.Job, error) {
 
 // JobNeeds returns which jobs of a run wait for which.
 func (s *Store) JobNeeds(ctx context.Context, run ci.RunID) (map[ci.JobName][]ci.JobName, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT n.job, n.need FROM job_needs n JOIN jobs j ON j.name = n.job WHERE j.run = ? ORDER BY n.job, n.need`, run)
-	if err != nil {
-		return nil, fmt.Errorf("needs of run %s: %w", run, err)
-	}
-	defer rows.Close()
+	list, err := pairs[ci.JobName, ci.JobName](ctx, s.db, "needs of run "+string(run), `SELECT n.job, n.need FROM job_needs n JOIN jobs j ON j.name = n.job WHERE j.run = ? ORDER BY n.job, n.need`, run)
 	needs := map[ci.JobName][]ci.JobName{}
-	for rows.Next() {
-		var job, need ci.JobName
-		if err := rows.Scan(&job, &need); err != nil {
-			return nil, fmt.Errorf("needs of run %s: %w", run, err)
-		}
-		needs[job] = append(needs[job], need)
+	for _, p := range list {
+		needs[p.first] = append(needs[p.first], p.second)
 	}
-	return needs, rows.Err()
+	return needs, err
 }
 
 // BrokenFile returns the file of an attempt that was wrong, or ErrNotFound.

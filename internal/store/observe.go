@@ -79,8 +79,8 @@ func (s *Store) settle(ctx context.Context, tx *sql.Tx, run ci.RunID, attempt in
 }
 
 // attemptJobs returns the outlines of an attempt's jobs.
-func attemptJobs(ctx context.Context, tx *sql.Tx, run ci.RunID, attempt int) ([]ci.Job, error) {
-	return collect(ctx, tx, scanJob, "jobs", `SELECT `+jobOutline+` FROM jobs WHERE run = ? AND attempt = ? ORDER BY created, name`, run, attempt)
+func attemptJobs(ctx context.Context, q querier, run ci.RunID, attempt int) ([]ci.Job, error) {
+	return collect(ctx, q, scanJob, "jobs", `SELECT `+jobOutline+` FROM jobs WHERE run = ? AND attempt = ? ORDER BY created, name`, run, attempt)
 }
 
 // outcome is a run's state by its jobs: running until all have ended, then the worst of them.

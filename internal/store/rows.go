@@ -39,3 +39,17 @@ func column[T any](ctx context.Context, q querier, what, query string, args ...a
 	}
 	return collect(ctx, q, only, what, query, args...)
 }
+
+type pair[A, B any] struct {
+	first  A
+	second B
+}
+
+// pairs reads a query's two columns.
+func pairs[A, B any](ctx context.Context, q querier, what, query string, args ...any) ([]pair[A, B], error) {
+	both := func(r row) (p pair[A, B], err error) {
+		err = r.Scan(&p.first, &p.second)
+		return p, err
+	}
+	return collect(ctx, q, both, what, query, args...)
+}

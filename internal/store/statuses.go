@@ -62,14 +62,8 @@ func jobContext(title string) string {
 
 // worstOf is the worst of all runs of a commit, so that no run's success hides another's failure.
 func worstOf(ctx context.Context, tx *sql.Tx, run ci.Run) (ci.Run, error) {
-	worst := run
 	others, err := collect(ctx, tx, scanRun, "status of "+run.Event.SHA.Short(), `SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ?`, run.Event.Repo.ID, run.Event.SHA)
-	for _, other := range others {
-		if other.State.Worse(worst.State) {
-			worst = other
-		}
-	}
-	return worst, err
+	return ci.Worst(run, others...), err
 }
 
 // words is what a status says.
