@@ -40,9 +40,13 @@ func noClass(text string) bool {
 // noHandler: containerd has no handler of that name, in its words.
 func noHandler(text string) bool { return strings.Contains(text, "no runtime for ") }
 
+// Hopeless reports whether a pod waits for what no trying again brings there;
+// other trouble of a sandbox may pass.
+func Hopeless(waiting string) bool { return noUsers(waiting) || noHandler(waiting) }
+
 // noUsers: the kubelet's words when the container runtime does not say that it can.
 func noUsers(text string) bool {
-	return strings.Contains(text, "runtime does not support user namespaces")
+	return strings.Contains(text, "does not support user namespaces")
 }
 
 // runtimeClass is a finding only when a RuntimeClass is asked for.

@@ -160,7 +160,7 @@ func (p probe) await(ctx context.Context, name ci.JobName, done func(at kube.Pla
 		if at, err = p.cluster.Place(ctx, name); err != nil {
 			return at, "", err
 		}
-		if !at.Made && at.Why != "" || hopeless(at.Waiting) {
+		if !at.Made && at.Why != "" || doctor.Hopeless(at.Waiting) {
 			return at, "", errors.New(at.Why + at.Waiting)
 		}
 		pods, err := p.cluster.Logs(ctx, name)
@@ -183,12 +183,6 @@ func (p probe) await(ctx context.Context, name ci.JobName, done func(at kube.Pla
 			return at, log, fmt.Errorf("it was not done in %v: %s", probeTime, why)
 		}
 	}
-}
-
-// hopeless is what the kubelet or containerd says of a pod that no trying again
-// starts there; other trouble of a sandbox may pass.
-func hopeless(waiting string) bool {
-	return strings.Contains(waiting, "does not support user namespaces") || strings.Contains(waiting, "no runtime for ")
 }
 
 func pause(ctx context.Context) error {
