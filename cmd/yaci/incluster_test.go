@@ -62,7 +62,7 @@ type podServer struct {
 func newPodServer(t *testing.T, l net.Listener, dir string) *podServer {
 	t.Helper()
 	cfg := must(clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig())(t)
-	p := &podServer{t: t, client: clientset(t), claim: "e2e-" + strings.TrimPrefix(l.Addr().String(), "127.0.0.1:") + "-" + strconv.Itoa(os.Getpid())}
+	p := &podServer{t: t, client: clientset(t), claim: "e2e-" + strings.NewReplacer(".", "-", ":", "-").Replace(l.Addr().String()) + "-" + strconv.Itoa(os.Getpid())}
 	apply(t, cfg, "namespaces", nil)
 	apply(t, cfg, "network", nil)
 	relay(t, l, func() string {

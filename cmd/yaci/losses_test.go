@@ -57,9 +57,8 @@ func TestCloneAgain(t *testing.T) {
 	if st := w.final(r, sha); st.State != "success" {
 		t.Errorf("%s: %s", st.State, st.Description)
 	}
-	if log := w.log.String(); !regexp.MustCompile(`level=WARN msg=clone .*note="fetched again after git: .*502`).MatchString(log) {
-		t.Errorf("the log does not tell")
-	}
+	told := regexp.MustCompile(`level=WARN msg=clone .*note="fetched again after git: .*502`)
+	w.until("the log tells", func() bool { return told.MatchString(w.log.String()) })
 }
 
 // TestCloneCutByTime: a clone that takes longer than the job may is no failure of the code.

@@ -181,6 +181,10 @@ func TestObserve(t *testing.T) {
 		"skipped for a failure that nobody has": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, skipped)
 		}, ci.Error, "test was skipped for a failure that no step recorded; retry the run.", false},
+		"skipped for what the clone container has not told yet": {func(s *scene) {
+			s.live(ended("1-build", 0, skipped), ended("2-test", 0, skipped))
+			s.clone(running("clone"))
+		}, ci.Running, "", false},
 		"skipped because nothing failed": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, notNeeded)
 		}, ci.Success, "Passed in 2.1s", false},
