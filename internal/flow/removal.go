@@ -26,17 +26,20 @@ func (f *Flow) removed(ctx context.Context, d ci.Delivery, ev ci.Event) error {
 	if err != nil {
 		return err
 	}
-	ended := 0
+	ended, gone := 0, map[int64]bool{} // gone: by repository
 	for _, run := range runs {
 		repo := run.Event.Repo
 		if len(ev.Removed) > 0 && !slices.Contains(ev.Removed, repo.ID) {
 			continue
 		}
-		installed, err := f.Access.Installed(ctx, repo)
-		if err != nil {
-			return err
+		if _, asked := gone[repo.ID]; !asked {
+			installed, err := f.Access.Installed(ctx, repo)
+			if err != nil {
+				return err
+			}
+			gone[repo.ID] = !installed
 		}
-		if installed {
+		if !gone[repo.ID] {
 			continue
 		}
 		cancelled, err := f.Stopper.CancelRun(ctx, run.ID, fmt.Sprintf("Cancelled: the GitHub App was taken away from %s.", repo.FullName()))
