@@ -52,6 +52,7 @@ type Sender struct {
 	Log      *slog.Logger
 
 	mu     sync.Mutex
+	halts  int                 // how often GitHub stopped an installation
 	busy   map[int64]int64     // repository to its installation
 	last   map[int64]time.Time // installation to its last call
 	posted map[statusKey]int64 // versions that GitHub took and the database does not know; forgetting it costs a call
@@ -67,14 +68,16 @@ type statusKey struct {
 
 func keyOf(st ci.Status) statusKey { return statusKey{st.Repo.ID, st.SHA, st.Context} }
 
-// Pass begins to send what may be sent now, and does not wait for it.
+// Pass begins to send what may be sent now, and does not wait for it. It ends
+// when GitHub stops an installation meanwhile: its list is older than that.
 func (s *Sender) Pass(ctx context.Context) error {
+	halts := s.halted(0)
 	due, err := s.Outbox.DueStatuses(ctx, 16*parallel)
 	if err != nil {
 		return err
 	}
 	for _, st := range due {
-		if !s.take(st) {
+		if !s.take(st, halts) {
 			continue
 		}
 		s.wg.Go(func() {
@@ -95,14 +98,15 @@ func (s *Sender) Pass(ctx context.Context) error {
 // Wait returns when nothing is being sent any more.
 func (s *Sender) Wait() { s.wg.Wait() }
 
-// take reserves a status' repository, if there is room.
-func (s *Sender) take(st ci.Status) bool {
+// take reserves a status' repository, if there is room, and if the list that the
+// status is from knows of all the halts.
+func (s *Sender) take(st ci.Status, halts int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.busy == nil {
 		s.busy, s.last, s.posted = map[int64]int64{}, map[int64]time.Time{}, map[statusKey]int64{}
 	}
-	if _, busy := s.busy[st.Repo.ID]; busy || len(s.busy) >= parallel {
+	if _, busy := s.busy[st.Repo.ID]; busy || len(s.busy) >= parallel || s.halts != halts {
 		return false
 	}
 	if st.Slow {
@@ -177,6 +181,9 @@ func (s *Sender) setback(ctx context.Context, st ci.Status, cause error) error {
 		return ctx.Err()
 	}
 	back := s.Explain(cause, time.Now())
+	if back.Whole {
+		defer s.halted(1)
+	}
 	wait := max(back.Wait, backoff(st.Attempts, time.Second, 5*time.Minute))
 	if back.Hopeless {
 		wait = max(back.Wait, backoff(st.Attempts, time.Minute, time.Hour))
@@ -195,6 +202,14 @@ func (s *Sender) setback(ctx context.Context, st ci.Status, cause error) error {
 		}
 	}
 	return s.Outbox.DeferStatus(ctx, st, cause.Error(), wait, back.Silent)
+}
+
+// halted counts so many halts more, and says how many there were.
+func (s *Sender) halted(more int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.halts += more
+	return s.halts
 }
 
 // backoff is the wait before try n+1: doubling from first to most.

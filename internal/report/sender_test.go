@@ -79,7 +79,16 @@ type outbox struct {
 	mu     sync.Mutex // the sender works on several repositories at once
 	waits  []time.Duration
 	reason string
-	err    error // of writes
+	err    error  // of writes
+	read   func() // called when the list of what is due has been read
+}
+
+func (o *outbox) DueStatuses(ctx context.Context, limit int) ([]ci.Status, error) {
+	due, err := o.Store.DueStatuses(ctx, limit)
+	if o.read != nil {
+		o.read()
+	}
+	return due, err
 }
 
 func (o *outbox) DeferStatus(ctx context.Context, st ci.Status, reason string, wait time.Duration, silent bool) error {

@@ -155,6 +155,28 @@ func TestLimitOfAnInstallation(t *testing.T) {
 	})
 }
 
+// GitHub stops an installation while a list of what is due is being read: nothing
+// of that list is sent.
+func TestLimitWhileTheListIsRead(t *testing.T) {
+	w := newWorld(t)
+	w.sender.Explain = func(error, time.Time) ci.Setback { return ci.Setback{Wait: 10 * time.Minute, Whole: true} }
+	w.startIn(ci.Repo{ID: 1, Installation: 1}, "first")
+	w.gh.fail["first"] = errLimit
+	answer := make(chan struct{})
+	w.gh.then = func() { <-answer }
+	if err := w.sender.Pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		w.startIn(ci.Repo{ID: int64(2 + i), Installation: 1}, ci.SHA(fmt.Sprint(i)))
+	}
+	w.outbox.read = func() { close(answer); w.sender.Wait() }
+	w.pass()
+	if len(w.gh.at) != 1 {
+		t.Errorf("%d calls, want the first alone", len(w.gh.at))
+	}
+}
+
 // An installation that is gone is asked about once an hour at most, and after a
 // day nothing of it waits any more.
 func TestInstallationThatIsGone(t *testing.T) {
