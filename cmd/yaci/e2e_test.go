@@ -141,7 +141,7 @@ func (w *world) start() {
 // settings is the environment of the server.
 func (w *world) settings() []string {
 	return []string{
-		"KUBECONFIG=" + w.kubeconfig(), "YACI_LISTEN=" + w.listen, "YACI_DATABASE_URL=sqlite://" + filepath.Join(w.dir, "yaci.db"),
+		"KUBECONFIG=" + w.kubeconfig(), "YACI_LISTEN=" + w.listen, "YACI_METRICS_LISTEN=off", "YACI_DATABASE_URL=sqlite://" + filepath.Join(w.dir, "yaci.db"),
 		"YACI_LOG_STORE=" + filepath.Join(w.dir, "logs"), "YACI_WEBHOOK_SECRET=" + hookSecret, "YACI_GITHUB_API_URL=" + w.github.APIURL(), fmt.Sprintf("YACI_GITHUB_APP_ID=%d", citest.AppID),
 		"YACI_GITHUB_APP_KEY_FILE=" + filepath.Join(w.dir, "app.pem"), "YACI_API_TOKEN=" + apiToken, "YACI_CPU_REQUEST=50m", "YACI_MEMORY_REQUEST=32Mi",
 	}

@@ -186,7 +186,7 @@ func shutOff(t *testing.T, dir string) (cmd *exec.Cmd, addr string) {
 		t.Fatal(err)
 	}
 	cmd = exec.Command("../../bin/yaci", "serve")
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "YACI_LISTEN="+addr, "YACI_DATABASE_URL=sqlite://"+filepath.Join(dir, "yaci.db"), "YACI_LOG_STORE="+filepath.Join(dir, "logs"),
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "YACI_LISTEN="+addr, "YACI_METRICS_LISTEN=off", "YACI_DATABASE_URL=sqlite://"+filepath.Join(dir, "yaci.db"), "YACI_LOG_STORE="+filepath.Join(dir, "logs"),
 		"YACI_WEBHOOK_SECRET="+hookSecret, "YACI_GITHUB_API_URL=http://127.0.0.1:1/", "YACI_GITHUB_TOKEN=x")
 	return cmd, addr
 }

@@ -21,11 +21,11 @@ const (
 func mayImport() map[string][]string {
 	onlyNouns := []string{"internal/ci", "internal/failpoint"}
 	all := []string{"internal/ci", "internal/failpoint", "internal/api", "internal/config", "internal/decide", "internal/doctor", "internal/exec", "internal/flow", "internal/github", "internal/heal", "internal/kube",
-		"internal/logs", "internal/queue", "internal/report", "internal/setup", "internal/store", "internal/terminal", "internal/watch", "internal/web", "internal/wire", "pipeline", "webhook"}
+		"internal/logs", "internal/metrics", "internal/queue", "internal/report", "internal/setup", "internal/store", "internal/terminal", "internal/watch", "internal/web", "internal/wire", "pipeline", "webhook"}
 	return map[string][]string{
 		"webhook": nil, "pipeline": nil, "internal/ci": nil, "internal/failpoint": nil, "internal/config": nil, "internal/client": nil, "internal/arch": nil, "internal/store/pgtest": nil, "cmd/yaci-step": nil,
 		"internal/decide": onlyNouns, "internal/store": onlyNouns, "internal/github": onlyNouns, "internal/heal": onlyNouns, "internal/queue": onlyNouns,
-		"internal/kube": onlyNouns, "internal/watch": onlyNouns, "internal/report": onlyNouns, "internal/api": {"internal/ci", "internal/failpoint", "internal/wire"}, "internal/wire": onlyNouns, "internal/doctor": onlyNouns, "internal/setup": onlyNouns, "internal/logs": onlyNouns, "internal/web": onlyNouns,
+		"internal/kube": onlyNouns, "internal/watch": onlyNouns, "internal/report": onlyNouns, "internal/api": {"internal/ci", "internal/failpoint", "internal/wire"}, "internal/wire": onlyNouns, "internal/doctor": onlyNouns, "internal/setup": onlyNouns, "internal/logs": onlyNouns, "internal/metrics": onlyNouns, "internal/web": onlyNouns,
 		"internal/flow":     {"internal/ci", "internal/failpoint", "internal/decide", "pipeline"},
 		"internal/terminal": onlyNouns, "internal/exec": {"internal/ci", "internal/kube", "internal/terminal", "internal/watch", "pipeline"},
 		"internal/server": all,
@@ -50,6 +50,7 @@ func onlyIn() map[string]struct {
 		"modernc.org/sqlite":                    {[]string{"internal/store"}, "only the store knows its engine"},
 		"github.com/jackc/pgx":                  {[]string{"internal/store", "internal/store/pgtest"}, "only the store knows its engine"},
 		"github.com/buildkite/terminal-to-html": {[]string{"internal/web"}, "terminals are drawn in one place"},
+		"github.com/prometheus":                 {[]string{"internal/metrics"}, "metrics are named in one place"},
 		"gocloud.dev":                           {[]string{"internal/logs"}, "only the log store knows where logs lie"},
 		"gopkg.in/yaml.v3":                      {[]string{"pipeline"}, "only the language reads YAML"},
 	}

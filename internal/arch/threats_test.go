@@ -51,7 +51,7 @@ func threats() map[string]string {
 		"Drone 10879":         "internal/arch TestOneGate",               // restart went round the gate
 		"imposter commits":    "internal/flow TestStartRefused",          // a fork's commit by the repository's address
 		"Woodpecker #2357":    "internal/web TestPrivateIsNotFound",      // a repository was found by who may not see it
-		"Woodpecker #1469":    "internal/server TestAuthorizationMatrix", // metrics for everybody
+		"Woodpecker #1469":    "cmd/yaci TestOperatorsSee", // metrics for everybody
 		"Woodpecker #1646":    "pipeline TestInvariants",                 // privileged
 		"Woodpecker #1875":    "pipeline TestGolden",                     // a ceiling of time was not kept
 		"Woodpecker #516":     "pipeline TestGolden",                     // text that is turned around

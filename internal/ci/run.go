@@ -68,6 +68,7 @@ type Job struct {
 	Settled  bool   // nothing of it in the cluster is needed any more
 	Steps    []Step
 	Services []Service
+	Created  time.Time // as read back, not as stored
 	Started  time.Time // zero until launched
 	Finished time.Time // zero until final
 }

@@ -12,7 +12,8 @@ import (
 // Config is what an operator can set. Each field is a flag and, in capitals
 // with YACI_ before it, a variable of the environment.
 type Config struct {
-	Listen string `default:":4000" env:"YACI_LISTEN" help:"Address to listen on."`
+	Listen        string `default:":4000" env:"YACI_LISTEN" help:"Address to listen on."`
+	MetricsListen string `default:"127.0.0.1:4001" env:"YACI_METRICS_LISTEN" help:"Address of /metrics (Prometheus) and /readyz for those who operate the server; off: nowhere."`
 	Pages
 	Storage
 	WebhookSecret string `env:"YACI_WEBHOOK_SECRET" help:"Secret of the GitHub App's webhook. Required."`

@@ -26,7 +26,7 @@ import (
 // route of the router against everybody who may ask. A new route has to say here who it is for.
 func TestAuthorizationMatrix(t *testing.T) {
 	h, _ := apiFront(t)
-	public := map[string]int{"GET /healthz": 200, "GET /schema.json": 200, "GET /openapi.json": 200, "POST /webhook": 401}
+	public := map[string]int{"GET /healthz": 200, "GET /readyz": 200, "GET /schema.json": 200, "GET /openapi.json": 200, "POST /webhook": 401}
 	// Pages are for all, and have nothing to show of what is not there, as here.
 	for route, code := range map[string]int{"/": 200, "/repositories": 200, "/queue": 200, "/{owner}/{repo}": 404, "/badge/{owner}/{file}": 404, "/-/static/{hash}/{file}": 404} {
 		public["GET "+route] = code

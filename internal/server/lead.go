@@ -13,6 +13,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/github"
 	"github.com/yaci-ci/yaci/internal/kube"
 	"github.com/yaci-ci/yaci/internal/logs"
+	"github.com/yaci-ci/yaci/internal/metrics"
 	"github.com/yaci-ci/yaci/internal/queue"
 	"github.com/yaci-ci/yaci/internal/report"
 	"github.com/yaci-ci/yaci/internal/store"
@@ -31,6 +32,7 @@ type term struct {
 	bells   bells
 	stored  *logs.Bells
 	line    *line
+	seen    *metrics.Metrics
 	log     *slog.Logger
 }
 
@@ -43,17 +45,20 @@ func (t term) lead(ctx context.Context, all *store.Store) error {
 		return err
 	}
 	t.log.Info("leads")
+	t.seen.Leads(true)
+	defer t.seen.Leads(false)
 	cfg, b, log := t.cfg, t.bells, t.log
+	outcomes := counted{db, t.seen}
 	keeper := &logs.Keeper{Source: t.cluster, Jobs: db, Index: db, Bucket: t.bucket, Limit: cfg.LogLimit, Bells: t.stored, Log: log}
 	watcher, err := watch.New(t.cluster.Client, t.cluster.Spaces(), watch.Watcher{
-		Jobs: db, Outcomes: db, Cluster: t.cluster, Logs: keeper, Patience: cfg.PendingTimeout, Elastic: cfg.NodesGrow, Log: log, Changed: func() { b.ended.ring(); b.queued.ring() },
+		Jobs: db, Outcomes: outcomes, Cluster: t.cluster, Logs: keeper, Patience: cfg.PendingTimeout, Elastic: cfg.NodesGrow, Log: log, Changed: func() { b.ended.ring(); b.queued.ring() },
 	})
 	if err != nil {
 		return err
 	}
 	keeper.Closed = watcher.Look
 	queue := &queue.Queue{
-		Jobs: db, Runs: db, Outcomes: db, Tokens: t.gh, Launcher: launcher{t.cluster, db}, Renewer: launcher{t.cluster, db}, Cluster: watcher, Log: log, Handover: cfg.KueueQueue != "", Caps: caps(cfg),
+		Jobs: db, Runs: db, Outcomes: outcomes, Tokens: t.gh, Launcher: launcher{t.cluster, db}, Renewer: launcher{t.cluster, db}, Cluster: watcher, Log: log, Handover: cfg.KueueQueue != "", Caps: caps(cfg),
 	}
 	t.line.leading.Store(queue)
 	defer t.line.leading.Store(nil)
@@ -65,14 +70,15 @@ func (t term) lead(ctx context.Context, all *store.Store) error {
 	defer keeper.Wait()
 	defer wg.Wait()
 	defer cancel()
-	wg.Go(func() { loop(ctx, "queue", b.queued, pollEvery, log, queue.Pass) })
-	wg.Go(func() { loop(ctx, "outbox", b.ended, pollEvery, log, sender.Pass); sender.Wait() })
+	loops := loops{log, t.seen}
+	wg.Go(func() { loops.run(ctx, "queue", b.queued, pollEvery, queue.Pass) })
+	wg.Go(func() { loops.run(ctx, "outbox", b.ended, pollEvery, sender.Pass); sender.Wait() })
 	wg.Go(func() {
-		loop(ctx, "look", b.looked, lookEvery, log, func(context.Context) error { watcher.Sweep(); return nil })
+		loops.run(ctx, "look", b.looked, lookEvery, func(context.Context) error { watcher.Sweep(); return nil })
 	})
-	wg.Go(func() { loop(ctx, "heal", newBell(), cfg.HealEvery, log, healer(cfg, db, t.gh, b.arrived, log).Pass) })
-	wg.Go(func() { loop(ctx, "check", newBell(), min(checkEvery, cfg.HealEvery), log, checker.Pass) })
-	wg.Go(func() { loop(ctx, "sweep", newBell(), sweepEvery, log, sweep(db, t.bucket, cfg.Retention, log)) })
+	wg.Go(func() { loops.run(ctx, "heal", newBell(), cfg.HealEvery, healer(cfg, db, t.gh, b.arrived, log).Pass) })
+	wg.Go(func() { loops.run(ctx, "check", newBell(), min(checkEvery, cfg.HealEvery), checker.Pass) })
+	wg.Go(func() { loops.run(ctx, "sweep", newBell(), sweepEvery, sweep(db, t.bucket, cfg.Retention, log)) })
 	return watcher.Run(ctx)
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/metrics"
 )
 
 // bell wakes a loop; ringing it often wakes it once.
@@ -18,13 +20,22 @@ func (b bell) ring() {
 	}
 }
 
-// loop calls pass at once, at each ring, and every so often in any case.
-func loop(ctx context.Context, name string, b bell, every time.Duration, log *slog.Logger, pass func(context.Context) error) {
+// loops runs what is done again and again.
+type loops struct {
+	log  *slog.Logger
+	seen *metrics.Metrics
+}
+
+// run calls pass at once, at each ring, and every so often in any case.
+func (l loops) run(ctx context.Context, name string, b bell, every time.Duration, pass func(context.Context) error) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		if err := pass(ctx); err != nil && ctx.Err() == nil {
-			log.Warn(name, "err", err)
+		if err := pass(ctx); ctx.Err() == nil {
+			l.seen.Pass(name, err)
+			if err != nil {
+				l.log.Warn(name, "err", err)
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -23,6 +23,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/config"
 	"github.com/yaci-ci/yaci/internal/flow"
+	"github.com/yaci-ci/yaci/internal/metrics"
 	"github.com/yaci-ci/yaci/internal/store"
 	"github.com/yaci-ci/yaci/webhook"
 )
@@ -194,7 +195,7 @@ func apiFront(t testing.TB) (http.Handler, *operator) {
 	op := &operator{}
 	return routes(hook, &api.API{Token: "t", Keys: db, Tokens: db, Image: "alpine", Starter: op, Jobs: db, Runs: db, Repos: db, Memory: db, Canceller: op, Queue: op, Logbook: op, Inbox: db, Commits: op,
 		Conflicts: []error{flow.ErrNotFinished}, Log: log, Logs: func(context.Context, ci.JobName) (any, error) { return []map[string]string{{"pod": "p"}}, nil }},
-		pagesOf(config.Pages{}, db, nil, log)), op
+		pagesOf(config.Pages{}, db, nil, log), metrics.New(db), &readiness{}), op
 }
 
 func ask(h http.Handler, method, path, body, token, key string) *httptest.ResponseRecorder {
@@ -309,7 +310,7 @@ func TestAnswersAreDescribed(t *testing.T) {
 // covers finds routes that are not described, or described and not there, or never called above.
 func (d *described) covers(t *testing.T, h chi.Routes, called map[string]bool) {
 	t.Helper()
-	others := []string{"POST /webhook", "GET /healthz", "GET /schema.json"}
+	others := []string{"POST /webhook", "GET /healthz", "GET /readyz", "GET /schema.json"}
 	served := map[string]bool{}
 	err := chi.Walk(h, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		name := method + " " + strings.TrimSuffix(route, "/")

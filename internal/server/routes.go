@@ -10,14 +10,15 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/api"
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/metrics"
 	"github.com/yaci-ci/yaci/internal/web"
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
-// routes is the HTTP surface of the design's section 8, as far as it exists.
-func routes(hook http.Handler, a *api.API, pages *web.Pages) http.Handler {
+// routes is the HTTP surface for GitHub, people and programs.
+func routes(hook http.Handler, a *api.API, pages *web.Pages, seen *metrics.Metrics, ready *readiness) http.Handler {
 	r := chi.NewRouter()
-	r.Use(middleware.Recoverer, headers)
+	r.Use(seen.Requests, middleware.Recoverer, headers)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.Header.Get("Accept"), "text/html") {
 			pages.NotFound(w, r)
@@ -55,7 +56,8 @@ func routes(hook http.Handler, a *api.API, pages *web.Pages) http.Handler {
 		w.Header().Set("Content-Type", "application/schema+json")
 		io.WriteString(w, pipeline.Schema())
 	})
-	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	r.Get("/healthz", alive)
+	r.Get("/readyz", ready.answer(false))
 	pages.Routes(r)
 	return r
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/api"
 	"github.com/yaci-ci/yaci/internal/config"
+	"github.com/yaci-ci/yaci/internal/metrics"
 	"github.com/yaci-ci/yaci/internal/store"
 	"github.com/yaci-ci/yaci/webhook"
 )
@@ -39,7 +40,7 @@ func front(t *testing.T) (http.Handler, *sql.DB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return routes(hook, &api.API{Log: log, Keys: db, Tokens: db}, pagesOf(config.Pages{}, db, nil, log)), raw
+	return routes(hook, &api.API{Log: log, Keys: db, Tokens: db}, pagesOf(config.Pages{}, db, nil, log), metrics.New(db), &readiness{}), raw
 }
 
 func deliver(h http.Handler, event, guid string, body io.Reader, signature string) *httptest.ResponseRecorder {
@@ -129,7 +130,7 @@ func TestWebhookWithoutDatabaseIs503(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.Close()
-	w := deliver(routes(hook, &api.API{Log: log, Keys: db, Tokens: db}, pagesOf(config.Pages{}, db, nil, log)), "ping", "g", strings.NewReader("{}"), webhook.Sign([]byte(secret), []byte("{}")))
+	w := deliver(routes(hook, &api.API{Log: log, Keys: db, Tokens: db}, pagesOf(config.Pages{}, db, nil, log), metrics.New(db), &readiness{}), "ping", "g", strings.NewReader("{}"), webhook.Sign([]byte(secret), []byte("{}")))
 	if w.Code != http.StatusServiceUnavailable {
 		t.Errorf("status %d, want 503", w.Code)
 	}
@@ -142,6 +143,8 @@ func TestRoutes(t *testing.T) {
 		want         int
 	}{
 		{"GET", "/healthz", http.StatusOK},
+		{"GET", "/readyz", http.StatusOK},
+		{"GET", "/metrics", http.StatusNotFound}, // they are for operators alone
 		{"GET", "/", http.StatusOK},
 		{"GET", "/api/v1/nothing", http.StatusNotFound},
 		{"POST", "/nothing", http.StatusNotFound},

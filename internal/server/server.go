@@ -22,6 +22,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/github"
 	"github.com/yaci-ci/yaci/internal/kube"
 	"github.com/yaci-ci/yaci/internal/logs"
+	"github.com/yaci-ci/yaci/internal/metrics"
 	"github.com/yaci-ci/yaci/internal/queue"
 	"github.com/yaci-ci/yaci/internal/store"
 	"github.com/yaci-ci/yaci/webhook"
@@ -81,19 +82,22 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	defer listener.Close()
 	bucket, err := logs.OpenBucket(ctx, cfg.LogStore)
 	if err != nil {
-		listener.Close()
 		return err
 	}
 	defer bucket.Close()
 	s, err := wire(cfg, db, gh, cluster, bucket, log)
 	if err != nil {
-		listener.Close()
 		return err
 	}
-	log.Info("ready", "listen", listener.Addr().String(), "namespace", cfg.Namespace, "github", cfg.GithubAPIURL)
-	return s.run(ctx, listener)
+	operators, err := listenForOperators(cfg)
+	if err != nil {
+		return err
+	}
+	log.Info("ready", "listen", listener.Addr().String(), "metrics", cfg.MetricsListen, "namespace", cfg.Namespace, "github", cfg.GithubAPIURL)
+	return s.run(ctx, listener, operators)
 }
 
 // hushed keeps what the settings hold of secrets out of a log, and of the database.
@@ -119,6 +123,7 @@ func connectGitHub(cfg config.Config) (*github.Client, error) {
 // lead on the one that leads.
 type server struct {
 	handler http.Handler
+	operate http.Handler // for those who operate it
 	inbox   func(context.Context)
 	elect   func(ctx context.Context, lead func(context.Context) error) error
 	lead    func(context.Context) error
@@ -130,7 +135,8 @@ type bells struct{ arrived, queued, ended, looked bell }
 // wire joins the packages in the order of the way of a push.
 func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.Cluster, bucket *logs.Bucket, log *slog.Logger) (*server, error) {
 	cluster.Kueue, cluster.Forks = cfg.KueueQueue, cfg.ForkNamespace
-	b, stored := bells{newBell(), newBell(), newBell(), newBell()}, &logs.Bells{}
+	b, stored, seen := bells{newBell(), newBell(), newBell(), newBell()}, &logs.Bells{}, metrics.New(db)
+	ready := &readiness{needs: needs(db, cluster, gh, cfg.Namespace)}
 
 	hook, err := webhook.New(cfg.WebhookSecret, inbox{db.AddDelivery, b.arrived}, log)
 	if err != nil {
@@ -150,13 +156,14 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
 	}
 	s := &server{
-		handler: routes(hook, calls, withGitHub(pagesOf(cfg.Pages, db, book, log), cfg.Pages, gh, spine)),
+		handler: routes(hook, calls, withGitHub(pagesOf(cfg.Pages, db, book, log), cfg.Pages, gh, spine), seen, ready),
+		operate: operated(seen, ready),
 		inbox: func(ctx context.Context) {
-			loop(ctx, "inbox", b.arrived, pollEvery, log, func(ctx context.Context) error { return spine.Drain(ctx, log) })
+			loops{log, seen}.run(ctx, "inbox", b.arrived, pollEvery, func(ctx context.Context) error { return spine.Drain(ctx, log) })
 		},
 		elect: cluster.Lead,
 		lead: func(ctx context.Context) error {
-			t := term{cfg: cfg, gh: gh, cluster: cluster, bucket: bucket, bells: b, stored: stored, line: line, log: log}
+			t := term{cfg: cfg, gh: gh, cluster: cluster, bucket: bucket, bells: b, stored: stored, line: line, seen: seen, log: log}
 			return t.lead(ctx, db)
 		},
 	}
@@ -167,14 +174,17 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 }
 
 // run serves until the context ends and all loops have come to rest.
-func (s *server) run(ctx context.Context, listener net.Listener) error {
+func (s *server) run(ctx context.Context, listener, operators net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	wg.Go(func() { s.inbox(ctx) })
 	wg.Go(func() { failed <- s.elect(ctx, s.lead) })
+	if operators != nil {
+		wg.Go(func() { failed <- serveOperators(ctx, operators, s.operate) })
+	}
 	srv := &http.Server{
 		Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,

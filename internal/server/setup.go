@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -72,7 +71,7 @@ func setUp(ctx context.Context, cfg config.Config, db *store.Store, log *slog.Lo
 	mux := http.NewServeMux()
 	mux.Handle("/setup", s.Handler())
 	mux.Handle("/setup/", s.Handler())
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /healthz", alive)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "This server is not connected to GitHub yet; its log says how to do that.", http.StatusServiceUnavailable)
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/api"
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/config"
+	"github.com/yaci-ci/yaci/internal/metrics"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -42,7 +43,7 @@ func TestTokensAreStoredHashed(t *testing.T) {
 	t.Cleanup(func() { db.Close() })
 	log := slog.New(slog.DiscardHandler)
 	a := &api.API{Token: "t", Keys: db, Tokens: db, Memory: db, Repos: db, Runs: db, Log: log}
-	h := routes(nil, a, pagesOf(config.Pages{}, db, nil, log))
+	h := routes(nil, a, pagesOf(config.Pages{}, db, nil, log), metrics.New(db), &readiness{})
 	made := makeToken(t, h, "laptop", ci.ScopeRead)
 	if again := makeToken(t, h, "other", ci.ScopeRead); again.Token == made.Token || again.ID == made.ID {
 		t.Error("the same token twice")

@@ -12,7 +12,7 @@ import (
 
 const (
 	jobHead    = `name, run, attempt, title, grp, grp_limit, state, message, uid, `
-	jobTail    = `, steps, services, started, finished, losses, settled, waits`
+	jobTail    = `, steps, services, created, started, finished, losses, settled, waits`
 	jobColumns = jobHead + `manifest, files` + jobTail
 	jobOutline = jobHead + `'', ''` + jobTail // without what only its launch takes, which is most of it
 )
@@ -39,8 +39,8 @@ func (s *Store) jobs(ctx context.Context, query string, args ...any) ([]ci.Job, 
 
 func scanJob(row row) (j ci.Job, err error) {
 	var steps, services, losses []byte
-	var started, finished int64
-	err = row.Scan(&j.Name, &j.Run, &j.Attempt, &j.Title, &j.Group, &j.Limit, &j.State, &j.Message, &j.UID, &j.Manifest, &j.Files, &steps, &services, &started, &finished,
+	var created, started, finished int64
+	err = row.Scan(&j.Name, &j.Run, &j.Attempt, &j.Title, &j.Group, &j.Limit, &j.State, &j.Message, &j.UID, &j.Manifest, &j.Files, &steps, &services, &created, &started, &finished,
 		&losses, &j.Settled, &j.Waits)
 	if errors.Is(err, sql.ErrNoRows) {
 		return j, fmt.Errorf("job: %w", ErrNotFound)
@@ -48,7 +48,7 @@ func scanJob(row row) (j ci.Job, err error) {
 	if err != nil {
 		return j, fmt.Errorf("job: %w", err)
 	}
-	j.Started, j.Finished = moment(started), moment(finished)
+	j.Created, j.Started, j.Finished = moment(created), moment(started), moment(finished)
 	err = errors.Join(json.Unmarshal(steps, &j.Steps), json.Unmarshal(services, &j.Services), json.Unmarshal(losses, &j.Losses))
 	if err != nil {
 		return j, fmt.Errorf("job %s: %w", j.Name, err)
