@@ -48,13 +48,13 @@ func threats() map[string]string {
 		"CVE-2026-58439":      "internal/flow TestWhatVoidsAnApproval", // kept after a retarget
 		"PAC ok-to-test race": "internal/flow TestApprovalRace",
 		"SRVKP-7238":          "internal/flow TestOKToTestWhenTheHeadMayHaveMoved",
-		"Drone 10879":         "internal/arch TestOneGate",               // restart went round the gate
-		"imposter commits":    "internal/flow TestStartRefused",          // a fork's commit by the repository's address
-		"Woodpecker #2357":    "internal/web TestPrivateIsNotFound",      // a repository was found by who may not see it
-		"Woodpecker #1469":    "cmd/yaci TestOperatorsSee", // metrics for everybody
-		"Woodpecker #1646":    "pipeline TestInvariants",                 // privileged
-		"Woodpecker #1875":    "pipeline TestGolden",                     // a ceiling of time was not kept
-		"Woodpecker #516":     "pipeline TestGolden",                     // text that is turned around
+		"Drone 10879":         "internal/arch TestOneGate",          // restart went round the gate
+		"imposter commits":    "internal/flow TestStartRefused",     // a fork's commit by the repository's address
+		"Woodpecker #2357":    "internal/web TestPrivateIsNotFound", // a repository was found by who may not see it
+		"Woodpecker #1469":    "cmd/yaci TestOperatorsSee",          // metrics for everybody
+		"Woodpecker #1646":    "pipeline TestInvariants",            // privileged
+		"Woodpecker #1875":    "pipeline TestGolden",                // a ceiling of time was not kept
+		"Woodpecker #516":     "pipeline TestGolden",                // text that is turned around
 		"CVE-2021-42574":      "internal/web TestDirectionIsShown",
 		"Woodpecker #4902":    "internal/decide TestForksWaitByDefault",
 		"Woodpecker #3522":    "internal/decide TestGranted",
