@@ -99,7 +99,9 @@ func (m *Metrics) Lost() { m.losses.Inc() }
 
 // Leads tells whether this server is the one that leads.
 func (m *Metrics) Leads(yes bool) {
-	if m.leads.Set(0); yes {
-		m.leads.Set(1)
+	leads := 0.0
+	if yes {
+		leads = 1
 	}
+	m.leads.Set(leads)
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -51,8 +52,8 @@ type Sender struct {
 	Look     time.Duration                     // after this an ending is looked for; after a tenth of it, when a call ended without an answer
 	Log      *slog.Logger
 
+	halts  atomic.Int64 // how often GitHub stopped an installation
 	mu     sync.Mutex
-	halts  int                 // how often GitHub stopped an installation
 	busy   map[int64]int64     // repository to its installation
 	last   map[int64]time.Time // installation to its last call
 	posted map[statusKey]int64 // versions that GitHub took and the database does not know; forgetting it costs a call
@@ -71,7 +72,7 @@ func keyOf(st ci.Status) statusKey { return statusKey{st.Repo.ID, st.SHA, st.Con
 // Pass begins to send what may be sent now, and does not wait for it. It ends
 // when GitHub stops an installation meanwhile: its list is older than that.
 func (s *Sender) Pass(ctx context.Context) error {
-	halts := s.halted(0)
+	halts := s.halts.Load()
 	due, err := s.Outbox.DueStatuses(ctx, 16*parallel)
 	if err != nil {
 		return err
@@ -100,13 +101,13 @@ func (s *Sender) Wait() { s.wg.Wait() }
 
 // take reserves a status' repository, if there is room, and if the list that the
 // status is from knows of all the halts.
-func (s *Sender) take(st ci.Status, halts int) bool {
+func (s *Sender) take(st ci.Status, halts int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.busy == nil {
 		s.busy, s.last, s.posted = map[int64]int64{}, map[int64]time.Time{}, map[statusKey]int64{}
 	}
-	if _, busy := s.busy[st.Repo.ID]; busy || len(s.busy) >= parallel || s.halts != halts {
+	if _, busy := s.busy[st.Repo.ID]; busy || len(s.busy) >= parallel || s.halts.Load() != halts {
 		return false
 	}
 	if st.Slow {
@@ -182,7 +183,7 @@ func (s *Sender) setback(ctx context.Context, st ci.Status, cause error) error {
 	}
 	back := s.Explain(cause, time.Now())
 	if back.Whole {
-		defer s.halted(1)
+		defer s.halts.Add(1)
 	}
 	wait := max(back.Wait, backoff(st.Attempts, time.Second, 5*time.Minute))
 	if back.Hopeless {
@@ -202,14 +203,6 @@ func (s *Sender) setback(ctx context.Context, st ci.Status, cause error) error {
 		}
 	}
 	return s.Outbox.DeferStatus(ctx, st, cause.Error(), wait, back.Silent)
-}
-
-// halted counts so many halts more, and says how many there were.
-func (s *Sender) halted(more int) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.halts += more
-	return s.halts
 }
 
 // backoff is the wait before try n+1: doubling from first to most.
