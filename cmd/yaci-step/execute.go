@@ -36,6 +36,12 @@ func (c *command) execute() {
 		c.exit, c.broken, c.reason = 127, true, fmt.Sprintf("the image has no %s; use another image, or write run as a list to do without a shell", c.argv[0])
 		return
 	}
+	stdin, err := os.Open(os.DevNull)
+	if err != nil {
+		c.exit, c.broken, c.reason = 127, true, "standard input: "+err.Error()
+		return
+	}
+	defer stdin.Close()
 	r, w, err := os.Pipe()
 	if err != nil {
 		c.exit, c.broken, c.reason = 127, true, "pipe: "+err.Error()
@@ -46,7 +52,10 @@ func (c *command) execute() {
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(stop)
 	proc, err := os.StartProcess(path, c.argv, &os.ProcAttr{
-		Env: os.Environ(), Files: []*os.File{nil, w, w}, Sys: &syscall.SysProcAttr{Setpgid: true},
+		Env: os.Environ(),
+		// A nil entry would close descriptor 0, and the first file that the command opens would become it.
+		Files: []*os.File{stdin, w, w},
+		Sys:   &syscall.SysProcAttr{Setpgid: true},
 	})
 	w.Close()
 	if err != nil {

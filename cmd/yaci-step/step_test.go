@@ -215,6 +215,34 @@ func TestCommandWithoutShell(t *testing.T) {
 	}
 }
 
+// TestC3StandardInputIsEmpty runs programs that read standard input, or that would
+// get descriptor 0 for the first file that they open if it were closed.
+func TestC3StandardInputIsEmpty(t *testing.T) {
+	for name, script := range map[string]string{
+		"cat":                "cat",
+		"sort":               "sort",
+		"tar":                "if tar -tf - 2>&1 | grep -i descriptor; then exit 1; fi",
+		"python":             "command -v python3 >/dev/null || exit 0; python3 -c 'input()' 2>&1 | grep -q EOFError",
+		"is the null device": "test /proc/self/fd/0 -ef /dev/null",
+		"a background child": "cat & wait $!",
+		"first opened file":  "exec 3</dev/null; test -e /proc/self/fd/0",
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPod(t, script)
+			if out, err := p.command("0", "run", "0").CombinedOutput(); err != nil || len(out) > 0 {
+				t.Errorf("%v: %q", err, out)
+			}
+		})
+	}
+	t.Run("without a shell, at each attempt", func(t *testing.T) {
+		again := plan{Command: []string{"sh", "-c", "cat && test /proc/self/fd/0 -ef /dev/null && echo x >>tries && test $(wc -l <tries) = 2"}, Attempts: 2}
+		p := newPodOf(t, again)
+		if out, err := p.command("0", "run", "0").CombinedOutput(); err != nil {
+			t.Errorf("%v: %q", err, out)
+		}
+	})
+}
+
 // TestServices: a step waits until its service accepts, and names the one that never does.
 func TestServices(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
