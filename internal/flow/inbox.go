@@ -15,6 +15,8 @@ type Inbox interface {
 	// DueDeliveries gives out deliveries, each to one caller for ci.DeliveryLease.
 	DueDeliveries(ctx context.Context, limit int) ([]ci.Delivery, error)
 	ReturnDelivery(ctx context.Context, id int64) error
+	// StartDelivery records that handling begins, and returns how many starts in a row did not come to an end.
+	StartDelivery(ctx context.Context, id int64) (starts int, err error)
 	IgnoreDelivery(ctx context.Context, id int64, reason string) error
 	FailDelivery(ctx context.Context, id int64, reason string) error
 	DeferDelivery(ctx context.Context, id int64, reason string, wait time.Duration) error
@@ -26,6 +28,7 @@ const (
 	giveUpTries  = 20
 	giveUpAfter  = 3 * 24 * time.Hour
 	giveUpPanics = 6
+	giveUpStarts = 5 // times that the server ended while it handled one delivery
 )
 
 // handleTime bounds the handling of one delivery. It is begun only when the
@@ -55,8 +58,18 @@ func (f *Flow) Drain(ctx context.Context, log *slog.Logger) error {
 	}
 }
 
-// one handles a delivery, or has it tried again.
+// one handles a delivery, or has it tried again. A delivery whose handling keeps
+// ending the whole server, as by running out of memory, is set aside.
 func (f *Flow) one(ctx context.Context, d ci.Delivery, log *slog.Logger) error {
+	starts, err := f.Inbox.StartDelivery(ctx, d.ID)
+	if err != nil {
+		return err
+	}
+	if starts > giveUpStarts {
+		log.Error("delivery set aside", "guid", d.GUID, "event", d.Name, "starts", starts-1)
+		return f.Inbox.FailDelivery(ctx, d.ID, fmt.Sprintf("Set aside: the server ended %d times in a row while it handled this delivery. "+
+			"Look for out-of-memory kills and crashes of the server, then retry the delivery.", starts-1))
+	}
 	limited, cancel := context.WithTimeout(ctx, handleTime)
 	defer cancel()
 	if err := f.guarded(limited, d); err != nil {

@@ -15,8 +15,11 @@ type inbox struct {
 	due      []ci.Delivery
 	deferred map[int64]time.Duration
 	reasons  map[int64]string
+	starts   int   // that did not come to an end, before this one
 	err      error // of a write
 }
+
+func (i *inbox) StartDelivery(context.Context, int64) (int, error) { return i.starts + 1, nil }
 
 func (i *inbox) DueDeliveries(context.Context, int) ([]ci.Delivery, error) {
 	due := i.due
@@ -73,6 +76,29 @@ func TestDrainPutsOffWhatCannotBeHandled(t *testing.T) {
 				t.Errorf("put off by %v: %q; want %v: %q", in.deferred[1], in.reasons[1], c.wait, c.reason)
 			}
 		})
+	}
+}
+
+// S1: a delivery that ended the server again and again, so that no handler could report anything, is set aside.
+func TestS1DrainSetsAsideWhatKeepsEndingTheServer(t *testing.T) {
+	for before, want := range map[int]string{
+		0: "Ignored: boom",
+		4: "Ignored: boom",
+		5: "Set aside: the server ended 5 times in a row while it handled this delivery. " +
+			"Look for out-of-memory kills and crashes of the server, then retry the delivery.",
+	} {
+		w := newWorld(t)
+		in := &inbox{
+			deferred: map[int64]time.Duration{},
+			reasons:  map[int64]string{},
+			starts:   before,
+			due:      []ci.Delivery{{ID: 1, GUID: "g", Name: "push"}},
+		}
+		w.flow.Inbox, w.flow.Decode = in, func(ci.Delivery) (ci.Event, error) { return ci.Event{}, errors.New("boom") }
+		w.drain()
+		if in.reasons[1] != want {
+			t.Errorf("after %d unfinished starts: %q, want %q", before, in.reasons[1], want)
+		}
 	}
 }
 

@@ -3,8 +3,11 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -44,4 +47,22 @@ func (s *Store) ReturnDeliveries(ctx context.Context) error {
 		return fmt.Errorf("return deliveries: %w", err)
 	}
 	return nil
+}
+
+// startDelay is how long a delivery rests after its second unfinished start; it grows with the square of their number.
+const startDelay = 5 * time.Second
+
+// StartDelivery records, before a delivery is handled, that handling begins, and
+// returns how many starts in a row have not come to an end, this one included.
+// A server that the kernel kills in the middle cannot report it, so the count is
+// what remains. From the second start on, the delivery becomes due later, so that
+// after a crash the other deliveries are handled before it. It returns 0 for a
+// delivery that no longer waits.
+func (s *Store) StartDelivery(ctx context.Context, id int64) (starts int, err error) {
+	err = s.db.write.QueryRowContext(ctx, `UPDATE deliveries SET starts = starts + 1, due = CASE WHEN starts = 0 THEN due ELSE ? + ? * starts * starts END
+		WHERE id = ? AND state = 'pending' RETURNING starts`, s.now().UnixMilli(), startDelay.Milliseconds(), id).Scan(&starts)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("start delivery %d: %w", id, err)
+	}
+	return starts, nil
 }

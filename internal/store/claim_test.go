@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -95,4 +96,58 @@ func TestClaimAtOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+// S1: starts are counted in the database before handling begins; an end of handling clears the count, and a
+// delivery that was started twice without one lets the others pass.
+func TestS1StartsAreCounted(t *testing.T) { both(t, countStarts) }
+
+func countStarts(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	arrive(t, s, 2)
+	due, err := s.DueDeliveries(ctx, 10)
+	must(t, err)
+	id := due[0].ID
+	start := func(want int) {
+		t.Helper()
+		got, err := s.StartDelivery(ctx, id)
+		must(t, err)
+		if got != want {
+			t.Errorf("start %d, want %d", got, want)
+		}
+	}
+	claimed := func(want ...string) {
+		t.Helper()
+		must(t, s.ReturnDeliveries(ctx)) // as a server does that starts again after a crash
+		due, err := s.DueDeliveries(ctx, 10)
+		must(t, err)
+		var got []string
+		for _, d := range due {
+			got = append(got, d.GUID)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("due %v, want %v", got, want)
+		}
+	}
+	start(1)
+	claimed("0", "1")
+	start(2)
+	claimed("1")
+	s.Advance(6 * time.Second)
+	claimed("1", "0")
+	start(3)
+	s.Advance(12 * time.Second)
+	claimed("1")
+	s.Advance(30 * time.Second)
+	claimed("1", "0")
+	must(t, s.DeferDelivery(ctx, id, "x", 0))
+	start(1)
+	must(t, s.FailDelivery(ctx, id, "Set aside."))
+	start(0)
+	retried, err := s.RetryDelivery(ctx, id)
+	must(t, err)
+	if !retried {
+		t.Error("not retried")
+	}
+	start(1)
 }

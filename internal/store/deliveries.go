@@ -17,7 +17,7 @@ func (s *Store) addDelivery(ctx context.Context, tx *sql.Tx, d ci.Delivery) erro
 	now := s.now().UnixMilli()
 	_, err := tx.ExecContext(ctx, `INSERT INTO deliveries (hook_id, guid, name, body, received, state, reason, due, origin, action, repo, repo_id, ref, sha)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (hook_id, guid) DO UPDATE SET state = excluded.state, attempts = 0, due = excluded.due WHERE deliveries.state = 'failed'`,
+		ON CONFLICT (hook_id, guid) DO UPDATE SET state = excluded.state, attempts = 0, starts = 0, due = excluded.due WHERE deliveries.state = 'failed'`,
 		d.HookID, d.GUID, d.Name, d.Body, now, state, d.Ignored, now, d.Origin, d.Action, d.Repo, d.RepoID, d.Ref, d.SHA)
 	return err
 }
@@ -34,7 +34,7 @@ func (s *Store) FailDelivery(ctx context.Context, id int64, reason string) error
 
 // DeferDelivery puts a delivery that could not be handled off by a while.
 func (s *Store) DeferDelivery(ctx context.Context, id int64, reason string, wait time.Duration) error {
-	_, err := s.db.ExecContext(ctx, `UPDATE deliveries SET attempts = attempts + 1, reason = ?, due = ?, leased = 0 WHERE id = ? AND state = 'pending'`,
+	_, err := s.db.ExecContext(ctx, `UPDATE deliveries SET attempts = attempts + 1, starts = 0, reason = ?, due = ?, leased = 0 WHERE id = ? AND state = 'pending'`,
 		s.clean(reason), s.now().Add(wait).UnixMilli(), id)
 	if err != nil {
 		return fmt.Errorf("defer delivery %d: %w", id, err)

@@ -44,7 +44,7 @@ func (s *Store) DeliveriesOf(ctx context.Context, repos []int64, state ci.Delive
 // nothing, for one that has led to a run or waits already. The error is
 // ErrNotFound when there is none of this ID.
 func (s *Store) RetryDelivery(ctx context.Context, id int64) (bool, error) {
-	res, err := s.db.ExecContext(ctx, `UPDATE deliveries SET state = 'pending', attempts = 0, due = ? WHERE id = ? AND state IN ('failed', 'ignored')`,
+	res, err := s.db.ExecContext(ctx, `UPDATE deliveries SET state = 'pending', attempts = 0, starts = 0, due = ? WHERE id = ? AND state IN ('failed', 'ignored')`,
 		s.now().UnixMilli(), id)
 	if err != nil {
 		return false, fmt.Errorf("retry delivery %d: %w", id, err)
