@@ -26,6 +26,9 @@ func (d *decoder) cell(j *Job, cell []variable) *Job {
 	fill := func(text string, n *yaml.Node) string { return d.fill(text, cell, n) }
 	out.Image = fill(j.Image, j.at("image"))
 	d.image(j.at("image"), out.Image)
+	if n := j.at("working_directory"); j.has("working_directory") {
+		out.WorkingDir = d.workingDir(n, fill(j.WorkingDir, n))
+	}
 	jobEnv := overlay(d.fillEnv(j.Env, cell, j.at("env")), matrixEnv(cell))
 	out.Resources = d.amounts(j.Resources, cell)
 	out.Steps = nil
@@ -41,6 +44,13 @@ func (d *decoder) cell(j *Job, cell []variable) *Job {
 		}
 		if c.Image == "" {
 			d.problem(s.at(""), "step %d has no image: set image on the step, or at the top for all steps", i+1)
+		}
+		if c.User == nil {
+			c.User = out.User
+		}
+		c.WorkingDir = out.WorkingDir
+		if n := s.at("working_directory"); s.has("working_directory") {
+			c.WorkingDir = d.workingDir(n, fill(s.WorkingDir, n))
 		}
 		c.Env = overlay(jobEnv, d.fillEnv(s.Env, cell, s.at("env")))
 		c.Resources = d.amounts(s.Resources, cell).or(out.Resources)

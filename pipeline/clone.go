@@ -65,6 +65,15 @@ func (b *builder) cloneEnv(c Clone) Env {
 		depth = *c.Depth
 	}
 	env["YACI_CLONE_DEPTH"] = strconv.Itoa(depth)
+	if b.in.Tag != "" {
+		env["YACI_CLONE_TAG"] = b.in.Tag
+	}
+	if c.Tags {
+		env["YACI_CLONE_TAGS"] = "true"
+	}
+	if b.in.PRBase != "" && b.in.PRBaseSHA != "" {
+		env["YACI_CLONE_BASE"], env["YACI_CLONE_BASE_SHA"] = b.in.PRBase, b.in.PRBaseSHA
+	}
 	if c.Submodules {
 		env["YACI_CLONE_SUBMODULES"] = "true"
 	}

@@ -54,6 +54,7 @@ type StepPlan struct {
 	Name         string      `json:"name"`
 	Script       string      `json:"script,omitempty"` // file name
 	Command      []string    `json:"command"`          // what to run; the script's path comes behind it
+	Dir          string      `json:"dir,omitempty"`    // where it starts, relative to the workspace
 	Needs        []int       `json:"needs"`            // indexes of the steps to wait for
 	When         string      `json:"when,omitempty"`   // failure or always
 	TimeoutMS    int64       `json:"timeout_ms,omitempty"`

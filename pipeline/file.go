@@ -52,6 +52,8 @@ type Job struct {
 	Image       string       `yaml:"image" doc:"Image of the steps that name none."`
 	Shell       Shell        `yaml:"shell" doc:"What runs the scripts: sh (with -e), bash (with -eo pipefail), or a command as a list."`
 	Env         Env          `yaml:"env" doc:"Environment variables of every step."`
+	User        *User        `yaml:"user" doc:"User that the steps run as, by number: 1000, or 1000:1000 with a group. Default: the image's own."`
+	WorkingDir  string       `yaml:"working_directory" doc:"Directory that the steps start in, relative to the workspace. It must exist when a step starts."`
 	Timeout     Duration     `yaml:"timeout" doc:"Time that the whole job may take, like 20m."`
 	Resources   Resources    `yaml:"resources" doc:"What each step may use."`
 	Clone       Clone        `yaml:"clone" doc:"How the repository is cloned, or false."`
@@ -74,6 +76,8 @@ type Step struct {
 	Run          Command   `yaml:"run" doc:"A script for the shell, or a command as a list, which needs no shell."`
 	Shell        Shell     `yaml:"shell" doc:"What runs the script of this step."`
 	Env          Env       `yaml:"env" doc:"Environment variables of this step."`
+	User         *User     `yaml:"user" doc:"User that this step runs as, by number."`
+	WorkingDir   string    `yaml:"working_directory" doc:"Directory that this step starts in, relative to the workspace."`
 	Timeout      Duration  `yaml:"timeout" doc:"Time that one attempt may take."`
 	Retry        *Retry    `yaml:"retry" doc:"Try again when it fails."`
 	Needs        *[]string `yaml:"needs" doc:"Steps that must have ended before. Default: the step before; [] starts at once."`
@@ -131,6 +135,7 @@ type Clone struct {
 	source
 	Off        bool `yaml:"-"`
 	Depth      *int `yaml:"depth" doc:"Number of commits of history; 0 is all of it. Default 1."`
+	Tags       bool `yaml:"tags" doc:"Fetch all tags, with a depth too. The tag of a tag event is always there; depth 0 fetches all tags and branches."`
 	Submodules bool `yaml:"submodules" doc:"Fetch submodules too."`
 	LFS        bool `yaml:"lfs" doc:"Fetch files of Git LFS too."`
 	Merge      bool `yaml:"merge" doc:"Run a pull request merged into its base branch."`

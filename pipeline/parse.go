@@ -97,9 +97,15 @@ func (j *Job) inherit(top *Job) {
 	if !j.has("clone") {
 		j.Clone = top.Clone
 	}
+	if !j.has("user") {
+		j.User = top.User
+	}
+	if !j.has("working_directory") {
+		j.WorkingDir = top.WorkingDir
+	}
 	j.Env = overlay(top.Env, j.Env)
 	j.Resources = j.Resources.or(top.Resources)
-	for _, key := range []string{"image", "env"} { // where problems are shown
+	for _, key := range []string{"image", "env", "working_directory"} { // where problems are shown
 		if j.keys != nil && !j.has(key) && top.has(key) {
 			j.keys[key] = top.keys[key]
 		}

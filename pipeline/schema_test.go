@@ -27,6 +27,11 @@ func schemaOf(t reflect.Type) object {
 		return object{"type": "string", "pattern": `^([0-9.]+(h|m|s|ms))+$`}
 	case reflect.TypeFor[pipeline.Quantity]():
 		return object{"type": []string{"string", "number"}}
+	case reflect.TypeFor[pipeline.User]():
+		return object{"anyOf": []object{
+			{"type": "integer", "minimum": 0, "maximum": 65534},
+			{"type": "string", "pattern": "^[0-9]+(:[0-9]+)?$"},
+		}}
 	case reflect.TypeFor[pipeline.Patterns]():
 		return object{"anyOf": []object{text, words}}
 	case reflect.TypeFor[pipeline.Shell]():

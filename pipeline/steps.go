@@ -35,6 +35,9 @@ func planOf(s *Step, i int, needs []int) StepPlan {
 	if s.Run.Words == nil {
 		p.Command, p.Script = s.Shell, fmt.Sprintf("step-%d.sh", i+1)
 	}
+	if s.WorkingDir != "." {
+		p.Dir = s.WorkingDir
+	}
 	if s.Retry != nil {
 		p.Attempts, p.OnExit = s.Retry.Attempts, s.Retry.OnExit
 	}
@@ -64,12 +67,16 @@ func (b *builder) step(i int, s *Step, j *Job) corev1.Container {
 		}
 		delete(env, name)
 	}
+	sec := hardened(rootInside())
+	if s.User != nil {
+		sec.RunAsUser, sec.RunAsGroup = &s.User.UID, s.User.GID
+	}
 	return corev1.Container{
 		Name: containerName("", i, s.Name), Image: s.Image, ImagePullPolicy: corev1.PullPolicy(b.op.PullPolicy),
 		Command:         []string{binDir + "/yaci-step", "run", strconv.Itoa(i)},
 		WorkingDir:      workspaceDir,
 		Env:             append(environment(env), secrets(s.Secrets, b.in.Secrets)...),
-		SecurityContext: hardened(rootInside()),
+		SecurityContext: sec,
 		Resources:       b.limits(s.Resources),
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: "bin", MountPath: binDir, ReadOnly: true}, {Name: "sync", MountPath: syncDir},

@@ -2,10 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -14,6 +17,7 @@ type plan struct {
 	Name         string   `json:"name"`
 	Script       string   `json:"script"`
 	Command      []string `json:"command"`
+	Dir          string   `json:"dir"` // relative to the workspace; empty is the workspace itself
 	Needs        []int    `json:"needs"`
 	When         string   `json:"when"`
 	TimeoutMS    int64    `json:"timeout_ms"`
@@ -80,6 +84,10 @@ func run(p plan, at layout, r *record, out *output) {
 			return
 		}
 	}
+	if err := enter(at.workspace, p.Dir); err != nil {
+		r.Exit, r.Reason = 1, err.Error()
+		return
+	}
 	argv := p.Command
 	if p.Script != "" {
 		argv = append(slices.Clone(argv), filepath.Join(at.bin, p.Script))
@@ -102,6 +110,27 @@ func run(p plan, at layout, r *record, out *output) {
 		}
 		out.say(fmt.Sprintf("attempt %d of %d ended with %d; trying again", r.Attempts, p.Attempts, r.Exit))
 	}
+}
+
+// enter makes working_directory the current directory. That it is missing is a
+// mistake of the file or of a step before, so it fails the step.
+func enter(workspace, dir string) error {
+	if dir == "" {
+		return nil
+	}
+	err := os.Chdir(filepath.Join(workspace, dir))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("working_directory %s does not exist in the workspace; "+
+			"correct it, or create the directory in an earlier step", dir)
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("working_directory %s is not a directory", dir)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("working_directory %s cannot be entered by user %d of this step", dir, os.Geteuid())
+	case err != nil:
+		return fmt.Errorf("working_directory %s cannot be entered: %w", dir, err)
+	}
+	return nil
 }
 
 func readPlan(index int, at layout) (plan, error) {

@@ -312,3 +312,29 @@ func TestPrepareKeepsTheTokenToItself(t *testing.T) {
 		t.Error("a URL with credentials was accepted")
 	}
 }
+
+// C22: a step starts in its working_directory, and a missing one is named.
+func TestC22WorkingDirectory(t *testing.T) {
+	makes := script("mkdir -p a/b && touch file && printf '#!/bin/sh\\npwd\\n' > a/b/show && chmod +x a/b/show")
+	inside, missing, file := script("test \"$(pwd)\" = \"$PWD\"; pwd"), script("true"), script("true")
+	words := plan{Command: []string{"./show"}, Dir: "a/b", Needs: []int{0}}
+	inside.Dir, inside.Needs = "a/b", []int{0}
+	missing.Dir, missing.Needs, missing.AllowFailure = "a/nowhere", []int{0}, true
+	file.Dir, file.Needs = "file", []int{0}
+	p := newPodOf(t, makes, inside, words, missing, file)
+	codes, outputs := p.runAll(5)
+	if !slices.Equal(codes, []int{0, 0, 0, 0, 1}) {
+		t.Errorf("exit codes %v: %q", codes, outputs)
+	}
+	for _, i := range []int{1, 2} {
+		if !strings.HasSuffix(outputs[i], "/workspace/a/b\n") {
+			t.Errorf("step %d started in %q", i, outputs[i])
+		}
+	}
+	if r := p.record("3"); r.Exit != 1 || !r.Allowed || r.Broken || !strings.Contains(r.Reason, "a/nowhere does not exist in the workspace") {
+		t.Errorf("missing directory: %+v", r)
+	}
+	if r := p.record("4"); r.Broken || !strings.Contains(r.Reason, "file is not a directory") {
+		t.Errorf("a file: %+v", r)
+	}
+}
