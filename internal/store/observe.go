@@ -19,7 +19,10 @@ func (s *Store) Observe(ctx context.Context, seen ci.Job) (changed bool, err err
 	err = s.tx(ctx, func(tx *sql.Tx) error {
 		steps, err := json.Marshal(seen.Steps)
 		if err != nil {
-			return err
+			seen = unstorable(seen, err)
+			if steps, err = json.Marshal(seen.Steps); err != nil {
+				return err
+			}
 		}
 		if seen.State.Final() && seen.Finished.IsZero() {
 			seen.Finished = s.now()
@@ -47,6 +50,20 @@ func (s *Store) Observe(ctx context.Context, seen ci.Job) (changed bool, err err
 		return false, fmt.Errorf("observe %s: %w", seen.Name, err)
 	}
 	return changed, nil
+}
+
+// unstorable returns a job in error in place of one whose steps cannot be encoded,
+// for example because of a time in a year after 9999. An outcome that can never
+// be stored would hold its slot for ever.
+func unstorable(job ci.Job, why error) ci.Job {
+	job.State = ci.Error
+	job.Message = fmt.Sprintf("The outcome of the job could not be stored (%v). Retry the run.", why)
+	steps := make([]ci.Step, len(job.Steps))
+	for i, s := range job.Steps {
+		steps[i] = ci.Step{Name: s.Name, Container: s.Container, State: ci.Error}
+	}
+	job.Steps = steps
+	return job
 }
 
 // skipDependents ends the jobs that wait for one that did not pass, and those that wait for them.

@@ -118,6 +118,7 @@ func (s *Sighting) blame(by cause, otherwise string) {
 
 // lose ends a job that the cluster lost, so that it can be run again if it was not too often.
 func (s *Sighting) lose(why string) {
+	why = ci.CleanText(why, maxText)
 	s.Lost = why
 	if why == deleted {
 		s.Wait = doubtFor

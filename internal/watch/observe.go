@@ -55,7 +55,7 @@ func Observe(v View) Sighting {
 
 // end sets the outcome. Steps that have none are over with the job.
 func (s *Sighting) end(state ci.State, message string) {
-	s.Job.State, s.Job.Message = state, message
+	s.Job.State, s.Job.Message = state, ci.CleanText(message, maxMessage)
 	for i := range s.Job.Steps {
 		if !s.Job.Steps[i].State.Final() {
 			s.Job.Steps[i].State = ci.Cancelled

@@ -162,19 +162,19 @@ func TestObserve(t *testing.T) {
 		}, ci.Error, "test ended with 0 without a record; the container was stopped from outside. Retry the run.", false},
 		"record cut short": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, `{"exit":0,"started":4000,"fini`)
-		}, ci.Error, "test ended with 0 without a record; the container was stopped from outside. Retry the run.", false},
+		}, ci.Error, "test ended with 0 and an invalid record, which a process of the step may have overwritten. Retry the run.", false},
 		"record of an unfinished step": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, `{"exit":0,"started":4000}`)
-		}, ci.Error, "test ended with 0 without a record; the container was stopped from outside. Retry the run.", false},
+		}, ci.Error, "test ended with 0 and an invalid record, which a process of the step may have overwritten. Retry the run.", false},
 		"record says 0, kubelet says 1": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 1, pass)
-		}, ci.Error, "test ended with 1 without a record; the container was stopped from outside. Retry the run.", false},
+		}, ci.Error, "test ended with 1 and an invalid record, which a process of the step may have overwritten. Retry the run.", false},
 		"record says 1, kubelet says 0": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, `{"exit":1,"started":4000,"finished":5000}`)
-		}, ci.Error, "test ended with 0 without a record; the container was stopped from outside. Retry the run.", false},
+		}, ci.Error, "test ended with 0 and an invalid record, which a process of the step may have overwritten. Retry the run.", false},
 		"nothing was run": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, `{"exit":0,"finished":5000}`)
-		}, ci.Error, "test ended with 0 without a record; the container was stopped from outside. Retry the run.", false},
+		}, ci.Error, "test ended with 0 and an invalid record, which a process of the step may have overwritten. Retry the run.", false},
 		"a script that traps TERM and ends with 0": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, `{"exit":0,"started":4000,"finished":5000,"stopped":true,"reason":"stopped from outside"}`)
 		}, ci.Error, "test: stopped from outside", false},

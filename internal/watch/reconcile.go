@@ -88,6 +88,7 @@ func (w *Watcher) tell(ctx context.Context, stored ci.Job, v View) (ci.Job, erro
 	if again > 0 {
 		w.keys.AddAfter(stored.Name, again)
 	}
+	why = ci.CleanText(why, maxMessage)
 	if reason == stored.Waits {
 		return stored, nil
 	}

@@ -111,6 +111,9 @@ func unproven(st ci.Step, pod *corev1.Pod) string {
 	case st.Reason != "":
 		return fmt.Sprintf("%s: %s", short(st.Name), st.Reason)
 	}
+	if t != nil && t.Message != "" {
+		return fmt.Sprintf("%s ended with %d and an invalid record, which a process of the step may have overwritten. Retry the run.", short(st.Name), st.Exit)
+	}
 	return fmt.Sprintf("%s ended with %d without a record; the container was stopped from outside. Retry the run.", short(st.Name), st.Exit)
 }
 
