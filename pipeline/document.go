@@ -23,11 +23,11 @@ func document(data []byte) (*yaml.Node, error) {
 		return nil, Problems{{1, 1, "the file is not plain UTF-8; save it as UTF-8 without a byte order mark"}}
 	case bytes.Count(data, []byte("\n"))+bytes.Count(data, []byte(",")) > 3*maxNodes: // a value needs one of them; scripts have some too
 		return nil, Problems{{1, 1, fmt.Sprintf("the file has more than %d lines and commas", 3*maxNodes)}}
-	case nesting(data) > maxDepth:
-		return nil, Problems{{1, 1, fmt.Sprintf("the file is nested more than %d deep", maxDepth)}}
 	}
-	if found := turned(data); found != nil {
-		return nil, found
+	for _, check := range []func([]byte) Problems{turned, lineBreaks, nesting} {
+		if found := check(data); found != nil {
+			return nil, found
+		}
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, more yaml.Node
@@ -38,6 +38,11 @@ func document(data []byte) (*yaml.Node, error) {
 	}
 	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, Problems{{max(more.Line, 1), 1, "a second document begins here; one file is one pipeline"}}
+	}
+	hidden := &decoder{}
+	newSourceText(data).hidden(&doc, hidden)
+	if len(hidden.problems) > 0 {
+		return nil, hidden.problems.sorted()
 	}
 	f := flattener{left: maxNodes}
 	root := f.flat(doc.Content[0], maxDepth)
@@ -60,33 +65,6 @@ func yamlProblem(data []byte, err error) Problems {
 		return Problems{{line, 1, "not valid YAML: a tab cannot indent; use spaces"}}
 	}
 	return Problems{{line, 1, "not valid YAML: " + text}}
-}
-
-// nesting is the deepest nesting that the bytes could open, in brackets or in
-// "- - -" lists. It guards yaml.v3's recursive parser, so counting what stands
-// in strings too is on the safe side. Scripts are full of brackets that never
-// close, and so a line outside of deep nesting begins anew.
-func nesting(data []byte) (deepest int) {
-	flow, dashes := 0, 0
-	for i, b := range data {
-		switch {
-		case b == '[' || b == '{':
-			flow++
-		case b == ']' || b == '}':
-			flow = max(flow-1, 0)
-		case b == '\n':
-			dashes = 0
-			if flow < 4 {
-				flow = 0
-			}
-		case (b == '-' || b == '?' || b == ':') && i+1 < len(data) && (data[i+1] == ' ' || data[i+1] == '\t'):
-			dashes++
-		case b != ' ' && b != '\t':
-			dashes = 0
-		}
-		deepest = max(deepest, flow, dashes)
-	}
-	return deepest
 }
 
 // flattener copies a tree, with aliases and merge keys (<<) filled in, within a budget.

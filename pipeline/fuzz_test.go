@@ -4,8 +4,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"gopkg.in/yaml.v3"
 
 	"github.com/yaci-ci/yaci/pipeline"
 )
@@ -17,6 +20,12 @@ func FuzzParse(f *testing.F) {
 		data, _ := os.ReadFile(path)
 		f.Add(data)
 	}
+	for _, text := range []string{
+		"image: a\nsteps: [! x]\n", "image: a\nsteps:\n- &a !!str x\n- *a\n", "!<a> image: a\nsteps: [\"\\b\"]\n",
+		"image: a\nsteps:\n- |2-\n    [[\n   {\n- >\n x\n", "a: &b\n # c\n !\n", "? ! a\n: ! b\n",
+	} {
+		f.Add([]byte(text))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := pipeline.Parse(data)
 		if err != nil {
@@ -26,8 +35,16 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
+		var doc yaml.Node
+		if yaml.Unmarshal(data, &doc) == nil && tagged(&doc) {
+			t.Fatal("a file with a tag is accepted")
+		}
 		compiles(t, file, input())
 	})
+}
+
+func tagged(n *yaml.Node) bool {
+	return n.Style&yaml.TaggedStyle != 0 || slices.ContainsFunc(n.Content, tagged)
 }
 
 // FuzzCompile: nothing that an event says breaks the rules of the pod.
