@@ -18,6 +18,10 @@ func podLayout() layout {
 }
 
 func main() {
+	if err := hide(); err != nil { // before anything is started
+		fmt.Fprintln(os.Stderr, "yaci-step:", err)
+		os.Exit(1)
+	}
 	os.Exit(dispatch(os.Args[1:], podLayout()))
 }
 

@@ -150,5 +150,6 @@ func (m *masker) text(s string) string {
 		return s
 	}
 	one := &masker{nodes: m.nodes, root: m.root}
-	return string(one.pass([]byte(s))) + string(one.flush())
+	passed := string(one.pass([]byte(s))) // flush reuses its memory
+	return passed + string(one.flush())
 }

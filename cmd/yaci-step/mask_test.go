@@ -215,3 +215,18 @@ func TestSecretsAreMasked(t *testing.T) {
 		t.Errorf("record %+v, output %q", r, outputs[1])
 	}
 }
+
+func TestMaskInASentence(t *testing.T) {
+	m, err := newMasker([]string{"S"}, func(string) string { return "hunter2-hunter2" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"the image has no hunter2-hunter2":     "the image has no ***",
+		"2001: hunter2-hunter2 ends with hunt": "2001: *** ends with hunt",
+	} {
+		if got := m.text(text); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -3,17 +3,20 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"time"
 )
 
-// output is all that a container prints, counted: the server compares the
-// record with the log that it stored.
+// output prints what a step prints, masked and escaped, and counts it: the server
+// compares the counts with the log that it stored.
 type output struct {
-	mask *masker // nil: nothing is secret
+	to   io.Writer // the container's log
+	mask *masker   // nil: nothing is secret
 
 	mu          sync.Mutex
+	escape      escaper
 	size, lines int64 // containerd drops a carriage return before a line feed, so size does not count it
 	afterCR     bool
 	marked      time.Time // of the last mark, or of the beginning
@@ -22,16 +25,7 @@ type output struct {
 	aged        time.Time // when it was halved last
 }
 
-func newOutput() *output { return &output{marked: time.Now()} }
-
-// A mark tells the server in the log itself how much was printed so far, so that
-// it knows exactly what the kubelet's rotation took away. It is a line of its own
-// that a terminal does not show: an application program command (ECMA-48, 8.3.2).
-const (
-	markFormat = "\x1b_yaci %d %d\x1b\\\n" // lines, bytes
-	markEvery  = time.Second
-	markLines  = 4096
-)
+func newOutput() *output { return &output{to: os.Stdout, marked: time.Now()} }
 
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
@@ -40,7 +34,7 @@ func (o *output) Write(p []byte) (int, error) {
 	n, err := o.put(p[:at])
 	if err == nil && at > 0 {
 		o.marked, o.markedLines = time.Now(), o.lines
-		_, err = fmt.Fprintf(os.Stdout, markFormat, o.lines, o.size)
+		_, err = fmt.Fprintf(o.to, markerFormat, o.lines, o.size)
 	}
 	if err != nil {
 		return n, err
@@ -51,7 +45,7 @@ func (o *output) Write(p []byte) (int, error) {
 
 // due is where in p, behind a line feed, a mark belongs; 0: nowhere.
 func (o *output) due(p []byte) int {
-	if time.Since(o.marked) < markEvery && o.lines-o.markedLines < markLines {
+	if time.Since(o.marked) < markerEvery && o.lines-o.markedLines < markerLines {
 		return 0
 	}
 	return bytes.LastIndexByte(p, '\n') + 1
@@ -61,7 +55,10 @@ func (o *output) put(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	n, err := os.Stdout.Write(p)
+	n, err := o.to.Write(o.escape.pass(p))
+	if n = min(n, len(p)); err == nil {
+		n = len(p) // escapes do not count
+	}
 	o.age(time.Now())
 	o.recent += n
 	o.size += int64(n - bytes.Count(p[:n], []byte("\r\n")))
@@ -83,7 +80,7 @@ func (o *output) totals() (size, lines int64) {
 // say prints a line of the runner's own.
 func (o *output) say(text string) { o.Write([]byte("yaci-step: " + o.mask.text(text) + "\n")) }
 
-func (o *output) copy(r *os.File) {
+func (o *output) copy(r io.Reader) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := r.Read(buf)

@@ -38,7 +38,7 @@ func TestMarks(t *testing.T) {
 	marks, before := 0, 0
 	for _, at := range mark.FindAllIndex(got, -1) {
 		var lines, size int
-		if _, err := fmt.Sscanf(string(got[at[0]:at[1]]), markFormat, &lines, &size); err != nil {
+		if _, err := fmt.Sscanf(string(got[at[0]:at[1]]), markerFormat, &lines, &size); err != nil {
 			t.Fatal(err)
 		}
 		clean := mark.ReplaceAll(got[:at[0]], nil)

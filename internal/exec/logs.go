@@ -61,12 +61,13 @@ func (r Runner) show(log io.Reader, title string, to io.Writer) (some bool) {
 	for {
 		line, err := in.ReadBytes('\n')
 		some = some || len(line) > 0
-		if _, text, ok := bytes.Cut(line, []byte(" ")); ok && !bytes.HasPrefix(text, []byte(mark)) {
+		if _, text, ok := bytes.Cut(line, []byte(" ")); ok && !isMarker(text) {
 			if !begun && title != "" {
 				begun = true
 				r.Errs.Say("%s", r.Errs.Paint(terminal.Bold, "▶ "+terminal.Clean(title)))
 			}
-			if _, err := to.Write(text); err != nil {
+			var u ci.MarkerUnescaper
+			if _, err := to.Write(u.Unescape(text)); err != nil {
 				return true // nobody reads
 			}
 		}
@@ -76,11 +77,13 @@ func (r Runner) show(log io.Reader, title string, to io.Writer) (some bool) {
 	}
 }
 
+func isMarker(line []byte) bool {
+	_, ok := ci.ParseProgressMarker(line)
+	return ok
+}
+
 func ended(pod *corev1.Pod, container string) bool {
 	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool {
 		return c.Name == container && c.State.Terminated != nil
 	})
 }
-
-// mark begins a line of the runner's own, for who stores the log (cmd/yaci-step/output.go).
-const mark = "\x1b_yaci "

@@ -250,9 +250,12 @@ func TestLogs(t *testing.T) {
 		p.Status.Phase = corev1.PodRunning
 		for i, s := range states {
 			c := string(rune('a' + i))
-			p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: c})
+			p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: c, Command: []string{"/yaci/bin/yaci-step", "run", "0"}})
 			p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: c, State: s})
 		}
+		injected := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}} // not a step
+		p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "injected"})
+		p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: "injected", State: injected})
 		return p
 	}
 	ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}

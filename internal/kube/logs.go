@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
+	"path"
 	"sort"
 	"time"
 
@@ -21,9 +21,6 @@ type PodLog struct {
 	Status string `json:"status"` // the pod's phase
 	Log    string `json:"log"`    // of the steps, in order
 }
-
-// cloneContainer is the name of the container that fetches the commit; its output is not the job's (pipeline.CloneContainer).
-const cloneContainer = "clone"
 
 // maxLog bounds how much of one container's log is read, in bytes.
 const maxLog = 4 << 20
@@ -46,7 +43,7 @@ func (c *Cluster) Logs(ctx context.Context, name ci.JobName) ([]PodLog, error) {
 	for _, pod := range pods {
 		l := PodLog{Pod: pod.Name, Status: string(pod.Status.Phase)}
 		for _, container := range pod.Spec.Containers {
-			if container.Name == cloneContainer || !begun(pod, container.Name) {
+			if !isStep(container) || !begun(pod, container.Name) {
 				continue
 			}
 			text, err := c.containerLog(ctx, pod.Name, container.Name)
@@ -58,6 +55,12 @@ func (c *Cluster) Logs(ctx context.Context, name ci.JobName) ([]PodLog, error) {
 		logs = append(logs, l)
 	}
 	return logs, nil
+}
+
+// isStep reports whether the runner of a step is the container's command (pipeline/steps.go);
+// the clone container and what admission adds to a pod are no steps.
+func isStep(c corev1.Container) bool {
+	return len(c.Command) > 1 && path.Base(c.Command[0]) == "yaci-step" && c.Command[1] == "run"
 }
 
 func begun(pod corev1.Pod, container string) bool {
@@ -83,7 +86,7 @@ func (c *Cluster) containerLog(ctx context.Context, pod, container string) (stri
 	if err != nil {
 		return "", fmt.Errorf("log of %s/%s: %w", pod, container, err)
 	}
-	return mark.ReplaceAllString(string(text), ""), nil
+	return string(ci.StepOutput(text)), nil
 }
 
 // stream opens a log in the namespace that has the pod.
@@ -99,9 +102,6 @@ func (c *Cluster) stream(ctx context.Context, pod string, opts *corev1.PodLogOpt
 	}
 	return r, err
 }
-
-// mark is a line of the runner's own, for who stores the log (cmd/yaci-step/output.go).
-var mark = regexp.MustCompile("\x1b_yaci [0-9]+ [0-9]+\x1b\\\\\n")
 
 // LogStream is a container's log with timestamps, from a time on (zero: the
 // beginning): what there is, or followed until the container has ended. The error

@@ -18,6 +18,7 @@ const (
 	quiet      = 5 * time.Second // after one that ended, in which the cluster tells that the container has
 	stuckAfter = 5               // storeEvery without a byte, after which a stream is held against the step's state
 	settle     = 5 * time.Second // in which the container runtime may still write what a step printed last
+	maxCounted = 1 << 50         // bytes of output that a record can claim
 	giveUp     = 2 * time.Minute // on the log of a step that has ended: its node may be gone for good
 )
 
@@ -29,6 +30,7 @@ type follower struct {
 	keeper *Keeper
 	job    ci.JobName
 	pod    string
+	step   bool // the container is a step's: the runner writes its log
 	w      writer
 	over   chan struct{} // closed when the cluster shows that the container has ended
 	told   time.Time     // when it was closed
@@ -114,7 +116,12 @@ type subject struct {
 	record *ci.Step  // what the runner counted; nil for what is no step
 }
 
-func (s subject) counted() bool { return s.record != nil && !s.record.Finished.IsZero() }
+// counted reports whether the runner counted the output. The record comes from the
+// step's container: counts that cannot be true are none.
+func (s subject) counted() bool {
+	return s.record != nil && !s.record.Finished.IsZero() &&
+		0 <= s.record.Lines && s.record.Lines <= s.record.Bytes && s.record.Bytes <= maxCounted
+}
 
 func (f *follower) look(ctx context.Context) (subject, error) {
 	job, err := f.keeper.Jobs.Job(ctx, f.job)
@@ -158,10 +165,8 @@ func (f *follower) read(ctx context.Context, follow bool) (stream, store error) 
 	came := &counter{r: r}
 	go f.storeOften(ctx, cancel, came)
 	in := newLines(came)
-	if !from.Time.IsZero() {
-		stream = in.skipRest()
-	}
-	if stream == nil {
+	in.runner = f.step
+	if stream = in.skipRest(from.Time); stream == nil {
 		stream, store = f.copy(ctx, in, &resume{from: from})
 	}
 	if errors.Is(stream, io.EOF) {
@@ -260,14 +265,14 @@ func (f *follower) firstError(ctx context.Context, record *ci.Step) int64 {
 	return number
 }
 
-// verify says what is missing of a log, or nothing. size and lines are the totals
-// of what came. A last line without a line feed may get one from the container
-// runtime, and a carriage return before one may be kept or not.
+// verify returns what is missing of a log, or nothing. size and lines are the totals of
+// what came. The record was left by the step's container, so no number in it is
+// trusted to make sense.
 func verify(record *ci.Step, chunks []ci.LogChunk, size, lines int64, read error) string {
 	counted := subject{record: record}.counted()
 	missing, lost := gaps(chunks)
 	switch {
-	case counted && (lines == record.Lines && size >= record.Bytes && size <= record.Bytes+lines || size == record.Bytes+1 && lines == record.Lines+1):
+	case counted && agrees(record, size, lines):
 		if missing == 0 {
 			return ""
 		}
@@ -282,17 +287,25 @@ func verify(record *ci.Step, chunks []ci.LogChunk, size, lines int64, read error
 	case size > record.Bytes:
 		return fmt.Sprintf("The log has %d bytes more than the step wrote: something else in the container wrote to its output.", size-record.Bytes)
 	default:
-		missing, lost = missing+record.Bytes-size, lost+record.Lines-lines
+		missing, lost = missing+record.Bytes-size, lost+max(0, record.Lines-lines)
 	}
 	return fmt.Sprintf("%d lines (%d bytes) of the step's output are missing: they were rotated away, or lost by the container runtime, before they were read.", lost, missing)
+}
+
+// agrees reports whether a log is as long as the step's record says. The container
+// runtime may add a line feed to the last line, and may keep a carriage return
+// before a line feed or drop it, which the record does not count.
+func agrees(record *ci.Step, size, lines int64) bool {
+	added := lines - record.Lines
+	return (added == 0 || added == 1) && size >= record.Bytes+added && size <= record.Bytes+lines
 }
 
 // gaps is what marks have shown to be missing between chunks. What was cut does not count.
 func gaps(chunks []ci.LogChunk) (size, lines int64) {
 	for i := 1; i < len(chunks); i++ {
 		if before := after(chunks[i-1]); chunks[i].Seq == before.Seq {
-			size += chunks[i].Offset - before.Offset
-			lines += chunks[i].First - before.First
+			size += max(0, chunks[i].Offset-before.Offset)
+			lines += max(0, chunks[i].First-before.First)
 		}
 	}
 	return size, lines

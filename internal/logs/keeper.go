@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,8 +61,22 @@ func (k *Keeper) Follow(ctx context.Context, job ci.Job, pod, container string, 
 	if k.active == nil {
 		k.active = map[ci.LogID]*follower{}
 	}
-	f := &follower{over: make(chan struct{}), keeper: k, job: job.Name, pod: pod, w: writer{bucket: k.Bucket, index: k.Index, id: id, job: job.Name, limit: k.Limit, next: ci.LogChunk{First: 1},
-		stored: func() { k.Bells.ring(id) }}}
+	f := &follower{
+		keeper: k,
+		job:    job.Name,
+		pod:    pod,
+		step:   slices.ContainsFunc(job.Steps, func(s ci.Step) bool { return s.Container == container }),
+		over:   make(chan struct{}),
+		w: writer{
+			bucket: k.Bucket,
+			index:  k.Index,
+			id:     id,
+			job:    job.Name,
+			limit:  k.Limit,
+			next:   ci.LogChunk{First: 1},
+			stored: func() { k.Bells.ring(id) },
+		},
+	}
 	if k.active[id] = f; ended {
 		f.tell()
 	}

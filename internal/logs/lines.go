@@ -20,6 +20,7 @@ type piece struct {
 	time   time.Time
 	text   []byte // with its line feed, if it has come to it
 	inside bool   // the line began before it
+	marker *ci.ProgressMarker
 }
 
 func (p piece) whole() bool { return bytes.HasSuffix(p.text, []byte("\n")) }
@@ -27,10 +28,12 @@ func (p piece) whole() bool { return bytes.HasSuffix(p.text, []byte("\n")) }
 // lines reads a log with timestamps, as Kubernetes serves it (PodLogOptions.Timestamps):
 // each line has an RFC 3339 time and a blank before it.
 type lines struct {
-	r     *bufio.Reader
-	stamp []byte
-	time  time.Time
-	open  bool
+	r        *bufio.Reader
+	runner   bool // the runner of a step wrote it, with progress markers
+	unescape ci.MarkerUnescaper
+	stamp    []byte
+	time     time.Time
+	open     bool
 }
 
 func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, maxPiece)} }
@@ -38,16 +41,21 @@ func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, maxP
 // stampSize is that of the kubelet's timestamps in UTC, with the blank: 2006-01-02T15:04:05.000000000Z.
 const stampSize = 31
 
-// skipRest drops what a log that is read from some time on may begin with: the
-// rest of a line that began before. The kubelet selects by the time of each record,
-// of which a long line has many, and puts a timestamp before the first alone.
-func (l *lines) skipRest() error {
+// skipRest drops the rest of a line with which a log may begin when it is not read
+// from its beginning: the kubelet selects, and rotates, single records, of which a
+// long line has many, and puts a timestamp before the first of a line only. The rest
+// is text of the step and can look like a line with any timestamp. The line of the
+// cursor is in the log unless it was rotated away, and no whole line before it is
+// younger, so a younger first line is dropped: if it was none of these rests, it
+// is counted as missing, as all that was rotated away is.
+func (l *lines) skipRest(cursor time.Time) error {
 	head, err := l.r.Peek(stampSize)
 	if len(head) == 0 {
 		return err
 	}
 	stamp, _, _ := bytes.Cut(head, []byte(" "))
-	if _, err := time.Parse(time.RFC3339Nano, string(stamp)); err == nil {
+	began, err := time.Parse(time.RFC3339Nano, string(stamp))
+	if err == nil && (cursor.IsZero() || !began.After(cursor)) {
 		return nil
 	}
 	for {
@@ -69,7 +77,7 @@ func (l *lines) next() (piece, error) {
 		if l.time, err = time.Parse(time.RFC3339Nano, string(stamp[:len(stamp)-1])); err != nil {
 			return piece{}, fmt.Errorf("log without times: %w", err)
 		}
-		l.stamp = append(l.stamp[:0], stamp...)
+		l.stamp, l.unescape = append(l.stamp[:0], stamp...), ci.MarkerUnescaper{}
 	}
 	text, err := l.r.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -80,6 +88,23 @@ func (l *lines) next() (piece, error) {
 		p.stamp = l.stamp
 	}
 	l.open = !p.whole()
+	if l.runner {
+		return l.fromRunner(p, err)
+	}
+	return p, err
+}
+
+// fromRunner reads a piece of what the runner wrote. The beginning of a marker at
+// the end of a broken stream is left out: it comes again.
+func (l *lines) fromRunner(p piece, err error) (piece, error) {
+	if m, ok := ci.ParseProgressMarker(p.text); ok && !p.inside {
+		p.marker = &m
+		return p, err
+	}
+	if err != nil && !errors.Is(err, io.EOF) && !p.inside && ci.MayBeMarker(p.text) {
+		return piece{}, err
+	}
+	p.text = l.unescape.Unescape(p.text)
 	return p, err
 }
 
@@ -123,17 +148,4 @@ func advance(c ci.LogCursor, p piece) ci.LogCursor {
 		c.Open += int64(len(p.text))
 	}
 	return c
-}
-
-// A mark is a line in which the runner says how much was printed before it
-// (cmd/yaci-step/output.go). It is not a part of the log.
-const markFormat = "\x1b_yaci %d %d\x1b\\\n"
-
-// mark reads a piece as one.
-func (p piece) mark() (lines, size int64, ok bool) {
-	if p.inside || len(p.text) > 64 || !bytes.HasPrefix(p.text, []byte(markFormat[:6])) {
-		return 0, 0, false
-	}
-	n, err := fmt.Sscanf(string(p.text), markFormat, &lines, &size)
-	return lines, size, err == nil && n == 2
 }

@@ -480,3 +480,37 @@ func TestReadFollows(t *testing.T) {
 		t.Fatal("the reader was not told of the end")
 	}
 }
+
+// Only the runner of a step writes progress markers: in the log of a service they are text.
+func TestL2InLogsOfOthers(t *testing.T) {
+	text := "1\n\x1b_yaci 999 9999\x1b\\\n\x1b_yaci=\n"
+	for _, container := range []string{"s0-db", "clone"} {
+		w := newWorld(t, []byte(text), 1<<20)
+		w.keeper.Follow(t.Context(), w.job, "pod", container, true)
+		select {
+		case <-w.closed:
+		case <-time.After(time.Minute):
+			t.Fatal("the log was not closed")
+		}
+		var got strings.Builder
+		other := ci.LogID{UID: id.UID, Container: container}
+		must(t, w.keeper.Read(t.Context(), other, ci.LogRange{Notes: true}, func(l ci.LogLine) error { got.Write(l.Text); return nil }))
+		if got.String() != text {
+			t.Errorf("%s: %q, want %q", container, got.String(), text)
+		}
+	}
+}
+
+// Counts that cannot be true neither hide lines nor add false notes of missing ones.
+func TestL2CountsThatCannotBeTrue(t *testing.T) {
+	text := []byte("1\n2\n")
+	for _, counts := range [][2]int64{{-1, 0}, {0, -1}, {1, 2}, {1<<63 - 1, 1}, {1<<63 - 1, 1<<63 - 1}, {-1 << 63, -1 << 63}} {
+		w := newWorld(t, text, 1<<30)
+		w.job.Steps[0].Bytes, w.job.Steps[0].Lines = counts[0], counts[1]
+		w.observe()
+		w.follow()
+		if got := w.read(ci.LogRange{}); got != string(text) || !strings.HasPrefix(w.note(), "The step left no record") {
+			t.Errorf("%v: log %q, note %q", counts, got, w.note())
+		}
+	}
+}

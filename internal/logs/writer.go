@@ -74,8 +74,8 @@ func (w *writer) total() (size, lines int64) {
 func (w *writer) add(ctx context.Context, p piece) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if lines, size, ok := p.mark(); ok {
-		return w.agree(ctx, p, lines, size)
+	if p.marker != nil {
+		return w.agree(ctx, p)
 	}
 	if len(w.data)+len(p.stamp)+len(p.text) > maxChunk {
 		if err := w.flush(ctx); err != nil {
@@ -91,17 +91,18 @@ func (w *writer) add(ctx context.Context, p piece) error {
 	return nil
 }
 
-// agree holds a mark against what came. If something is missing the next chunk
-// begins with the numbers of the mark, so that the jump shows what and where.
-func (w *writer) agree(ctx context.Context, p piece, lines, size int64) error {
+// agree compares a progress marker with what came. If something is missing, the
+// next chunk begins with the numbers of the marker, so that the jump shows what and where.
+func (w *writer) agree(ctx context.Context, p piece) error {
 	w.next.Cursor = advance(w.next.Cursor, p)
-	if lines <= w.next.First-1+w.next.Lines && size <= w.next.Offset+w.next.Bytes {
+	came, size := w.next.First-1+w.next.Lines, w.next.Offset+w.next.Bytes
+	if p.marker.Lines <= came && p.marker.Bytes <= size {
 		return nil
 	}
 	if err := w.flush(ctx); err != nil {
 		return err
 	}
-	w.next.First, w.next.Offset = lines+1, size
+	w.next.First, w.next.Offset = max(p.marker.Lines, came)+1, max(p.marker.Bytes, size)
 	return nil
 }
 
