@@ -79,6 +79,7 @@ type Delivery struct {
 	Body     []byte // the signed bytes; of a Compared one an Event as JSON
 	Received time.Time
 	Attempts int    // times that handling failed
+	Starts   int    // times that handling began and has not ended, this one included
 	Ignored  string // why nothing will be done; empty when it is to be handled
 	Origin   Origin
 

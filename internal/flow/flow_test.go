@@ -104,7 +104,18 @@ func (w *world) arrive(guid string, ev ci.Event) {
 
 func (w *world) drain() {
 	w.Helper()
-	w.must(w.flow.Drain(w.Context(), slog.New(slog.DiscardHandler)))
+	w.must(drain(w.Context(), w.flow))
+}
+
+// drain handles deliveries until none is due.
+func drain(ctx context.Context, f *flow.Flow) error {
+	h := f.NewHandlers(slog.New(slog.DiscardHandler), func() {})
+	for {
+		claimed, err := h.Start(ctx)
+		if err = errors.Join(err, h.Wait()); err != nil || claimed == 0 {
+			return err
+		}
+	}
 }
 
 func (w *world) must(err error) {

@@ -12,11 +12,9 @@ import (
 
 // Inbox is where deliveries wait.
 type Inbox interface {
-	// DueDeliveries gives out deliveries, each to one caller for ci.DeliveryLease.
+	// DueDeliveries claims deliveries for ci.DeliveryLease, one of each repository
+	// at most, and none of a repository of which one is claimed already.
 	DueDeliveries(ctx context.Context, limit int) ([]ci.Delivery, error)
-	ReturnDelivery(ctx context.Context, id int64) error
-	// StartDelivery records that handling begins, and returns how many starts in a row did not come to an end.
-	StartDelivery(ctx context.Context, id int64) (starts int, err error)
 	IgnoreDelivery(ctx context.Context, id int64, reason string) error
 	FailDelivery(ctx context.Context, id int64, reason string) error
 	DeferDelivery(ctx context.Context, id int64, reason string, wait time.Duration) error
@@ -31,52 +29,13 @@ const (
 	giveUpStarts = 5 // times that the server ended while it handled one delivery
 )
 
-// handleTime bounds the handling of one delivery. It is begun only when the
-// lease lasts as long, and is less than what a server has for shutting down.
+// handleTime bounds the handling of one delivery. It is well below the lease of
+// a claim, and about what a server has for shutting down.
 const handleTime = 20 * time.Second
 
-// Drain handles all deliveries that are due. One that cannot be handled now is
-// put off, so that the others flow on. When the context ends, the one in hand is
-// finished and the others are given back.
-func (f *Flow) Drain(ctx context.Context, log *slog.Logger) error {
-	for {
-		claimed := time.Now()
-		due, err := f.Inbox.DueDeliveries(ctx, 20)
-		if err != nil || len(due) == 0 {
-			return err
-		}
-		for _, d := range due {
-			if ctx.Err() != nil || time.Since(claimed) > ci.DeliveryLease-handleTime {
-				err = f.Inbox.ReturnDelivery(context.WithoutCancel(ctx), d.ID)
-			} else {
-				err = f.one(context.WithoutCancel(ctx), d, log)
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// one handles a delivery, or has it tried again. A delivery whose handling keeps
-// ending the whole server, as by running out of memory, is set aside.
-func (f *Flow) one(ctx context.Context, d ci.Delivery, log *slog.Logger) error {
-	starts, err := f.Inbox.StartDelivery(ctx, d.ID)
-	if err != nil {
-		return err
-	}
-	if starts > giveUpStarts {
-		log.Error("delivery set aside", "guid", d.GUID, "event", d.Name, "starts", starts-1)
-		return f.Inbox.FailDelivery(ctx, d.ID, fmt.Sprintf("Set aside: the server ended %d times in a row while it handled this delivery. "+
-			"Look for out-of-memory kills and crashes of the server, then retry the delivery.", starts-1))
-	}
-	limited, cancel := context.WithTimeout(ctx, handleTime)
-	defer cancel()
-	if err := f.guarded(limited, d); err != nil {
-		return f.putOff(ctx, d, err, log)
-	}
-	return nil
-}
+// maxHandlers is how many deliveries one server handles at once, each of
+// another repository. Most of the time a handler waits for GitHub.
+const maxHandlers = 8
 
 // putOff has a delivery wait for its next try, or sets it aside when there were enough.
 func (f *Flow) putOff(ctx context.Context, d ci.Delivery, cause error, log *slog.Logger) error {

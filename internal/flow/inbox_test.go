@@ -15,21 +15,13 @@ type inbox struct {
 	due      []ci.Delivery
 	deferred map[int64]time.Duration
 	reasons  map[int64]string
-	starts   int   // that did not come to an end, before this one
 	err      error // of a write
 }
-
-func (i *inbox) StartDelivery(context.Context, int64) (int, error) { return i.starts + 1, nil }
 
 func (i *inbox) DueDeliveries(context.Context, int) ([]ci.Delivery, error) {
 	due := i.due
 	i.due = nil
 	return due, nil
-}
-
-func (i *inbox) ReturnDelivery(_ context.Context, id int64) error {
-	i.reasons[id] = "returned"
-	return i.err
 }
 
 func (i *inbox) IgnoreDelivery(_ context.Context, id int64, reason string) error {
@@ -91,8 +83,7 @@ func TestS1DrainSetsAsideWhatKeepsEndingTheServer(t *testing.T) {
 		in := &inbox{
 			deferred: map[int64]time.Duration{},
 			reasons:  map[int64]string{},
-			starts:   before,
-			due:      []ci.Delivery{{ID: 1, GUID: "g", Name: "push"}},
+			due:      []ci.Delivery{{ID: 1, GUID: "g", Name: "push", Starts: before + 1}},
 		}
 		w.flow.Inbox, w.flow.Decode = in, func(ci.Delivery) (ci.Event, error) { return ci.Event{}, errors.New("boom") }
 		w.drain()
@@ -126,20 +117,28 @@ func TestDrainReturnsTheDatabasesError(t *testing.T) {
 	broken := errors.New("disk full")
 	in := &inbox{deferred: map[int64]time.Duration{}, reasons: map[int64]string{}, err: broken, due: []ci.Delivery{{ID: 1, Body: []byte("{}")}}}
 	w.flow.Inbox, w.flow.Decode = in, func(ci.Delivery) (ci.Event, error) { return push("main"), nil }
-	if err := w.flow.Drain(t.Context(), slog.New(slog.DiscardHandler)); !errors.Is(err, broken) {
+	if err := drain(t.Context(), w.flow); !errors.Is(err, broken) {
 		t.Errorf("err %v, want %v", err, broken)
 	}
 }
 
-// Shutting down finishes the delivery in hand and gives the others back, with no try counted.
-func TestDrainGivesTheRestBackWhenItMustStop(t *testing.T) {
+// Shutting down finishes the deliveries in hand, and claims no others.
+func TestHandlersFinishWhatTheyHaveWhenTheyMustStop(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	in := &inbox{deferred: map[int64]time.Duration{}, reasons: map[int64]string{}, due: []ci.Delivery{{ID: 1}, {ID: 2}}}
+	in := &inbox{deferred: map[int64]time.Duration{}, reasons: map[int64]string{}, due: []ci.Delivery{{ID: 1}}}
 	w.flow.Inbox = in
 	w.flow.Decode = func(ci.Delivery) (ci.Event, error) { cancel(); return push("main"), nil }
-	w.must(w.flow.Drain(ctx, slog.New(slog.DiscardHandler)))
-	if len(w.queued()) != 1 || len(in.reasons) != 1 || in.reasons[2] != "returned" {
+	h := w.flow.NewHandlers(slog.New(slog.DiscardHandler), func() {})
+	for i, want := range []int{1, 0} {
+		claimed, err := h.Start(ctx)
+		w.must(errors.Join(err, h.Wait()))
+		if claimed != want {
+			t.Errorf("call %d claimed %d, want %d", i, claimed, want)
+		}
+		in.due = []ci.Delivery{{ID: 2}}
+	}
+	if len(w.queued()) != 1 {
 		t.Errorf("queued %+v, noted %v", w.queued(), in.reasons)
 	}
 }

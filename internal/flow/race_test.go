@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -102,7 +101,7 @@ func (r *race) step() {
 				r.late = append(r.late[:i], r.late[i+1:]...)
 			}
 		}
-		r.must(r.flow.Drain(ctx, slog.New(slog.DiscardHandler)))
+		r.must(drain(ctx, r.flow))
 	case 3: // the maintainer approves what is to be seen now
 		c := comment(9, "/ok-to-test")
 		if r.rnd.IntN(2) == 0 {

@@ -40,10 +40,6 @@ func missing(err error) bool {
 	return errors.As(err, &call) && call.Response.StatusCode == http.StatusNotFound && !strings.HasPrefix(call.Message, "No commit found")
 }
 
-// maxChanged bounds how many changed paths are asked for; GitHub lists no more
-// than this of a pull request (docs.github.com, "List pull requests files").
-const maxChanged = 3000
-
 // Changes are the paths that an event changed: those of the whole pull request,
 // or of the pushed commits. complete is false when GitHub cannot say or cut the
 // list short; a comparison has at most 300 files (docs.github.com, "Compare two commits").
@@ -72,25 +68,6 @@ func (c *Client) Changes(ctx context.Context, ev ci.Event) (paths []string, comp
 		}
 	}
 	return paths, len(cmp.Files) < 300, nil
-}
-
-func (c *Client) pullChanges(ctx context.Context, ev ci.Event) (paths []string, complete bool, err error) {
-	count := 0
-	for page := 1; page != 0; {
-		files, res, err := c.pullClient(ev.Repo).PullRequests.ListFiles(ctx, ev.Repo.Owner, ev.Repo.Name, ev.PR, &github.ListOptions{PerPage: 100, Page: page})
-		if err != nil {
-			return nil, false, fmt.Errorf("files of pull request #%d: github: %w", ev.PR, err)
-		}
-		for _, f := range files {
-			count++
-			paths = append(paths, f.GetFilename())
-			if f.GetPreviousFilename() != "" {
-				paths = append(paths, f.GetPreviousFilename())
-			}
-		}
-		page = res.NextPage
-	}
-	return paths, count < maxChanged, nil
 }
 
 // Relation is how head stands to base: ahead, behind, identical or diverged, in

@@ -23,6 +23,8 @@ type Client struct {
 	token string                        // personal; empty for an App
 	app   *ghinstallation.AppsTransport // nil with a personal token
 
+	partial partialChanges // lists of changed files that the next try reads on
+
 	mu      sync.Mutex
 	clients map[clientKey]*github.Client
 	pages   map[string]page     // lists by their address, to ask whether they changed

@@ -7,6 +7,7 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/failpoint"
+	"github.com/yaci-ci/yaci/internal/flow"
 	"github.com/yaci-ci/yaci/webhook"
 )
 
@@ -24,6 +25,19 @@ func (s inbox) Store(ctx context.Context, d webhook.Delivery) error {
 		s.bell.ring()
 	}
 	return err
+}
+
+// handleDeliveries handles what is in the inbox until the context ends, and
+// returns when nothing is in hand any more.
+func handleDeliveries(ctx context.Context, f *flow.Flow, arrived bell, l loops) {
+	handlers := f.NewHandlers(l.log, arrived.ring)
+	l.run(ctx, "inbox", arrived, pollEvery, func(ctx context.Context) error {
+		_, err := handlers.Start(ctx)
+		return err
+	})
+	if err := handlers.Wait(); err != nil {
+		l.log.Warn("handle deliveries", "err", err)
+	}
 }
 
 func delivery(d webhook.Delivery) ci.Delivery {

@@ -158,10 +158,8 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 	s := &server{
 		handler: routes(hook, calls, withGitHub(pagesOf(cfg.Pages, db, book, log), cfg.Pages, gh, spine), seen, ready),
 		operate: operated(seen, ready),
-		inbox: func(ctx context.Context) {
-			loops{log, seen}.run(ctx, "inbox", b.arrived, pollEvery, func(ctx context.Context) error { return spine.Drain(ctx, log) })
-		},
-		elect: cluster.Lead,
+		inbox:   func(ctx context.Context) { handleDeliveries(ctx, spine, b.arrived, loops{log, seen}) },
+		elect:   cluster.Lead,
 		lead: func(ctx context.Context) error {
 			t := term{cfg: cfg, gh: gh, cluster: cluster, bucket: bucket, bells: b, stored: stored, line: line, seen: seen, log: log}
 			return t.lead(ctx, db)

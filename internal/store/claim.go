@@ -1,43 +1,122 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// DueDeliveries returns deliveries that wait to be handled, those that wait
-// longest first. They are the caller's for [ci.DeliveryLease]: until then, or
-// until it has put one off, nobody else gets them.
+// DueDeliveries claims up to limit deliveries that wait to be handled, at most
+// one of each repository. They are the caller's for [ci.DeliveryLease]: until
+// then, or until the caller has ended or deferred a delivery, neither it nor any
+// other delivery of its repository is given out, to this server or another.
+// Deliveries that name no repository count as those of one.
+//
+// Of one repository, the delivery that has been due longest comes first. A
+// deferred delivery does not hold up later ones of its repository until it is
+// due again. Of the repositories, the one whose last turn is longest ago comes
+// first, so that a repository with many deliveries cannot starve the others.
+//
+// Each claim counts as a start of the delivery's handling. A server that the
+// kernel kills in the middle cannot report it, so the count is what remains. A
+// delivery with an unfinished start is a suspect: from its second start on, it
+// becomes due later, so that after a crash the others are handled before it, and
+// only one suspect at a time is claimed, so that it does not count against another.
 func (s *Store) DueDeliveries(ctx context.Context, limit int) (due []ci.Delivery, err error) {
 	now := s.now()
-	scan := func(r row) (d ci.Delivery, err error) {
-		var received, since int64
-		err = r.Scan(&d.ID, &d.HookID, &d.GUID, &d.Name, &d.Body, &received, &d.Attempts, &d.Origin, &since)
-		d.Received, d.Due = moment(received), moment(since)
-		return d, err
+	found, err := dueDeliveries(ctx, s.db, now, limit)
+	if err != nil || len(found) == 0 {
+		return nil, err
 	}
-	due, err = collect(ctx, s.db.write, scan, "due deliveries", `WITH claimed AS MATERIALIZED (SELECT id FROM deliveries
-			WHERE state = 'pending' AND due <= ? AND leased <= ? ORDER BY due, id LIMIT ?`+s.db.skipLocked()+`)
-		UPDATE deliveries SET leased = ? WHERE id IN (SELECT id FROM claimed)
-		RETURNING id, hook_id, guid, name, body, received, attempts, origin, due`,
-		now.UnixMilli(), now.UnixMilli(), limit, now.Add(ci.DeliveryLease).UnixMilli())
-	slices.SortFunc(due, func(a, b ci.Delivery) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.ID, b.ID)) })
-	return due, err
+	err = s.tx(ctx, func(tx *sql.Tx) error {
+		// Another server may have claimed some since: on Postgres, too, only one transaction at a time gets here.
+		if found, err = dueDeliveries(ctx, tx, now, limit); err != nil {
+			return err
+		}
+		suspect, err := suspectClaimed(ctx, tx, now)
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			if len(due) == limit {
+				break
+			}
+			if f.starts > 0 && suspect {
+				continue
+			}
+			suspect = suspect || f.starts > 0
+			d, err := claimDelivery(ctx, tx, f.id, now)
+			if err != nil {
+				return err
+			}
+			due = append(due, d)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim deliveries: %w", err)
+	}
+	return due, nil
 }
 
-// ReturnDelivery gives up a claim, so that another may handle the delivery at once.
-func (s *Store) ReturnDelivery(ctx context.Context, id int64) error {
-	if _, err := s.db.ExecContext(ctx, `UPDATE deliveries SET leased = 0 WHERE id = ? AND state = 'pending'`, id); err != nil {
-		return fmt.Errorf("return delivery %d: %w", id, err)
+// maxSuspects is how many suspects are passed over to find other deliveries. There
+// are no more than the handlers of all servers that ended.
+const maxSuspects = 100
+
+type dueDelivery struct{ id, starts int64 }
+
+// dueDeliveries returns the delivery that is next in each repository, in the
+// order of the repositories' turns. It walks from one repository with pending
+// deliveries to the next in the index (a "loose index scan"), so its cost depends
+// on the number of repositories, not of deliveries.
+func dueDeliveries(ctx context.Context, q querier, now time.Time, limit int) ([]dueDelivery, error) {
+	at := now.UnixMilli()
+	scan := func(r row) (d dueDelivery, err error) {
+		err = r.Scan(&d.id, &d.starts)
+		return d, err
 	}
-	return nil
+	return collect(ctx, q, scan, "due deliveries", `WITH RECURSIVE repositories (id) AS (
+			SELECT min(repo_id) FROM deliveries WHERE state = 'pending'
+			UNION ALL SELECT (SELECT min(d.repo_id) FROM deliveries AS d WHERE d.state = 'pending' AND d.repo_id > r.id)
+				FROM repositories AS r WHERE r.id IS NOT NULL
+		), firsts (repo_id, id) AS (
+			SELECT r.id, (SELECT d.id FROM deliveries AS d WHERE d.state = 'pending' AND d.repo_id = r.id AND d.due <= ? ORDER BY d.due, d.id LIMIT 1)
+			FROM repositories AS r WHERE r.id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries AS c
+				WHERE c.state = 'pending' AND c.repo_id = r.id AND c.leased > 0 AND c.leased > ?)
+		)
+		SELECT d.id, d.starts FROM firsts AS f JOIN deliveries AS d ON d.id = f.id LEFT JOIN delivery_turns AS t ON t.repo_id = f.repo_id
+		ORDER BY coalesce(t.at, 0), d.id LIMIT ?`, at, at, limit+maxSuspects)
+}
+
+// suspectClaimed reports whether somebody is handling a delivery that had an unfinished start before.
+func suspectClaimed(ctx context.Context, tx *sql.Tx, now time.Time) (claimed bool, err error) {
+	var n int
+	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM deliveries WHERE state = 'pending' AND leased > 0 AND leased > ? AND starts > 1`, now.UnixMilli()).Scan(&n)
+	return n > 0, err
+}
+
+// startDelay is how long a delivery rests after its second unfinished start; it grows with the square of their number.
+const startDelay = 5 * time.Second
+
+// claimDelivery leases a delivery to the caller, counts the start of its
+// handling, and puts its repository at the end of the turns.
+func claimDelivery(ctx context.Context, tx *sql.Tx, id int64, now time.Time) (d ci.Delivery, err error) {
+	var received, due int64
+	err = tx.QueryRowContext(ctx, `UPDATE deliveries SET leased = ?, starts = starts + 1,
+			due = CASE WHEN starts = 0 THEN due ELSE ? + ? * starts * starts END WHERE id = ?
+		RETURNING id, hook_id, guid, name, body, received, attempts, starts, origin, repo_id, due`,
+		now.Add(ci.DeliveryLease).UnixMilli(), now.UnixMilli(), startDelay.Milliseconds(), id).
+		Scan(&d.ID, &d.HookID, &d.GUID, &d.Name, &d.Body, &received, &d.Attempts, &d.Starts, &d.Origin, &d.RepoID, &due)
+	if err != nil {
+		return d, err
+	}
+	d.Received, d.Due = moment(received), moment(due)
+	_, err = tx.ExecContext(ctx, `INSERT INTO delivery_turns (repo_id, at) VALUES (?, ?)
+		ON CONFLICT (repo_id) DO UPDATE SET at = excluded.at`, d.RepoID, now.UnixMilli())
+	return d, err
 }
 
 // ReturnDeliveries gives up all claims. Only a server that has the database for
@@ -47,22 +126,4 @@ func (s *Store) ReturnDeliveries(ctx context.Context) error {
 		return fmt.Errorf("return deliveries: %w", err)
 	}
 	return nil
-}
-
-// startDelay is how long a delivery rests after its second unfinished start; it grows with the square of their number.
-const startDelay = 5 * time.Second
-
-// StartDelivery records, before a delivery is handled, that handling begins, and
-// returns how many starts in a row have not come to an end, this one included.
-// A server that the kernel kills in the middle cannot report it, so the count is
-// what remains. From the second start on, the delivery becomes due later, so that
-// after a crash the other deliveries are handled before it. It returns 0 for a
-// delivery that no longer waits.
-func (s *Store) StartDelivery(ctx context.Context, id int64) (starts int, err error) {
-	err = s.db.write.QueryRowContext(ctx, `UPDATE deliveries SET starts = starts + 1, due = CASE WHEN starts = 0 THEN due ELSE ? + ? * starts * starts END
-		WHERE id = ? AND state = 'pending' RETURNING starts`, s.now().UnixMilli(), startDelay.Milliseconds(), id).Scan(&starts)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("start delivery %d: %w", id, err)
-	}
-	return starts, nil
 }

@@ -15,7 +15,7 @@ import (
 func arrive(t *testing.T, s *store.Store, count int) {
 	t.Helper()
 	for n := range count {
-		must(t, s.AddDelivery(t.Context(), ci.Delivery{HookID: 1, GUID: fmt.Sprint(n), Name: "push", Body: []byte("{}")}))
+		must(t, s.AddDelivery(t.Context(), ci.Delivery{HookID: 1, GUID: fmt.Sprint(n), Name: "push", Body: []byte("{}"), RepoID: int64(n + 1)}))
 	}
 }
 
@@ -38,10 +38,6 @@ func claim(t *testing.T, s *store.Store) {
 		t.Errorf("order %q, %q", first[0].GUID, first[1].GUID)
 	}
 	claimed(0)
-	must(t, s.ReturnDelivery(ctx, first[0].ID))
-	claimed(1)
-	must(t, s.ReturnDeliveries(ctx))
-	claimed(2)
 	must(t, s.DeferDelivery(ctx, first[0].ID, "x", 0))
 	claimed(1)
 	must(t, s.IgnoreDelivery(ctx, first[0].ID, "Ignored."))
@@ -98,56 +94,107 @@ func TestClaimAtOnce(t *testing.T) {
 	}
 }
 
-// S1: starts are counted in the database before handling begins; an end of handling clears the count, and a
-// delivery that was started twice without one lets the others pass.
+// S1: a claim counts as a start of handling, in the database; an end of handling clears the count. A delivery that
+// was started twice without an end lets the others pass, and two such deliveries are never handled at once.
 func TestS1StartsAreCounted(t *testing.T) { both(t, countStarts) }
 
 func countStarts(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	arrive(t, s, 2)
-	due, err := s.DueDeliveries(ctx, 10)
-	must(t, err)
-	id := due[0].ID
-	start := func(want int) {
-		t.Helper()
-		got, err := s.StartDelivery(ctx, id)
-		must(t, err)
-		if got != want {
-			t.Errorf("start %d, want %d", got, want)
-		}
-	}
+	ids := map[string]int64{}
 	claimed := func(want ...string) {
 		t.Helper()
-		must(t, s.ReturnDeliveries(ctx)) // as a server does that starts again after a crash
 		due, err := s.DueDeliveries(ctx, 10)
 		must(t, err)
-		var got []string
+		got := []string{}
 		for _, d := range due {
-			got = append(got, d.GUID)
+			got, ids[d.GUID] = append(got, fmt.Sprintf("%s:%d", d.GUID, d.Starts)), d.ID
 		}
-		if !slices.Equal(got, want) {
-			t.Errorf("due %v, want %v", got, want)
+		if !slices.Equal(got, append([]string{}, want...)) {
+			t.Errorf("claimed %v, want %v", got, want)
 		}
 	}
-	start(1)
-	claimed("0", "1")
-	start(2)
-	claimed("1")
+	crash := func() { must(t, s.ReturnDeliveries(ctx)) } // as a server does that starts again
+	end := func(guid string) { must(t, s.DeferDelivery(ctx, ids[guid], "x", 0)) }
+
+	claimed("0:1", "1:1")
+	crash()
+	claimed("0:2") // not together with the other suspect
+	claimed()
+	end("0")
+	claimed("1:2", "0:1")
+	crash()
+	claimed("0:2") // the other rests
+	end("0")
+	claimed("0:1")
 	s.Advance(6 * time.Second)
-	claimed("1", "0")
-	start(3)
-	s.Advance(12 * time.Second)
-	claimed("1")
+	claimed("1:3")
+	crash()
+	claimed("0:2")
+	end("0")
+	s.Advance(16 * time.Second)
+	claimed("0:1")
 	s.Advance(30 * time.Second)
-	claimed("1", "0")
-	must(t, s.DeferDelivery(ctx, id, "x", 0))
-	start(1)
-	must(t, s.FailDelivery(ctx, id, "Set aside."))
-	start(0)
-	retried, err := s.RetryDelivery(ctx, id)
+	claimed("1:4")
+	must(t, s.FailDelivery(ctx, ids["1"], "Set aside."))
+	retried, err := s.RetryDelivery(ctx, ids["1"])
 	must(t, err)
 	if !retried {
 		t.Error("not retried")
 	}
-	start(1)
+	claimed("1:1")
+}
+
+// S8: of one repository one delivery at a time is given out, in order, to whoever asks; of several repositories the
+// one that has waited longest for its turn is first; one that was put off lets those behind it pass.
+func TestS8DeliveriesTakeTurns(t *testing.T) { both(t, takeTurns) }
+
+func takeTurns(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	add := func(repo int64, guids ...string) {
+		t.Helper()
+		for _, guid := range guids {
+			must(t, s.AddDelivery(ctx, ci.Delivery{HookID: 1, GUID: guid, Name: "push", Body: []byte("{}"), RepoID: repo}))
+		}
+	}
+	ids := map[string]int64{}
+	passed := time.Duration(0)
+	claimed := func(limit int, want ...string) {
+		t.Helper()
+		passed += time.Second // each claim is later than the one before
+		s.Advance(passed)
+		due, err := s.DueDeliveries(ctx, limit)
+		must(t, err)
+		got := []string{}
+		for _, d := range due {
+			got, ids[d.GUID] = append(got, d.GUID), d.ID
+		}
+		if !slices.Equal(got, append([]string{}, want...)) {
+			t.Errorf("claimed %v, want %v", got, want)
+		}
+	}
+	end := func(guid string) { must(t, s.IgnoreDelivery(ctx, ids[guid], "Ignored.")) }
+
+	add(1, "a1", "a2", "a3", "a4")
+	add(0, "z1", "z2") // of no repository
+	add(2, "b1")
+	claimed(1, "a1")
+	claimed(1, "z1")
+	claimed(10, "b1")
+	claimed(10)
+	end("a1")
+	end("b1")
+	add(2, "b2")
+	claimed(1, "a2") // its turn was before b's
+	end("a2")
+	add(3, "c1")
+	claimed(1, "c1")
+	claimed(1, "b2")
+	must(t, s.DeferDelivery(ctx, ids["z1"], "x", time.Hour))
+	claimed(10, "z2", "a3")
+	end("a3")
+	end("z2")
+	claimed(10, "a4")
+	passed += time.Hour
+	claimed(10, "c1", "z1") // the leases are over, and of those that did not end one is tried at a time
 }

@@ -77,14 +77,6 @@ func (d db) alone(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// skipLocked has a claim pass over rows that another is claiming. SQLite has one writer at a time.
-func (d db) skipLocked() string {
-	if d.postgres() {
-		return " FOR UPDATE SKIP LOCKED"
-	}
-	return ""
-}
-
 func (d db) close() error {
 	if d.read == d.write {
 		return d.write.Close()

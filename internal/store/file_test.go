@@ -31,7 +31,7 @@ func TestBackupWhileWriting(t *testing.T) {
 	path, to := filepath.Join(dir, "yaci.db"), filepath.Join(dir, "copy.db")
 	s := open(t, path)
 	add := func(n int) error {
-		return s.AddDelivery(context.WithoutCancel(t.Context()), ci.Delivery{HookID: 1, GUID: fmt.Sprint(n), Name: "push", Body: []byte("{}")})
+		return s.AddDelivery(context.WithoutCancel(t.Context()), ci.Delivery{HookID: 1, GUID: fmt.Sprint(n), Name: "push", Body: []byte("{}"), RepoID: int64(n + 1)})
 	}
 	for n := range 100 {
 		must(t, add(n))

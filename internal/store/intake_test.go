@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,8 +16,9 @@ import (
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
+// delivery is one of a repository of its own.
 func delivery(guid string) ci.Delivery {
-	return ci.Delivery{HookID: 1, GUID: guid, Name: "push", Body: []byte("{}")}
+	return ci.Delivery{HookID: 1, GUID: guid, Name: "push", Body: []byte("{}"), RepoID: int64(crc32.ChecksumIEEE([]byte(guid)))}
 }
 
 func TestDeliveriesAtOnce(t *testing.T) { both(t, deliveriesAtOnce) }

@@ -64,12 +64,23 @@ func dropRun() []string {
 }
 
 // DropDeliveries deletes up to a thousand deliveries that came before a moment
-// and need nothing any more, and says how many.
-func (s *Store) DropDeliveries(ctx context.Context, before time.Time) (int64, error) {
-	res, err := s.db.ExecContext(ctx, `DELETE FROM deliveries WHERE id IN
-		(SELECT id FROM deliveries WHERE state <> 'pending' AND received < ? ORDER BY id LIMIT 1000)`, before.UnixMilli())
+// and need nothing any more, and says how many. The turns of repositories that
+// had none since go as well.
+func (s *Store) DropDeliveries(ctx context.Context, before time.Time) (n int64, err error) {
+	err = s.tx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM delivery_turns WHERE at < ?`, before.UnixMilli()); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, `DELETE FROM deliveries WHERE id IN
+			(SELECT id FROM deliveries WHERE state <> 'pending' AND received < ? ORDER BY id LIMIT 1000)`, before.UnixMilli())
+		if err != nil {
+			return err
+		}
+		n, err = res.RowsAffected()
+		return err
+	})
 	if err != nil {
 		return 0, fmt.Errorf("drop deliveries: %w", err)
 	}
-	return res.RowsAffected()
+	return n, nil
 }

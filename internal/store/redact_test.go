@@ -17,7 +17,7 @@ func reasons(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	s.Redact = func(text string) string { return strings.ReplaceAll(text, "canary", "[redacted]") }
 	for i := range 3 {
-		must(t, s.AddDelivery(ctx, ci.Delivery{HookID: 1, GUID: fmt.Sprint(i), Name: "push", Body: []byte("{}")}))
+		must(t, s.AddDelivery(ctx, delivery(fmt.Sprint(i))))
 	}
 	due, err := s.DueDeliveries(ctx, 10)
 	must(t, err)
