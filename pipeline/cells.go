@@ -7,16 +7,43 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// cellsOf is a job once for each cell of its matrix, with the values filled in.
-func (d *decoder) cellsOf(j *Job) (jobs []*Job) {
-	cells := [][]variable{nil}
-	if j.Matrix != nil {
-		cells = j.Matrix.expand(d)
+// cells makes each job once for each cell of its matrix, with the values filled in.
+// How many there are and what they come to is known before the first is made.
+func (d *decoder) cells(f *File, jobs []*Job) {
+	all, count := make([][][]variable, len(jobs)), 0
+	for i, j := range jobs {
+		d.job(j)
+		all[i] = [][]variable{nil}
+		if j.Matrix != nil {
+			all[i] = j.Matrix.expand(d)
+		}
+		count += len(all[i])
 	}
-	for _, cell := range cells {
-		jobs = append(jobs, d.cell(j, cell))
+	d.sameLabels(jobs, all)
+	if count > MaxJobs {
+		d.tooManyJobs(f, count)
 	}
-	return jobs
+	d.runSize(f, jobs, all)
+	f.Jobs = nil
+	for i, j := range jobs {
+		for _, cell := range all[i] {
+			f.Jobs = append(f.Jobs, d.cell(j, cell))
+		}
+	}
+}
+
+// sameLabels refuses combinations that people and GitHub could not tell apart.
+func (d *decoder) sameLabels(jobs []*Job, all [][][]variable) {
+	for i, j := range jobs {
+		seen := map[string]bool{}
+		for _, cell := range all[i] {
+			shown := label(cell)
+			if seen[shown] {
+				d.problem(j.at("matrix"), "two combinations of the matrix are shown as %q; make their values differ in the first %d letters", shown, maxLabelWordBytes)
+			}
+			seen[shown] = true
+		}
+	}
 }
 
 // cell is a copy of a job for one cell. Images are checked here, where they are whole.
@@ -35,7 +62,9 @@ func (d *decoder) cell(j *Job, cell []variable) *Job {
 	for i, s := range j.Steps {
 		c := *s
 		if s.has("name") {
-			c.Name = fill(s.Name, s.at("name"))
+			if c.Name = fill(s.Name, s.at("name")); c.Name != s.Name {
+				d.name(s.at("name"), c.Name, "step")
+			}
 		}
 		if c.Image = fill(s.Image, s.at("image")); c.Image == "" {
 			c.Image = out.Image

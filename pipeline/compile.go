@@ -30,6 +30,8 @@ type Input struct {
 	Paths         []string // that the event changed
 	PathsKnown    bool     // Paths is all of them
 	Secrets       map[string]SecretRef
+
+	work *matchWork // of one Select
 }
 
 // SecretRef is a key of a Kubernetes Secret that the operator grants.
@@ -91,10 +93,13 @@ func (j *Job) Title() string {
 // than the operator or the grants of the repository allow.
 func Compile(file *File, in Input, op Operator) ([]*Compiled, error) {
 	selected := file.Select(in)
+	if len(selected.Problems) > 0 {
+		return nil, selected.Problems
+	}
 	if !selected.Runs {
 		return nil, nil
 	}
-	b := &builder{in: in, op: op}
+	b := &builder{in: in, op: op, own: in.own()}
 	if err := b.operator(); err != nil {
 		return nil, err
 	}
@@ -104,9 +109,14 @@ func Compile(file *File, in Input, op Operator) ([]*Compiled, error) {
 		if !selected.Jobs[i].Runs {
 			continue
 		}
-		c, err := b.job(j, selected.Jobs[i], numbered(in.JobName, len(out), len(needs)))
+		var c *Compiled
+		var err error
+		b.found.within(func() { c, err = b.job(j, selected.Jobs[i], numbered(in.JobName, len(out), len(needs))) })
 		if err != nil {
 			return nil, err
+		}
+		if c == nil { // too many problems
+			break
 		}
 		c.Needs = needs[len(out)]
 		c.Concurrency = j.Concurrency.filled(in)

@@ -15,10 +15,9 @@ import (
 // after a problem, so that a person sees all of them at once.
 type decoder struct {
 	problems Problems
-}
-
-func (d *decoder) problem(n *yaml.Node, format string, args ...any) {
-	d.problems = append(d.problems, Problem{max(n.Line, 1), max(n.Column, 1), fmt.Sprintf(format, args...)})
+	seen     map[Problem]bool
+	filled   int // bytes made by filling in matrix values
+	patterns int // in the file
 }
 
 // decodable types read themselves: they have more than one form, or rules of their own.
@@ -58,8 +57,15 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, what string) {
 		d.problem(n, "%s must be a list, not %s", what, kindOf(n))
 		return
 	}
-	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
-	for i, c := range n.Content {
+	content := n.Content
+	if len(content) > maxListed {
+		if k := v.Type().Elem().Kind(); k == reflect.String || k == reflect.Int {
+			d.problem(n, "%s has %d values; at most %d are allowed", what, len(content), maxListed)
+		}
+		content = content[:maxListed] // of steps and services fewer are allowed
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(content), len(content)))
+	for i, c := range content {
 		d.value(c, v.Index(i), fmt.Sprintf("%s[%d]", what, i))
 	}
 }

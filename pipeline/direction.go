@@ -15,6 +15,9 @@ func turned(data []byte) (found Problems) {
 		number++
 		if i := strings.IndexFunc(line, turns); i >= 0 {
 			r, _ := utf8.DecodeRuneInString(line[i:])
+			if len(found) >= maxFound {
+				break
+			}
 			found = append(found, Problem{number, utf8.RuneCountInString(line[:i]) + 1, fmt.Sprintf(`U+%04X changes the direction in which this line is read, so that it shows something else than it says; remove it, or write it as "\u%04x"`, r, r)})
 		}
 	}

@@ -26,7 +26,7 @@ func document(data []byte) (*yaml.Node, error) {
 	}
 	for _, check := range []func([]byte) Problems{turned, lineBreaks, nesting} {
 		if found := check(data); found != nil {
-			return nil, found
+			return nil, bounded(found)
 		}
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
@@ -40,7 +40,7 @@ func document(data []byte) (*yaml.Node, error) {
 		return nil, Problems{{max(more.Line, 1), 1, "a second document begins here; one file is one pipeline"}}
 	}
 	hidden := &decoder{}
-	newSourceText(data).hidden(&doc, hidden)
+	hidden.within(func() { newSourceText(data).hidden(&doc, hidden) })
 	if len(hidden.problems) > 0 {
 		return nil, hidden.problems.sorted()
 	}
@@ -125,6 +125,9 @@ func (f *flattener) merge(out, from *yaml.Node, seen map[string]bool) {
 			}
 		}
 	default:
+		if len(f.problems) >= maxFound {
+			return
+		}
 		f.problems = append(f.problems, Problem{from.Line, from.Column, "<< needs a mapping to merge, like *anchor"})
 	}
 }

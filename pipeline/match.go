@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/bmatcuk/doublestar/v4"
 )
 
 // Selection is what of a file runs for one event, with a sentence for each decision.
@@ -14,6 +12,9 @@ type Selection struct {
 	Why     string // of the whole
 	Trigger []Decision
 	Jobs    []JobSelection // in the order of File.Jobs
+
+	// Problems is what kept the file from being held against the event; then all else says what would run if it matched.
+	Problems Problems
 }
 
 // JobSelection is the decision on one job and on its steps.
@@ -50,8 +51,18 @@ func (f *File) Distinguishes() bool {
 	})
 }
 
-// Select decides what runs. It never fails: a file that matches nothing selects nothing.
+// Select decides what runs. A file that matches nothing selects nothing. The work of
+// matching is bounded; see [Selection.Problems].
 func (f *File) Select(in Input) Selection {
+	in.work = &matchWork{left: maxMatchWork}
+	s := f.selected(in)
+	if in.work.problem != nil {
+		s.Problems = Problems{problemAt(f.at("on"), *in.work.problem)}
+	}
+	return s
+}
+
+func (f *File) selected(in Input) Selection {
 	s := Selection{Trigger: f.On.decide(in)}
 	if i := slices.IndexFunc(s.Trigger, func(d Decision) bool { return !d.Runs }); i >= 0 {
 		s.Why = fmt.Sprintf("Skipped: %s.", s.Trigger[i].Why)
@@ -133,12 +144,12 @@ func (p *PushFilter) decide(in Input) []Decision {
 		if len(p.Tags) == 0 {
 			return append(ds, Decision{"on.push.tags", false, "the file names no tags under on.push"})
 		}
-		return append(ds, p.Tags.decide("on.push.tags", "tag", in.Tag))
+		return append(ds, p.Tags.decideWith(in.work, "on.push.tags", "tag", in.Tag))
 	}
 	if len(p.Branches) == 0 && len(p.Tags) > 0 {
 		return append(ds, Decision{"on.push.branches", false, "on.push names tags only"})
 	}
-	ds = append(ds, p.Branches.decide("on.push.branches", "branch", in.Branch))
+	ds = append(ds, p.Branches.decideWith(in.work, "on.push.branches", "branch", in.Branch))
 	return append(ds, p.Paths.decidePaths("on.push.paths", in))
 }
 
@@ -154,23 +165,23 @@ func (p *PullFilter) decide(in Input) []Decision {
 	if in.PRAction != "" {
 		d := Decision{"on.pull_request.types", slices.Contains(types, in.PRAction), fmt.Sprintf("%s is one of types", in.PRAction)}
 		if !d.Runs {
-			d.Why = fmt.Sprintf("%s is not one of types (%s)", in.PRAction, strings.Join(types, ", "))
+			d.Why = fmt.Sprintf("%s is not one of types (%s)", in.PRAction, joined(types, ", "))
 		}
 		ds = append(ds, d)
 	}
-	ds = append(ds, p.Branches.decide("on.pull_request.branches", "base branch", in.PRBase))
+	ds = append(ds, p.Branches.decideWith(in.work, "on.pull_request.branches", "base branch", in.PRBase))
 	return append(ds, p.Paths.decidePaths("on.pull_request.paths", in))
 }
 
 func (w When) decide(in Input) Decision {
 	if len(w.Event) > 0 && !slices.Contains(w.Event, in.Event) {
-		return Decision{"when.event", false, fmt.Sprintf("when.event is %s, and this is %s", strings.Join(w.Event, ", "), in.what())}
+		return Decision{"when.event", false, fmt.Sprintf("when.event is %s, and this is %s", joined(w.Event, ", "), in.what())}
 	}
 	branch := in.Branch
 	if in.Event == "pull_request" || in.Event == "merge_group" {
 		branch = in.PRBase
 	}
-	if d := w.Branch.decide("when.branch", "branch", branch); !d.Runs {
+	if d := w.Branch.decideWith(in.work, "when.branch", "branch", branch); !d.Runs {
 		return d
 	}
 	if d := w.Paths.decidePaths("when.paths", in); !d.Runs {
@@ -185,13 +196,20 @@ func (w When) decide(in Input) Decision {
 
 // decide matches one name. No patterns match every name.
 func (p Patterns) decide(what, kind, name string) Decision {
+	return p.decideWith(&matchWork{left: maxMatchWork}, what, kind, name)
+}
+
+// decideWith is decide within a budget.
+func (p Patterns) decideWith(work *matchWork, what, kind, name string) Decision {
 	if len(p) == 0 {
 		return Decision{what, true, fmt.Sprintf("every %s matches", kind)}
 	}
-	if name != "" && p.match(name) {
-		return Decision{what, true, fmt.Sprintf("%s %q matches %s", kind, name, what)}
+	if name != "" {
+		if _, yes := work.firstMatch(p, []string{name}, what); yes {
+			return Decision{what, true, fmt.Sprintf("%s %q matches %s", kind, name, what)}
+		}
 	}
-	return Decision{what, false, fmt.Sprintf("%s %q does not match %s (%s)", kind, name, what, strings.Join(p, ", "))}
+	return Decision{what, false, fmt.Sprintf("%s %q does not match %s (%s)", kind, name, what, joined(p, ", "))}
 }
 
 // decidePaths matches the changed paths. A comparison that is missing or was cut
@@ -200,25 +218,11 @@ func (p Patterns) decidePaths(what string, in Input) Decision {
 	if len(p) == 0 {
 		return Decision{what, true, "every path matches"}
 	}
-	for _, path := range in.Paths {
-		if p.match(path) {
-			return Decision{what, true, fmt.Sprintf("%q matches %s", path, what)}
-		}
+	if path, yes := in.work.firstMatch(p, in.Paths, what); yes {
+		return Decision{what, true, fmt.Sprintf("%q matches %s", clipTo(path, maxQuotedBytes), what)}
 	}
 	if !in.PathsKnown {
 		return Decision{what, true, "it is not known which paths changed, and so they match"}
 	}
-	return Decision{what, false, fmt.Sprintf("none of %d changed paths matches %s (%s)", len(in.Paths), what, strings.Join(p, ", "))}
-}
-
-// match lets the last pattern that matches decide. Exclusions alone exclude from everything.
-func (p Patterns) match(name string) bool {
-	yes := strings.HasPrefix(p[0], "!")
-	for _, pattern := range p {
-		glob, not := strings.CutPrefix(pattern, "!")
-		if ok, _ := doublestar.Match(glob, name); ok {
-			yes = !not
-		}
-	}
-	return yes
+	return Decision{what, false, fmt.Sprintf("none of %d changed paths matches %s (%s)", len(in.Paths), what, joined(p, ", "))}
 }

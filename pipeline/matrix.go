@@ -30,16 +30,20 @@ func (m *Matrix) decode(d *decoder, n *yaml.Node, what string) {
 	keys := d.pairs(n, what, func(key, value *yaml.Node) {
 		switch key.Value {
 		case "include":
-			m.Include = d.cells(value, key.Value)
+			m.Include = d.rules(value, key.Value)
 		case "exclude":
-			m.Exclude = d.cells(value, key.Value)
+			m.Exclude = d.rules(value, key.Value)
 		default:
 			if d.matrixName(key) {
-				m.Variables = append(m.Variables, Variable{key.Value, d.words(value, key.Value)})
+				m.Variables = append(m.Variables, Variable{key.Value, d.matrixValues(value, key.Value)})
 			}
 		}
 	})
 	m.setSource(n, keys)
+	if len(m.Variables) > maxMatrixNames {
+		d.problem(n, "the matrix has %d variables; at most %d are allowed", len(m.Variables), maxMatrixNames)
+		m.Variables = nil
+	}
 	if n.Kind == yaml.MappingNode && len(m.Variables)+len(m.Include) == 0 {
 		d.problem(n, "matrix has no variables: name one with a list of values")
 	}
@@ -53,19 +57,46 @@ func (d *decoder) matrixName(key *yaml.Node) bool {
 	return true
 }
 
-// cells is a list of mappings from variable to value.
-func (d *decoder) cells(n *yaml.Node, what string) (cells [][]variable) {
+func (d *decoder) matrixValues(n *yaml.Node, what string) []string {
+	if len(n.Content) > maxListed {
+		d.problem(n, "%s has %d values; the matrix may have %d combinations", what, len(n.Content), MaxCells)
+		return nil
+	}
+	values := d.words(n, what)
+	for i := range values {
+		d.matrixValue(n.Content[i], what)
+	}
+	return values
+}
+
+func (d *decoder) matrixValue(n *yaml.Node, what string) {
+	if len(n.Value) > maxMatrixValue {
+		d.problem(n, "a value of %s has %d bytes; at most %d are allowed", what, len(n.Value), maxMatrixValue)
+	}
+}
+
+// rules is a list of mappings from variable to value, as of include.
+func (d *decoder) rules(n *yaml.Node, what string) (cells [][]variable) {
 	if n.Kind != yaml.SequenceNode {
 		d.problem(n, "%s must be a list of mappings, not %s", what, kindOf(n))
+		return nil
+	}
+	if len(n.Content) > maxMatrixRules {
+		d.problem(n, "%s has %d combinations; at most %d are allowed", what, len(n.Content), maxMatrixRules)
 		return nil
 	}
 	for _, c := range n.Content {
 		var cell []variable
 		d.pairs(c, what, func(key, value *yaml.Node) {
 			if d.matrixName(key) {
+				d.matrixValue(value, key.Value)
 				cell = append(cell, variable{key.Value, d.text(value, key.Value)})
 			}
 		})
+		if len(cell) > maxMatrixNames {
+			d.problem(c, "a combination has %d variables; at most %d are allowed", len(cell), maxMatrixNames)
+			continue
+		}
 		cells = append(cells, cell)
 	}
 	return cells
@@ -101,7 +132,7 @@ func (m *Matrix) expand(d *decoder) [][]variable {
 	})
 	product := len(cells)
 	for _, in := range m.Include {
-		if added := m.extend(cells[:product], in); !added {
+		if added := m.extend(d, cells[:product], in); !added {
 			cells = append(cells, slices.Clone(in))
 		}
 	}
@@ -115,7 +146,7 @@ func (m *Matrix) expand(d *decoder) [][]variable {
 	return cells
 }
 
-func (m *Matrix) extend(cells [][]variable, in []variable) (added bool) {
+func (m *Matrix) extend(d *decoder, cells [][]variable, in []variable) (added bool) {
 	var shared, extra []variable
 	for _, v := range in {
 		if slices.ContainsFunc(m.Variables, func(x Variable) bool { return x.Name == v.name }) {
@@ -129,6 +160,10 @@ func (m *Matrix) extend(cells [][]variable, in []variable) (added bool) {
 			continue
 		}
 		added = true
+		if len(c)+len(extra) > 2*maxMatrixNames {
+			d.problem(m.at("include"), "a combination has more than %d variables", 2*maxMatrixNames)
+			panic(exhausted{})
+		}
 		for _, v := range extra {
 			c = slices.DeleteFunc(slices.Clone(c), func(old variable) bool { return old.name == v.name })
 			c = append(c, v)
@@ -153,7 +188,7 @@ func label(cell []variable) string {
 	for _, v := range cell {
 		values = append(values, v.value)
 	}
-	return strings.Join(values, ", ")
+	return joined(values, ", ")
 }
 
 // matrixEnv gives the values to scripts: MATRIX_GO=1.26.
@@ -171,11 +206,19 @@ func envOf(name string) string {
 
 var expression = regexp.MustCompile(`\$\{\{([^}]*)\}\}`)
 
+// What looking at an expression costs, counted as bytes; that of an unknown name is held against all others.
+const fillCost, unknownCost = 64, 8 << 10
+
 // fill replaces ${{ matrix.NAME }}, the only interpolation there is.
 func (d *decoder) fill(text string, cell []variable, n *yaml.Node) string {
+	if !strings.Contains(text, "${{") {
+		return text
+	}
+	d.spend(n, len(text))
 	return expression.ReplaceAllStringFunc(text, func(found string) string {
 		inner := strings.TrimSpace(found[3 : len(found)-2])
 		name, ok := strings.CutPrefix(inner, "matrix.")
+		d.spend(n, fillCost)
 		if !ok {
 			d.problem(n, "%s cannot be filled in: only ${{ matrix.NAME }} can; everything else is an environment variable", found)
 			return ""
@@ -183,10 +226,12 @@ func (d *decoder) fill(text string, cell []variable, n *yaml.Node) string {
 		var names []string
 		for _, v := range cell {
 			if v.name == name {
+				d.spend(n, len(v.value))
 				return v.value
 			}
 			names = append(names, v.name)
 		}
+		d.spend(n, unknownCost)
 		switch hint := suggestion(name, names); {
 		case len(cell) == 0:
 			d.problem(n, "%s: this job has no matrix", found)

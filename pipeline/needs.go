@@ -28,7 +28,12 @@ func (d *decoder) edges(steps []*Step, names []string) [][]int {
 			edges[i] = before(i)
 			continue
 		}
+		seen := map[string]bool{}
 		for _, name := range *s.Needs {
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
 			if at := d.named(s.at("needs"), name, names, "step"); at >= 0 {
 				edges[i] = append(edges[i], at)
 			}
@@ -66,7 +71,12 @@ func (d *decoder) jobNeeds(jobs Jobs) {
 		if j.Name == "" {
 			continue
 		}
+		seen := map[string]bool{}
 		for _, name := range j.Needs {
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
 			if at := d.named(j.at("needs"), name, names, "job"); at >= 0 {
 				edges[i] = append(edges[i], at)
 			}

@@ -33,6 +33,7 @@ type builder struct {
 	found decoder
 	in    Input
 	op    Operator
+	own   Env // YACI's variables of every step
 
 	cpu, memory, memoryLimit, disk resource.Quantity
 	maxCPU, maxMemory, maxDisk     *resource.Quantity

@@ -19,10 +19,12 @@ func Parse(data []byte) (*File, error) {
 	}
 	d := &decoder{}
 	file := &File{}
-	d.mapping(root, reflect.ValueOf(file).Elem(), "the file")
-	if root.Kind == yaml.MappingNode {
-		d.file(file)
-	}
+	d.within(func() {
+		d.mapping(root, reflect.ValueOf(file).Elem(), "the file")
+		if root.Kind == yaml.MappingNode {
+			d.file(file)
+		}
+	})
 	if len(d.problems) > 0 {
 		return nil, d.problems.sorted()
 	}
@@ -69,15 +71,16 @@ func (d *decoder) file(f *File) {
 			j.inherit(&f.Job)
 		}
 	}
+	if len(jobs) > MaxJobs {
+		d.tooManyJobs(f, len(jobs))
+	}
 	d.jobNeeds(jobs)
-	f.Jobs = nil
-	for _, j := range jobs {
-		d.job(j)
-		f.Jobs = append(f.Jobs, d.cellsOf(j)...)
-	}
-	if len(f.Jobs) > MaxJobs {
-		d.problem(f.at("jobs"), "there are %d jobs; at most %d are allowed", len(f.Jobs), MaxJobs)
-	}
+	d.cells(f, jobs)
+}
+
+func (d *decoder) tooManyJobs(f *File, count int) {
+	d.problem(f.at("jobs"), "there are %d jobs; at most %d are allowed", count, MaxJobs)
+	panic(exhausted{})
 }
 
 // inherit fills what a job does not set from the top of the file.
@@ -129,7 +132,7 @@ func (r Resources) or(other Resources) Resources {
 
 // overlay is a copy of below with the values of above over it.
 func overlay(below, above Env) Env {
-	env := Env{}
+	env := make(Env, len(below)+len(above))
 	maps.Copy(env, below)
 	maps.Copy(env, above)
 	return env

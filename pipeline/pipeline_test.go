@@ -132,16 +132,17 @@ func hostile() map[string]string {
 		bomb += "x-" + string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+p+",", 8) + "*" + p + "]\n"
 		merges += "x-" + string(c) + ": &" + string(c) + " {<<: [" + strings.Repeat("*"+p+",", 20) + "*" + p + "]}\n"
 	}
-	block := ""
-	for i := 0; len(block) < 250_000; i++ {
-		block += strings.Repeat(" ", i) + "a:\n"
+	var blocks, keys strings.Builder
+	for i := 0; blocks.Len() < 250_000; i++ {
+		blocks.WriteString(strings.Repeat(" ", i) + "a:\n")
 	}
+	block := blocks.String()
 	full := pipeline.MaxFileBytes - 100
 	fill := func(line string) string { return strings.Repeat(line, full/len(line)) }
-	unique := ""
-	for i := 0; len(unique) < full; i++ {
-		unique += fmt.Sprintf("kez%d: 1\n", i)
+	for i := 0; keys.Len() < full; i++ {
+		fmt.Fprintf(&keys, "kez%d: 1\n", i)
 	}
+	unique := keys.String()
 	return map[string]string{
 		"alias bomb": bomb + "image: a\nsteps: *i\n", "merge bomb": merges + "image: a\nsteps: [*i]\n",
 		"deep flow": "steps: " + strings.Repeat("[", 100_000), "deep flow over lines": strings.Repeat("[[[[[\n", 20_000),

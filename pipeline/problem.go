@@ -32,9 +32,18 @@ func (ps Problems) Error() string {
 }
 
 // sorted brings them into the order of the file, each once: a wrong default shows in every job.
+// More than maxProblems are counted and not shown.
 func (ps Problems) sorted() Problems {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Text, b.Text))
 	})
-	return slices.Compact(ps)
+	ps = slices.Compact(ps)
+	if len(ps) <= maxProblems {
+		return ps
+	}
+	more := fmt.Sprintf("and %d more problems", len(ps)-maxProblems)
+	if len(ps) >= maxFound {
+		more = fmt.Sprintf("and at least %d more problems; the rest of the file was not read", len(ps)-maxProblems)
+	}
+	return append(ps[:maxProblems:maxProblems], Problem{ps[maxProblems].Line, ps[maxProblems].Column, more})
 }

@@ -58,13 +58,46 @@ func (p *Patterns) decode(d *decoder, n *yaml.Node, what string) {
 	if len(list) == 0 {
 		d.problem(n, "%s is empty, so that nothing could match; leave it out to match all", what)
 	}
+	if d.patterns += len(list); d.patterns > MaxPatterns {
+		d.problem(n, "the file has more than %d patterns; use fewer, or wider ones", MaxPatterns)
+		panic(exhausted{})
+	}
 	for _, c := range list {
 		s := d.text(c, what)
+		if len(s) > maxPatternBytes || alternatives(s) > maxAlternatives {
+			d.problem(c, "%s %q is too long or has too many alternatives in braces; at most %d bytes and %d alternatives are allowed: write several patterns",
+				what, s, maxPatternBytes, maxAlternatives)
+			continue
+		}
 		if c.Tag == "!!str" && (strings.TrimPrefix(s, "!") == "" || !doublestar.ValidatePattern(strings.TrimPrefix(s, "!"))) {
 			d.problem(c, "%s %q is no glob, like main or release/**", what, s)
 		}
 		*p = append(*p, s)
 	}
+}
+
+// alternatives is how many texts the braces of a glob stand for: doublestar tries each.
+func alternatives(glob string) int {
+	product := 1
+	var open []int
+	for i := 0; i < len(glob) && product <= maxAlternatives; i++ {
+		switch glob[i] {
+		case '\\':
+			i++
+		case '{':
+			open = append(open, 1)
+		case ',':
+			if len(open) > 0 {
+				open[len(open)-1]++
+			}
+		case '}':
+			if len(open) > 0 {
+				product *= open[len(open)-1]
+				open = open[:len(open)-1]
+			}
+		}
+	}
+	return product
 }
 
 // Shell is the command in front of a script's path.
@@ -91,8 +124,13 @@ func (d *decoder) words(n *yaml.Node, what string) (words []string) {
 		d.problem(n, "%s must be a list of at least one word, not %s", what, orEmpty(n))
 		return nil
 	}
+	size := 0
 	for _, c := range n.Content {
 		words = append(words, d.text(c, what))
+		if size += len(c.Value); size > maxWordsBytes {
+			d.problem(n, "%s has more than %d bytes", what, maxWordsBytes)
+			break
+		}
 	}
 	if words[0] == "" {
 		d.problem(n, "%s begins with an empty word", what)
@@ -125,7 +163,7 @@ func (c *Command) decode(d *decoder, n *yaml.Node, what string) {
 }
 
 // Size is the number of bytes of the script or the words.
-func (c Command) Size() int { return len(c.Script) + len(strings.Join(c.Words, " ")) }
+func (c Command) Size() int { return len(c.Script) + sizeOf(c.Words) }
 
 // Env is environment variables; their values are data.
 type Env map[string]string

@@ -48,6 +48,9 @@ func (s *structure) byteAt(i int) byte {
 
 func isSpace(b byte) bool { return b == ' ' || b == '\t' || b == '\n' || b == '\r' }
 
+// isFlow reports whether b ends a value in brackets.
+func isFlow(b byte) bool { return b == ',' || b == '[' || b == ']' || b == '{' || b == '}' }
+
 // node passes over one indicator, scalar or space.
 func (s *structure) node() {
 	start := s.at
@@ -73,7 +76,7 @@ func (s *structure) node() {
 		}
 		s.at++
 	case b == '&' || b == '*' || b == '!':
-		for !isSpace(s.byteAt(s.at)) {
+		for !isSpace(s.byteAt(s.at)) && !(s.flow > 0 && isFlow(s.byteAt(s.at))) {
 			s.at++
 		}
 	case b == '"' || b == '\'':
@@ -122,9 +125,9 @@ func (s *structure) plain() {
 	for ; s.byteAt(s.at) != '\n'; s.at++ {
 		b, next := s.data[s.at], s.byteAt(s.at+1)
 		switch {
-		case b == ':' && (isSpace(next) || s.flow > 0 && bytes.IndexByte([]byte(",[]{}"), next) >= 0):
+		case b == ':' && (isSpace(next) || s.flow > 0 && isFlow(next)):
 			return
-		case s.flow > 0 && bytes.IndexByte([]byte(",[]{}"), b) >= 0:
+		case s.flow > 0 && isFlow(b):
 			return
 		case (b == ' ' || b == '\t') && next == '#':
 			return

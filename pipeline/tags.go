@@ -11,34 +11,41 @@ import (
 
 // sourceText finds what a node looks like in the file. yaml.v3 drops some of it:
 // the tag "!" leaves no trace in a node, and an escape only its result.
-type sourceText struct{ lines [][]byte }
+type sourceText struct {
+	lines []string
 
-func newSourceText(data []byte) sourceText { return sourceText{bytes.Split(data, []byte("\n"))} }
+	// Where the last node was: nodes are asked for in their order, and a line may be long.
+	line, column, offset int
+}
+
+func newSourceText(data []byte) *sourceText {
+	return &sourceText{lines: strings.Split(string(data), "\n")}
+}
 
 // from is the text from a node to the end of its line, without the line's end.
-func (s sourceText) from(n *yaml.Node) string {
+func (s *sourceText) from(n *yaml.Node) string {
 	if n.Line < 1 || n.Line > len(s.lines) {
 		return ""
 	}
-	line := bytes.TrimSuffix(s.lines[n.Line-1], []byte("\r"))
-	for range n.Column - 1 {
-		if len(line) == 0 {
-			return ""
-		}
-		_, size := utf8.DecodeRune(line)
-		line = line[size:]
+	line := s.lines[n.Line-1]
+	if s.line != n.Line || s.column > n.Column {
+		s.line, s.column, s.offset = n.Line, 1, 0
 	}
-	return string(line)
+	for ; s.column < n.Column && s.offset < len(line); s.column++ {
+		_, size := utf8.DecodeRuneInString(line[s.offset:])
+		s.offset += size
+	}
+	return strings.TrimSuffix(line[s.offset:], "\r")
 }
 
 // hidden finds what YAML reads otherwise than it is written, or drops, and what
 // would reach a step without a word: tags and escapes of control characters.
-func (s sourceText) hidden(n *yaml.Node, found *decoder) {
+func (s *sourceText) hidden(n *yaml.Node, found *decoder) {
 	ofFirstKey := n.Kind == yaml.MappingNode && len(n.Content) > 0 && // then the tag is the key's
 		n.Content[0].Line == n.Line && n.Content[0].Column == n.Column
 	if n.Kind != yaml.AliasNode && n.Kind != yaml.DocumentNode && !ofFirstKey {
 		if tag, at := s.tag(n); tag != "" {
-			found.problem(at, "%s is a YAML tag, and a step would run without it; %s", tag, s.instead(n, tag, at))
+			found.problem(at, "%s is a YAML tag, and a step would run without it; %s", tag, instead(n, tag))
 		} else if n.Kind == yaml.ScalarNode && n.Style&yaml.DoubleQuotedStyle != 0 {
 			s.escapes(n, found)
 		}
@@ -50,7 +57,7 @@ func (s sourceText) hidden(n *yaml.Node, found *decoder) {
 
 // tag is the explicit tag of a node, and where it stands: at the beginning of the
 // node, or behind its anchor.
-func (s sourceText) tag(n *yaml.Node) (tag string, at *yaml.Node) {
+func (s *sourceText) tag(n *yaml.Node) (tag string, at *yaml.Node) {
 	text, line, column := s.from(n), n.Line, n.Column
 	if n.Anchor != "" && strings.HasPrefix(text, "&") {
 		end := strings.IndexAny(text, " \t")
@@ -62,13 +69,13 @@ func (s sourceText) tag(n *yaml.Node) (tag string, at *yaml.Node) {
 		text = rest
 		for (text == "" || text[0] == '#') && line < len(s.lines) { // properties may stand on lines of their own
 			line++
-			whole := string(bytes.TrimSuffix(s.lines[line-1], []byte("\r")))
+			whole := strings.TrimSuffix(s.lines[line-1], "\r")
 			text = strings.TrimLeft(whole, " \t")
 			column = 1 + len(whole) - len(text)
 		}
 	}
 	if strings.HasPrefix(text, "!") {
-		return strings.TrimRight(strings.SplitN(text, " ", 2)[0], "\t"), &yaml.Node{Line: line, Column: column}
+		return clipTo(firstWord(text), maxQuotedBytes), &yaml.Node{Line: line, Column: column}
 	}
 	if n.Style&yaml.TaggedStyle != 0 {
 		return n.Tag, n
@@ -76,24 +83,24 @@ func (s sourceText) tag(n *yaml.Node) (tag string, at *yaml.Node) {
 	return "", nil
 }
 
-// instead says what to write instead of a tag.
-func (s sourceText) instead(n *yaml.Node, tag string, at *yaml.Node) string {
-	text := strings.TrimRight(s.from(at), " \t")
-	if i := strings.Index(text, " #"); i >= 0 {
-		text = strings.TrimRight(text[:i], " ")
+func firstWord(s string) string {
+	if i := strings.IndexAny(s, " \t"); i >= 0 {
+		return s[:i]
 	}
-	rest := strings.TrimSpace(strings.TrimPrefix(text, tag))
+	return s
+}
+
+// instead says what to write instead of a tag.
+func instead(n *yaml.Node, tag string) string {
 	switch {
-	case n.Kind != yaml.ScalarNode:
+	case n.Kind != yaml.ScalarNode || n.Value == "":
 		return "remove it"
 	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		return "remove it, or put it inside the text"
-	case n.Line != at.Line || rest == "" && n.Value != "":
-		return "remove it"
 	case strings.HasPrefix(tag, "!!"):
-		return "remove it, and put a value that is text in quotes: " + singleQuoted(clip(rest))
+		return "remove it, and put a value that is text in quotes: " + singleQuoted(clipTo(n.Value, 80))
 	}
-	return "put the whole value in quotes: " + singleQuoted(clip(text))
+	return "put the whole value in quotes: " + singleQuoted(clipTo(tag+" "+n.Value, 80))
 }
 
 func singleQuoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
@@ -121,7 +128,7 @@ func surprising(escape byte) string {
 }
 
 // escapes refuses surprising escapes in a string in double quotes.
-func (s sourceText) escapes(n *yaml.Node, found *decoder) {
+func (s *sourceText) escapes(n *yaml.Node, found *decoder) {
 	text, line := s.from(n), n.Line
 	if !strings.ContainsAny(n.Value, "\b\v\f\u00a0\u0085\u2028\u2029") {
 		return
@@ -146,22 +153,9 @@ func (s sourceText) escapes(n *yaml.Node, found *decoder) {
 		if line >= len(s.lines) {
 			return
 		}
-		text, column = string(s.lines[line]), 1
+		text, column = s.lines[line], 1
 		line++
 	}
-}
-
-// clip shortens a text that a problem repeats.
-func clip(s string) string {
-	const most = 80
-	if len(s) <= most {
-		return s
-	}
-	cut := most
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
 }
 
 // lineBreaks finds characters that end a line for YAML and not for the editors
@@ -171,6 +165,9 @@ func lineBreaks(data []byte) (found Problems) {
 	for line := range bytes.Lines(data) {
 		number++
 		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+		if len(found) >= maxFound {
+			break
+		}
 		i := bytes.IndexFunc(line, func(r rune) bool { return r == '\r' || r == '\u0085' || r == '\u2028' || r == '\u2029' })
 		if i < 0 {
 			continue

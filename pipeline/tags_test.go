@@ -21,7 +21,7 @@ func TestG4(t *testing.T) {
 		"no space":              {"image: a\nsteps:\n  - !grep -q x F\n", ":3:5: !grep is a YAML tag"},
 		"in brackets":           {"image: a\nsteps: [make, ! grep x F]\n", ":2:15: ! is a YAML tag"},
 		"a word":                {"image: a\nsteps: [{run: [! grep, x]}]\n", ":2:16: ! is a YAML tag"},
-		"long":                  {"image: a\nenv: {A: !!str 5}\nsteps: [x]\n", ":2:10: !!str is a YAML tag, and a step would run without it; remove it, and put a value that is text in quotes: '5}'"},
+		"long":                  {"image: a\nenv: {A: !!str 5}\nsteps: [x]\n", ":2:10: !!str is a YAML tag, and a step would run without it; remove it, and put a value that is text in quotes: '5'"},
 		"verbatim":              {"image: a\nenv:\n  A: !<tag:yaml.org,2002:str> 5\nsteps: [x]\n", ":3:6: !<tag:yaml.org,2002:str> is a YAML tag"},
 		"a key":                 {"! image: a\nsteps: [x]\n", ":1:1: ! is a YAML tag"},
 		"a list":                {"image: a\nsteps: ! [x]\n", ":2:8: ! is a YAML tag, and a step would run without it; remove it"},

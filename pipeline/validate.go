@@ -30,7 +30,8 @@ func (d *decoder) steps(j *Job) {
 	case len(j.Steps) == 0 && n.Kind == yaml.SequenceNode:
 		d.problem(n, "steps is empty: list at least one command")
 	case len(j.Steps) > MaxSteps:
-		d.problem(n, "there are %d steps; at most %d are allowed", len(j.Steps), MaxSteps)
+		d.problem(n, "there are %d steps%s; at most %d are allowed", len(n.Content), inJob(j), MaxSteps)
+		panic(exhausted{})
 	}
 	lines := map[string]int{}
 	size := 0
@@ -84,7 +85,8 @@ func (d *decoder) step(j *Job, s *Step) {
 
 func (d *decoder) services(j *Job) {
 	if len(j.Services) > MaxServices {
-		d.problem(j.at("services"), "there are %d services; at most %d are allowed", len(j.Services), MaxServices)
+		d.problem(j.at("services"), "there are %d services; at most %d are allowed", len(j.at("services").Content), MaxServices)
+		panic(exhausted{})
 	}
 	lines := map[string]int{}
 	for _, s := range j.Services {
@@ -97,6 +99,9 @@ func (d *decoder) services(j *Job) {
 			d.problem(s.at("name"), "the name %q is already taken by the service on line %d", s.Name, line)
 		}
 		lines[s.Name] = s.at("name").Line
+		if size := sizeOf(s.Command); size > maxWordsBytes {
+			d.problem(s.at("command"), "the command has %d bytes; at most %d are allowed", size, maxWordsBytes)
+		}
 		if s.Ready != nil && (s.Ready.TCP < 1 || s.Ready.TCP > 65535) {
 			d.problem(s.at("ready"), "ready needs tcp, a port from 1 to 65535")
 		}
@@ -169,14 +174,14 @@ func inJob(j *Job) string {
 func title(c Command, i int) string {
 	script := c.Script
 	if c.Words != nil {
-		script = strings.Join(c.Words, " ")
+		script = joined(c.Words, " ")
 	}
 	for line := range strings.Lines(script) {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if r := []rune(line); len(r) > 60 {
+		if r := []rune(line[:min(len(line), 300)]); len(r) > 60 {
 			line = string(r[:59]) + "…"
 		}
 		return strings.Map(func(r rune) rune {
