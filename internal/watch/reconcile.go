@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/failpoint"
@@ -35,17 +34,32 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 	if v.Job, err = w.job(name); err != nil {
 		return err
 	}
+	other := v.Job != nil && string(v.Job.UID) != stored.UID // the cache may still show the one that was lost
+	stale := other || v.Job == nil && !stored.State.Final()
+	if stale {
+		if time.Since(stored.Started) < sweepEvery && !stored.State.Final() {
+			return nil // made a moment ago; the cache may not have it yet
+		}
+		if v.Job, err = w.liveJob(ctx, stored); err != nil {
+			return err
+		}
+	}
 	if v.Job != nil && string(v.Job.UID) != stored.UID {
 		if stored.State.Final() {
 			return w.remove(ctx, v.Job)
 		}
-		v.Job = nil // the cache may still show the one that was lost
+		v.Job = nil
 	}
-	if v.Pods, err = w.podsOf(ctx, stored, v.Job); err != nil {
+	if v.Pods, err = w.podsOf(ctx, stored, v.Job, stale); err != nil {
 		return err
 	}
 	if v.Refusal, err = w.refusal(ctx, v); err != nil {
 		return err
+	}
+	if v.Refusal != "" { // and yet there may be a pod that the cache does not have
+		if v.Pods, err = w.livePods(ctx, stored, v.Job); err != nil {
+			return err
+		}
 	}
 	v.Nodes = w.nodesFor(ctx, v.Pods)
 	err = w.judge(ctx, v)
@@ -61,8 +75,6 @@ func (w *Watcher) judge(ctx context.Context, v View) error {
 	switch seen := Observe(v); {
 	case stored.State.Final():
 		return w.ended(ctx, v, seen.Stop)
-	case v.Job == nil && time.Since(stored.Started) < sweepEvery:
-		return nil // made a moment ago; the cache may not have it yet
 	case w.doubted(name, seen.Wait):
 		_, err := w.tell(ctx, stored, v)
 		return err
@@ -142,29 +154,6 @@ func (w *Watcher) doubted(name ci.JobName, wait time.Duration) bool {
 	w.doubts[name] = d
 	w.keys.AddAfter(name, left)
 	return true
-}
-
-// podsOf returns the pods that the job's own Job controls, by UID. The cache
-// may be behind: that a Job ended without a pod is believed to the cluster alone.
-func (w *Watcher) podsOf(ctx context.Context, stored ci.Job, job *batchv1.Job) ([]*corev1.Pod, error) {
-	selector := labels.SelectorFromSet(labels.Set{"batch.kubernetes.io/job-name": string(stored.Name)})
-	pods, err := w.seenPods(selector)
-	if err != nil {
-		return nil, err
-	}
-	own := controlledBy(stored.UID, pods)
-	if len(own) > 0 || job == nil || len(job.Status.Conditions) == 0 {
-		return own, nil
-	}
-	live, err := w.client.CoreV1().Pods(job.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
-	if err != nil {
-		return nil, fmt.Errorf("pods of %s: %w", stored.Name, err)
-	}
-	pods = nil
-	for i := range live.Items {
-		pods = append(pods, &live.Items[i])
-	}
-	return controlledBy(stored.UID, pods), nil
 }
 
 func controlledBy(uid string, pods []*corev1.Pod) (own []*corev1.Pod) {
