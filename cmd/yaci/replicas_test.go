@@ -108,7 +108,7 @@ func TestReplicas(t *testing.T) {
 		database = u.String()
 	}
 	a := newWorld(t, "YACI_DATABASE_URL="+database)
-	a.logged("msg=leads", 1)
+	a.logged(`msg="acquired leadership"`, 1)
 	b := a.replica()
 	r := a.repo("replicas", false)
 	clone := must(r.Clone(t.TempDir(), a.ada))(t)
@@ -116,7 +116,7 @@ func TestReplicas(t *testing.T) {
 	killed := a.pushFrom(clone, sleeping)
 	a.logged("msg=launched", 1)
 	a.kill()
-	b.logged("msg=leads", 1)
+	b.logged(`msg="acquired leadership"`, 1)
 	if st := b.final(r, killed); st.State != "success" {
 		t.Errorf("the leader was killed: %+v", st)
 	}
@@ -126,12 +126,12 @@ func TestReplicas(t *testing.T) {
 	stopped := a.pushFrom(clone, sleeping) // taken by a, launched by b
 	b.logged("msg=launched", 1)
 	b.signal(syscall.SIGSTOP)
-	a.logged("msg=leads", 2)
+	a.logged(`msg="acquired leadership"`, 2)
 	if st := a.final(r, stopped); st.State != "success" {
 		t.Errorf("the leader stood still: %+v", st)
 	}
 	b.signal(syscall.SIGCONT)
-	b.logged("Failed to renew lease", 1) // in the words of client-go
+	b.logged("the lease was not renewed in time", 1)
 
 	passed := a.pushFrom(clone, passing)
 	a.final(r, passed)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/dial"
 	"github.com/yaci-ci/yaci/internal/failpoint"
 )
 
@@ -32,6 +34,8 @@ type Cluster struct {
 
 	config *rest.Config         // for streams
 	logs   kubernetes.Interface // has a rate of its own, so that the logs of a node that does not answer hold nothing else up; nil: Client
+
+	election kubernetes.Interface // for the Lease alone; nil: Client
 }
 
 // Connect reaches the cluster of a kubeconfig file; empty means the usual ones,
@@ -45,6 +49,10 @@ func Connect(kubeconfig, namespace string) (*Cluster, error) {
 	}
 	cfg = rest.AddUserAgent(cfg, "yaci")
 	cfg.QPS, cfg.Burst = 50, 100
+	cfg.Dial = dial.Context
+	if err := pingOften(); err != nil {
+		return nil, err
+	}
 	cfg.WarningHandler = rest.NoWarnings{} // of what a namespace would rather have; yaci doctor tells
 	client, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
@@ -54,7 +62,32 @@ func Connect(kubeconfig, namespace string) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}
-	return &Cluster{Client: client, Namespace: namespace, config: cfg, logs: logs}, nil
+	election, err := electionClient(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Cluster{
+		Client:    client,
+		Namespace: namespace,
+		config:    cfg,
+		logs:      logs,
+		election:  election,
+	}, nil
+}
+
+// pingOften has client-go ask after 10 s of silence whether a connection still works, and close it 5 s later. All calls
+// share one connection, so that a dead one would otherwise stop everything for 45 s. Its environment is the only way to
+// tell client-go (k8s.io/apimachinery/pkg/util/net/http.go); what an operator has set there stays.
+func pingOften() error {
+	for name, value := range map[string]string{"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "10", "HTTP2_PING_TIMEOUT_SECONDS": "5"} {
+		if _, set := os.LookupEnv(name); set {
+			continue
+		}
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("kubernetes: %w", err)
+		}
+	}
+	return nil
 }
 
 // Spaces are the namespaces that Jobs are in.

@@ -19,6 +19,7 @@ const (
 	stuckAfter = 5               // storeEvery without a byte, after which a stream is held against the step's state
 	settle     = 5 * time.Second // in which the container runtime may still write what a step printed last
 	maxCounted = 1 << 50         // bytes of output that a record can claim
+	lastStore  = 2 * time.Second // for storing what came before a stream ended, or this server's term did
 	giveUp     = 2 * time.Minute // on the log of a step that has ended: its node may be gone for good
 )
 
@@ -176,7 +177,9 @@ func (f *follower) read(ctx context.Context, follow bool) (stream, store error) 
 		stream, store = store, nil
 	}
 	if store == nil {
-		store = f.w.store(context.WithoutCancel(ctx))
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastStore)
+		defer cancel()
+		store = f.w.store(last)
 	}
 	return stream, store
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -23,6 +24,14 @@ import (
 // lookEvery is how soon the leader sees what another server was asked to cancel.
 const lookEvery = 5 * time.Second
 
+// How long a pass of a loop may take. They go on where they were with the next one.
+const (
+	queueTime = 2 * time.Minute
+	checkTime = 2 * time.Minute
+	healTime  = 20 * time.Minute // GitHub may have thousands of deliveries to be read
+	sweepTime = time.Hour
+)
+
 // term is one server's time as the leader.
 type term struct {
 	cfg     config.Config
@@ -32,21 +41,43 @@ type term struct {
 	bells   bells
 	stored  *logs.Bells
 	line    *line
+	state   *leadership
 	seen    *metrics.Metrics
 	log     *slog.Logger
 }
 
 // lead does what one server does for all: launch, watch, keep logs, report, heal
 // and sweep. All of it is made anew for each term and writes as its leader, so
-// that nothing of a term that is over can change anything.
+// that nothing of a term that is over can change anything. The error says why this server resigned; it is nil when the
+// context has ended.
 func (t term) lead(ctx context.Context, all *store.Store) error {
-	db, err := all.Lead(ctx)
+	start, cancelStart := context.WithTimeout(ctx, pulseTime)
+	defer cancelStart()
+	db, err := all.Lead(start)
 	if err != nil {
 		return err
 	}
-	t.log.Info("leads")
+	t.log.Info("acquired leadership")
 	t.seen.Leads(true)
 	defer t.seen.Leads(false)
+	ctx, resign := context.WithCancelCause(ctx)
+	defer resign(nil)
+	var beat sync.WaitGroup
+	defer beat.Wait()
+	beat.Go(func() { pulse(ctx, db, t.state, resign) })
+	if err := t.work(ctx, db); err != nil {
+		resign(err)
+	}
+	cause := context.Cause(ctx)
+	if errors.Is(cause, context.Canceled) {
+		return nil
+	}
+	t.log.Warn("resigned leadership", "err", cause)
+	return cause
+}
+
+// work runs the leader's loops until the context ends.
+func (t term) work(ctx context.Context, db *store.Store) error {
 	cfg, b, log := t.cfg, t.bells, t.log
 	outcomes := counted{db, t.seen}
 	keeper := &logs.Keeper{Source: t.cluster, Jobs: db, Index: db, Bucket: t.bucket, Limit: cfg.LogLimit, Bells: t.stored, Log: log}
@@ -71,14 +102,18 @@ func (t term) lead(ctx context.Context, all *store.Store) error {
 	defer wg.Wait()
 	defer cancel()
 	loops := loops{log, t.seen}
-	wg.Go(func() { loops.run(ctx, "queue", b.queued, pollEvery, queue.Pass) })
-	wg.Go(func() { loops.run(ctx, "outbox", b.ended, pollEvery, sender.Pass); sender.Wait() })
+	wg.Go(func() { loops.run(ctx, "queue", b.queued, pollEvery, limited(queueTime, queue.Pass)) })
+	wg.Go(func() { loops.run(ctx, "outbox", b.ended, pollEvery, sender.Pass); sender.Wait() }) // each call of it has a limit
 	wg.Go(func() {
 		loops.run(ctx, "look", b.looked, lookEvery, func(context.Context) error { watcher.Sweep(); return nil })
 	})
-	wg.Go(func() { loops.run(ctx, "heal", newBell(), cfg.HealEvery, healer(cfg, db, t.gh, b.arrived, log).Pass) })
-	wg.Go(func() { loops.run(ctx, "check", newBell(), min(checkEvery, cfg.HealEvery), checker.Pass) })
-	wg.Go(func() { loops.run(ctx, "sweep", newBell(), sweepEvery, sweep(db, t.bucket, cfg.Retention, log)) })
+	heal := healer(cfg, db, t.gh, b.arrived, log)
+	wg.Go(func() { loops.run(ctx, "heal", newBell(), cfg.HealEvery, limited(healTime, heal.Pass)) })
+	wg.Go(func() {
+		loops.run(ctx, "check", newBell(), min(checkEvery, cfg.HealEvery), limited(checkTime, checker.Pass))
+	})
+	prune := sweep(db, t.bucket, cfg.Retention, log)
+	wg.Go(func() { loops.run(ctx, "sweep", newBell(), sweepEvery, limited(sweepTime, prune)) })
 	return watcher.Run(ctx)
 }
 

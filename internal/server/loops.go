@@ -45,3 +45,12 @@ func (l loops) run(ctx context.Context, name string, b bell, every time.Duration
 		}
 	}
 }
+
+// limited gives each call of a pass a time limit.
+func limited(limit time.Duration, pass func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		return pass(ctx)
+	}
+}

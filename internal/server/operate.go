@@ -21,13 +21,11 @@ import (
 // operatorConnections are enough for those who watch a server.
 const operatorConnections = 64
 
-// needs are what readiness asks.
-func needs(db *store.Store, cluster *kube.Cluster, gh *github.Client, namespace string) []need {
+// needs are what readiness asks. The database is asked through the pool that all work uses.
+func needs(db *store.Store, cluster *kube.Cluster, gh *github.Client, namespace string, state *leadership) []need {
 	return []need{
-		{"database", "does not answer; deliveries get 503 until it does, and GitHub's list of them is read again then", func(ctx context.Context) error {
-			_, err := db.Load(ctx)
-			return err
-		}},
+		{"database", "does not take writes; deliveries get 503 until it does, and GitHub's list of them is read again then", db.Writable},
+		{"leadership", "this server cannot lead; another one has to. The log says why", state.ready},
 		{"cluster", "takes no Jobs from this server; what arrives waits. yaci doctor says which rights are missing", func(ctx context.Context) error {
 			ok, err := cluster.May(ctx, namespace, "batch", "jobs", "", "create")
 			if err == nil && !ok {

@@ -49,7 +49,7 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 		}
 		defer unlock()
 	}
-	db, err := store.Open(ctx, cfg.Database())
+	db, err := store.Open(ctx, cfg.Database(), store.WithLog(log))
 	if err != nil {
 		return err
 	}
@@ -125,8 +125,7 @@ type server struct {
 	handler http.Handler
 	operate http.Handler // for those who operate it
 	inbox   func(context.Context)
-	elect   func(ctx context.Context, lead func(context.Context) error) error
-	lead    func(context.Context) error
+	lead    func(context.Context) // whenever it is elected
 }
 
 // bells wake the loops of this server. Another's are woken by the clock.
@@ -136,7 +135,8 @@ type bells struct{ arrived, queued, ended, looked bell }
 func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.Cluster, bucket *logs.Bucket, log *slog.Logger) (*server, error) {
 	cluster.Kueue, cluster.Forks = cfg.KueueQueue, cfg.ForkNamespace
 	b, stored, seen := bells{newBell(), newBell(), newBell(), newBell()}, &logs.Bells{}, metrics.New(db)
-	ready := &readiness{needs: needs(db, cluster, gh, cfg.Namespace)}
+	state := &leadership{}
+	ready := &readiness{needs: needs(db, cluster, gh, cfg.Namespace, state)}
 
 	hook, err := webhook.New(cfg.WebhookSecret, inbox{db.AddDelivery, b.arrived}, log)
 	if err != nil {
@@ -159,15 +159,27 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		handler: routes(hook, calls, withGitHub(pagesOf(cfg.Pages, db, book, log), cfg.Pages, gh, spine), seen, ready),
 		operate: operated(seen, ready),
 		inbox:   func(ctx context.Context) { handleDeliveries(ctx, spine, b.arrived, loops{log, seen}) },
-		elect:   cluster.Lead,
+	}
+	identity := kube.Identity()
+	campaign := campaign{
+		able: db.Writable,
+		elect: func(ctx context.Context, lead func(context.Context) error) error {
+			return cluster.Lead(ctx, identity, db.Writable, lead)
+		},
 		lead: func(ctx context.Context) error {
-			t := term{cfg: cfg, gh: gh, cluster: cluster, bucket: bucket, bells: b, stored: stored, line: line, seen: seen, log: log}
+			t := term{
+				cfg: cfg, gh: gh, cluster: cluster, bucket: bucket, bells: b, stored: stored, line: line, state: state,
+				seen: seen, log: log,
+			}
 			return t.lead(ctx, db)
 		},
+		state: state,
+		log:   log,
 	}
 	if cfg.DatabasePath() != "" { // the only server on its file
-		s.elect = func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) }
+		campaign.elect = func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) }
 	}
+	s.lead = campaign.run
 	return s, nil
 }
 
@@ -177,9 +189,9 @@ func (s *server) run(ctx context.Context, listener, operators net.Listener) erro
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	failed := make(chan error, 3)
+	failed := make(chan error, 2)
 	wg.Go(func() { s.inbox(ctx) })
-	wg.Go(func() { failed <- s.elect(ctx, s.lead) })
+	wg.Go(func() { s.lead(ctx) })
 	if operators != nil {
 		wg.Go(func() { failed <- serveOperators(ctx, operators, s.operate) })
 	}
@@ -193,7 +205,7 @@ func (s *server) run(ctx context.Context, listener, operators net.Listener) erro
 		if ctx.Err() == nil {
 			srv.Close()
 			return err
-		} // the leader's work has seen the end first
+		}
 	case <-ctx.Done():
 	}
 	stop, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)

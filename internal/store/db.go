@@ -15,6 +15,8 @@ type db struct {
 	write, read *sql.DB // one and the same on Postgres
 	dialect     goose.Dialect
 	epoch       int64 // of the leader who writes; 0: no leader's work
+	clock       *clock
+	url         string // of a Postgres database
 }
 
 // ExecContext runs one statement that changes something, as a transaction of its own.

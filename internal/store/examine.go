@@ -36,7 +36,7 @@ func Examine(ctx context.Context, where string) (h Health, err error) {
 	if err := errors.Join(err, tx.Rollback()); err != nil {
 		return h, fmt.Errorf("the database cannot be written: %w", err)
 	}
-	p, err := d.migrator()
+	p, err := d.migrator(d.write)
 	if err != nil {
 		return h, err
 	}

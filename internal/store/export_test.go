@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -37,15 +38,26 @@ func (s *Store) Referring(ctx context.Context) ([]string, error) {
 
 // Down undoes all migrations.
 func (s *Store) Down(ctx context.Context) error {
-	p, err := s.db.migrator()
+	p, err := s.db.migrator(s.db.write)
 	if err == nil {
 		_, err = p.DownTo(ctx, 0)
 	}
 	return err
 }
 
+// DownTo undoes those after a version.
+func (s *Store) DownTo(ctx context.Context, version int64) error {
+	p, err := s.db.migrator(s.db.write)
+	if err == nil {
+		_, err = p.DownTo(ctx, version)
+	}
+	return err
+}
+
 // Up carries them out again.
-func (s *Store) Up(ctx context.Context) error { return s.db.migrate(ctx) }
+func (s *Store) Up(ctx context.Context) error {
+	return s.db.migrate(ctx, slog.New(slog.DiscardHandler))
+}
 
 // Schema lists tables with their columns, and indexes.
 func (s *Store) Schema(ctx context.Context) (string, error) {

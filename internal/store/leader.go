@@ -14,10 +14,15 @@ var ErrDeposed = errors.New("another server leads now")
 // writes as such. From the next call on, by whomever, everything that it would
 // change is refused with [ErrDeposed]: a leader may stand still for as long as
 // it likes, at whatever line, and wakes up without power.
+//
+// The epoch is the time of the database in microseconds, and more than the last one. A copy that was promoted or a backup
+// that was restored may lack the last elections, so a number that only counts up would be given a second time.
 func (s *Store) Lead(ctx context.Context) (*Store, error) {
 	leader := *s
+	now := s.now().UnixMicro()
 	err := s.tx(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `UPDATE leader SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch`).Scan(&leader.db.epoch)
+		return tx.QueryRowContext(ctx, `UPDATE leader SET epoch = CASE WHEN epoch < ? THEN ? ELSE epoch + 1 END WHERE id = 1 RETURNING epoch`,
+			now, now).Scan(&leader.db.epoch)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("lead: %w", err)
@@ -34,6 +39,34 @@ func (s *Store) Leads(ctx context.Context) error {
 	}
 	if epoch != s.db.epoch {
 		return ErrDeposed
+	}
+	return nil
+}
+
+// Heartbeat commits a write as the leader. The error is [ErrDeposed] when another server leads. SQLite has one server,
+// so it writes nothing there.
+func (s *Store) Heartbeat(ctx context.Context) error {
+	if !s.db.postgres() {
+		return nil
+	}
+	if _, err := s.db.ExecContext(ctx, `UPDATE leader SET epoch = epoch WHERE id = 1`); err != nil {
+		return fmt.Errorf("heartbeat: %w", err)
+	}
+	return nil
+}
+
+// Writable reports whether the database answers and takes writes from this server.
+func (s *Store) Writable(ctx context.Context) error {
+	if !s.db.postgres() {
+		_, err := s.Load(ctx)
+		return err
+	}
+	readOnly := ""
+	if err := s.db.QueryRowContext(ctx, `SELECT current_setting('transaction_read_only')`).Scan(&readOnly); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	if readOnly == "on" {
+		return errors.New("the database is read-only: is it a standby? Add target_session_attrs=read-write to YACI_DATABASE_URL")
 	}
 	return nil
 }

@@ -2,13 +2,18 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"regexp"
 	"strings"
+	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -16,20 +21,63 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-func (d db) migrate(ctx context.Context) error {
-	p, err := d.migrator()
+// A migration on Postgres waits only so long for each lock, since everybody else waits behind it, and then lets them go
+// first for a while. pg_dump, for example, holds locks on all tables until it has ended. Building an index takes as long
+// as it takes.
+const (
+	migrationLockTime = "1s"
+	migrationPause    = 3 * time.Second
+)
+
+func migrationLimits() map[string]string {
+	return map[string]string{"lock_timeout": migrationLockTime, "statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+}
+
+// migrate carries out the migrations that are missing. It waits for locks until the context ends.
+func (d db) migrate(ctx context.Context, log *slog.Logger) error {
+	pool := d.write
+	if d.postgres() {
+		var err error
+		if pool, err = postgresPool(d.url, d.clock, migrationLimits(), 0); err != nil {
+			return err
+		}
+		defer pool.Close()
+	}
+	p, err := d.migrator(pool)
 	if err != nil {
 		return fmt.Errorf("migrations: %w", err)
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
+	for {
+		_, err := p.Up(ctx)
+		if err == nil {
+			return nil
+		}
+		if !lockBusy(err) || ctx.Err() != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		log.Info("migration waits for a lock in the database", "again_in", migrationPause, "err", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(migrationPause):
+		}
 	}
-	return nil
 }
+
+// lockBusy reports whether somebody else held a lock for too long
+// (postgresql.org/docs/current/errcodes-appendix.html).
+func lockBusy(err error) bool {
+	var coded *pgconn.PgError
+	return errors.As(err, &coded) && (coded.Code == lockNotAvailable || coded.Code == deadlockDetected)
+}
+
+const (
+	lockNotAvailable = "55P03"
+	deadlockDetected = "40P01"
+)
 
 // migrator knows all migrations. Of several servers that start at once on
 // Postgres, one carries them out and the others wait.
-func (d db) migrator() (*goose.Provider, error) {
+func (d db) migrator(pool *sql.DB) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
@@ -37,13 +85,13 @@ func (d db) migrator() (*goose.Provider, error) {
 	var opts []goose.ProviderOption
 	if d.postgres() {
 		files = postgresFiles{files}
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 3600)) // asks each second for an hour
 		if err != nil {
 			return nil, err
 		}
 		opts = append(opts, goose.WithSessionLocker(locker))
 	}
-	return goose.NewProvider(d.dialect, d.write, files, opts...)
+	return goose.NewProvider(d.dialect, pool, files, opts...)
 }
 
 // postgresFiles are migrations, written for SQLite, in the words of Postgres.

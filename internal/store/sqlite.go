@@ -32,7 +32,7 @@ func openSQLite(ctx context.Context, path string) (db, error) {
 	if err != nil {
 		return db{}, errors.Join(err, write.Close())
 	}
-	return db{write: write, read: read, dialect: goose.DialectSQLite3}, nil
+	return db{write: write, read: read, dialect: goose.DialectSQLite3, clock: &clock{}}, nil
 }
 
 func openFile(path string, conns int, q url.Values) (*sql.DB, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -32,7 +33,11 @@ func (s *Store) TellChecks() { s.checks = true }
 // Open opens a database and brings its tables up to date. where is a
 // postgres:// URL, or the file of a SQLite database, which is created when it
 // is not there.
-func Open(ctx context.Context, where string) (*Store, error) {
+func Open(ctx context.Context, where string, options ...Option) (*Store, error) {
+	set := settings{log: slog.New(slog.DiscardHandler)}
+	for _, option := range options {
+		option(&set)
+	}
 	open := openSQLite
 	if IsPostgres(where) {
 		open = openPostgres
@@ -41,12 +46,24 @@ func Open(ctx context.Context, where string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := db.migrate(ctx); err != nil {
+	if err := db.migrate(ctx, set.log); err != nil {
 		db.close()
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	return &Store{db: db, now: time.Now, intake: &intake{}}, nil
+	return &Store{db: db, now: db.clock.now, intake: &intake{}}, nil
 }
+
+// Now is the time of the database. Whatever is compared with a stored time is compared by this clock: those of several
+// servers differ.
+func (s *Store) Now() time.Time { return s.now() }
+
+// Option changes how a database is opened.
+type Option func(*settings)
+
+type settings struct{ log *slog.Logger }
+
+// WithLog has it logged what a database waits for while it is opened.
+func WithLog(log *slog.Logger) Option { return func(s *settings) { s.log = log } }
 
 // IsPostgres tells a Postgres URL from a file name.
 func IsPostgres(where string) bool {

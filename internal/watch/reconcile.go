@@ -18,9 +18,12 @@ import (
 	"github.com/yaci-ci/yaci/internal/failpoint"
 )
 
-// reconcile brings one job's row up to what the cluster shows.
+// reconcile brings one job's row up to what the cluster shows, within a limited time. The logs that it begins to follow
+// are followed for as long as ctx lasts.
 func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
-	stored, err := w.Jobs.Job(ctx, name)
+	limited, cancel := context.WithTimeout(ctx, reconcileTime)
+	defer cancel()
+	stored, err := w.Jobs.Job(limited, name)
 	if errors.Is(err, ci.ErrNotFound) {
 		return nil // not this database's
 	}
@@ -30,43 +33,61 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 	if stored.State != ci.Running && !stored.State.Final() {
 		return nil // not launched yet, as far as the database knows
 	}
-	v := View{Stored: stored, Patience: w.Patience, Now: time.Now()}
-	if v.Job, err = w.job(name); err != nil {
+	v, other, err := w.view(limited, stored)
+	switch {
+	case errors.Is(err, errTooNew):
+		return nil
+	case err != nil:
 		return err
+	case other != nil:
+		return w.remove(limited, other)
 	}
-	other := v.Job != nil && string(v.Job.UID) != stored.UID // the cache may still show the one that was lost
-	stale := other || v.Job == nil && !stored.State.Final()
-	if stale {
-		if time.Since(stored.Started) < sweepEvery && !stored.State.Final() {
-			return nil // made a moment ago; the cache may not have it yet
-		}
-		if v.Job, err = w.liveJob(ctx, stored); err != nil {
-			return err
-		}
-	}
-	if v.Job != nil && string(v.Job.UID) != stored.UID {
-		if stored.State.Final() {
-			return w.remove(ctx, v.Job)
-		}
-		v.Job = nil
-	}
-	if v.Pods, err = w.podsOf(ctx, stored, v.Job, stale); err != nil {
-		return err
-	}
-	if v.Refusal, err = w.refusal(ctx, v); err != nil {
-		return err
-	}
-	if v.Refusal != "" { // and yet there may be a pod that the cache does not have
-		if v.Pods, err = w.livePods(ctx, stored, v.Job); err != nil {
-			return err
-		}
-	}
-	v.Nodes = w.nodesFor(ctx, v.Pods)
-	err = w.judge(ctx, v)
+	err = w.judge(limited, v)
 	if !stored.Settled { // afterwards, so that who follows finds written what a step left
 		err = errors.Join(err, w.follow(ctx, v))
 	}
 	return err
+}
+
+// errTooNew says that a job was launched a moment ago, and the cache may not have its Job yet.
+var errTooNew = errors.New("launched a moment ago")
+
+// view collects what Observe may know of a stored job. other is a Job of the same name whose job had ended before that
+// Job was made.
+func (w *Watcher) view(ctx context.Context, stored ci.Job) (v View, other *batchv1.Job, err error) {
+	v = View{Stored: stored, Patience: w.Patience, Now: time.Now()}
+	if v.Job, err = w.job(stored.Name); err != nil {
+		return v, nil, err
+	}
+	differs := v.Job != nil && string(v.Job.UID) != stored.UID // the cache may still show the one that was lost
+	stale := differs || v.Job == nil && !stored.State.Final()
+	if stale {
+		if time.Since(stored.Started) < sweepEvery && !stored.State.Final() {
+			return v, nil, errTooNew
+		}
+		if v.Job, err = w.liveJob(ctx, stored); err != nil {
+			return v, nil, err
+		}
+	}
+	if v.Job != nil && string(v.Job.UID) != stored.UID {
+		if stored.State.Final() {
+			return v, v.Job, nil
+		}
+		v.Job = nil
+	}
+	if v.Pods, err = w.podsOf(ctx, stored, v.Job, stale); err != nil {
+		return v, nil, err
+	}
+	if v.Refusal, err = w.refusal(ctx, v); err != nil {
+		return v, nil, err
+	}
+	if v.Refusal != "" { // and yet there may be a pod that the cache does not have
+		if v.Pods, err = w.livePods(ctx, stored, v.Job); err != nil {
+			return v, nil, err
+		}
+	}
+	v.Nodes = w.nodesFor(ctx, v.Pods)
+	return v, nil, nil
 }
 
 // judge has follow from a sighting what does.

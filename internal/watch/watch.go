@@ -77,6 +77,8 @@ type Watcher struct {
 const (
 	managed    = "app.kubernetes.io/managed-by=yaci"
 	sweepEvery = 15 * time.Second
+
+	reconcileTime = 20 * time.Second // for one job; the next ones wait meanwhile
 )
 
 // space is what is seen of one namespace.
@@ -181,7 +183,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 		s.factory.Start(ctx.Done())
 	}
 	if !cache.WaitForCacheSync(ctx.Done(), w.synced...) {
-		return ctx.Err()
+		return nil // the context has ended before the caches were full
 	}
 	context.AfterFunc(ctx, w.keys.ShutDown)
 	sweep.Go(func() { w.sweep(ctx) })

@@ -1,0 +1,220 @@
+package server
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/faultproxy"
+	"github.com/yaci-ci/yaci/internal/kube"
+	"github.com/yaci-ci/yaci/internal/store"
+	"github.com/yaci-ci/yaci/internal/store/pgtest"
+)
+
+var postgres pgtest.Server
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := postgres.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "postgres:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func direct(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) }
+
+// Whatever ends a term, or keeps one from beginning, the server campaigns again, and /readyz tells how it stands.
+func TestH4CampaignGoesOnAfterEveryEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		away := errors.New("the database is away")
+		able := away
+		ends := []error{away, store.ErrDeposed, kube.ErrLeaseLost, nil}
+		terms := 0
+		state := &leadership{}
+		c := campaign{
+			able:  func(context.Context) error { return able },
+			elect: direct,
+			lead: func(ctx context.Context) error {
+				if terms++; terms <= len(ends) {
+					return ends[terms-1]
+				}
+				state.wrote(time.Now())
+				<-ctx.Done()
+				return nil
+			},
+			state: state,
+			log:   slog.New(slog.DiscardHandler),
+		}
+		ended := make(chan struct{})
+		go func() { c.run(ctx); close(ended) }()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if err := state.ready(ctx); terms != 0 || !errors.Is(err, away) {
+			t.Errorf("%d terms without a database, readiness %v", terms, err)
+		}
+		able = nil
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if terms != len(ends)+1 {
+			t.Errorf("%d terms, want %d", terms, len(ends)+1)
+		}
+		state.wrote(time.Now())
+		if err := state.ready(ctx); err != nil {
+			t.Errorf("a leader that writes: %v", err)
+		}
+		time.Sleep(silentTime)
+		if state.ready(ctx) == nil {
+			t.Error("a leader that does not write is ready")
+		}
+		cancel()
+		<-ended
+	})
+}
+
+// A server that failed as the leader is ready again once it follows another.
+func TestH2ReadinessOfAFollower(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		state := &leadership{}
+		state.failed(store.ErrDeposed)
+		if err := state.ready(t.Context()); !errors.Is(err, store.ErrDeposed) {
+			t.Errorf("deposed: %v", err)
+		}
+		state.waits()
+		if err := state.ready(t.Context()); !errors.Is(err, store.ErrDeposed) {
+			t.Errorf("it may be elected and fail again: %v", err)
+		}
+		time.Sleep(followFor)
+		if err := state.ready(t.Context()); err != nil {
+			t.Errorf("a follower: %v", err)
+		}
+	})
+}
+
+// proxied is a store whose connections go through a proxy.
+func proxied(t *testing.T) (*store.Store, *faultproxy.Proxy, string) {
+	t.Helper()
+	database := postgres.URL(t)
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := faultproxy.New(u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	u.Host = p.Addr()
+	db, err := store.Open(t.Context(), u.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db, p, database
+}
+
+// A leader whose writes do not reach the database, in whatever way, resigns, and its work stops within the same time.
+func TestH3LeaderThatCannotWriteResigns(t *testing.T) {
+	for _, mode := range []faultproxy.Mode{faultproxy.Refuse, faultproxy.Hold, faultproxy.Drop} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			db, proxy, _ := proxied(t)
+			leader, err := db.Lead(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, resign := context.WithCancelCause(t.Context())
+			defer resign(nil)
+			state := &leadership{}
+			resigned := make(chan struct{})
+			go func() { pulse(ctx, leader, state, resign); close(resigned) }()
+			began := time.Now()
+			if err := proxy.Set(mode); err != nil {
+				t.Fatal(err)
+			}
+			working := make(chan error, 1)
+			go func() { // a statement of the leader's work, which the end of the term ends too
+				for ctx.Err() == nil {
+					_, err = leader.RunningJobs(ctx)
+				}
+				working <- err
+			}()
+			<-resigned
+			if cause := context.Cause(ctx); cause == nil || errors.Is(cause, store.ErrDeposed) {
+				t.Errorf("resigned because of %v", cause)
+			}
+			<-working
+			if took := time.Since(began); took > 30*time.Second { // 8 s, on a machine that has time
+				t.Errorf("resigned after %v", took)
+			}
+			if err := proxy.Set(faultproxy.Pass); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.Lead(t.Context()); err != nil {
+				t.Errorf("the next term: %v", err)
+			}
+		})
+	}
+}
+
+// A leader on a database that does not have its election, such as a promoted copy or a restored backup, resigns at once.
+// The next term has an epoch that no term had before, so that none of the leaders before it can write.
+func TestH2LeaderOfACopyResigns(t *testing.T) {
+	db, _, database := proxied(t)
+	direct, err := sql.Open("pgx", database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer direct.Close()
+	epoch := func() (n int64) {
+		t.Helper()
+		if err := direct.QueryRow(`SELECT epoch FROM leader`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	var leaders []*store.Store
+	var epochs []int64
+	for range 3 {
+		leader, err := db.Lead(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaders, epochs = append(leaders, leader), append(epochs, epoch())
+	}
+	ctx, resign := context.WithCancelCause(t.Context())
+	defer resign(nil)
+	ended := make(chan struct{})
+	go func() { pulse(ctx, leaders[2], &leadership{}, resign); close(ended) }()
+	if _, err := direct.Exec(`UPDATE leader SET epoch = $1`, epochs[0]); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	if cause := context.Cause(ctx); !errors.Is(cause, store.ErrDeposed) {
+		t.Errorf("resigned because of %v", cause)
+	}
+	next, err := db.Lead(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := epoch(); n <= epochs[2] {
+		t.Errorf("the new epoch is %d; %v were given before", n, epochs)
+	}
+	for i, old := range leaders {
+		if err := old.Heartbeat(t.Context()); !errors.Is(err, store.ErrDeposed) {
+			t.Errorf("leader %d writes: %v", i, err)
+		}
+	}
+	if err := next.Heartbeat(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
