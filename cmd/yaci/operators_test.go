@@ -41,7 +41,7 @@ func TestOperatorsSee(t *testing.T) {
 	if code, body := w.call("GET", "/metrics", "", ""); code != http.StatusNotFound {
 		t.Errorf("everybody sees /metrics: %d %s", code, body)
 	}
-	if code, body := w.call("GET", "/readyz", "", ""); code != http.StatusOK || body != "ready\ndatabase: ok\ncluster: ok\ngithub: ok\n" {
+	if code, body := w.call("GET", "/readyz", "", ""); code != http.StatusOK || body != "ready\ndatabase: ok\nleadership: ok\ncluster: ok\ngithub: ok\n" {
 		t.Errorf("ready: %d %q", code, body)
 	}
 
