@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 )
 
 // Names of the images that `local image` loads.
@@ -12,6 +13,9 @@ const (
 	yaciImage  = "yaci.local/yaci:dev"
 	shellImage = "yaci.local/shell:1"
 	toolsImage = "yaci.local/tools:1"
+	userImage  = "yaci.local/shell-1000:1" // uid 1000, which /etc/passwd names
+	uidImage   = "yaci.local/git-12345:1"  // a uid that /etc/passwd does not name
+	otherImage = "yaci.local/other-architecture:1"
 	pauseName  = "yaci.local/pause:1"
 )
 
@@ -27,6 +31,8 @@ func (n instance) images() error {
 	return steps(
 		step{"image " + yaciImage, n.loadYACI},
 		step{"image " + shellImage, quiet(n.loadShell)},
+		step{"image " + userImage, quiet(n.loadUser)},
+		step{"image " + otherImage, quiet(n.loadOther)},
 		step{"image " + toolsImage, n.loadTools},
 	)
 }
@@ -41,6 +47,9 @@ func (n instance) loadYACI(say tell) error {
 	if err != nil {
 		return err
 	}
+	if err := n.load(uidImage, config{User: "12345", Cmd: []string{"sh"}, Env: []string{searchPath}}, base); err != nil {
+		return err
+	}
 	return n.load(yaciImage, config{User: "65532:65532", Entrypoint: []string{"/usr/local/bin/yaci"}, Env: []string{searchPath}}, base, own)
 }
 
@@ -50,6 +59,33 @@ func (n instance) loadShell() error {
 		return err
 	}
 	return n.load(shellImage, config{Cmd: []string{"sh"}, Env: []string{searchPath}}, l)
+}
+
+// loadUser loads the shell image for a user who is not root.
+func (n instance) loadUser() error {
+	l, err := shellLayer(entry{name: "home/dev/", mode: 0o777})
+	if err != nil {
+		return err
+	}
+	return n.load(userImage, config{User: "1000", Cmd: []string{"sh"}, Env: []string{searchPath}}, l)
+}
+
+// loadOther loads an image whose only program is of another architecture than the
+// node, which the image's configuration does not say.
+func (n instance) loadOther() error {
+	arch := "arm64"
+	if runtime.GOARCH == arch {
+		arch = "amd64"
+	}
+	bin := n.path("app")
+	if err := n.compile(bin, "./pause", "GOARCH="+arch); err != nil {
+		return err
+	}
+	l, err := treeLayer(entry{name: "tmp/", mode: 0o1777}, entry{name: "app", from: bin, mode: 0o755})
+	if err != nil {
+		return err
+	}
+	return n.load(otherImage, config{Cmd: []string{"/app"}}, l)
 }
 
 // loadTools is for steps that compile: C, and Go as it is on this machine.
@@ -65,15 +101,22 @@ func (n instance) loadTools(say tell) error {
 // loadPause is the program that holds a pod's namespaces.
 func (n instance) loadPause() error {
 	bin := n.path("pause")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", bin, "./pause")
-	cmd.Dir = n.source()
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build pause: %w: %s", err, out)
+	if err := n.compile(bin, "./pause"); err != nil {
+		return err
 	}
 	l, err := treeLayer(entry{name: "pause", from: bin, mode: 0o755})
 	if err != nil {
 		return err
 	}
 	return n.load(pauseName, config{Entrypoint: []string{"/pause"}}, l)
+}
+
+func (n instance) compile(to, pkg string, env ...string) error {
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", to, pkg)
+	cmd.Dir = n.source()
+	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w: %s", pkg, err, out)
+	}
+	return nil
 }

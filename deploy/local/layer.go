@@ -91,14 +91,15 @@ func (e entry) put(t *tar.Writer) error {
 	return err
 }
 
-// shellLayer is busybox with a link for each of its commands.
-func shellLayer() (layer, error) {
+// shellLayer is busybox with a link for each of its commands, and more entries.
+func shellLayer(more ...entry) (layer, error) {
 	out, err := exec.Command("/usr/bin/busybox", "--list").Output()
 	if err != nil {
 		return layer{}, fmt.Errorf("busybox --list: %w", err)
 	}
 	entries := []entry{{name: "tmp/", mode: 0o1777}, {name: "root/", mode: 0o700}, {name: "bin/busybox", from: "/usr/bin/busybox", mode: 0o755},
-		{name: "etc/passwd", text: "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n", mode: 0o644}}
+		{name: "etc/passwd", text: "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\ndev:x:1000:1000:dev:/home/dev:/bin/sh\n", mode: 0o644}}
+	entries = append(entries, more...)
 	for _, name := range strings.Fields(string(out)) {
 		if name != "busybox" {
 			entries = append(entries, entry{name: filepath.Join("bin", name), link: "busybox", mode: 0o777})

@@ -48,8 +48,9 @@ func do(args []string) error {
 			return fmt.Errorf("image: %w", err)
 		}
 	case "env":
-		fmt.Printf("export KUBECONFIG=%s\nexport YACI_LOCAL_HOST=%s\nexport YACI_IMAGE=%s\nexport YACI_RUN_IMAGE=%s\nexport YACI_TOOLS_IMAGE=%s\n",
-			n.kubeconfig(), n.host(), yaciImage, shellImage, toolsImage)
+		fmt.Printf("export KUBECONFIG=%s\nexport YACI_LOCAL_HOST=%s\nexport YACI_IMAGE=%s\nexport YACI_RUN_IMAGE=%s\nexport YACI_TOOLS_IMAGE=%s\n"+
+			"export YACI_UID_1000_IMAGE=%s\nexport YACI_UID_12345_IMAGE=%s\nexport YACI_OTHER_ARCHITECTURE_IMAGE=%s\n",
+			n.kubeconfig(), n.host(), yaciImage, shellImage, toolsImage, userImage, uidImage, otherImage)
 	default:
 		return fmt.Errorf("there is no command %q: use up, down, image or env", args[0])
 	}
