@@ -76,6 +76,9 @@ func (b *builder) cloneEnv(c Clone) Env {
 	}
 	if c.Submodules {
 		env["YACI_CLONE_SUBMODULES"] = "true"
+		if b.in.Fork {
+			env["YACI_CLONE_FORK"] = "true"
+		}
 	}
 	if c.LFS {
 		env["YACI_CLONE_LFS"] = "true"

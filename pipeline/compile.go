@@ -26,6 +26,7 @@ type Input struct {
 	PRBase        string // branch
 	PRBaseSHA     string // full; what clone.merge merges into
 	PRAction      string
+	Fork          bool // the commit is of a fork
 	Actor         string
 	Paths         []string // that the event changed
 	PathsKnown    bool     // Paths is all of them

@@ -134,10 +134,10 @@ type Resources struct {
 type Clone struct {
 	source
 	Off        bool `yaml:"-"`
-	Depth      *int `yaml:"depth" doc:"Number of commits of history; 0 is all of it. Default 1."`
+	Depth      *int `yaml:"depth" doc:"Number of commits of history; 0 is all of it, with all branches and tags. Default 1. With more than 1, origin/HEAD and the base branch of a pull request are there too."`
 	Tags       bool `yaml:"tags" doc:"Fetch all tags, with a depth too. The tag of a tag event is always there; depth 0 fetches all tags and branches."`
-	Submodules bool `yaml:"submodules" doc:"Fetch submodules too."`
-	LFS        bool `yaml:"lfs" doc:"Fetch files of Git LFS too."`
+	Submodules bool `yaml:"submodules" doc:"Fetch submodules too. ssh addresses of the same host are fetched by https. Another private repository must allow it: yaci repo allow."`
+	LFS        bool `yaml:"lfs" doc:"Fetch files of Git LFS too, those of submodules as well."`
 	Merge      bool `yaml:"merge" doc:"Run a pull request merged into its base branch."`
 }
 

@@ -21,18 +21,28 @@ func behind() []string {
 
 // pauses are how long to wait before each further try of what ended with these words.
 func pauses(words string) []time.Duration {
-	says := func(text string) bool { return strings.Contains(words, text) }
-	switch {
-	case slices.ContainsFunc(unwell(), says):
-		return []time.Duration{time.Second, 4 * time.Second, 15 * time.Second, 40 * time.Second}
-	case slices.ContainsFunc(behind(), says):
+	if left := transientPauses(words); left != nil {
+		return left
+	}
+	if slices.ContainsFunc(behind(), func(text string) bool { return strings.Contains(words, text) }) {
 		return []time.Duration{time.Second, 4 * time.Second}
 	}
 	return nil
 }
 
+// transientPauses is pauses for what is no matter of access.
+func transientPauses(words string) []time.Duration {
+	if slices.ContainsFunc(unwell(), func(text string) bool { return strings.Contains(words, text) }) {
+		return []time.Duration{time.Second, 4 * time.Second, 15 * time.Second, 40 * time.Second}
+	}
+	return nil
+}
+
 // remote runs a git command that talks to a server, again when that may help.
-func (g *repository) remote(args ...string) error {
+func (g *repository) remote(args ...string) error { return g.retry(pauses, args...) }
+
+// retry runs a git command again after each of the pauses for what it said.
+func (g *repository) retry(pauses func(words string) []time.Duration, args ...string) error {
 	for try := 0; ; try++ {
 		err := g.git(args...)
 		if err == nil {
@@ -45,7 +55,7 @@ func (g *repository) remote(args ...string) error {
 			}
 			return err
 		}
-		g.trouble = append(g.trouble, err.Error())
+		g.note("fetched again after " + err.Error())
 		g.wait(left[try])
 	}
 }

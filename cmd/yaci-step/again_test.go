@@ -34,8 +34,8 @@ func TestFetchAgain(t *testing.T) {
 		if fmt.Sprint(err) != "<nil>" && !strings.HasSuffix(err.Error(), c.err) || (err == nil) != (c.err == "") {
 			t.Errorf("%s: %v, want %q", name, err, c.err)
 		}
-		if !slices.Equal(o.waited, c.waited) || len(o.trouble) != len(c.waited) {
-			t.Errorf("%s: waited %v, want %v; told %q", name, o.waited, c.waited, o.trouble)
+		if !slices.Equal(o.waited, c.waited) || len(o.notes) != len(c.waited) {
+			t.Errorf("%s: waited %v, want %v; told %q", name, o.waited, c.waited, o.notes)
 		}
 	}
 }
@@ -69,7 +69,7 @@ func TestLastWords(t *testing.T) {
 		"Auto-merging b\nAutomatic merge failed; fix conflicts.\n":                                                                "Automatic merge failed; fix conflicts.",
 		"": "",
 	} {
-		if got := lastWords(out); got != want {
+		if got := complaints(out); got != want {
 			t.Errorf("%q: %q, want %q", out, got, want)
 		}
 	}

@@ -18,7 +18,7 @@ type origin struct {
 	work, url string
 	asked     []string // Authorization headers
 	fail      []int    // codes of the next answers
-	trouble   []string
+	notes     []string
 	waited    []time.Duration
 }
 
@@ -77,7 +77,7 @@ func (o *origin) cloned(env map[string]string) (workspace string, err error) {
 	p := newPod(o.t, "true")
 	p.write("seed/token", "ghs_secret\n")
 	o.waited = nil
-	o.trouble, err = clone(layoutIn(p.dir), o.url, func(k string) string { return env[k] }, func(d time.Duration) { o.waited = append(o.waited, d) })
+	o.notes, err = clone(layoutIn(p.dir), o.url, func(k string) string { return env[k] }, func(d time.Duration) { o.waited = append(o.waited, d) })
 	return filepath.Join(p.dir, "workspace"), err
 }
 

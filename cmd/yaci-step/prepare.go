@@ -10,8 +10,6 @@ import (
 	"time"
 )
 
-const tokenFile = "token"
-
 // prepare is the clone container. Its own failures are YACI's, never the
 // user's, so the record always carries a sentence.
 func prepare(at layout) int {
@@ -24,10 +22,8 @@ func prepare(at layout) int {
 			r.Exit, r.Reason, r.Broken = 1, "unpack: "+err.Error(), true
 		}
 	} else if u := os.Getenv("YACI_CLONE_URL"); u != "" {
-		trouble, err := clone(at, u, os.Getenv, time.Sleep)
-		if len(trouble) > 0 {
-			r.Note = shorten("fetched again after " + strings.Join(trouble, ", "))
-		}
+		notes, err := clone(at, u, os.Getenv, time.Sleep)
+		r.Note = shorten(strings.Join(notes, "; "))
 		if err != nil {
 			r.Exit, r.Reason, r.Broken = 1, "clone: "+err.Error(), true
 		}
@@ -48,7 +44,7 @@ func seed(at layout) error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() == tokenFile || strings.HasPrefix(e.Name(), ".") {
+		if e.Name() == tokenFile || e.Name() == repositoriesFile || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
 		if err := copyFile(filepath.Join(at.seed, e.Name()), filepath.Join(at.bin, e.Name()), 0o644); err != nil {

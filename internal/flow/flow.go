@@ -217,6 +217,7 @@ func (f *Flow) input(run ci.Run) pipeline.Input {
 		RunID: string(run.ID), JobName: string(ci.JobNameOf(run.ID, run.Attempt)), Attempt: run.Attempt,
 		SHA: string(ev.SHA), Ref: ev.Ref, Branch: ev.Branch, Tag: ev.Tag, Event: string(ev.Kind),
 		PR: ev.PR, PRBase: ev.PRBase, PRBaseSHA: string(ev.BaseSHA), PRAction: ev.PRAction, Actor: ev.Actor.Login,
+		Fork: ev.Fork,
 	}
 	if ev.Kind != ci.API {
 		in.Repo, in.CloneURL, in.RevokeURL = ev.Repo.FullName(), f.GitHub.CloneURL(ev.Repo), f.GitHub.RevokeURL()
