@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -20,25 +20,34 @@ func (g *repository) submodules(r cloneRequest) error {
 	return fmt.Errorf("submodules: %w", err)
 }
 
-// What git says of a submodule that it cannot clone, or fetch again.
-var (
-	clonedFrom = regexp.MustCompile(`clone of '([^'\n]+)' into submodule path '([^'\n]+)' failed`)
-	unreadable = regexp.MustCompile(`could not read Username for|Authentication failed for|[Rr]epository '?[^\n]*'? ?not found|` +
-		`returned error: 40[134]|Permission denied \(publickey\)|cannot run ssh|Host key verification failed`)
-)
+// unreadable are git's words for a repository that the run has no access to.
+func unreadable() []string {
+	return []string{"could not read Username for", "Authentication failed for", "not found", "returned error: 401", "returned error: 403",
+		"returned error: 404", "Permission denied (publickey)", "cannot run ssh", "Host key verification failed"}
+}
+
+// clonedFrom finds the address and the path in git's words for a submodule that
+// it could not clone: clone of 'ADDRESS' into submodule path 'PATH' failed.
+func clonedFrom(output string) (address, path string, ok bool) {
+	_, rest, _ := strings.Cut(output, "clone of '")
+	address, rest, found := strings.Cut(rest, "' into submodule path '")
+	path, _, ok = strings.Cut(rest, "' failed")
+	return address, path, found && ok && !strings.Contains(address+path, "\n")
+}
 
 // submoduleAdvice is a sentence about a submodule that this run may not read, or
 // empty when something else is wrong.
 func (g *repository) submoduleAdvice(failed error, fork bool) string {
 	var git *gitError
-	if !errors.As(failed, &git) || !unreadable.MatchString(git.output) {
+	if !errors.As(failed, &git) {
 		return ""
 	}
-	found := clonedFrom.FindStringSubmatch(git.output)
-	if found == nil {
+	says := func(words string) bool { return strings.Contains(git.output, words) }
+	address, path, ok := clonedFrom(git.output)
+	if !ok || !slices.ContainsFunc(unreadable(), says) {
 		return ""
 	}
-	address, path := found[1], strings.TrimPrefix(found[2], g.dir+"/")
+	path = strings.TrimPrefix(path, g.dir+"/")
 	said := fmt.Sprintf("the submodule %s cannot be read from %s", path, address)
 	name, own := g.repositoryAt(address), g.repositoryAt(g.url.String())
 	owner, _, _ := strings.Cut(name, "/")
