@@ -85,7 +85,7 @@ jobs:
 	}
 
 	w.github.Send("check_suite", fmt.Appendf(nil, `{"action":"rerequested","check_suite":{"head_sha":"%s"},"repository":{"id":%d,"full_name":"ada/checks","private":%t},"installation":{"id":%d},"sender":{"id":%d,"login":"ada"}}`,
-		sha, r.ID, r.Private, citest.InstallationID, w.ada.ID))
+		sha, r.ID, r.Private(), citest.InstallationID, w.ada.ID))
 	if third := w.check(r, sha, "yaci", again.ID); third.Conclusion != "failure" {
 		t.Errorf("check after Re-run all checks: %+v", third)
 	}

@@ -10,6 +10,7 @@ type Repo struct {
 	Private       bool
 	Installation  int64  // of the GitHub App; 0 when a personal token is used
 	DefaultBranch string // as the newest event named it; empty when none has
+	OwnerID       int64  `json:",omitempty"` // numeric id of the owner; 0 when GitHub was not asked yet
 }
 
 // FullName is "owner/name".

@@ -34,6 +34,10 @@ func (e validationError) Error() string { return "422 " + e.field + ": " + e.mes
 
 // refusal turns an error into GitHub's answer for it.
 func refusal(err error) answer {
+	var moved movedError
+	if errors.As(err, &moved) {
+		return moved.redirect()
+	}
 	var invalid validationError
 	if errors.As(err, &invalid) {
 		return answer{status: http.StatusUnprocessableEntity, body: object{

@@ -3,6 +3,7 @@ package citest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -60,6 +61,7 @@ func (gh *GitHub) serveAPI(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "body too large", http.StatusRequestEntityTooLarge)
 		return
 	}
+	gh.beforeCall(r)
 	by := gh.identify(r)
 	record := gh.record(r, by)
 	f := gh.fault(r)
@@ -67,7 +69,7 @@ func (gh *GitHub) serveAPI(w http.ResponseWriter, r *http.Request) {
 		gh.finish(record, f.status())
 		return
 	}
-	path := "/" + strings.TrimPrefix(r.URL.EscapedPath(), apiPrefix)
+	path := gh.byID("/" + strings.TrimPrefix(r.URL.EscapedPath(), apiPrefix))
 	rt, params, found := gh.find(r.Method, path)
 	ex := newExchange(r, body, params, rt.op)
 	var a answer
@@ -100,7 +102,7 @@ func (gh *GitHub) perform(c *call, rt route, ex exchange) answer {
 	if err != nil {
 		a = refusal(err)
 		switch {
-		case a.status == http.StatusUnprocessableEntity && rt.method != http.MethodGet:
+		case a.status == http.StatusUnprocessableEntity && rt.method != http.MethodGet && !errors.Is(err, errNotInstalled):
 			gh.violate("%s %s: GitHub would refuse this: %v", rt.method, c.r.URL.Path, err)
 		case a.status >= http.StatusInternalServerError:
 			gh.violate("%s %s: %v", rt.method, c.r.URL.Path, err)
@@ -115,8 +117,9 @@ func (c *call) authorize(permission string) error {
 		return c.by.err
 	}
 	if c.params["owner"] != "" {
-		if c.repo = c.gh.Repo(c.params["owner"] + "/" + c.params["repo"]); c.repo == nil {
-			return errNotFound
+		name := c.params["owner"] + "/" + c.params["repo"]
+		if c.repo = c.gh.Repo(name); c.repo == nil {
+			return c.elsewhere(c.gh.movedTo(name))
 		}
 	}
 	switch {

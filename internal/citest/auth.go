@@ -106,7 +106,7 @@ func (c caller) allow(repo *Repo, permission string) error {
 	switch c.kind {
 	case AuthInstallation:
 		switch {
-		case !c.token.reaches(repo) && repo.Private:
+		case !c.token.reaches(repo) && repo.Private():
 			return errNotFound
 		case !c.token.reaches(repo) && level == "read":
 			return nil // public
@@ -127,7 +127,7 @@ func (c caller) allow(repo *Repo, permission string) error {
 		return nil
 	}
 	switch {
-	case repo.Private:
+	case repo.Private():
 		return errNotFound
 	case level != "read":
 		return errNoAuth

@@ -13,21 +13,21 @@ import (
 func (gh *GitHub) emit(event string, repo *Repo, sender User, own object) {
 	gh.mu.Lock()
 	defer gh.mu.Unlock()
-	if !repo.installed || !slices.Contains(subscribed(), event) {
+	if !repo.installed || !slices.Contains(gh.subscribed(), event) {
 		return
 	}
 	payload := maps.Clone(own)
 	r := gh.renderRepo(repo)
 	if event == "push" { // GitHub's oldest event writes some things its own way
 		owner := r["owner"].(object)
-		u := gh.user(repo.Owner)
+		u := gh.user(repo.Owner())
 		owner["name"], owner["email"] = u.Login, u.Email
 		r["url"] = gh.url + "/" + repo.FullName()
 		r["created_at"], r["pushed_at"] = repo.created.Unix(), repo.pushed.Unix()
 		r["stargazers"], r["master_branch"] = 0, DefaultBranch
 	}
 	payload["repository"], payload["sender"] = r, gh.renderUser(&sender)
-	payload["installation"] = object{"id": InstallationID, "node_id": nodeID("MDIzOk", InstallationID)}
+	payload["installation"] = object{"id": repo.installation, "node_id": nodeID("MDIzOk", repo.installation)}
 	gh.enqueue(event, repo.ID, payload)
 }
 

@@ -37,8 +37,11 @@ type GitHub struct {
 	mu         sync.Mutex // guards what follows, and every Repo and Pull
 	changed    chan struct{}
 	lastID     int64
-	users      map[string]*User // by lower-case login
-	repos      map[string]*Repo // by lower-case owner/name
+	users      map[string]*User    // by lower-case login
+	repos      map[string]*Repo    // by lower-case owner/name
+	moved      map[string]*Repo    // by a lower-case name that they had before
+	between    func(*http.Request) // see Between
+	betweenMu  sync.Mutex          // held while it is called; taken before mu
 	tokens     map[string]*installationToken
 	browser    *oauthBrowser
 	installed  time.Time
@@ -52,7 +55,7 @@ type GitHub struct {
 func New(opts Options) (*GitHub, error) {
 	gh := &GitHub{
 		opts: opts.withDefaults(), changed: make(chan struct{}), lastID: firstID,
-		users: map[string]*User{}, repos: map[string]*Repo{},
+		users: map[string]*User{}, repos: map[string]*Repo{}, moved: map[string]*Repo{},
 		tokens: map[string]*installationToken{}, browser: newOAuthBrowser(), rates: map[string]*rate{},
 	}
 	gh.installed = gh.opts.Now()

@@ -11,10 +11,10 @@ func (r *Repo) Uninstall() {
 		return
 	}
 	r.installed = false
-	gone := object{"id": r.ID, "node_id": nodeID("R", r.ID), "name": r.Name, "full_name": r.FullName(), "private": r.Private}
+	gone := object{"id": r.ID, "node_id": nodeID("R", r.ID), "name": r.Name(), "full_name": r.FullName(), "private": r.Private()}
 	r.gh.enqueue("installation_repositories", r.ID, object{
-		"action": "removed", "installation": r.gh.renderInstallation(), "repository_selection": "selected", "requester": nil,
-		"repositories_added": []object{}, "repositories_removed": []object{gone}, "sender": r.gh.renderUser(r.gh.user(r.Owner)),
+		"action": "removed", "installation": r.gh.renderInstallation(r.installation), "repository_selection": "selected", "requester": nil,
+		"repositories_added": []object{}, "repositories_removed": []object{gone}, "sender": r.gh.renderUser(r.gh.user(r.Owner())),
 	})
 }
 
@@ -24,7 +24,7 @@ func (gh *GitHub) account() string {
 	if len(repos) == 0 {
 		return "octocat"
 	}
-	return repos[0].Owner
+	return repos[0].Owner()
 }
 
 // installedRepos are the ones that the App may see, oldest first. gh.mu must be held.
@@ -40,8 +40,7 @@ func (gh *GitHub) installedRepos() []*Repo {
 }
 
 // renderInstallation is the App's installation. gh.mu must be held.
-func (gh *GitHub) renderInstallation() object {
-	id := int64(InstallationID)
+func (gh *GitHub) renderInstallation(id int64) object {
 	account := gh.user(gh.account())
 	return object{
 		"id": id, "app_id": AppID, "app_slug": appSlug, "account": gh.renderUser(account),
@@ -49,7 +48,7 @@ func (gh *GitHub) renderInstallation() object {
 		"access_tokens_url": gh.APIURL() + "app/installations/" + itoa(id) + "/access_tokens",
 		"repositories_url":  gh.APIURL() + "installation/repositories",
 		"html_url":          gh.url + "/settings/installations/" + itoa(id),
-		"permissions":       granted(), "events": subscribed(), "single_file_name": nil,
+		"permissions":       granted(), "events": gh.subscribed(), "single_file_name": nil,
 		"created_at": stamp(gh.installed), "updated_at": stamp(gh.installed),
 		"suspended_at": nil, "suspended_by": nil,
 	}

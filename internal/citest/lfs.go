@@ -32,7 +32,7 @@ func (gh *GitHub) serveLFS(w http.ResponseWriter, r *http.Request) {
 	by := gh.identify(r)
 	record := gh.record(r, by)
 	repo := gh.Repo(chi.URLParam(r, "owner") + "/" + chi.URLParam(r, "repo"))
-	if by.kind == AuthBad || repo == nil || by.kind == AuthNone && repo.Private || by.kind != AuthNone && by.allow(repo, "contents:read") != nil {
+	if by.kind == AuthBad || repo == nil || by.kind == AuthNone && repo.Private() || by.kind != AuthNone && by.allow(repo, "contents:read") != nil {
 		gh.finish(record, http.StatusNotFound)
 		http.Error(w, "not found", http.StatusNotFound)
 		return

@@ -138,7 +138,7 @@ func userInstallations(c *call) (answer, error) {
 	defer c.gh.mu.Unlock()
 	list := []object{}
 	if len(c.ownRepos()) > 0 {
-		list = append(list, c.gh.renderInstallation())
+		list = append(list, c.gh.renderInstallation(InstallationID))
 	}
 	return ok(object{"total_count": len(list), "installations": list}), nil
 }

@@ -1,6 +1,9 @@
 package citest
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Options says what kind of GitHub to start. The zero value is useful.
 type Options struct {
@@ -9,6 +12,8 @@ type Options struct {
 	HookSecret string           // what they are signed with
 	RateLimit  int              // calls an hour and token; 5000 when 0
 	Now        func() time.Time // the clock of token lifetimes and rate limits; time.Now when nil
+
+	Unsubscribed []string // events that the App does not get, of those that it usually gets
 }
 
 // granted is what the installation of YACI's App grants.
@@ -17,7 +22,10 @@ func granted() map[string]string {
 }
 
 // subscribed are the events that the App gets.
-func subscribed() []string { return []string{"push", "pull_request", "issue_comment", "check_run"} }
+func (gh *GitHub) subscribed() []string {
+	all := []string{"push", "pull_request", "issue_comment", "check_run", "repository", "public"}
+	return slices.DeleteFunc(all, func(event string) bool { return slices.Contains(gh.opts.Unsubscribed, event) })
+}
 
 func (o Options) withDefaults() Options {
 	setDefault(&o.Addr, "127.0.0.1:0")

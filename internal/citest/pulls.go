@@ -61,7 +61,7 @@ func (gh *GitHub) forkOf(r *Repo, login string) *Repo {
 	gh.mu.Lock()
 	defer gh.mu.Unlock()
 	for _, f := range gh.repos {
-		if strings.EqualFold(f.Owner, login) && (f == r || f.parent == r) {
+		if strings.EqualFold(f.Owner(), login) && (f == r || f.parent == r) {
 			return f
 		}
 	}

@@ -38,7 +38,7 @@ func (r *Repo) push(by User, change func() error) error {
 	changes := diffRefs(before, after)
 	if len(changes) > 0 {
 		r.gh.mu.Lock()
-		r.pushed = r.gh.opts.Now()
+		r.pushed, r.updated = r.gh.opts.Now(), r.gh.opts.Now()
 		r.gh.mu.Unlock()
 	}
 	if err := r.sendPushes(by, changes, before); err != nil {

@@ -49,15 +49,15 @@ func (gh *GitHub) addPullDetails(o object, p *Pull) {
 // renderSide is the head or the base of a pull request.
 func (gh *GitHub) renderSide(r *Repo, ref, sha string) object {
 	return object{
-		"label": r.Owner + ":" + ref, "ref": ref, "sha": sha,
-		"user": gh.renderUser(gh.user(r.Owner)), "repo": gh.renderRepo(r),
+		"label": r.Owner() + ":" + ref, "ref": ref, "sha": sha,
+		"user": gh.renderUser(gh.user(r.Owner())), "repo": gh.renderRepo(r),
 	}
 }
 
 // association is what GitHub calls the author of something. gh.mu must be held.
 func (r *Repo) association(login string) string {
 	switch {
-	case login == r.Owner:
+	case login == r.Owner():
 		return "OWNER"
 	case r.access[login] != "" && r.access[login] != "none":
 		return "COLLABORATOR"

@@ -25,7 +25,7 @@ func repoURLs() map[string]string {
 func (gh *GitHub) renderRepo(r *Repo) object {
 	html := gh.url + "/" + r.FullName()
 	visibility := "public"
-	if r.Private {
+	if r.Private() {
 		visibility = "private"
 	}
 	open := 0
@@ -35,15 +35,15 @@ func (gh *GitHub) renderRepo(r *Repo) object {
 		}
 	}
 	o := object{
-		"id": r.ID, "node_id": nodeID("R", r.ID), "name": r.Name, "full_name": r.FullName(), "private": r.Private,
-		"owner": gh.renderUser(gh.user(r.Owner)), "html_url": html, "description": nil, "fork": r.parent != nil, "url": r.api(),
+		"id": r.ID, "node_id": nodeID("R", r.ID), "name": r.Name(), "full_name": r.FullName(), "private": r.Private(),
+		"owner": gh.renderUser(gh.user(r.Owner())), "html_url": html, "description": nil, "fork": r.parent != nil, "url": r.api(),
 		"git_url": html + ".git", "ssh_url": "git@" + html + ".git", "clone_url": html + ".git", "svn_url": html,
 		"homepage": nil, "size": 0, "stargazers_count": 0, "watchers_count": 0, "language": nil,
 		"has_issues": true, "has_projects": true, "has_downloads": true, "has_wiki": true, "has_pages": false, "has_discussions": false,
-		"forks_count": 0, "mirror_url": nil, "archived": false, "disabled": false, "open_issues_count": open, "license": nil,
+		"forks_count": 0, "mirror_url": nil, "archived": r.present.Load().archived, "disabled": false, "open_issues_count": open, "license": nil,
 		"allow_forking": true, "is_template": false, "web_commit_signoff_required": false, "topics": []string{},
 		"visibility": visibility, "forks": 0, "open_issues": open, "watchers": 0, "default_branch": DefaultBranch,
-		"created_at": stamp(r.created), "updated_at": stamp(r.pushed), "pushed_at": stamp(r.pushed),
+		"created_at": stamp(r.created), "updated_at": stamp(r.updated), "pushed_at": stamp(r.pushed),
 	}
 	for name, path := range repoURLs() {
 		o[name+"_url"] = r.api() + path

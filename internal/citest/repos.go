@@ -6,31 +6,32 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Repo is one repository on this GitHub.
 type Repo struct {
 	ID      int64
-	Owner   string
-	Name    string
-	Private bool
 	gh      *GitHub
 	dir     string
 	parent  *Repo // what it is a fork of
 	created time.Time
+	present atomic.Pointer[identity]
 
 	pushing sync.Mutex // one push at a time, so that its events are its own; taken before gh.mu
 
 	// Guarded by gh.mu.
-	pushed     time.Time
-	installed  bool
-	access     map[string]string // login to read, write or admin
-	pulls      []*Pull
-	comments   []*Comment // oldest first
-	lastNumber int
-	statuses   map[string][]Status // by SHA, oldest first
-	checks     []Check             // oldest first
+	pushed       time.Time
+	updated      time.Time
+	installed    bool
+	installation int64
+	access       map[string]string // login to read, write or admin
+	pulls        []*Pull
+	comments     []*Comment // oldest first
+	lastNumber   int
+	statuses     map[string][]Status // by SHA, oldest first
+	checks       []Check             // oldest first
 }
 
 // DefaultBranch is the one that every repository here starts with.
@@ -51,7 +52,7 @@ func (gh *GitHub) CreateRepo(fullName string, private bool) (*Repo, error) {
 
 // Fork copies a repository to another account. The App is not installed there.
 func (gh *GitHub) Fork(of *Repo, owner User) (*Repo, error) {
-	repo, err := gh.addRepo(owner.Login+"/"+of.Name, of.Private, of)
+	repo, err := gh.addRepo(owner.Login+"/"+of.Name(), of.Private(), of)
 	if err == nil {
 		_, err = git(repo.dir, "fetch", "--quiet", of.dir, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 	}
@@ -72,15 +73,18 @@ func (gh *GitHub) addRepo(fullName string, private bool, parent *Repo) (*Repo, e
 	if gh.repos[key] != nil {
 		return nil, fmt.Errorf("it exists already")
 	}
+	id := gh.newID()
 	repo := &Repo{
-		ID: gh.newID(), Owner: gh.user(owner).Login, Name: name, Private: private, gh: gh, parent: parent,
-		dir: filepath.Join(gh.dir, owner, name+".git"), created: gh.opts.Now(), pushed: gh.opts.Now(),
+		ID: id, gh: gh, parent: parent, installation: InstallationID,
+		dir: filepath.Join(gh.dir, itoa(id)+".git"), created: gh.opts.Now(), pushed: gh.opts.Now(), updated: gh.opts.Now(),
 		access: map[string]string{owner: "admin"}, statuses: map[string][]Status{},
 	}
+	repo.present.Store(&identity{owner: gh.user(owner).Login, name: name, private: private})
 	if err := initBare(repo.dir); err != nil {
 		return nil, err
 	}
 	gh.repos[key] = repo
+	delete(gh.moved, key)
 	return repo, nil
 }
 
@@ -92,7 +96,7 @@ func (gh *GitHub) Repo(fullName string) *Repo {
 }
 
 // FullName is "owner/name".
-func (r *Repo) FullName() string { return r.Owner + "/" + r.Name }
+func (r *Repo) FullName() string { at := r.present.Load(); return at.owner + "/" + at.name }
 
 // CloneURL is what a user gives to git: with the personal token in it.
 func (r *Repo) CloneURL(user User) string {
@@ -118,11 +122,11 @@ func (r *Repo) Grant(user User, level string) {
 // may read a public repository. gh.mu must be held.
 func (r *Repo) permission(login string) string {
 	for name, level := range r.access {
-		if strings.EqualFold(name, login) && (level != "none" || r.Private) {
+		if strings.EqualFold(name, login) && (level != "none" || r.Private()) {
 			return level
 		}
 	}
-	if !r.Private {
+	if !r.Private() {
 		return "read"
 	}
 	return "none"

@@ -13,6 +13,7 @@ func (gh *GitHub) appRoutes() []route {
 		{method: "POST", path: "/app/installations/{installation_id}/access_tokens", permission: "app", handle: createToken},
 		{method: "GET", path: "/repos/{owner}/{repo}/installation", permission: "app", handle: repoInstallation},
 		{method: "DELETE", path: "/installation/token", permission: "token", handle: revokeToken},
+		{method: "GET", path: "/installation/repositories", permission: "token", handle: installationRepos},
 		{method: "GET", path: "/app/hook/config", permission: "app", handle: getHookConfig},
 		{method: "GET", path: "/app/hook/deliveries", permission: "app", handle: listDeliveries},
 		{method: "GET", path: "/app/hook/deliveries/{delivery_id}", permission: "app", handle: getDelivery},
@@ -32,7 +33,7 @@ func (gh *GitHub) renderApp() object {
 		"id": AppID, "slug": appSlug, "node_id": nodeID("A", AppID), "name": appSlug,
 		"owner": gh.renderUser(gh.user(gh.account())), "description": nil, "external_url": "https://yaci.dev",
 		"html_url": gh.url + "/apps/" + appSlug, "created_at": stamp(gh.installed), "updated_at": stamp(gh.installed),
-		"permissions": granted(), "events": subscribed(),
+		"permissions": granted(), "events": gh.subscribed(),
 	}
 }
 
@@ -42,11 +43,12 @@ func repoInstallation(c *call) (answer, error) {
 	if !c.repo.installed {
 		return answer{}, errNotFound
 	}
-	return ok(c.gh.renderInstallation()), nil
+	return ok(c.gh.renderInstallation(c.repo.installation)), nil
 }
 
 func createToken(c *call) (answer, error) {
-	if c.params["installation_id"] != itoa(InstallationID) {
+	installation, err := strconv.ParseInt(c.params["installation_id"], 10, 64)
+	if err != nil || !c.gh.hasInstallation(installation) {
 		return answer{}, errNotFound
 	}
 	var ask tokenRequest
@@ -55,11 +57,25 @@ func createToken(c *call) (answer, error) {
 	}
 	c.gh.mu.Lock()
 	defer c.gh.mu.Unlock()
-	t, err := c.gh.mint(ask)
+	t, err := c.gh.mint(ask, installation)
 	if err != nil {
 		return answer{}, err
 	}
 	return created(c.gh.renderToken(t)), nil
+}
+
+// installationRepos lists what the caller's token can read.
+func installationRepos(c *call) (answer, error) {
+	c.gh.mu.Lock()
+	defer c.gh.mu.Unlock()
+	all := []object{}
+	for _, r := range c.gh.installedRepos() {
+		if c.by.token.reaches(r) {
+			all = append(all, c.gh.renderRepo(r))
+		}
+	}
+	page, header := paginate(c, all)
+	return answer{http.StatusOK, object{"total_count": len(all), "repository_selection": "selected", "repositories": page}, header}, nil
 }
 
 func revokeToken(c *call) (answer, error) {

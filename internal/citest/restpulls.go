@@ -59,7 +59,7 @@ func listPulls(c *call) (answer, error) {
 	list := []object{}
 	for _, p := range c.pulls() {
 		s := p.snapshot()
-		head := p.head.Owner + ":" + s.headRef
+		head := p.head.Owner() + ":" + s.headRef
 		if state != "all" && state != openWord(s.open) ||
 			c.query("base") != "" && c.query("base") != s.baseRef ||
 			c.query("head") != "" && c.query("head") != head {
@@ -101,7 +101,7 @@ func createPull(c *call) (answer, error) {
 	if ask.Title == "" || ask.Head == "" || ask.Base == "" {
 		return answer{}, validationError{"PullRequest", "head", "title, head and base are needed"}
 	}
-	head := strings.TrimPrefix(ask.Head, c.repo.Owner+":")
+	head := strings.TrimPrefix(ask.Head, c.repo.Owner()+":")
 	p, err := c.repo.OpenPull(head, ask.Base, ask.Title, *c.by.user)
 	if err != nil {
 		return answer{}, validationError{"PullRequest", "head", err.Error()}

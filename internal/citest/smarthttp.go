@@ -14,14 +14,22 @@ import (
 // serveGit serves one repository over git smart HTTP, through git's own
 // http-backend, to those who may.
 func (gh *GitHub) serveGit(w http.ResponseWriter, r *http.Request) {
+	gh.beforeCall(r)
 	by := gh.identify(r)
 	record := gh.record(r, by)
 	if f := gh.fault(r); f != nil && !f.act(w, r, gh.opts.Now()) {
 		gh.finish(record, f.status())
 		return
 	}
-	repo := gh.Repo(chi.URLParam(r, "owner") + "/" + chi.URLParam(r, "repo"))
-	path := chi.URLParam(r, "*")
+	name := chi.URLParam(r, "owner") + "/" + chi.URLParam(r, "repo")
+	repo, path := gh.Repo(name), chi.URLParam(r, "*")
+	if to := gh.movedTo(name); repo == nil && to != nil && gh.gitRefusal(r, by, to, path) == 0 {
+		gh.finish(record, http.StatusMovedPermanently)
+		u := *r.URL
+		u.Path = "/" + to.FullName() + ".git/" + path
+		http.Redirect(w, r, u.String(), http.StatusMovedPermanently)
+		return
+	}
 	if status := gh.gitRefusal(r, by, repo, path); status != 0 {
 		if status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", `Basic realm="GitHub"`)
@@ -63,7 +71,7 @@ func (gh *GitHub) gitRefusal(r *http.Request, by caller, repo *Repo, path string
 	switch {
 	case by.kind == AuthBad || by.kind == AuthApp:
 		return http.StatusUnauthorized
-	case by.kind == AuthNone && (repo == nil || repo.Private || write):
+	case by.kind == AuthNone && (repo == nil || repo.Private() || write):
 		return http.StatusUnauthorized // GitHub does not even say whether it exists
 	case repo == nil || !known:
 		return http.StatusNotFound

@@ -17,6 +17,8 @@ type installationToken struct {
 	expires    time.Time
 	repos      []int64 // which repositories it is good for; nil means all of the installation
 	permission map[string]string
+
+	installation int64
 }
 
 // tokenRequest is the body of POST /app/installations/{id}/access_tokens.
@@ -34,9 +36,9 @@ func newTokenText() string {
 
 // mint makes a token for what was asked, at most what the installation has.
 // gh.mu must be held.
-func (gh *GitHub) mint(ask tokenRequest) (*installationToken, error) {
+func (gh *GitHub) mint(ask tokenRequest, installation int64) (*installationToken, error) {
 	t := &installationToken{
-		token: newTokenText(), expires: gh.opts.Now().Add(tokenTime),
+		token: newTokenText(), expires: gh.opts.Now().Add(tokenTime), installation: installation,
 		permission: granted(),
 	}
 	if ask.Permissions != nil {
@@ -49,20 +51,29 @@ func (gh *GitHub) mint(ask tokenRequest) (*installationToken, error) {
 		}
 	}
 	for _, r := range gh.installedRepos() {
-		if slices.Contains(ask.RepositoryIDs, r.ID) || slices.ContainsFunc(ask.Repositories, func(name string) bool { return strings.EqualFold(name, r.Name) }) {
+		if r.installation != installation {
+			continue
+		}
+		if slices.Contains(ask.RepositoryIDs, r.ID) || slices.ContainsFunc(ask.Repositories, func(name string) bool { return strings.EqualFold(name, r.Name()) }) {
 			t.repos = append(t.repos, r.ID)
 		}
 	}
 	if len(t.repos) < len(ask.Repositories)+len(ask.RepositoryIDs) {
-		return nil, apiError{http.StatusUnprocessableEntity, "There is at least one repository that does not exist or is not accessible to the parent installation."}
+		return nil, errNotInstalled
 	}
 	gh.tokens[t.token] = t
 	return t, nil
 }
 
+// errNotInstalled is no violation: a repository can be taken out of the installation at any time.
+var errNotInstalled = apiError{
+	http.StatusUnprocessableEntity,
+	"There is at least one repository that does not exist or is not accessible to the parent installation.",
+}
+
 // reaches says whether the token is good for a repository at all. gh.mu must be held.
 func (t *installationToken) reaches(r *Repo) bool {
-	return r.installed && (t.repos == nil || slices.Contains(t.repos, r.ID))
+	return r.installed && r.installation == t.installation && (t.repos == nil || slices.Contains(t.repos, r.ID))
 }
 
 // covers says whether one level of access includes another.
@@ -77,7 +88,7 @@ func (gh *GitHub) renderToken(t *installationToken) object {
 	if t.repos != nil {
 		repos := []object{}
 		for _, r := range gh.installedRepos() {
-			if slices.Contains(t.repos, r.ID) {
+			if t.reaches(r) {
 				repos = append(repos, gh.renderRepo(r))
 			}
 		}

@@ -29,6 +29,8 @@ func Explain(err error, now time.Time) ci.Setback {
 	status, wait := answer(err)
 	back := ci.Setback{Wait: wait}
 	switch {
+	case errors.Is(err, ci.ErrGone):
+		back.Hopeless, back.Whole = true, gone(err)
 	case status == http.StatusTooManyRequests || status == http.StatusForbidden && wait > 0:
 		back.Whole, back.Slow, back.Wait = true, true, max(wait, time.Second)
 	case slices.Contains([]int{http.StatusForbidden, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity}, status) && wait == 0:

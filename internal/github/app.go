@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -49,21 +50,34 @@ func (c *Client) Introduce(ctx context.Context) (k Known, err error) {
 	return k, nil
 }
 
-// Installed reports whether the App is installed on a repository and not
-// suspended (docs.github.com, "Get a repository installation for the authenticated app").
-// A personal token is not an App, and needs none.
+// Installed reports whether the App is installed on a repository, which is known by its id, and not suspended there.
+// A token for exactly this repository is what tells. A personal token is not an App, and needs none.
 func (c *Client) Installed(ctx context.Context, repo ci.Repo) (bool, error) {
 	if c.app == nil {
 		return true, nil
 	}
-	in, res, err := c.with(c.app).Apps.FindRepositoryInstallation(ctx, repo.Owner, repo.Name)
-	if res != nil && res.StatusCode == http.StatusNotFound {
+	at := c.Current(repo)
+	_, _, err := c.with(c.app).Apps.CreateInstallationToken(ctx, at.Installation, &github.InstallationTokenOptions{
+		RepositoryIDs: []int64{at.ID},
+		Permissions:   &github.InstallationPermissions{Metadata: github.String("read")},
+	})
+	status, wait := answer(err)
+	switch {
+	case err == nil:
+		return true, nil
+	case status == http.StatusForbidden && wait == 0: // suspended
+		return false, nil
+	case !denied(err):
+		return false, fmt.Errorf("installation of %s: github: %w", at.FullName(), err)
+	}
+	state, err := c.lookUpElsewhere(ctx, repo, at, err)
+	if errors.Is(err, ci.ErrGone) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("installation of %s: github: %w", repo.FullName(), err)
+		return false, fmt.Errorf("installation of %s: %w", at.FullName(), err)
 	}
-	return in.SuspendedAt == nil, nil
+	return true, c.learn(ctx, state)
 }
 
 func date(res *github.Response) time.Time {

@@ -15,7 +15,16 @@ import (
 // File returns a file's content at a commit. The error is ci.ErrNotFound when the
 // commit has no such file, or it is no plain file, and ci.ErrTooLarge beyond the
 // megabyte that GitHub hands out (docs.github.com, "Get repository content").
-func (c *Client) File(ctx context.Context, repo ci.Repo, sha ci.SHA, path string) ([]byte, error) {
+func (c *Client) File(ctx context.Context, repo ci.Repo, sha ci.SHA, path string) (content []byte, err error) {
+	err = c.confirmed(ctx, repo, func(repo ci.Repo) error {
+		var err error
+		content, err = c.file(ctx, repo, sha, path)
+		return err
+	})
+	return content, err
+}
+
+func (c *Client) file(ctx context.Context, repo ci.Repo, sha ci.SHA, path string) ([]byte, error) {
 	file, _, _, err := c.repoClient(repo).Repositories.GetContents(ctx, repo.Owner, repo.Name, path, &github.RepositoryContentGetOptions{Ref: string(sha)})
 	if missing(err) || err == nil && (file == nil || file.GetType() != "file") {
 		return nil, fmt.Errorf("fetch %s at %s: %w", path, sha.Short(), ci.ErrNotFound)
@@ -44,6 +53,17 @@ func missing(err error) bool {
 // or of the pushed commits. complete is false when GitHub cannot say or cut the
 // list short; a comparison has at most 300 files (docs.github.com, "Compare two commits").
 func (c *Client) Changes(ctx context.Context, ev ci.Event) (paths []string, complete bool, err error) {
+	err = c.confirmed(ctx, ev.Repo, func(repo ci.Repo) error {
+		at := ev
+		at.Repo = repo
+		var err error
+		paths, complete, err = c.changes(ctx, at)
+		return err
+	})
+	return paths, complete, err
+}
+
+func (c *Client) changes(ctx context.Context, ev ci.Event) (paths []string, complete bool, err error) {
 	if ev.Kind == ci.PullRequest {
 		return c.pullChanges(ctx, ev)
 	}
@@ -73,7 +93,16 @@ func (c *Client) Changes(ctx context.Context, ev ci.Event) (paths []string, comp
 // Relation is how head stands to base: ahead, behind, identical or diverged, in
 // GitHub's words (docs.github.com, "Compare two commits"); empty when GitHub knows
 // one of them no more, as after a forced push.
-func (c *Client) Relation(ctx context.Context, repo ci.Repo, base, head ci.SHA) (string, error) {
+func (c *Client) Relation(ctx context.Context, repo ci.Repo, base, head ci.SHA) (relation string, err error) {
+	err = c.confirmed(ctx, repo, func(repo ci.Repo) error {
+		var err error
+		relation, err = c.relation(ctx, repo, base, head)
+		return err
+	})
+	return relation, err
+}
+
+func (c *Client) relation(ctx context.Context, repo ci.Repo, base, head ci.SHA) (string, error) {
 	cmp, res, err := c.repoClient(repo).Repositories.CompareCommits(ctx, repo.Owner, repo.Name, string(base), string(head), &github.ListOptions{PerPage: 1})
 	if res != nil && res.StatusCode == http.StatusNotFound {
 		return "", nil

@@ -44,7 +44,11 @@ func (c *Client) PostCheck(ctx context.Context, check ci.Check) error {
 		}
 		o.Output.Annotations = append(o.Output.Annotations, note)
 	}
-	if _, _, err := c.checkClient(check.Repo).Checks.CreateCheckRun(ctx, check.Repo.Owner, check.Repo.Name, o); err != nil {
+	err := c.named(ctx, check.Repo, func(repo ci.Repo) error {
+		_, _, err := c.checkClient(repo).Checks.CreateCheckRun(ctx, repo.Owner, repo.Name, o)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("check of %s: github: %w", check.SHA.Short(), err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -25,9 +26,13 @@ type Client struct {
 
 	partial partialChanges // lists of changed files that the next try reads on
 
+	// Learned is called with each answer about a repository as a whole; nil: nobody keeps them.
+	Learned func(ctx context.Context, state ci.RepoState) error
+
 	mu      sync.Mutex
 	clients map[clientKey]*github.Client
-	pages   map[string]page     // lists by their address, to ask whether they changed
+	repos   map[int64]knownRepo // what GitHub said of each repository last
+	pages   map[pageKey]page    // answers by repository and address, to ask whether they changed
 	short   map[int64]time.Time // installations with few calls left, and until when; see meter
 }
 
@@ -71,11 +76,12 @@ func newClient(apiURL string) (*Client, error) {
 	if !strings.HasSuffix(u.Path, "/") {
 		u.Path += "/"
 	}
-	return &Client{api: u, clients: map[clientKey]*github.Client{}, pages: map[string]page{}, short: map[int64]time.Time{}}, nil
+	return &Client{api: u, clients: map[clientKey]*github.Client{}, repos: map[int64]knownRepo{}, pages: map[pageKey]page{}, short: map[int64]time.Time{}}, nil
 }
 
-// CloneURL is where git finds a repository.
+// CloneURL is where git finds a repository, by the name that GitHub gave it last.
 func (c *Client) CloneURL(repo ci.Repo) string {
+	repo = c.Current(repo)
 	return c.site().JoinPath(repo.Owner, repo.Name+".git").String()
 }
 
@@ -102,7 +108,7 @@ func (c *Client) clientFor(key clientKey, repo ci.Repo, perm *github.Installatio
 	if len(c.clients) >= maxClients {
 		clear(c.clients)
 	}
-	gh := c.with(metered{c.tokenTransport(repo, perm), func(h http.Header) { c.meter(repo.Installation, h) }})
+	gh := c.client(metered{c.tokenTransport(repo, perm), func(h http.Header) { c.meter(repo.Installation, h) }}, redirects(repo.ID))
 	c.clients[key] = gh
 	return gh
 }
@@ -118,8 +124,10 @@ func (c *Client) tokenTransport(repo ci.Repo, perm *github.InstallationPermissio
 	})
 }
 
-func (c *Client) with(t http.RoundTripper) *github.Client {
-	gh := github.NewClient(&http.Client{Transport: t, Timeout: callTimeout, CheckRedirect: sameHost})
+func (c *Client) with(t http.RoundTripper) *github.Client { return c.client(t, sameHost) }
+
+func (c *Client) client(t http.RoundTripper, redirect func(*http.Request, []*http.Request) error) *github.Client {
+	gh := github.NewClient(&http.Client{Transport: t, Timeout: callTimeout, CheckRedirect: redirect})
 	gh.BaseURL = c.api
 	return gh
 }
@@ -141,22 +149,40 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// CloneToken mints a token that can read one repository's contents for an hour.
-// With a personal token it is that token. The error is ci.ErrNotFound, wrapped,
-// when GitHub does not let the App read the repository (docs.github.com, "Create
+// CloneToken mints a token that can read one repository's contents for an hour,
+// and learns the repository's name of now, for CloneURL. With a personal token it is that token. The error is
+// ci.ErrNotFound, wrapped, when GitHub does not let the App read the repository (docs.github.com, "Create
 // an installation access token for an app").
 func (c *Client) CloneToken(ctx context.Context, repo ci.Repo) (string, error) {
-	if c.app == nil {
+	state, err := c.Repository(ctx, repo)
+	if err == nil && c.app == nil {
 		return c.token, nil
 	}
-	t, _, err := c.with(c.app).Apps.CreateInstallationToken(ctx, repo.Installation, &github.InstallationTokenOptions{
-		RepositoryIDs: []int64{repo.ID}, Permissions: &github.InstallationPermissions{Contents: github.String("read")},
-	})
-	if denied(err) {
+	token := ""
+	if err == nil {
+		token, err = c.mintClone(ctx, state.Repo)
+	}
+	if tokenDenied(err) { // a public one can be read by name after it has left the installation
+		if state, err = c.lookUpElsewhere(ctx, repo, state.Repo, err); err == nil {
+			err = c.learn(ctx, state)
+		}
+		if err == nil {
+			token, err = c.mintClone(ctx, state.Repo)
+		}
+	}
+	if denied(err) || errors.Is(err, ci.ErrGone) {
 		err = fmt.Errorf("%w: %w", ci.ErrNotFound, err)
 	}
 	if err != nil {
 		return "", fmt.Errorf("clone token for %s: github: %w", repo.FullName(), err)
 	}
-	return t.GetToken(), nil
+	return token, nil
+}
+
+func (c *Client) mintClone(ctx context.Context, repo ci.Repo) (string, error) {
+	t, _, err := c.with(c.app).Apps.CreateInstallationToken(ctx, repo.Installation, &github.InstallationTokenOptions{
+		RepositoryIDs: []int64{repo.ID},
+		Permissions:   &github.InstallationPermissions{Contents: github.String("read")},
+	})
+	return t.GetToken(), err
 }

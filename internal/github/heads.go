@@ -18,32 +18,57 @@ const (
 
 // Heads are the branches, tags and recently changed open pull requests of a
 // repository, each as the event that a webhook would have told of it. Nobody is
-// the actor. With an error come those that were found before it.
-func (c *Client) Heads(ctx context.Context, repo ci.Repo) ([]ci.Event, error) {
+// the actor. With an error come those that were found before it, unless they may be another repository's.
+func (c *Client) Heads(ctx context.Context, repo ci.Repo) (heads []ci.Event, err error) {
+	var partly error // what ended the lists early
+	err = c.confirmed(ctx, repo, func(repo ci.Repo) error {
+		heads, partly = c.heads(ctx, repo)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return heads, partly
+}
+
+func (c *Client) heads(ctx context.Context, repo ci.Repo) ([]ci.Event, error) {
 	path := fmt.Sprintf("repos/%s/%s/", repo.Owner, repo.Name)
+	gh := c.repoClient(repo)
 	var heads []ci.Event
 	for page := 1; page != 0 && page <= maxHeadPages; {
-		list, next, err := listed[*github.Branch](ctx, c, c.repoClient(repo), fmt.Sprintf("%sbranches?per_page=100&page=%d", path, page))
+		list, next, err := listed[*github.Branch](ctx, c, gh, repo.ID, fmt.Sprintf("%sbranches?per_page=100&page=%d", path, page))
 		if err != nil {
 			return heads, fmt.Errorf("branches: github: %w", err)
 		}
 		for _, b := range list {
-			heads = append(heads, ci.Event{Kind: ci.Push, Repo: repo, SHA: ci.SHA(b.GetCommit().GetSHA()), Ref: "refs/heads/" + b.GetName(), Branch: b.GetName()})
+			heads = append(heads, ci.Event{
+				Kind:   ci.Push,
+				Repo:   repo,
+				SHA:    ci.SHA(b.GetCommit().GetSHA()),
+				Ref:    "refs/heads/" + b.GetName(),
+				Branch: b.GetName(),
+			})
 		}
 		page = next
 	}
 	for page := 1; page != 0 && page <= maxHeadPages; {
-		list, next, err := listed[*github.RepositoryTag](ctx, c, c.repoClient(repo), fmt.Sprintf("%stags?per_page=100&page=%d", path, page))
+		list, next, err := listed[*github.RepositoryTag](ctx, c, gh, repo.ID, fmt.Sprintf("%stags?per_page=100&page=%d", path, page))
 		if err != nil {
 			return heads, fmt.Errorf("tags: github: %w", err)
 		}
 		for _, t := range list {
-			heads = append(heads, ci.Event{Kind: ci.Tag, Repo: repo, SHA: ci.SHA(t.GetCommit().GetSHA()), Ref: "refs/tags/" + t.GetName(), Tag: t.GetName()})
+			heads = append(heads, ci.Event{
+				Kind: ci.Tag,
+				Repo: repo,
+				SHA:  ci.SHA(t.GetCommit().GetSHA()),
+				Ref:  "refs/tags/" + t.GetName(),
+				Tag:  t.GetName(),
+			})
 		}
 		page = next
 	}
 	reader := c.clientFor(clientKey{repo.ID, repo.Installation, "heads"}, repo, &github.InstallationPermissions{PullRequests: github.String("read")})
-	pulls, _, err := listed[*github.PullRequest](ctx, c, reader, path+"pulls?state=open&sort=updated&direction=desc&per_page=100")
+	pulls, _, err := listed[*github.PullRequest](ctx, c, reader, repo.ID, path+"pulls?state=open&sort=updated&direction=desc&per_page=100")
 	if err != nil {
 		return heads, fmt.Errorf("pull requests: github: %w", err)
 	}
@@ -65,42 +90,65 @@ func pullEvent(repo ci.Repo, p *github.PullRequest) ci.Event {
 
 // Commit is the first line of a commit's message, and when it was made.
 func (c *Client) Commit(ctx context.Context, repo ci.Repo, sha ci.SHA) (title string, at time.Time, err error) {
-	found, _, err := c.repoClient(repo).Repositories.GetCommit(ctx, repo.Owner, repo.Name, string(sha), &github.ListOptions{PerPage: 1})
-	if err != nil {
-		return "", at, fmt.Errorf("commit %s: github: %w", sha.Short(), err)
-	}
-	return firstLine(found), found.GetCommit().GetCommitter().GetDate().Time, nil
+	err = c.confirmed(ctx, repo, func(repo ci.Repo) error {
+		found, _, err := c.repoClient(repo).Repositories.GetCommit(ctx, repo.Owner, repo.Name, string(sha), &github.ListOptions{PerPage: 1})
+		if err != nil {
+			return fmt.Errorf("commit %s: github: %w", sha.Short(), err)
+		}
+		title, at = firstLine(found), found.GetCommit().GetCommitter().GetDate().Time
+		return nil
+	})
+	return title, at, err
 }
 
-// page is a list as it was when GitHub gave it this tag.
+// page is an answer as it was when GitHub gave it this tag.
 type page struct {
 	tag  string
-	list any
+	body any
 	next int
 }
 
-// maxPages bounds what is kept of lists; beyond it all are forgotten, which costs calls.
+// pageKey is the address of an answer. The repository belongs to it, since a name can pass to another one.
+type pageKey struct {
+	repo int64
+	url  string
+}
+
+// maxPages bounds how many answers are kept; beyond it all are forgotten, which costs calls.
 const maxPages = 3000
 
-// listed reads one page of a list. One that has not changed since costs nothing
+// listed reads one page of a list.
+func listed[T any](ctx context.Context, c *Client, gh *github.Client, repo int64, path string) (list []T, next int, err error) {
+	list, _, next, err = conditional[[]T](ctx, c, gh, repo, path)
+	return list, next, err
+}
+
+// fetched reads one object, and GitHub's clock at its answer.
+func fetched[T any](ctx context.Context, c *Client, gh *github.Client, repo int64, path string) (body T, clock time.Time, err error) {
+	body, res, _, err := conditional[T](ctx, c, gh, repo, path)
+	return body, date(res), err
+}
+
+// conditional reads an answer. One that has not changed since costs nothing
 // of the rate limit (docs.github.com, "Best practices for using the REST API").
-func listed[T any](ctx context.Context, c *Client, gh *github.Client, path string) (list []T, next int, err error) {
+func conditional[T any](ctx context.Context, c *Client, gh *github.Client, repo int64, path string) (body T, res *github.Response, next int, err error) {
 	req, err := gh.NewRequest(http.MethodGet, path, nil)
 	if err != nil {
-		return nil, 0, err
+		return body, nil, 0, err
 	}
+	key := pageKey{repo, req.URL.String()}
 	c.mu.Lock()
-	old, seen := c.pages[req.URL.String()]
+	old, seen := c.pages[key]
 	c.mu.Unlock()
 	if seen {
 		req.Header.Set("If-None-Match", old.tag)
 	}
-	res, err := gh.Do(ctx, req, &list)
+	res, err = gh.Do(ctx, req, &body)
 	if seen && res != nil && res.StatusCode == http.StatusNotModified {
-		return old.list.([]T), old.next, nil
+		return old.body.(T), res, old.next, nil
 	}
 	if err != nil {
-		return nil, 0, err
+		return body, res, 0, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -108,7 +156,7 @@ func listed[T any](ctx context.Context, c *Client, gh *github.Client, path strin
 		clear(c.pages)
 	}
 	if tag := res.Header.Get("ETag"); tag != "" {
-		c.pages[req.URL.String()] = page{tag, list, res.NextPage}
+		c.pages[key] = page{tag, body, res.NextPage}
 	}
-	return list, res.NextPage, nil
+	return body, res, res.NextPage, nil
 }

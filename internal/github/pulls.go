@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -19,10 +20,19 @@ func (c *Client) pullClient(repo ci.Repo) *github.Client {
 // MayWrite reports whether somebody may write to a repository now. GitHub is
 // asked by login and answers with an account; only when that account has the
 // number that was asked for is the answer about the same person.
-func (c *Client) MayWrite(ctx context.Context, repo ci.Repo, who ci.Actor) (bool, error) {
+func (c *Client) MayWrite(ctx context.Context, repo ci.Repo, who ci.Actor) (may bool, err error) {
 	if who.ID == 0 || who.Login == "" {
 		return false, nil
 	}
+	err = c.confirmed(ctx, repo, func(repo ci.Repo) error {
+		var err error
+		may, err = c.mayWrite(ctx, repo, who)
+		return err
+	})
+	return may && err == nil, err
+}
+
+func (c *Client) mayWrite(ctx context.Context, repo ci.Repo, who ci.Actor) (bool, error) {
 	level, res, err := c.repoClient(repo).Repositories.GetPermissionLevel(ctx, repo.Owner, repo.Name, who.Login)
 	if res != nil && res.StatusCode == http.StatusNotFound { // renamed, gone, or a bot
 		return false, nil
@@ -37,30 +47,40 @@ func (c *Client) MayWrite(ctx context.Context, repo ci.Repo, who ci.Actor) (bool
 }
 
 // Pull returns a pull request as it is now.
-func (c *Client) Pull(ctx context.Context, repo ci.Repo, number int) (ci.Pull, error) {
-	pr, _, err := c.pullClient(repo).PullRequests.Get(ctx, repo.Owner, repo.Name, number)
-	if err != nil {
-		return ci.Pull{}, fmt.Errorf("pull request #%d: github: %w", number, err)
-	}
-	return ci.Pull{Head: ci.SHA(pr.GetHead().GetSHA()), Base: pr.GetBase().GetRef()}, nil
+func (c *Client) Pull(ctx context.Context, repo ci.Repo, number int) (pull ci.Pull, err error) {
+	err = c.confirmed(ctx, repo, func(repo ci.Repo) error {
+		pr, _, err := c.pullClient(repo).PullRequests.Get(ctx, repo.Owner, repo.Name, number)
+		if err != nil {
+			return fmt.Errorf("pull request #%d: github: %w", number, err)
+		}
+		pull = ci.Pull{Head: ci.SHA(pr.GetHead().GetSHA()), Base: pr.GetBase().GetRef()}
+		return nil
+	})
+	return pull, err
 }
 
 // Answer comments on a pull request. The error is ci.ErrNotFound, wrapped, when
 // GitHub does not let YACI.
 func (c *Client) Answer(ctx context.Context, repo ci.Repo, number int, text string) error {
-	_, _, err := c.pullClient(repo).Issues.CreateComment(ctx, repo.Owner, repo.Name, number, &github.IssueComment{Body: &text})
+	err := c.named(ctx, repo, func(repo ci.Repo) error {
+		_, _, err := c.pullClient(repo).Issues.CreateComment(ctx, repo.Owner, repo.Name, number, &github.IssueComment{Body: &text})
+		return err
+	})
 	return written(fmt.Sprintf("comment on #%d", number), err)
 }
 
 // Agree answers a comment with a thumb up. Doing it twice is doing it once. The
 // error is as that of Answer.
 func (c *Client) Agree(ctx context.Context, repo ci.Repo, comment int64) error {
-	_, _, err := c.pullClient(repo).Reactions.CreateIssueCommentReaction(ctx, repo.Owner, repo.Name, comment, "+1")
+	err := c.named(ctx, repo, func(repo ci.Repo) error {
+		_, _, err := c.pullClient(repo).Reactions.CreateIssueCommentReaction(ctx, repo.Owner, repo.Name, comment, "+1")
+		return err
+	})
 	return written(fmt.Sprintf("reaction to comment %d", comment), err)
 }
 
 func written(what string, err error) error {
-	if denied(err) {
+	if denied(err) || errors.Is(err, ci.ErrGone) {
 		err = fmt.Errorf("%w: %w", ci.ErrNotFound, err)
 	}
 	if err != nil {

@@ -23,6 +23,17 @@ func (c *Client) Resolve(ctx context.Context, repo ci.Repo, ref string) (ci.SHA,
 	if !ok {
 		return "", "", fmt.Errorf("commit %q: %w", ref, ci.ErrNotFound)
 	}
+	var sha ci.SHA
+	var title string
+	err := c.confirmed(ctx, repo, func(repo ci.Repo) error {
+		var err error
+		sha, title, err = c.resolve(ctx, repo, ref, path)
+		return err
+	})
+	return sha, title, err
+}
+
+func (c *Client) resolve(ctx context.Context, repo ci.Repo, ref, path string) (ci.SHA, string, error) {
 	found, _, err := c.repoClient(repo).Repositories.GetCommit(ctx, repo.Owner, repo.Name, path, &github.ListOptions{PerPage: 1})
 	var no *github.ErrorResponse
 	if errors.As(err, &no) && slices.Contains([]int{http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity}, no.Response.StatusCode) {

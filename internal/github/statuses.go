@@ -19,6 +19,14 @@ const plainText = "See YACI for what happened."
 // PostStatus shows a status on its commit. A text that GitHub refuses is sent
 // again in plain ASCII, and then as a fixed one.
 func (c *Client) PostStatus(ctx context.Context, st ci.Status) error {
+	err := c.named(ctx, st.Repo, func(repo ci.Repo) error { return c.postStatus(ctx, repo, st) })
+	if err != nil {
+		return fmt.Errorf("status of %s: github: %w", st.SHA.Short(), err)
+	}
+	return nil
+}
+
+func (c *Client) postStatus(ctx context.Context, repo ci.Repo, st ci.Status) error {
 	text := description(st.Description)
 	var err error
 	for _, text := range []string{text, ascii(text), plainText} {
@@ -26,15 +34,12 @@ func (c *Client) PostStatus(ctx context.Context, st ci.Status) error {
 		if st.TargetURL != "" {
 			body.TargetURL = &st.TargetURL
 		}
-		_, _, err = c.repoClient(st.Repo).Repositories.CreateStatus(ctx, st.Repo.Owner, st.Repo.Name, string(st.SHA), body)
+		_, _, err = c.repoClient(repo).Repositories.CreateStatus(ctx, repo.Owner, repo.Name, string(st.SHA), body)
 		if !badText(err) {
 			break
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("status of %s: github: %w", st.SHA.Short(), err)
-	}
-	return nil
+	return err
 }
 
 // badText reports that other words may help: GitHub refused the content, and it
@@ -52,12 +57,24 @@ func badText(err error) bool {
 const maxStatusPages = 10
 
 // ShownStatuses is the state that a commit shows of each context.
-func (c *Client) ShownStatuses(ctx context.Context, repo ci.Repo, sha ci.SHA) (map[string]string, error) {
+func (c *Client) ShownStatuses(ctx context.Context, repo ci.Repo, sha ci.SHA) (shown map[string]string, err error) {
+	err = c.named(ctx, repo, func(repo ci.Repo) error {
+		var err error
+		shown, err = c.shownStatuses(ctx, repo, sha)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("statuses of %s: github: %w", sha.Short(), err)
+	}
+	return shown, nil
+}
+
+func (c *Client) shownStatuses(ctx context.Context, repo ci.Repo, sha ci.SHA) (map[string]string, error) {
 	shown := map[string]string{}
 	for page := 1; page != 0 && page <= maxStatusPages; {
 		all, res, err := c.repoClient(repo).Repositories.GetCombinedStatus(ctx, repo.Owner, repo.Name, string(sha), &github.ListOptions{PerPage: 100, Page: page})
 		if err != nil {
-			return nil, fmt.Errorf("statuses of %s: github: %w", sha.Short(), err)
+			return nil, err
 		}
 		for _, st := range all.Statuses {
 			shown[st.GetContext()] = st.GetState()
