@@ -36,7 +36,7 @@ type Event struct {
 
 	AuthorID    int64     // pull_request, issue_comment: numeric identity of who opened or wrote it
 	AuthorLogin string    //
-	At          time.Time // push: when it came; pull_request: when it changed; issue_comment: when it was written; by GitHub's clock, to the second
+	At          time.Time // push: when it came; pull_request: when it changed; issue_comment: when it was written; repository, public: when the repository changed; by GitHub's clock, to the second
 	Retargeted  bool      // pull_request: edited, and its base is another branch now
 	CommentID   int64     // issue_comment
 	Body        string    // issue_comment: what was written
@@ -78,6 +78,8 @@ func decoderOf(name string) (decoder, bool) {
 		"check_run":     decodeCheckRun,
 		"check_suite":   decodeCheckSuite,
 		"installation":  decodeInstallation,
+		"repository":    decodeRepository,
+		"public":        decodePublic,
 
 		"installation_repositories": decodeInstallationRepositories,
 	}[name]

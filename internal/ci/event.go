@@ -28,6 +28,7 @@ const (
 	API         Kind = "api"          // POST /run: a command without a repository
 	CheckRun    Kind = "check_run"    // somebody asks for a check to be run again
 	Removal     Kind = "removal"      // the GitHub App was taken off repositories
+	RepoChange  Kind = "repository"   // a repository was renamed, transferred, hidden, shown, archived or deleted
 	Comment     Kind = "comment"      // somebody wrote on a pull request; starts nothing by itself
 )
 
@@ -46,15 +47,15 @@ type Event struct {
 	Deleted  bool      // the ref is gone
 	Before   SHA       // of a push: what the ref pointed to; all zeros when it is new
 	PR       int       // number; 0 when this is no pull request
-	PRAction string
-	PRBase   string // branch that the pull request, or the merge group, would merge into
-	BaseSHA  SHA    // what that branch pointed to
-	Fork     bool   // the pull request's head lives in another repository
-	Retarget bool   // the pull request's base is another branch now
-	Comment  int64  // id of the comment
-	Body     string // what was written
-	Command  string // of API events: the shell command
-	Image    string // of API events: the image to run it in
+	PRAction string    // of a repository: what became of it
+	PRBase   string    // branch that the pull request, or the merge group, would merge into
+	BaseSHA  SHA       // what that branch pointed to
+	Fork     bool      // the pull request's head lives in another repository
+	Retarget bool      // the pull request's base is another branch now
+	Comment  int64     // id of the comment
+	Body     string    // what was written
+	Command  string    // of API events: the shell command
+	Image    string    // of API events: the image to run it in
 
 	Removed []int64 `json:",omitempty"` // of a removal: the repositories; none: all of the installation
 

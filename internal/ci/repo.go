@@ -14,6 +14,25 @@ type RepoState struct {
 	Answered time.Time // when GitHub answered, by GitHub's clock, to the second
 }
 
+// Merge returns what is known of a repository after one more answer of GitHub. Answers can arrive in any order, so
+// GitHub's clock decides which is the newer: that of the repository's last change, and where it is the same, that of
+// the answer. Of two answers of one second the repository is private if one of them says so.
+func (s RepoState) Merge(answer RepoState) RepoState {
+	switch {
+	case s.Answered.IsZero():
+		return answer
+	case !s.Updated.Equal(answer.Updated) && !s.Updated.IsZero() && !answer.Updated.IsZero():
+		if answer.Updated.Before(s.Updated) {
+			return s
+		}
+	case answer.Answered.Before(s.Answered):
+		return s
+	case answer.Answered.Equal(s.Answered):
+		answer.Private = answer.Private || s.Private
+	}
+	return answer
+}
+
 // ErrGone says that GitHub has no repository with an id any more, or does not let YACI read it: it was deleted, or
 // the GitHub App was removed from it. A repository of the same name is another one.
 var ErrGone = errors.New("gone")

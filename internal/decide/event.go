@@ -42,6 +42,8 @@ func Event(ev ci.Event) Decision {
 		return Decision{Obey, fmt.Sprintf("Obey: %s asks for the checks of %s to be run again.", ev.Actor.Login, ev.SHA.Short())}
 	case ci.Removal:
 		return removal(ev)
+	case ci.RepoChange:
+		return Decision{Obey, fmt.Sprintf("Obey: repository %d was %s by %s.", ev.Repo.ID, ev.PRAction, ev.Actor.Login)}
 	case ci.API:
 		return Decision{Run, "Run: asked for by the API."}
 	}

@@ -27,6 +27,8 @@ func (f *Flow) obey(ctx context.Context, d ci.Delivery, ev ci.Event) error {
 		return f.rerun(ctx, d, ev)
 	case ci.Removal:
 		return f.removed(ctx, d, ev)
+	case ci.RepoChange:
+		return f.repositoryChanged(ctx, d, ev)
 	}
 	err := f.command(ctx, d, ev)
 	var no refusal

@@ -52,11 +52,16 @@ type Flow struct {
 	Commits    Commits
 	Access     Access
 	Unfinished Unfinished
-	Forks      decide.Forks
-	Decode     func(ci.Delivery) (ci.Event, error)
-	Operator   pipeline.Operator
-	ForFork    pipeline.Operator // for pull requests from forks, whoever approved them
-	Queued     func()            // called after something was stored; wakes queue and report
+
+	Repositories Repositories // nil: names are taken as they are stored
+	Hider        Hider
+	RunsOfRepo   RunsOfRepo
+
+	Forks    decide.Forks
+	Decode   func(ci.Delivery) (ci.Event, error)
+	Operator pipeline.Operator
+	ForFork  pipeline.Operator // for pull requests from forks, whoever approved them
+	Queued   func()            // called after something was stored; wakes queue and report
 }
 
 // Handle takes one delivery to its end. An error means: try again later.
@@ -164,6 +169,8 @@ func (f *Flow) read(ctx context.Context, run *ci.Run) (file *pipeline.File, dige
 	if err != nil {
 		return nil, "", in, err
 	}
+	run.Event.Repo = f.current(run.Event.Repo) // GitHub has just said whose file this is
+	ev, in = run.Event, f.input(*run)
 	run.Broken.Content = string(data)
 	if file, err = pipeline.Parse(data); err != nil {
 		return nil, "", in, err

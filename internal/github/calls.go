@@ -15,13 +15,8 @@ import (
 // File returns a file's content at a commit. The error is ci.ErrNotFound when the
 // commit has no such file, or it is no plain file, and ci.ErrTooLarge beyond the
 // megabyte that GitHub hands out (docs.github.com, "Get repository content").
-func (c *Client) File(ctx context.Context, repo ci.Repo, sha ci.SHA, path string) (content []byte, err error) {
-	err = c.confirmed(ctx, repo, func(repo ci.Repo) error {
-		var err error
-		content, err = c.file(ctx, repo, sha, path)
-		return err
-	})
-	return content, err
+func (c *Client) File(ctx context.Context, repo ci.Repo, sha ci.SHA, path string) ([]byte, error) {
+	return read(ctx, c, repo, func(repo ci.Repo) ([]byte, error) { return c.file(ctx, repo, sha, path) })
 }
 
 func (c *Client) file(ctx context.Context, repo ci.Repo, sha ci.SHA, path string) ([]byte, error) {
@@ -53,14 +48,13 @@ func missing(err error) bool {
 // or of the pushed commits. complete is false when GitHub cannot say or cut the
 // list short; a comparison has at most 300 files (docs.github.com, "Compare two commits").
 func (c *Client) Changes(ctx context.Context, ev ci.Event) (paths []string, complete bool, err error) {
-	err = c.confirmed(ctx, ev.Repo, func(repo ci.Repo) error {
+	paths, err = read(ctx, c, ev.Repo, func(repo ci.Repo) (paths []string, err error) {
 		at := ev
 		at.Repo = repo
-		var err error
 		paths, complete, err = c.changes(ctx, at)
-		return err
+		return paths, err
 	})
-	return paths, complete, err
+	return paths, complete && err == nil, err
 }
 
 func (c *Client) changes(ctx context.Context, ev ci.Event) (paths []string, complete bool, err error) {
@@ -93,13 +87,8 @@ func (c *Client) changes(ctx context.Context, ev ci.Event) (paths []string, comp
 // Relation is how head stands to base: ahead, behind, identical or diverged, in
 // GitHub's words (docs.github.com, "Compare two commits"); empty when GitHub knows
 // one of them no more, as after a forced push.
-func (c *Client) Relation(ctx context.Context, repo ci.Repo, base, head ci.SHA) (relation string, err error) {
-	err = c.confirmed(ctx, repo, func(repo ci.Repo) error {
-		var err error
-		relation, err = c.relation(ctx, repo, base, head)
-		return err
-	})
-	return relation, err
+func (c *Client) Relation(ctx context.Context, repo ci.Repo, base, head ci.SHA) (string, error) {
+	return read(ctx, c, repo, func(repo ci.Repo) (string, error) { return c.relation(ctx, repo, base, head) })
 }
 
 func (c *Client) relation(ctx context.Context, repo ci.Repo, base, head ci.SHA) (string, error) {

@@ -21,9 +21,9 @@ const (
 // the actor. With an error come those that were found before it, unless they may be another repository's.
 func (c *Client) Heads(ctx context.Context, repo ci.Repo) (heads []ci.Event, err error) {
 	var partly error // what ended the lists early
-	err = c.confirmed(ctx, repo, func(repo ci.Repo) error {
+	heads, err = read(ctx, c, repo, func(repo ci.Repo) (heads []ci.Event, err error) {
 		heads, partly = c.heads(ctx, repo)
-		return nil
+		return heads, nil
 	})
 	if err != nil {
 		return nil, err

@@ -20,16 +20,11 @@ func (c *Client) pullClient(repo ci.Repo) *github.Client {
 // MayWrite reports whether somebody may write to a repository now. GitHub is
 // asked by login and answers with an account; only when that account has the
 // number that was asked for is the answer about the same person.
-func (c *Client) MayWrite(ctx context.Context, repo ci.Repo, who ci.Actor) (may bool, err error) {
+func (c *Client) MayWrite(ctx context.Context, repo ci.Repo, who ci.Actor) (bool, error) {
 	if who.ID == 0 || who.Login == "" {
 		return false, nil
 	}
-	err = c.confirmed(ctx, repo, func(repo ci.Repo) error {
-		var err error
-		may, err = c.mayWrite(ctx, repo, who)
-		return err
-	})
-	return may && err == nil, err
+	return read(ctx, c, repo, func(repo ci.Repo) (bool, error) { return c.mayWrite(ctx, repo, who) })
 }
 
 func (c *Client) mayWrite(ctx context.Context, repo ci.Repo, who ci.Actor) (bool, error) {
@@ -47,16 +42,14 @@ func (c *Client) mayWrite(ctx context.Context, repo ci.Repo, who ci.Actor) (bool
 }
 
 // Pull returns a pull request as it is now.
-func (c *Client) Pull(ctx context.Context, repo ci.Repo, number int) (pull ci.Pull, err error) {
-	err = c.confirmed(ctx, repo, func(repo ci.Repo) error {
+func (c *Client) Pull(ctx context.Context, repo ci.Repo, number int) (ci.Pull, error) {
+	return read(ctx, c, repo, func(repo ci.Repo) (ci.Pull, error) {
 		pr, _, err := c.pullClient(repo).PullRequests.Get(ctx, repo.Owner, repo.Name, number)
 		if err != nil {
-			return fmt.Errorf("pull request #%d: github: %w", number, err)
+			return ci.Pull{}, fmt.Errorf("pull request #%d: github: %w", number, err)
 		}
-		pull = ci.Pull{Head: ci.SHA(pr.GetHead().GetSHA()), Base: pr.GetBase().GetRef()}
-		return nil
+		return ci.Pull{Head: ci.SHA(pr.GetHead().GetSHA()), Base: pr.GetBase().GetRef()}, nil
 	})
-	return pull, err
 }
 
 // Answer comments on a pull request. The error is ci.ErrNotFound, wrapped, when

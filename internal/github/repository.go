@@ -181,6 +181,20 @@ func (c *Client) confirmed(ctx context.Context, repo ci.Repo, call func(repo ci.
 	return errRenaming
 }
 
+// read is [Client.confirmed] for a call that reads something. With an error comes nothing.
+func read[T any](ctx context.Context, c *Client, repo ci.Repo, call func(repo ci.Repo) (T, error)) (T, error) {
+	var got T
+	err := c.confirmed(ctx, repo, func(repo ci.Repo) (err error) {
+		got, err = call(repo)
+		return err
+	})
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return got, nil
+}
+
 // named makes a call by a repository's name, if GitHub has confirmed that name lately. What GitHub refuses may be due
 // to a name that has passed on: it is asked then, and the call made again under the new name.
 func (c *Client) named(ctx context.Context, repo ci.Repo, call func(repo ci.Repo) error) error {

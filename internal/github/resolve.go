@@ -23,14 +23,15 @@ func (c *Client) Resolve(ctx context.Context, repo ci.Repo, ref string) (ci.SHA,
 	if !ok {
 		return "", "", fmt.Errorf("commit %q: %w", ref, ci.ErrNotFound)
 	}
-	var sha ci.SHA
-	var title string
-	err := c.confirmed(ctx, repo, func(repo ci.Repo) error {
-		var err error
+	title := ""
+	sha, err := read(ctx, c, repo, func(repo ci.Repo) (sha ci.SHA, err error) {
 		sha, title, err = c.resolve(ctx, repo, ref, path)
-		return err
+		return sha, err
 	})
-	return sha, title, err
+	if err != nil {
+		return "", "", err
+	}
+	return sha, title, nil
 }
 
 func (c *Client) resolve(ctx context.Context, repo ci.Repo, ref, path string) (ci.SHA, string, error) {

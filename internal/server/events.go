@@ -94,6 +94,8 @@ func event(ev webhook.Event) ci.Event {
 		out.Kind, out.PR, out.Comment, out.Body, out.At = ci.Comment, ev.Number, ev.CommentID, ev.Body, ev.At
 	case ev.Name == "installation", ev.Name == "installation_repositories":
 		out.Kind, out.Removed = ci.Removal, ev.Removed
+	case ev.Name == "repository", ev.Name == "public":
+		out.Kind, out.PRAction, out.At = ci.RepoChange, ev.Action, ev.At
 	case ev.Name == "check_run", ev.Name == "check_suite":
 		out.Kind = ci.CheckRun
 	case ev.Name == "merge_group":

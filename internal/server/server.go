@@ -148,6 +148,8 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		Queued: func() { b.queued.ring(); b.ended.ring() },
 	}
 	spine.Stopper, spine.Rivals, spine.Ancestry, spine.Commits, spine.Access, spine.Unfinished = stop, stop, gh, gh, gh, db
+	spine.Repositories, spine.Hider, spine.RunsOfRepo = gh, db, db
+	gh.Learned = db.LearnRepo
 	line := &line{waiting: &queue.Queue{Jobs: db, Cluster: unseen{}, Caps: caps(cfg), Handover: cfg.KueueQueue != "", Log: log}}
 	book := &logs.Keeper{Jobs: db, Index: db, Bucket: bucket, Limit: cfg.LogLimit, Bells: stored, Log: log}
 	calls := &api.API{

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -28,6 +29,9 @@ func TestIndexOfRuns(t *testing.T) {
 		c.filter.Sight, c.filter.Limit = ci.Sight{All: true}, 41
 		plan, err := s.PlanOfRuns(t.Context(), c.filter)
 		must(t, err)
+		plan = slices.DeleteFunc(plan, func(line string) bool { // the repository of each, by its id
+			return line == "CORRELATED SCALAR SUBQUERY 1" || line == "SEARCH p USING INTEGER PRIMARY KEY (rowid=?)"
+		})
 		if len(plan) == 0 || plan[0] != c.want || len(plan) > 1 && c.filter.Number == 0 {
 			t.Errorf("%s: %q, want %q", name, plan, c.want)
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -13,7 +14,7 @@ import (
 const unpaused = `NOT EXISTS (SELECT 1 FROM pauses p WHERE p.installation = statuses.installation AND p.until > ?)`
 
 const statusColumns = `sha, context, repo, state, description, target_url, version, attempts, written, doubt, sent > 0,
-	(SELECT count(*) FROM pauses p WHERE p.installation = statuses.installation AND p.slow_until > ?) AS slow`
+	(SELECT count(*) FROM pauses p WHERE p.installation = statuses.installation AND p.slow_until > ?) AS slow, ` + currentRepo
 
 // DueStatuses returns statuses that GitHub does not have yet, finals first: at
 // most the next eight of each repository, so that one cannot hide the others, and
@@ -46,15 +47,16 @@ func (s *Store) statuses(ctx context.Context, query string, args ...any) ([]ci.S
 
 func scanStatus(row row) (st ci.Status, err error) {
 	var repo []byte
+	var current sql.NullString
 	var written, doubt, slow int64
-	if err := row.Scan(&st.SHA, &st.Context, &repo, &st.State, &st.Description, &st.TargetURL, &st.Version, &st.Attempts, &written, &doubt, &st.Told, &slow); err != nil {
+	if err := row.Scan(&st.SHA, &st.Context, &repo, &st.State, &st.Description, &st.TargetURL, &st.Version, &st.Attempts, &written, &doubt, &st.Told, &slow, &current); err != nil {
 		return st, err
 	}
 	if err := json.Unmarshal(repo, &st.Repo); err != nil {
 		return st, fmt.Errorf("repository: %w", err)
 	}
 	st.Written, st.Doubt, st.Slow = moment(written), doubt != 0, slow != 0
-	return st, nil
+	return st, overlay(&st.Repo, current)
 }
 
 const oneStatus = ` WHERE repo_id = ? AND sha = ? AND context = ?`

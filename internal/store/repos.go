@@ -11,21 +11,92 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// know keeps a repository as its newest event names it. When it became private,
-// or public, so did its runs.
+// know keeps a repository as an event names it, unless GitHub itself was asked: events can be late. It can make a
+// repository private at once, but never public.
 func know(ctx context.Context, tx *sql.Tx, r ci.Repo) error {
 	if r.ID == 0 {
 		return nil
 	}
+	old, err := repoState(ctx, tx, r.ID)
+	switch {
+	case err == nil && !old.Answered.IsZero():
+		return nil
+	case err == nil:
+		r.Private = r.Private || old.Private
+		if r.DefaultBranch == "" {
+			r.DefaultBranch = old.DefaultBranch
+		}
+	case !errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("repository: %w", err)
+	}
+	return writeRepo(ctx, tx, ci.RepoState{Repo: r})
+}
+
+// LearnRepo keeps what GitHub says of a repository. New names and visibility hold at once, for its older runs too.
+func (s *Store) LearnRepo(ctx context.Context, answer ci.RepoState) error {
+	old, err := repoState(ctx, s.db, answer.ID)
+	if err == nil && old.Merge(answer) == old {
+		return nil // most answers, and reading is cheaper than writing
+	}
+	err = s.tx(ctx, func(tx *sql.Tx) error {
+		old, err := repoState(ctx, tx, answer.ID)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		return writeRepo(ctx, tx, old.Merge(answer))
+	})
+	if err != nil {
+		return fmt.Errorf("repository %s: %w", answer.FullName(), err)
+	}
+	return nil
+}
+
+// HideRepo makes a repository private until GitHub says otherwise.
+func (s *Store) HideRepo(ctx context.Context, id int64) error {
+	err := s.tx(ctx, func(tx *sql.Tx) error {
+		state, err := repoState(ctx, tx, id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		state.Private = true
+		return writeRepo(ctx, tx, state)
+	})
+	if err != nil {
+		return fmt.Errorf("hide repository %d: %w", id, err)
+	}
+	return nil
+}
+
+// rowQuerier is the database, or a transaction.
+type rowQuerier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// repoState reads what is known of a repository; sql.ErrNoRows when nothing is.
+func repoState(ctx context.Context, q rowQuerier, id int64) (state ci.RepoState, err error) {
+	var updated, answered int64
+	err = q.QueryRowContext(ctx, `SELECT `+repoColumns+`, p.archived, p.updated, p.answered FROM repos p WHERE p.id = ?`, id).
+		Scan(append(repoFields(&state.Repo), &state.Archived, &updated, &answered)...)
+	state.Updated, state.Answered = moment(updated), moment(answered)
+	return state, err
+}
+
+// writeRepo stores a repository. Another that had its name loses it.
+func writeRepo(ctx context.Context, tx *sql.Tx, r ci.RepoState) error {
 	path := strings.ToLower(r.FullName())
 	if _, err := tx.ExecContext(ctx, `UPDATE repos SET path = '' WHERE path = ? AND id <> ?`, path, r.ID); err != nil {
 		return fmt.Errorf("repository: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO repos (id, owner, name, path, private, installation, default_branch) VALUES (?, ?, ?, ?, ?, ?, ?)
+	if _, err := tx.ExecContext(ctx, `INSERT INTO repos (id, owner, name, path, private, installation, default_branch, owner_id, archived, updated, answered)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, name = excluded.name, path = excluded.path, private = excluded.private,
-		  installation = excluded.installation,
-		  default_branch = CASE WHEN excluded.default_branch = '' THEN repos.default_branch ELSE excluded.default_branch END`,
-		r.ID, r.Owner, r.Name, path, flag(r.Private), r.Installation, r.DefaultBranch); err != nil {
+		  installation = excluded.installation, default_branch = excluded.default_branch, owner_id = excluded.owner_id,
+		  archived = excluded.archived, updated = excluded.updated, answered = excluded.answered`,
+		r.ID, r.Owner, r.Name, path, flag(r.Private), r.Installation, r.DefaultBranch, r.OwnerID, flag(r.Archived),
+		millis(r.Updated), millis(r.Answered)); err != nil {
 		return fmt.Errorf("repository: %w", err)
 	}
 	if _, err := tx.ExecContext(ctx, `UPDATE runs SET private = ? WHERE repo_id = ? AND private <> ?`, flag(r.Private), r.ID, flag(r.Private)); err != nil {
@@ -41,10 +112,33 @@ func flag(b bool) int {
 	return 0
 }
 
-const repoColumns = `p.id, p.owner, p.name, p.private, p.installation, p.default_branch`
+// currentRepo is a column for rows with a repo_id: the repository as it is known now, whatever the row says of it.
+const currentRepo = `(SELECT p.owner || ' ' || p.name || ' ' || p.private || ' ' || p.installation || ' ' || p.owner_id || ' ' || p.default_branch
+	FROM repos p WHERE p.id = repo_id)`
+
+// overlay puts what currentRepo has read over a repository that was stored with an event.
+func overlay(r *ci.Repo, current sql.NullString) error {
+	if !current.Valid {
+		return nil
+	}
+	var now ci.Repo
+	var private int
+	n, err := fmt.Sscanf(current.String+" ", "%s %s %d %d %d", &now.Owner, &now.Name, &private, &now.Installation, &now.OwnerID)
+	if err != nil || n != 5 {
+		return fmt.Errorf("repository %d: %q: %w", r.ID, current.String, err)
+	}
+	now.ID, now.Private, now.DefaultBranch = r.ID, private != 0, r.DefaultBranch
+	if branch := strings.SplitN(current.String, " ", 6)[5]; branch != "" {
+		now.DefaultBranch = branch
+	}
+	*r = now
+	return nil
+}
+
+const repoColumns = `p.id, p.owner, p.name, p.private, p.installation, p.default_branch, p.owner_id`
 
 func repoFields(r *ci.Repo) []any {
-	return []any{&r.ID, &r.Owner, &r.Name, &r.Private, &r.Installation, &r.DefaultBranch}
+	return []any{&r.ID, &r.Owner, &r.Name, &r.Private, &r.Installation, &r.DefaultBranch, &r.OwnerID}
 }
 
 // RepoNamed returns the repository that has a name now, or ErrNotFound. Case does not matter.
@@ -79,5 +173,6 @@ func scanSummary(row row) (one ci.RepoSummary, err error) {
 	if err := json.Unmarshal(event, &r.Event); err != nil {
 		return one, fmt.Errorf("run %s: event: %w", r.ID, err)
 	}
+	r.Event.Repo = one.Repo
 	return one, nil
 }

@@ -21,23 +21,23 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 			return err
 		}
 		repo := run.Event.Repo.ID
+		if err := know(ctx, tx, run.Event.Repo); err != nil {
+			return err
+		}
 		if repo != 0 {
 			if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(number), 0) + 1 FROM runs WHERE repo_id = ?`, repo).Scan(&run.Number); err != nil {
 				return err
 			}
 		}
 		res, err := tx.ExecContext(ctx, `INSERT INTO runs (id, number, repo_id, sha, kind, ref, event, attempt, state, message, created, finished, branch, pr, actor, private, person, supersedes)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (repo_id, sha, kind, ref) WHERE sha <> '' DO NOTHING`,
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT p.private FROM repos p WHERE p.id = ?), 1), ?, ?) ON CONFLICT (repo_id, sha, kind, ref) WHERE sha <> '' DO NOTHING`,
 			run.ID, run.Number, repo, run.Event.SHA, run.Event.Kind, run.Event.Ref, event, run.Attempt, run.State, run.Message,
-			millis(run.Created), millis(run.Finished), run.Event.Branch, run.Event.PR, strings.ToLower(run.Event.Actor.Login), flag(repo == 0 || run.Event.Repo.Private), run.Event.Actor.ID, flag(run.Supersedes))
+			millis(run.Created), millis(run.Finished), run.Event.Branch, run.Event.PR, strings.ToLower(run.Event.Actor.Login), repo, run.Event.Actor.ID, flag(run.Supersedes))
 		if err != nil {
 			return err
 		}
 		if n, _ := res.RowsAffected(); n == 0 {
 			return s.endDelivery(ctx, tx, delivery, ci.DeliveryIgnored, "", "Ignored: this event already has a run.")
-		}
-		if err := know(ctx, tx, run.Event.Repo); err != nil {
-			return err
 		}
 		if err := keepBroken(ctx, tx, *run); err != nil {
 			return err
@@ -121,7 +121,7 @@ func integer(b bool) int {
 	return 0
 }
 
-const runColumns = `id, number, event, attempt, state, message, created, finished, started, retargets`
+const runColumns = `id, number, event, attempt, state, message, created, finished, started, retargets, ` + currentRepo
 
 // Run returns a run by its id, or ErrNotFound.
 func (s *Store) Run(ctx context.Context, id ci.RunID) (ci.Run, error) {
@@ -136,7 +136,8 @@ func (s *Store) RunOf(ctx context.Context, repo int64, sha ci.SHA, kind ci.Kind,
 func scanRun(row row) (r ci.Run, err error) {
 	var event []byte
 	var created, finished, started int64
-	err = row.Scan(&r.ID, &r.Number, &event, &r.Attempt, &r.State, &r.Message, &created, &finished, &started, &r.Retargets)
+	var repo sql.NullString
+	err = row.Scan(&r.ID, &r.Number, &event, &r.Attempt, &r.State, &r.Message, &created, &finished, &started, &r.Retargets, &repo)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("run: %w", ErrNotFound)
 	}
@@ -147,5 +148,5 @@ func scanRun(row row) (r ci.Run, err error) {
 	if err := json.Unmarshal(event, &r.Event); err != nil {
 		return r, fmt.Errorf("run %s: event: %w", r.ID, err)
 	}
-	return r, nil
+	return r, overlay(&r.Event.Repo, repo)
 }

@@ -36,6 +36,12 @@ func (s *Store) UnfinishedOf(ctx context.Context, installation int64) ([]ci.Run,
 		WHERE finished = 0 AND repo_id IN (SELECT id FROM repos WHERE installation = ?) ORDER BY created, id`, installation)
 }
 
+// UnfinishedIn returns the runs of a repository that have not ended.
+func (s *Store) UnfinishedIn(ctx context.Context, repo int64) ([]ci.Run, error) {
+	return collect(ctx, s.db, scanRun, "unfinished runs", `SELECT `+runColumns+` FROM runs
+		WHERE finished = 0 AND repo_id = ? ORDER BY created, id`, repo)
+}
+
 // prefixed reads a column before those of a run.
 type prefixed struct {
 	row   row
