@@ -59,7 +59,11 @@ func (f *Flow) guarded(ctx context.Context, d ci.Delivery) (err error) {
 			err = fmt.Errorf("%w: %v", errPanic, r)
 		}
 	}()
-	if err := f.Handle(ctx, d); err != nil {
+	err = f.Handle(ctx, d)
+	if errors.Is(err, ci.ErrGone) { // no waiting brings it back
+		return f.Inbox.IgnoreDelivery(ctx, d.ID, "Ignored: "+gone(err)+".")
+	}
+	if err != nil {
 		return fmt.Errorf("handle %s %s: %w", d.Name, d.GUID, err)
 	}
 	return nil

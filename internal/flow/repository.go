@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -32,6 +33,24 @@ func (f *Flow) current(repo ci.Repo) ci.Repo {
 		return repo
 	}
 	return f.Repositories.Current(repo)
+}
+
+// gone is the sentence of an error that is a ci.ErrGone, without the calls that ended in it.
+func gone(err error) string {
+	var lost *ci.GoneError
+	if errors.As(err, &lost) {
+		return lost.Error()
+	}
+	return err.Error()
+}
+
+// sameName refuses to run a repository that somebody named, and that has another name by now: they may mean the one
+// that has the name today.
+func (f *Flow) sameName(named ci.Repo) error {
+	if now := f.current(named); !strings.EqualFold(now.FullName(), named.FullName()) {
+		return fmt.Errorf("%w: the repository that was %s is %s now; name that one", ci.ErrInvalid, named.FullName(), now.FullName())
+	}
+	return nil
 }
 
 // repositoryChanged follows an event about a repository itself. The event only says that there is something to ask

@@ -26,6 +26,9 @@ type Commits interface {
 // the run when it has not ended, and ci.ErrInvalid for what cannot be run.
 func (f *Flow) Start(ctx context.Context, repo ci.Repo, ref, branch, by string) (ci.Run, error) {
 	ev, err := f.commit(ctx, repo, ref)
+	if err == nil {
+		err = f.sameName(repo)
+	}
 	if err != nil {
 		return ci.Run{}, err
 	}

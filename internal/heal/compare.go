@@ -29,6 +29,10 @@ func (h *Healer) compare(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if errors.Is(err, ci.ErrGone) {
+			h.Log.Debug("repository is gone", "repo", repo.FullName(), "id", repo.ID)
+			continue
+		}
 		if err != nil {
 			limited[repo.Installation] = h.Explain(err, time.Now()).Whole
 			errs = append(errs, fmt.Errorf("heal %s: %w", repo.FullName(), err))
@@ -81,6 +85,9 @@ func (h *Healer) recover(ctx context.Context, ev ci.Event) error {
 		return err
 	}
 	title, at, err := h.Heads.Commit(ctx, ev.Repo, ev.SHA)
+	if errors.Is(err, ci.ErrGone) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

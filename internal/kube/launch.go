@@ -173,8 +173,28 @@ func (c *Cluster) wanted(job ci.Job) (want batchv1.Job, err error) {
 	if err := json.Unmarshal(job.Manifest, &want); err != nil {
 		return want, fmt.Errorf("manifest: %w", err)
 	}
+	if job.CloneURL != "" {
+		cloneFrom(&want, job.CloneURL)
+	}
 	want.Namespace, err = c.space(want)
 	return want, err
+}
+
+// cloneURLVariable is the one that tells the clone container where the repository is.
+const cloneURLVariable = "YACI_CLONE_URL"
+
+// cloneFrom has a Job's clone container, if it has one, clone from a URL.
+func cloneFrom(job *batchv1.Job, url string) {
+	pod := &job.Spec.Template.Spec
+	for _, containers := range [][]corev1.Container{pod.InitContainers, pod.Containers} {
+		for i := range containers {
+			for n, v := range containers[i].Env {
+				if v.Name == cloneURLVariable && v.Value != "" {
+					containers[i].Env[n].Value = url
+				}
+			}
+		}
+	}
 }
 
 // LaunchAside makes the Job that somebody runs with his own rights, with the files

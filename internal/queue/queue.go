@@ -63,7 +63,8 @@ type Queue struct {
 	Renewer  Renewer
 	Cluster  Cluster
 	Caps     Caps
-	Handover bool // to Kueue: it has the caps and knows the cluster's room
+	CloneURL func(ci.Repo) string // where a repository is now; nil: where the manifest says
+	Handover bool                 // to Kueue: it has the caps and knows the cluster's room
 	Log      *slog.Logger
 
 	mu    sync.Mutex
@@ -243,6 +244,9 @@ func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
 		if err != nil {
 			return err
 		}
+	}
+	if q.CloneURL != nil && run.Event.Repo.ID != 0 { // its name may have passed on since the manifest was made
+		job.CloneURL = q.CloneURL(run.Event.Repo)
 	}
 	uid, err := q.Launcher.Launch(ctx, job, token)
 	switch {

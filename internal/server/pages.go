@@ -22,6 +22,7 @@ func pagesOf(cfg config.Pages, db *store.Store, logbook web.Logbook, log *slog.L
 func withGitHub(pages *web.Pages, cfg config.Pages, gh *github.Client, spine *flow.Flow) *web.Pages {
 	if gh != nil {
 		pages.Site = gh.Site()
+		pages.Visibility = newVisibility(gh)
 	}
 	if !cfg.SignIn() {
 		return pages

@@ -153,7 +153,7 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 	line := &line{waiting: &queue.Queue{Jobs: db, Cluster: unseen{}, Caps: caps(cfg), Handover: cfg.KueueQueue != "", Log: log}}
 	book := &logs.Keeper{Jobs: db, Index: db, Bucket: bucket, Limit: cfg.LogLimit, Bells: stored, Log: log}
 	calls := &api.API{
-		Token: cfg.APIToken, Keys: db, Tokens: db, Image: cfg.RunImage, Starter: spine, Jobs: db, Runs: db, Repos: db, Memory: db, Conflicts: []error{flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved}, Log: log, Logbook: book, Inbox: db,
+		Token: cfg.APIToken, Keys: db, Tokens: db, Image: cfg.RunImage, Starter: spine, Jobs: db, Runs: db, Repos: db, Memory: db, Conflicts: []error{flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved, ci.ErrGone}, Log: log, Logbook: book, Inbox: db,
 		Canceller: stop, Queue: line, Commits: spine,
 		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
 	}

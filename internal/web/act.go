@@ -55,6 +55,10 @@ func (p *Pages) act(w http.ResponseWriter, r *http.Request) error {
 			return refusal("Not done: " + no.Error() + ".")
 		}
 	}
+	var gone *ci.GoneError
+	if errors.As(err, &gone) {
+		return refusal("Not done: " + gone.Error() + ".")
+	}
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -70,12 +71,13 @@ func (p *Pages) listOf(r *http.Request, f ci.RunFilter) (*listPage, error) {
 	if l.Runs, err = p.Runs.Runs(r.Context(), f); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"repo", "branch", "author", "state", "event", "pr"} {
-		l.Filtered = l.Filtered || q.Get(name) != ""
-	}
 	if len(l.Runs) > pageSize {
 		l.Runs = l.Runs[:pageSize]
 		l.Older = with(r.URL, "after", ci.CursorOf(l.Runs[pageSize-1]).String())
+	}
+	l.Runs = p.seen(r, l.Runs)
+	for _, name := range []string{"repo", "branch", "author", "state", "event", "pr"} {
+		l.Filtered = l.Filtered || q.Get(name) != ""
 	}
 	if f.After.ID != "" {
 		l.First = with(r.URL, "after", "")
@@ -104,7 +106,7 @@ func (p *Pages) repo(r *http.Request, owner, name string) (ci.Repo, error) {
 	if err != nil {
 		return repo, err
 	}
-	if !p.sight(r).Sees(repo) {
+	if !p.sees(r, repo) {
 		return repo, ci.ErrNotFound
 	}
 	return repo, nil
@@ -115,6 +117,12 @@ func (p *Pages) repositories(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	all := map[int64]ci.Repo{}
+	for _, one := range repos {
+		all[one.Repo.ID] = one.Repo
+	}
+	hidden := p.hidden(r, all)
+	repos = slices.DeleteFunc(repos, func(one ci.RepoSummary) bool { return hidden[one.Repo.ID] })
 	return p.show(w, r, http.StatusOK, "repositories.html", layout{Title: "Repositories", Icon: "none", Nav: "repositories", Live: true}, repos)
 }
 
@@ -171,6 +179,7 @@ func (p *Pages) queue(w http.ResponseWriter, r *http.Request) error {
 		if g.More = len(g.Runs) > queueSize; g.More {
 			g.Runs = g.Runs[:queueSize]
 		}
+		g.Runs = p.seen(r, g.Runs)
 		groups = append(groups, g)
 	}
 	return p.show(w, r, http.StatusOK, "queue.html", layout{Title: "Queue", Icon: "none", Nav: "queue", Live: true}, groups)

@@ -49,8 +49,11 @@ type Pages struct {
 	Logbook Logbook
 	Inbox   Inbox
 	Sight   ci.Sight // what all readers may see
-	URL     string   // of this server, without a slash at its end; empty: not known
-	Site    string   // where GitHub's pages are, like URL; empty: nothing links there
+
+	Visibility Visibility // nil: what is stored as public is public
+
+	URL  string // of this server, without a slash at its end; empty: not known
+	Site string // where GitHub's pages are, like URL; empty: nothing links there
 
 	GitHub   GitHub // nil: nobody can sign in, and nothing be changed
 	Sessions Sessions
