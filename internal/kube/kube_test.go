@@ -65,6 +65,36 @@ func secret(t *testing.T, client *fake.Clientset) map[string]string {
 	return obj.(*corev1.Secret).StringData
 }
 
+// S2: a job is cloned from where its repository is when it is launched.
+func TestS2CloneURL(t *testing.T) {
+	c, _ := world()
+	j := job(t)
+	var m batchv1.Job
+	must(t, json.Unmarshal(j.Manifest, &m))
+	env := []corev1.EnvVar{{Name: "HOME", Value: "/x"}, {Name: "YACI_CLONE_URL", Value: "https://hub/ada/old.git"}}
+	m.Spec.Template.Spec.InitContainers = []corev1.Container{{Name: "clone", Env: env}}
+	m.Spec.Template.Spec.Containers = []corev1.Container{{Name: "step-1"}}
+	var err error
+	j.Manifest, err = json.Marshal(m)
+	must(t, err)
+	j.CloneURL = "https://hub/ada/new.git"
+	_, err = c.Launch(t.Context(), j, "t")
+	must(t, err)
+	made, err := c.Client.BatchV1().Jobs(space).Get(t.Context(), name, metav1.GetOptions{})
+	must(t, err)
+	pod := made.Spec.Template.Spec
+	if got := pod.InitContainers[0].Env; got[1].Value != j.CloneURL || got[0].Value != "/x" || len(pod.Containers[0].Env) != 0 {
+		t.Errorf("%+v", pod)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestLaunch(t *testing.T) {
 	c, client := world()
 	client.PrependReactor("create", "jobs", func(a clienttesting.Action) (bool, runtime.Object, error) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -121,17 +122,20 @@ func overlay(r *ci.Repo, current sql.NullString) error {
 	if !current.Valid {
 		return nil
 	}
-	var now ci.Repo
-	var private int
-	n, err := fmt.Sscanf(current.String+" ", "%s %s %d %d %d", &now.Owner, &now.Name, &private, &now.Installation, &now.OwnerID)
-	if err != nil || n != 5 {
-		return fmt.Errorf("repository %d: %q: %w", r.ID, current.String, err)
+	parts := strings.SplitN(current.String, " ", 6) // none of them has a space but the last
+	if len(parts) != 6 {
+		return fmt.Errorf("repository %d: %q is not what was stored", r.ID, current.String)
 	}
-	now.ID, now.Private, now.DefaultBranch = r.ID, private != 0, r.DefaultBranch
-	if branch := strings.SplitN(current.String, " ", 6)[5]; branch != "" {
-		now.DefaultBranch = branch
+	installation, err1 := strconv.ParseInt(parts[3], 10, 64)
+	owner, err2 := strconv.ParseInt(parts[4], 10, 64)
+	if err := errors.Join(err1, err2); err != nil {
+		return fmt.Errorf("repository %d: %w", r.ID, err)
 	}
-	*r = now
+	r.Owner, r.Name, r.Private = parts[0], parts[1], parts[2] != "0"
+	r.Installation, r.OwnerID = installation, owner
+	if parts[5] != "" {
+		r.DefaultBranch = parts[5]
+	}
 	return nil
 }
 

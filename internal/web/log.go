@@ -237,7 +237,7 @@ type liveEvent struct {
 // browser that lost the connection goes on behind the last one (Last-Event-ID,
 // html.spec.whatwg.org/multipage/server-sent-events.html). "end" says that there will be no more.
 func (p *Pages) live(w http.ResponseWriter, r *http.Request) error {
-	_, step, id, err := p.stepOf(r)
+	place, step, id, err := p.stepOf(r)
 	if err != nil {
 		return err
 	}
@@ -245,6 +245,8 @@ func (p *Pages) live(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := p.whileSeen(r, place.Run.Event.Repo)
+	defer stop()
 	want.Follow = true
 	if last, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64); err == nil && last > 0 {
 		want.From = last + 1
@@ -253,8 +255,8 @@ func (p *Pages) live(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no")
 	out := newStream(w)
-	defer out.beat(r.Context(), 15*time.Second)()
-	err = p.read(r.Context(), id, want, func(l line) error {
+	defer out.beat(ctx, 15*time.Second)()
+	err = p.read(ctx, id, want, func(l line) error {
 		text, err := fragment("line", lineOf{step.Container, l})
 		if err != nil {
 			return err

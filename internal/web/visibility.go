@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -28,6 +29,33 @@ func (p *Pages) sees(r *http.Request, repo ci.Repo) bool {
 		return true
 	}
 	return p.Visibility.Public(r.Context(), repo)
+}
+
+// seenEvery is how often it is looked whether who follows a log may still see it.
+const seenEvery = time.Minute
+
+// whileSeen returns a context that ends when the sender of a request may not see a repository any more.
+func (p *Pages) whileSeen(r *http.Request, repo ci.Repo) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(r.Context())
+	if p.Visibility == nil || p.sight(r).All {
+		return ctx, cancel
+	}
+	go func() {
+		tick := time.NewTicker(seenEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if !p.sees(r, repo) {
+				cancel()
+				return
+			}
+		}
+	}()
+	return ctx, cancel
 }
 
 // seen are the runs of a list without those of repositories that the sender of a request may not see any more.
