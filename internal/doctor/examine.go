@@ -67,7 +67,7 @@ func needed(checks bool) map[string]string {
 func welcome() map[string]string { return map[string]string{"merge_queues": "read"} }
 
 func heard(checks bool) []string {
-	all := []string{"push", "pull_request", "merge_group", "issue_comment"}
+	all := []string{"push", "pull_request", "merge_group", "issue_comment", "repository", "public"}
 	if checks {
 		all = append(all, "check_run")
 	}
@@ -119,27 +119,58 @@ func permissions(g GitHub) Finding {
 	slices.Sort(more)
 	switch {
 	case len(lacks) > 0:
-		return Finding{"App permissions", Problem, "The App " + g.App + " lacks " + strings.Join(lacks, ", ") + ".", "Add them in the App's settings, and accept the change where it is installed."}
+		return Finding{"App permissions", Problem, "The App " + g.App + " lacks " + strings.Join(lacks, ", ") + ".", "Add them in " + settingsOf(g) + ", and accept the change where it is installed."}
 	case len(more) > 0:
-		return Finding{"App permissions", Warning, "The App " + g.App + " has more than it needs: " + strings.Join(more, ", ") + ".", "Take these away in the App's settings."}
+		return Finding{"App permissions", Warning, "The App " + g.App + " has more than it needs: " + strings.Join(more, ", ") + ".", "Take these away in " + settingsOf(g) + "."}
 	}
 	return Finding{"App permissions", Good, "The App " + g.App + " has what it needs and no more.", ""}
 }
 
+// settingsOf is where an App's permissions and events are changed.
+func settingsOf(g GitHub) string {
+	if g.Settings == "" {
+		return "the App's settings"
+	}
+	return "the App's settings (" + g.Settings + ")"
+}
+
+// optional are events without which most of YACI works, and what goes wrong without each.
+func optional() map[string]string {
+	const late = "names and visibility of repositories are up to a minute late on pages"
+	return map[string]string{
+		"merge_group": "merge queues will never complete",
+		"repository":  late + ", and runs of archived and deleted repositories go on",
+		"public":      late,
+	}
+}
+
 func events(g GitHub) Finding {
-	var lacks []string
+	var lacks, effects []string
+	needed := false
 	for _, e := range heard(g.Checks) {
-		if !slices.Contains(g.Events, e) {
-			lacks = append(lacks, e)
+		if slices.Contains(g.Events, e) {
+			continue
+		}
+		lacks = append(lacks, e)
+		effect, ok := optional()[e]
+		needed = needed || !ok
+		if ok && !slices.Contains(effects, effect) {
+			effects = append(effects, effect)
 		}
 	}
-	switch {
-	case slices.Equal(lacks, []string{"merge_group"}):
-		return Finding{"App events", Warning, "The App does not hear of merge_group: merge queues wait for ever.", "Subscribe to it in the App's settings, if a repository has a merge queue."}
-	case len(lacks) > 0:
-		return Finding{"App events", Problem, "The App does not hear of " + strings.Join(lacks, ", ") + ".", "Subscribe to them in the App's settings."}
+	f := Finding{Check: "App events", Level: Good, Found: "The App is subscribed to " + strings.Join(heard(g.Checks), ", ") + "."}
+	if len(lacks) == 0 {
+		return f
 	}
-	return Finding{"App events", Good, "The App hears of " + strings.Join(heard(g.Checks), ", ") + ".", ""}
+	f.Level, f.Mend = Warning, "Subscribe to them in "+settingsOf(g)+"."
+	f.Found = "The App is not subscribed to " + strings.Join(lacks, ", ") + "."
+	if needed {
+		f.Level = Problem
+	}
+	if len(effects) > 0 {
+		f.Found = strings.TrimSuffix(f.Found, ".") + ": " + strings.Join(effects, "; ") + "."
+	}
+	return f
 }
 
 // webhook judges by what GitHub remembers of its last deliveries.

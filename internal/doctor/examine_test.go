@@ -71,16 +71,22 @@ func TestSick(t *testing.T) {
 			f.GitHub.Permissions = map[string]string{"contents": "write", "statuses": "read", "pull_requests": "write"}
 		}, "App permissions", Problem, "lacks metadata: read, statuses: write", "Add"},
 		"more permission": {func(f *Facts) { f.GitHub.Permissions["administration"] = "write" }, "App permissions", Warning, "administration: write", "Take"},
-		"deaf":            {func(f *Facts) { f.GitHub.Events = []string{"push", "issue_comment"} }, "App events", Problem, "pull_request, merge_group", "Subscribe"},
-		"no merge queues": {func(f *Facts) { f.GitHub.Events = []string{"push", "pull_request", "issue_comment"} }, "App events", Warning, "merge queues", "Subscribe"},
-		"no hook":         {func(f *Facts) { f.GitHub.Hook = "" }, "webhook", Problem, "no webhook", "/webhook"},
-		"a wrong path":    {func(f *Facts) { f.GitHub.Hook = "https://ci.example.com/" }, "webhook", Problem, "no address", "/webhook"},
-		"another host":    {func(f *Facts) { f.GitHub.PublicURL = "https://other" }, "webhook", Warning, "https://other", "agree"},
-		"silence":         {func(f *Facts) { f.GitHub.Sent = nil }, "webhook", Warning, "nothing", "push"},
-		"a wrong secret":  {func(f *Facts) { f.GitHub.Sent[0].Code = 401 }, "webhook", Problem, "ended with 401", "YACI_WEBHOOK_SECRET"},
-		"no answer":       {func(f *Facts) { f.GitHub.Sent[0] = ci.Sent{Words: "timed out"} }, "webhook", Problem, "no answer (timed out)", "reach"},
-		"a stumble":       {func(f *Facts) { f.GitHub.Sent[1].Code = 503 }, "webhook", Warning, "one ended with 503", "later"},
-		"hook unseen":     {func(f *Facts) { f.GitHub.HookErr = errors.New("404") }, "webhook", Unknown, "404", "Advanced"},
+		"deaf":            {func(f *Facts) { f.GitHub.Events = []string{"push", "issue_comment"} }, "App events", Problem, "pull_request, merge_group, repository, public", "Subscribe"},
+		"no merge queues": {func(f *Facts) {
+			f.GitHub.Events = []string{"push", "pull_request", "issue_comment", "repository", "public"}
+		}, "App events", Warning, "not subscribed to merge_group: merge queues", "Subscribe"},
+		"S7: no repository events": {func(f *Facts) {
+			f.GitHub.Events = []string{"push", "pull_request", "issue_comment", "merge_group"}
+			f.GitHub.Settings = "https://hub.test/settings/apps/yaci/permissions"
+		}, "App events", Warning, "not subscribed to repository, public: names and visibility", "https://hub.test/settings/apps/yaci/permissions"},
+		"no hook":        {func(f *Facts) { f.GitHub.Hook = "" }, "webhook", Problem, "no webhook", "/webhook"},
+		"a wrong path":   {func(f *Facts) { f.GitHub.Hook = "https://ci.example.com/" }, "webhook", Problem, "no address", "/webhook"},
+		"another host":   {func(f *Facts) { f.GitHub.PublicURL = "https://other" }, "webhook", Warning, "https://other", "agree"},
+		"silence":        {func(f *Facts) { f.GitHub.Sent = nil }, "webhook", Warning, "nothing", "push"},
+		"a wrong secret": {func(f *Facts) { f.GitHub.Sent[0].Code = 401 }, "webhook", Problem, "ended with 401", "YACI_WEBHOOK_SECRET"},
+		"no answer":      {func(f *Facts) { f.GitHub.Sent[0] = ci.Sent{Words: "timed out"} }, "webhook", Problem, "no answer (timed out)", "reach"},
+		"a stumble":      {func(f *Facts) { f.GitHub.Sent[1].Code = 503 }, "webhook", Warning, "one ended with 503", "later"},
+		"hook unseen":    {func(f *Facts) { f.GitHub.HookErr = errors.New("404") }, "webhook", Unknown, "404", "Advanced"},
 		"no right": {func(f *Facts) {
 			f.Cluster.Denied = []Right{{"b", "batch", "jobs", "", "create"}, {"b", "", "pods", "log", "get"}}
 		}, "cluster rights", Problem, "create jobs.batch in b, get pods/log in b", "rbac.yaml"},

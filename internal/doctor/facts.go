@@ -81,6 +81,7 @@ type GitHub struct {
 	Clock       bool          // it was told
 	Skew        time.Duration // our clock before GitHub's
 	App         string
+	Settings    string // page where its permissions and events are changed; empty: not known
 	Permissions map[string]string
 	Events      []string
 	HookErr     error

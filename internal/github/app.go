@@ -18,6 +18,7 @@ type Known struct {
 	Personal    bool      // by a personal token; then there is nothing more
 	Clock       time.Time // GitHub's, at the answer; zero: there was none
 	App         string
+	Settings    string // the page of its settings
 	Permissions map[string]string
 	Events      []string
 }
@@ -39,7 +40,7 @@ func (c *Client) Introduce(ctx context.Context) (k Known, err error) {
 	if err != nil {
 		return k, fmt.Errorf("the App: github: %w", err)
 	}
-	k.App, k.Events = app.GetName(), app.Events
+	k.App, k.Events, k.Settings = app.GetName(), app.Events, c.settings(app)
 	granted, err := json.Marshal(app.Permissions)
 	if err == nil {
 		err = json.Unmarshal(granted, &k.Permissions)
@@ -48,6 +49,19 @@ func (c *Client) Introduce(ctx context.Context) (k Known, err error) {
 		return k, fmt.Errorf("permissions of the App: %w", err)
 	}
 	return k, nil
+}
+
+// settings is the page where an App's owner changes its permissions and events
+// (docs.github.com, "Modifying a GitHub App registration"); empty when GitHub does not say whose it is.
+func (c *Client) settings(app *github.App) string {
+	owner, slug := app.GetOwner(), app.GetSlug()
+	switch {
+	case owner.GetLogin() == "" || slug == "":
+		return ""
+	case owner.GetType() == "Organization":
+		return c.site().JoinPath("organizations", owner.GetLogin(), "settings", "apps", slug, "permissions").String()
+	}
+	return c.site().JoinPath("settings", "apps", slug, "permissions").String()
 }
 
 // Installed reports whether the App is installed on a repository, which is known by its id, and not suspended there.

@@ -23,6 +23,9 @@ func TestIntroduce(t *testing.T) {
 	if err != nil || k.App == "" || k.Permissions["contents"] != "read" || k.Permissions["statuses"] != "write" || !slices.Contains(k.Events, "push") || time.Since(k.Clock).Abs() > time.Minute {
 		t.Errorf("%+v, %v", k, err)
 	}
+	if want := gh.URL() + "/settings/apps/yaci/permissions"; k.Settings != want {
+		t.Errorf("settings %s, want %s", k.Settings, want)
+	}
 	if hook, err := c.HookURL(t.Context()); err != nil || hook != "http://127.0.0.1:1/webhook" {
 		t.Errorf("hook %q, %v", hook, err)
 	}

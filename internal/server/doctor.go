@@ -96,7 +96,7 @@ func githubFacts(ctx context.Context, cfg config.Config) doctor.GitHub {
 	}
 	asked := time.Now()
 	k, err := gh.Introduce(ctx)
-	f := doctor.GitHub{Err: err, Personal: k.Personal, Checks: cfg.Checks == "on", App: k.App, Permissions: k.Permissions, Events: k.Events, PublicURL: cfg.PublicURL}
+	f := doctor.GitHub{Err: err, Personal: k.Personal, Checks: cfg.Checks == "on", App: k.App, Settings: k.Settings, Permissions: k.Permissions, Events: k.Events, PublicURL: cfg.PublicURL}
 	if !k.Clock.IsZero() {
 		// Its clock is told in whole seconds, of somewhere between the question and the answer.
 		f.Clock, f.Skew = true, asked.Add(time.Since(asked)/2).Sub(k.Clock.Add(time.Second/2))
