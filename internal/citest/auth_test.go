@@ -61,8 +61,8 @@ func TestTokenRefused(t *testing.T) {
 			t.Errorf("%s: %v, want 422", name, err)
 		}
 	}
-	if n := len(w.Violations()); n != 3 {
-		t.Errorf("%d violations %q, want 3", n, w.Violations())
+	if n := len(w.Violations()); n != 1 { // a repository can leave the installation at any time
+		t.Errorf("%d violations %q, want that of the permission", n, w.Violations())
 	}
 	w.ForgetViolations()
 }
