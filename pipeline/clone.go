@@ -6,26 +6,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// placeClone puts the clone container first. As an init container it would cost
-// every job a second, because the kubelet notices its end only when it relists
-// once a second. So it is the first ordinary container: the kubelet starts those
-// in order and awaits a postStart hook before the next, and the hook returns when
-// the runner is in place. The steps' runners then wait for the commit.
-//
-// With services it stays an init container, so that the token is gone from the pod
-// before anything that the file names runs; they cost that second anyway.
-func (b *builder) placeClone(j *Job, spec *corev1.PodSpec) {
-	c := b.clone(j)
-	if len(j.Services) > 0 {
-		spec.InitContainers = append(spec.InitContainers, c)
-		return
-	}
-	c.Command = append(c.Command, "beside")
-	hook := &corev1.ExecAction{Command: []string{c.Command[0], "release"}}
-	c.Lifecycle = &corev1.Lifecycle{PostStart: &corev1.LifecycleHandler{Exec: hook}}
-	spec.Containers = append(spec.Containers, c)
-}
-
 // clone is the container that fetches the commit. It gets nothing from the
 // file but switches: its environment is YACI's alone.
 func (b *builder) clone(j *Job) corev1.Container {

@@ -66,6 +66,7 @@ type StepPlan struct {
 	AllowFailure bool        `json:"allow_failure,omitempty"`
 	Mask         []string    `json:"mask,omitempty"` // variables whose values must not be seen
 	Ready        []ReadyPlan `json:"ready,omitempty"`
+	RecordBytes  int         `json:"record_bytes"` // of a container's termination message, as far as the kubelet keeps it
 }
 
 // ReadyPlan is a service that a step awaits before it starts.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -79,9 +80,12 @@ func invariants(j *batchv1.Job) string {
 			return "volume " + v.Name
 		}
 	}
+	if len(p.InitContainers) == 0 {
+		return "no init container"
+	}
 	names := map[string]bool{}
 	for i, c := range append(p.InitContainers, p.Containers...) {
-		if broken := container(c, i == 0, len(p.InitContainers) == 0); broken != "" || names[c.Name] {
+		if broken := container(c, i == 0, i-len(p.InitContainers)); broken != "" || names[c.Name] {
 			return fmt.Sprintf("container %s: %s", c.Name, broken)
 		}
 		names[c.Name] = true
@@ -89,7 +93,8 @@ func invariants(j *batchv1.Job) string {
 	return ""
 }
 
-func container(c corev1.Container, clone, beside bool) string {
+// container checks one container; step is the index of its step, or negative.
+func container(c corev1.Container, clone bool, step int) string {
 	s := c.SecurityContext
 	switch {
 	case !label.MatchString(c.Name):
@@ -98,13 +103,15 @@ func container(c corev1.Container, clone, beside bool) string {
 		return "security"
 	case c.Resources.Limits.Memory().Sign() <= 0 || c.Resources.Limits.StorageEphemeral().Sign() <= 0:
 		return "limits"
-	case len(c.Ports) > 0 || (c.Lifecycle != nil) != (clone && beside) || len(c.VolumeDevices) > 0 || len(c.EnvFrom) > 0:
+	case len(c.Ports) > 0 || c.Lifecycle != nil || len(c.VolumeDevices) > 0 || len(c.EnvFrom) > 0:
 		return "fields"
 	case clone != (c.Name == pipeline.CloneContainer):
 		return "the first container is clone, and no other"
 	}
 	for _, m := range c.VolumeMounts {
-		if m.Name == "seed" && !clone || m.SubPath != "" || m.SubPathExpr != "" || m.Name == "bin" && !clone && !m.ReadOnly {
+		own := step >= 0 && m.Name == "sync" && m.SubPath == strconv.Itoa(step)
+		if m.Name == "seed" && !clone || m.SubPath != "" && !own || m.SubPathExpr != "" ||
+			(m.Name == "bin" || m.Name == "sync") && !clone && !own && !m.ReadOnly {
 			return "mount " + m.Name
 		}
 	}

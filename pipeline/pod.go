@@ -11,7 +11,8 @@ import (
 const (
 	workspaceDir = "/workspace"
 	binDir       = "/yaci/bin"  // yaci-step, plan and scripts; read-only in steps
-	syncDir      = "/yaci/sync" // hand-over between steps
+	syncDir      = "/yaci/sync" // hand-over between steps; read-only in steps
+	ownDir       = "/yaci/own"  // a step's own part of it
 	seedDir      = "/yaci/seed" // token and files; mounted in the clone container only
 
 	// LabelManaged marks what YACI made; LabelRun holds the run's id.
@@ -29,7 +30,10 @@ func (b *builder) job(j *Job, selected JobSelection, name string) (*Compiled, er
 	c := &Compiled{Name: j.Title()}
 	spec := b.pod(j, name)
 	plans, steps, containers := b.steps(j, selected)
-	spec.Containers = append(spec.Containers, containers...)
+	spec.Containers = containers
+	for i := range plans {
+		plans[i].RecordBytes = recordBytes(len(spec.InitContainers) + len(containers))
+	}
 	spec.Volumes = append(spec.Volumes, scratch("workspace", largestDisk(containers)))
 	for i, s := range steps {
 		c.Steps = append(c.Steps, Named{s.Name, containers[i].Name})
@@ -57,6 +61,15 @@ func (b *builder) job(j *Job, selected JobSelection, name string) (*Compiled, er
 	return c, nil
 }
 
+// recordBytes returns how many bytes of a termination message the kubelet keeps
+// of each container in a pod of so many: an equal part of 12 KiB, and 4 KiB at
+// most (normalizeStatus in pkg/kubelet/status/status_manager.go). Some containers
+// more are reckoned with, which admission may add.
+func recordBytes(containers int) int {
+	const ofPod, ofContainer, added = 12 << 10, 4 << 10, 8
+	return min(ofPod/(containers+added), ofContainer)
+}
+
 // pod is everything but the steps.
 func (b *builder) pod(j *Job, name string) corev1.PodSpec {
 	yes, no, grace := true, false, b.op.GraceSeconds
@@ -74,7 +87,9 @@ func (b *builder) pod(j *Job, name string) corev1.PodSpec {
 			{Name: "seed", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name, Optional: &yes}}},
 		},
 	}
-	b.placeClone(j, &spec)
+	// The clone container comes first, and has ended before anything runs that the
+	// file names: services, which are native sidecars, and then the steps.
+	spec.InitContainers = append(spec.InitContainers, b.clone(j))
 	for i, s := range j.Services {
 		spec.InitContainers = append(spec.InitContainers, b.service(i, s))
 	}

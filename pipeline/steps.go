@@ -79,7 +79,9 @@ func (b *builder) step(i int, s *Step, j *Job) corev1.Container {
 		SecurityContext: sec,
 		Resources:       b.limits(s.Resources),
 		VolumeMounts: []corev1.VolumeMount{
-			{Name: "bin", MountPath: binDir, ReadOnly: true}, {Name: "sync", MountPath: syncDir},
+			{Name: "bin", MountPath: binDir, ReadOnly: true},
+			{Name: "sync", MountPath: syncDir, ReadOnly: true},
+			{Name: "sync", MountPath: ownDir, SubPath: strconv.Itoa(i)}, // made by the clone container
 			{Name: "workspace", MountPath: workspaceDir},
 		},
 	}

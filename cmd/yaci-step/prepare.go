@@ -14,54 +14,85 @@ import (
 // user's, so the record always carries a sentence.
 func prepare(at layout) int {
 	syscall.Umask(0) // whatever user a step's image runs as can write the workspace
+	out := newOutput()
 	r := record{Started: now()}
-	if err := seed(at); err != nil {
-		r.Exit, r.Reason, r.Broken = 1, "prepare: "+err.Error(), true
-	} else if os.Getenv("YACI_CLONE_PACK") != "" {
-		if err := unpack(at, os.Getenv("YACI_CLONE_SHA"), os.Stdin); err != nil {
-			r.Exit, r.Reason, r.Broken = 1, "unpack: "+err.Error(), true
-		}
-	} else if u := os.Getenv("YACI_CLONE_URL"); u != "" {
-		notes, err := clone(at, u, os.Getenv, time.Sleep)
-		r.Note = shorten(strings.Join(notes, "; "))
-		if err != nil {
-			r.Exit, r.Reason, r.Broken = 1, "clone: "+err.Error(), true
-		}
+	revocation := startRevocation(at, os.Getenv("YACI_CLONE_REVOKE"))
+	plans, err := seed(at)
+	if err != nil {
+		r.fail("prepare", err)
+	} else {
+		fetch(at, &r)
 	}
-	code := end(r, false, cloned, at, newOutput())
-	if err := revoke(at, os.Getenv("YACI_CLONE_REVOKE")); err != nil { // the steps do not wait for it
-		if err := note(at, "the clone token was not given back: "+err.Error()); err != nil {
-			fmt.Fprintln(os.Stderr, "note:", err)
-		}
+	if err := revocation.finish(); err != nil {
+		r.Note = strings.TrimPrefix(r.Note+"; the clone token was not given back: "+err.Error(), "; ")
 	}
-	return code
+
+	budget := 0
+	if len(plans) > 0 {
+		budget = plans[0].RecordBytes
+	}
+	r.finish(out)
+	defer out.drain(os.Stdout)
+	if err := r.report(at, budget); err != nil {
+		out.say(err.Error())
+		return max(r.Exit, 1)
+	}
+	return r.Exit
 }
 
-// seed puts the plan, the scripts and the runner where the steps see them.
-func seed(at layout) error {
+// fetch brings the commit into the workspace.
+func fetch(at layout, r *record) {
+	if os.Getenv("YACI_CLONE_PACK") != "" {
+		if err := unpack(at, os.Getenv("YACI_CLONE_SHA"), os.Stdin); err != nil {
+			r.fail("unpack", err)
+		}
+		return
+	}
+	u := os.Getenv("YACI_CLONE_URL")
+	if u == "" {
+		return
+	}
+	notes, err := clone(at, u, os.Getenv, time.Sleep)
+	r.Note = strings.Join(notes, "; ")
+	if err != nil {
+		r.fail("clone", err)
+	}
+}
+
+func (r *record) fail(what string, err error) {
+	r.Exit, r.Reason, r.Broken, r.Failed = 1, what+": "+err.Error(), true, true
+}
+
+// seed puts the plan, the scripts and the runner where the steps see them, and
+// prepares their hand-over. It returns the plan.
+func seed(at layout) ([]plan, error) {
 	entries, err := os.ReadDir(at.seed)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, e := range entries {
 		if e.Name() == tokenFile || e.Name() == repositoriesFile || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
 		if err := copyFile(filepath.Join(at.seed, e.Name()), filepath.Join(at.bin, e.Name()), 0o644); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if _, err := os.Stat(filepath.Join(at.bin, "plan.json")); err != nil {
-		return fmt.Errorf("the job's Secret is gone: %w", err)
+		return nil, fmt.Errorf("the job's Secret is gone: %w", err)
+	}
+	plans, err := readPlans(at.bin)
+	if err != nil {
+		return nil, err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := copyFile(self, filepath.Join(at.bin, "yaci-step"), 0o755); err != nil {
-		return err
+		return nil, err
 	}
-	return touch(seeded(at))
+	return plans, makeHandOver(at, len(plans))
 }
 
 func copyFile(from, to string, mode os.FileMode) error {

@@ -2,9 +2,9 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,54 +12,59 @@ import (
 	"time"
 )
 
-// revokeTimeout bounds what no step waits for, but the end of the job does: on a
-// busy node the program alone takes seconds to start. A token that it misses is good for an hour.
-const revokeTimeout = 20 * time.Second
+// revokeTimeout bounds how long the steps wait for the clone token to be given
+// back. A token that is not is good for an hour at most, and no step can read it:
+// it was in this container only.
+const revokeTimeout = 3 * time.Second
 
-// revoke gives the clone token back. The server cannot, because it does not keep
-// the token; and yaci, which lies beside this program in its image, does it for
-// it, since an HTTP client would more than double the size of the runner. Steps may run already.
-func revoke(at layout, address string) error {
-	token, err := os.ReadFile(filepath.Join(at.seed, tokenFile))
-	if address == "" || os.IsNotExist(err) { // a public repository is cloned without
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), revokeTimeout)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), "yaci"), "revoke-token", address)
-	cmd.Stdin = strings.NewReader(strings.TrimSpace(string(token)))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
-	}
-	return nil
+// revocation gives the clone token back. The server cannot, because it does not
+// keep the token; and yaci, which lies beside this program in its image, does it
+// for it, since an HTTP client would more than double the size of the runner.
+// That program starts while the commit is fetched and waits for the token.
+type revocation struct {
+	cmd   *exec.Cmd // nil: there is nothing to give back
+	token string
+	stdin io.WriteCloser
+	out   bytes.Buffer
+	err   error // from starting it
 }
 
-// shorten leaves room for all else in a termination message, which the kubelet cuts after 4096 bytes.
-func shorten(text string) string { return text[:min(len(text), 700)] }
+func startRevocation(at layout, address string) *revocation {
+	r := &revocation{}
+	token, err := os.ReadFile(filepath.Join(at.seed, tokenFile))
+	if address == "" || errors.Is(err, os.ErrNotExist) { // a public repository is cloned without
+		return r
+	}
+	if r.err = err; err != nil {
+		return r
+	}
+	self, err := os.Executable()
+	if r.err = err; err != nil {
+		return r
+	}
+	r.token = strings.TrimSpace(string(token))
+	cmd := exec.Command(filepath.Join(filepath.Dir(self), "yaci"), "revoke-token", address)
+	cmd.Stdout, cmd.Stderr = &r.out, &r.out
+	if r.stdin, r.err = cmd.StdinPipe(); r.err != nil {
+		return r
+	}
+	if r.err = cmd.Start(); r.err == nil {
+		r.cmd = cmd
+	}
+	return r
+}
 
-// note adds to the record of a container that has handed over what an operator should know.
-func note(at layout, text string) error {
-	var r record
-	data, err := os.ReadFile(at.termination)
-	if err != nil {
-		return err
+// finish gives the token to the program and waits for its end, but not for long.
+func (r *revocation) finish() error {
+	if r.cmd == nil {
+		return r.err
 	}
-	if err := json.Unmarshal(data, &r); err != nil {
-		return err
+	late := time.AfterFunc(revokeTimeout, func() { _ = r.cmd.Process.Kill() })
+	defer late.Stop()
+	_, _ = io.WriteString(r.stdin, r.token) // a program that does not read it fails, and says why
+	_ = r.stdin.Close()
+	if err := r.cmd.Wait(); err != nil {
+		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(r.out.Bytes()))
 	}
-	if r.Note != "" {
-		text = r.Note + "; " + text
-	}
-	r.Note = shorten(text)
-	if data, err = json.Marshal(r); err != nil {
-		return err
-	}
-	return os.WriteFile(at.termination, data, 0o666)
+	return nil
 }

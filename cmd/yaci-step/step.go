@@ -26,43 +26,47 @@ type plan struct {
 	AllowFailure bool     `json:"allow_failure"`
 	Mask         []string `json:"mask"` // variables whose values are secrets
 	Ready        []ready  `json:"ready"`
+	RecordBytes  int      `json:"record_bytes"` // what the kubelet keeps of each container's record
 }
 
 // step is one container's life: wait, run, record. It returns the exit code.
 func step(index int, at layout) int {
 	out := newOutput()
 	r := record{}
-	p, err := readPlan(index, at)
-	var commit record
-	if err == nil {
-		commit, err = await(at, cloned)
-	}
-	if err == nil && !commit.Failed {
-		err = awaitNeeds(at, p.Needs, &r)
+	plans, err := readPlans(at.bin)
+	var p plan
+	switch {
+	case err != nil:
+	case index >= len(plans) || len(plans[index].Command) == 0:
+		err = fmt.Errorf("read plan: there is no step %d", index+1)
+	default:
+		p = plans[index]
+		r.Failed = awaitNeeds(at, index, p.Needs)
 	}
 	switch {
 	case err != nil:
 		r.Exit, r.Reason, r.Broken = 127, err.Error(), true
-	case commit.Failed:
-		r.Skipped, r.Failed, r.Reason = true, true, "skipped: the commit could not be fetched"
 	case skips(p.When, r.Failed):
 		r.Skipped, r.Reason = true, "skipped: "+whySkipped(p.When)
 	default:
 		run(p, at, &r, out)
 	}
-	return end(r, p.AllowFailure, index, at, out)
+	return end(r, plans, index, at, out)
 }
 
-// awaitNeeds waits for the steps before, and learns whether one of them failed.
-func awaitNeeds(at layout, needs []int, r *record) error {
-	for _, need := range needs {
-		before, err := await(at, need)
-		if err != nil {
-			return err
-		}
-		r.Failed = r.Failed || before.Failed
+// awaitNeeds waits for the steps before, and reports whether one of them failed.
+func awaitNeeds(at layout, index int, needs []int) (failed bool) {
+	if len(needs) == 0 {
+		return false
 	}
-	return nil
+	w := newWaiter(at, index)
+	defer w.close()
+	for _, need := range needs {
+		if w.await(need).Failed {
+			failed = true
+		}
+	}
+	return failed
 }
 
 func skips(when string, failed bool) bool {
@@ -133,41 +137,50 @@ func enter(workspace, dir string) error {
 	return nil
 }
 
-func readPlan(index int, at layout) (plan, error) {
-	data, err := os.ReadFile(filepath.Join(at.bin, "plan.json"))
+// readPlans reads the plan file of a directory.
+func readPlans(dir string) (plans []plan, err error) {
+	data, err := os.ReadFile(filepath.Join(dir, "plan.json"))
+	if err == nil {
+		err = json.Unmarshal(data, &plans)
+	}
 	if err != nil {
-		return plan{}, fmt.Errorf("read plan: %w", err)
+		return nil, fmt.Errorf("read plan: %w", err)
 	}
-	var plans []plan
-	if err := json.Unmarshal(data, &plans); err != nil {
-		return plan{}, fmt.Errorf("read plan: %w", err)
-	}
-	if index >= len(plans) || len(plans[index].Command) == 0 {
-		return plan{}, fmt.Errorf("read plan: there is no step %d", index+1)
-	}
-	return plans[index], nil
+	return plans, nil
 }
 
-// end records and returns the container's exit code, which is 0 for a failure
-// that is allowed. A record that cannot be written fails the step: success
-// without proof is no success.
-func end(r record, allowed bool, index int, at layout, out *output) int {
+// end records how the step ended, hands over and returns the container's exit
+// code, which is 0 for a failure that is allowed. A record that cannot be written
+// fails the step: success without proof is no success.
+func end(r record, plans []plan, index int, at layout, out *output) int {
+	var p plan
+	if index < len(plans) {
+		p = plans[index]
+	}
+	r.Allowed = p.AllowFailure && r.Exit != 0
+	r.Failed = r.Failed || r.Exit != 0 && !r.Allowed
+	r.finish(out)
+	defer out.drain(os.Stdout)
+	for _, err := range []error{r.report(at, p.RecordBytes), r.handOver(at)} {
+		if err != nil {
+			out.say(err.Error())
+			return max(r.Exit, 1)
+		}
+	}
+	wake(at, plans, index)
+	if r.Allowed {
+		return 0
+	}
+	return r.Exit
+}
+
+// finish prints the reason and completes the record with what the container printed.
+func (r *record) finish(out *output) {
 	if r.Reason != "" && !r.Skipped {
 		out.say(r.Reason)
 	}
 	r.Finished = now()
 	r.Bytes, r.Lines = out.totals()
-	r.Allowed = allowed && r.Exit != 0
-	r.Failed = r.Failed || r.Exit != 0 && !r.Allowed
-	defer out.drain(os.Stdout)
-	if err := r.write(at, index); err != nil {
-		out.say(err.Error())
-		return max(r.Exit, 1)
-	}
-	if r.Allowed {
-		return 0
-	}
-	return r.Exit
 }
 
 func now() int64 { return time.Now().UnixMilli() }

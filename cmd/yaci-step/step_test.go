@@ -24,8 +24,16 @@ func TestMain(m *testing.M) {
 }
 
 func layoutIn(dir string) layout {
-	return layout{dir + "/bin", dir + "/sync", dir + "/seed", dir + "/workspace",
-		filepath.Join(dir, "termination-"+os.Getenv("YACI_STEP_TEST_NAME")), dir + "/cgroup"}
+	name := os.Getenv("YACI_STEP_TEST_NAME")
+	return layout{
+		bin:         dir + "/bin",
+		sync:        dir + "/sync",
+		own:         filepath.Join(dir, "sync", name),
+		seed:        dir + "/seed",
+		workspace:   dir + "/workspace",
+		termination: filepath.Join(dir, "termination-"+name),
+		cgroup:      dir + "/cgroup",
+	}
 }
 
 type pod struct {
@@ -103,14 +111,16 @@ func (p pod) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func (p pod) record(name string) (r record) {
+// record is what a container left for the server.
+func (p pod) record(name string) record {
 	p.t.Helper()
 	data, err := os.ReadFile(filepath.Join(p.dir, "termination-"+name))
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if err := json.Unmarshal(data, &r); err != nil {
-		p.t.Fatal(err)
+	r, err := decode(string(data))
+	if err != nil {
+		p.t.Fatalf("%s: %v", name, err)
 	}
 	return r
 }

@@ -16,11 +16,11 @@ type revokeToken struct {
 	Address string `arg:"" help:"Where GitHub takes tokens back."`
 }
 
-// A call that is lost is made again, within the 20 s that yaci-step gives for all.
+// A call that is lost is made again, within the 3 s that yaci-step gives for all.
 const (
-	revokeTries = 4
-	revokeTime  = 4 * time.Second
-	revokePause = time.Second
+	revokeTries = 3
+	revokeTime  = 1500 * time.Millisecond
+	revokePause = 250 * time.Millisecond
 )
 
 // Run gives the token back. It follows no redirect, so that the token goes nowhere else.

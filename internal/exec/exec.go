@@ -190,8 +190,8 @@ func (r Runner) await(ctx context.Context, stored ci.Job, sent <-chan error) (ci
 }
 
 // send gives the pod the snapshot as soon as its clone container listens. The
-// kubelet shows that container as running only when all others are there too, so
-// it is tried until it succeeds.
+// kubelet takes up to a second to show that container as running, so the sending
+// is tried until it succeeds.
 func (r Runner) send(ctx context.Context, name ci.JobName, tree *Snapshot) error {
 	for {
 		_, pods, err := r.Cluster.Look(ctx, name)

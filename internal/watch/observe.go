@@ -84,8 +84,6 @@ func (s *Sighting) pod(v View, pod *corev1.Pod) {
 	case by != cause{}:
 		s.blame(by, "")
 		s.Wait = grace // for its containers to end, so that nothing runs twice at once
-	case dead && seen[cloneContainer].State.Waiting != nil: // so the steps had no runner
-		s.cannotStart(seen[cloneContainer], 0)
 	case dead:
 		s.verdict(pod, by)
 		s.Stop = true

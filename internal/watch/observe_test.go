@@ -181,10 +181,6 @@ func TestObserve(t *testing.T) {
 		"skipped for a failure that nobody has": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, skipped)
 		}, ci.Error, "test was skipped for a failure that no step recorded; retry the run.", false},
-		"skipped for what the clone container has not told yet": {func(s *scene) {
-			s.live(ended("1-build", 0, skipped), ended("2-test", 0, skipped))
-			s.clone(running("clone"))
-		}, ci.Running, "", false},
 		"skipped because nothing failed": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, notNeeded)
 		}, ci.Success, "Passed in 2.1s", false},
@@ -294,14 +290,6 @@ func TestObserve(t *testing.T) {
 			s.over(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
 			s.clone(ended("clone", 137, ""))
 		}, ci.Error, "Could not prepare the job: the clone container ended with 137 (Error).", false},
-		"clone failed beside the steps": {func(s *scene) {
-			s.live(ended("1-build", 0, skipped), running("2-test"))
-			s.clone(ended("clone", 1, `{"exit":1,"started":1000,"finished":1500,"broken":true,"failed":true,"reason":"clone: git: not our ref 6113728"}`))
-		}, ci.Error, "Could not prepare the job: clone: git: not our ref 6113728", true},
-		"the clone could not start, so the steps have no runner": {func(s *scene) {
-			s.live(ended("1-build", 128, "no such file"), waiting("2-test", "ContainerCreating", ""))
-			s.clone(waiting("clone", "ErrImagePull", "registry is down"))
-		}, ci.Error, "clone cannot start with image alpine: registry is down", true},
 		"evicted while cloning": {func(s *scene) {
 			s.over(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
 			s.clone(ended("clone", 137, ""))

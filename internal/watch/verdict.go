@@ -31,8 +31,6 @@ func (s *Sighting) verdict(pod *corev1.Pod, by cause) {
 		}
 	}
 	switch {
-	case s.blamed != "" && alive(pod) && seen[cloneContainer].State.Running != nil:
-		// The failure is its own, which it tells when it has given its token back.
 	case s.blamed != "":
 		s.blame(by, fmt.Sprintf("%s was skipped for a failure that no step recorded; retry the run.", short(s.blamed)))
 	case !slices.ContainsFunc(s.Job.Steps, proven):

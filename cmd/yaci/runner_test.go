@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// manySteps is a file of so many short steps, one of which is another.
+func manySteps(count, at int, other string) string {
+	var b strings.Builder
+	b.WriteString("image: IMAGE\nsteps:\n")
+	for i := range count {
+		if i == at {
+			b.WriteString("  - " + other + "\n")
+			continue
+		}
+		fmt.Fprintf(&b, "  - {name: s%d, run: 'true'}\n", i)
+	}
+	return b.String()
+}
+
+// TestRunner: what the runner promises to steps, on a real cluster.
+func TestRunner(t *testing.T) {
+	t.Parallel()
+	const forge = `
+steps:
+  - name: build
+    run: |
+      record='{"exit":0,"started":1,"finished":2,"bytes":0,"lines":0}'
+      if echo "$record" >/yaci/sync/1/record; then exit 90; fi
+      if touch /yaci/sync/x || rm -f /yaci/sync/1 || mkdir /yaci/sync/9; then exit 91; fi
+      if mv /yaci/sync/0 /yaci/sync/1; then exit 92; fi
+      echo "$record" >/yaci/own/fact
+  - {name: test, run: exit 7}
+  - {name: deploy, run: touch deployed}
+  - {name: look, when: {status: always}, run: test ! -e deployed}
+`
+	newWorld(t).end([]ending{
+		{"c3-stdin", "image: IMAGE\nsteps: [cat, sort, 'tar -xf - || test $? = 1', {run: [cat]}]\n", "success", `Passed in .*`, time.Minute},
+		{"s13-forged-record", "image: IMAGE" + forge, "failure", `test failed in .* \(exit 7\)`, time.Minute},
+		{"s17-40-steps", manySteps(40, 20, "{name: slow, timeout: 1s, run: sleep 60}"), "failure", `slow failed in .*: timed out after 1s`, 3 * time.Minute},
+		{"s17-100-steps", manySteps(100, 50, "{name: middle, run: exit 3}"), "failure", `middle failed in .* \(exit 3\)`, 4 * time.Minute},
+	})
+}
