@@ -10,6 +10,10 @@ import (
 func (s *Step) decode(d *decoder, n *yaml.Node, _ string) {
 	if n.Kind == yaml.ScalarNode {
 		s.setSource(n, nil)
+		if n.Style == 0 && noSpace.MatchString(n.Value) {
+			d.problem(n, "a space is missing behind the colon of %q", n.Value)
+			return
+		}
 		s.Run.decode(d, n, "run")
 		return
 	}

@@ -71,7 +71,7 @@ func (d *decoder) cell(j *Job, cell []variable) *Job {
 		} else {
 			d.image(s.at("image"), c.Image)
 		}
-		if c.Image == "" {
+		if c.Image == "" && !s.meant["image"] && !j.meant["image"] && !d.topMeant["image"] {
 			d.problem(s.at(""), "step %d has no image: set image on the step, or at the top for all steps", i+1)
 		}
 		if c.User == nil {

@@ -16,8 +16,10 @@ import (
 type decoder struct {
 	problems Problems
 	seen     map[Problem]bool
-	filled   int // bytes made by filling in matrix values
-	patterns int // in the file
+	filled   int             // bytes made by filling in matrix values
+	patterns int             // in the file
+	source   *sourceText     // nil: not known
+	topMeant map[string]bool // what unknown keys at the top were meant to be
 }
 
 // decodable types read themselves: they have more than one form, or rules of their own.
@@ -54,7 +56,7 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, what string) {
 	case one: // a single word may stand for a list of one
 		n = &yaml.Node{Kind: yaml.SequenceNode, Line: n.Line, Column: n.Column, Content: []*yaml.Node{n}}
 	case n.Kind != yaml.SequenceNode:
-		d.problem(n, "%s must be a list, not %s", what, kindOf(n))
+		d.problem(n, "%s must be a list, not %s%s", what, kindOf(n), hintFor(n, what))
 		return
 	}
 	content := n.Content
@@ -97,6 +99,7 @@ func fieldsOf(t reflect.Type) map[string]field {
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, what string) {
 	known := fieldsOf(v.Type())
 	names := slices.Sorted(maps.Keys(known))
+	meant := map[string]bool{}
 	keys := d.pairs(n, what, func(key, value *yaml.Node) {
 		f, ok := known[key.Value]
 		switch {
@@ -104,13 +107,15 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, what string) {
 			d.value(value, v.FieldByIndex(f.index), key.Value)
 			d.oneOf(value, f.enum, key.Value)
 		case !strings.HasPrefix(key.Value, "x-"):
-			d.problem(key, "unknown key %q in %s%s", key.Value, what, suggestion(key.Value, names))
+			meant[d.unknownKey(key, value, what, names)] = true
 		}
 	})
 	if s, ok := v.Addr().Interface().(interface {
 		setSource(n *yaml.Node, keys map[string]*yaml.Node)
+		setMeant(keys map[string]bool)
 	}); ok {
 		s.setSource(n, keys)
+		s.setMeant(meant)
 	}
 }
 
@@ -118,7 +123,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, what string) {
 func (d *decoder) pairs(n *yaml.Node, what string, f func(key, value *yaml.Node)) map[string]*yaml.Node {
 	keys := map[string]*yaml.Node{}
 	if n.Kind != yaml.MappingNode {
-		d.problem(n, "%s must be a mapping (key: value), not %s", what, kindOf(n))
+		d.problem(n, "%s must be a mapping (key: value), not %s%s", what, kindOf(n), hintFor(n, what))
 		return keys
 	}
 	lines := map[string]int{}
@@ -160,7 +165,7 @@ func (d *decoder) oneOf(n *yaml.Node, words []string, what string) {
 // than what was meant, so those must be quoted.
 func (d *decoder) text(n *yaml.Node, what string) string {
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
-		d.problem(n, "%s must be text, not %s%s", what, kindOf(n), quoteHint(n))
+		d.problem(n, "%s must be text, not %s%s%s", what, kindOf(n), quoteHint(n), hintFor(n, what))
 		return ""
 	}
 	if strings.ContainsRune(n.Value, 0) {
@@ -172,7 +177,7 @@ func (d *decoder) text(n *yaml.Node, what string) string {
 
 func (d *decoder) boolean(n *yaml.Node, what string) bool {
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" || n.Value != "true" && n.Value != "false" {
-		d.problem(n, "%s must be true or false, not %s", what, kindOf(n))
+		d.problem(n, "%s must be true or false, not %s%s", what, kindOf(n), yesNo(n))
 	}
 	return n.Value == "true"
 }

@@ -61,10 +61,14 @@ func yamlProblem(data []byte, err error) Problems {
 		text = text[len(m[0]):]
 	}
 	line = max(line, 1)
-	if lines := bytes.Split(data, []byte("\n")); line <= len(lines) && bytes.HasPrefix(bytes.TrimLeft(lines[line-1], " "), []byte("\t")) {
+	all := bytes.Split(data, []byte("\n"))
+	if line <= len(all) && bytes.HasPrefix(bytes.TrimLeft(all[line-1], " "), []byte("\t")) {
 		return Problems{{line, 1, "not valid YAML: a tab cannot indent; use spaces"}}
 	}
-	return Problems{{line, 1, "not valid YAML: " + text}}
+	if at, hint := syntaxHint(all, line, text); hint != "" {
+		return Problems{{at, 1, "not valid YAML: " + hint}}
+	}
+	return Problems{{line, 1, clipTo("not valid YAML: "+text, maxProblemBytes)}}
 }
 
 // flattener copies a tree, with aliases and merge keys (<<) filled in, within a budget.

@@ -143,11 +143,18 @@ type Clone struct {
 
 // source remembers where a value came from, for problems that are found later.
 type source struct {
-	node *yaml.Node
-	keys map[string]*yaml.Node
+	node  *yaml.Node
+	keys  map[string]*yaml.Node
+	meant map[string]bool // keys that unknown ones were probably meant to be
 }
 
 func (s *source) setSource(n *yaml.Node, keys map[string]*yaml.Node) { s.node, s.keys = n, keys }
+
+func (s *source) setMeant(keys map[string]bool) { s.meant = keys }
+
+// lacks reports whether a key is neither there nor what a wrong one was meant to
+// be: what is wrong already needs no second problem.
+func (s *source) lacks(key string) bool { return !s.has(key) && !s.meant[key] }
 
 // at is the node of a key, or of the whole when the key is not there.
 func (s *source) at(key string) *yaml.Node {

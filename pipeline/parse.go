@@ -17,7 +17,7 @@ func Parse(data []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &decoder{}
+	d := &decoder{source: newSourceText(data)}
 	file := &File{}
 	d.within(func() {
 		d.mapping(root, reflect.ValueOf(file).Elem(), "the file")
@@ -54,6 +54,7 @@ func (d *decoder) file(f *File) {
 	if f.has("version") && f.Version != 1 {
 		d.problem(f.at("version"), "version must be 1, the only one there is")
 	}
+	d.topMeant = f.source.meant
 	d.triggers(&f.On)
 	jobs := f.Jobs
 	if !f.has("jobs") {

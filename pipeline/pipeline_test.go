@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
+	"github.com/yaci-ci/yaci/internal/citest/hostile"
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
@@ -123,45 +123,9 @@ func golden(t *testing.T, path, got string) {
 	}
 }
 
-// hostile are files made to cost the server more than they cost their author.
-func hostile() map[string]string {
-	bomb := "x-a: &a [x,x,x,x,x,x,x,x,x]\n"
-	merges := "x-a: &a {k1: 1, k2: 2, k3: 3, k4: 4}\n"
-	for c := 'b'; c <= 'i'; c++ {
-		p := string(c - 1)
-		bomb += "x-" + string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+p+",", 8) + "*" + p + "]\n"
-		merges += "x-" + string(c) + ": &" + string(c) + " {<<: [" + strings.Repeat("*"+p+",", 20) + "*" + p + "]}\n"
-	}
-	var blocks, keys strings.Builder
-	for i := 0; blocks.Len() < 250_000; i++ {
-		blocks.WriteString(strings.Repeat(" ", i) + "a:\n")
-	}
-	block := blocks.String()
-	full := pipeline.MaxFileBytes - 100
-	fill := func(line string) string { return strings.Repeat(line, full/len(line)) }
-	for i := 0; keys.Len() < full; i++ {
-		fmt.Fprintf(&keys, "kez%d: 1\n", i)
-	}
-	unique := keys.String()
-	return map[string]string{
-		"alias bomb": bomb + "image: a\nsteps: *i\n", "merge bomb": merges + "image: a\nsteps: [*i]\n",
-		"deep flow": "steps: " + strings.Repeat("[", 100_000), "deep flow over lines": strings.Repeat("[[[[[\n", 20_000),
-		"deep block": strings.Repeat("- ", 50_000) + "x", "deep mappings": block, "deep keys": fill("? "),
-		"huge": strings.Repeat("#", pipeline.MaxFileBytes+1), "utf-16": "\xff\xfei\x00m\x00",
-		"nul": "image: \"a\\0\"\nsteps: [x]\n", "tab": "steps:\n\t- x\n", "merge loop": "a: &a\n  <<: *a\n",
-		"two documents": "image: a\nsteps: [x]\n---\nb: 1\n", "only a comment": "# hi\n",
-		"the same key": fill("a: 1\n"), "unknown keys": unique, "anchors": fill("- &a x\n"), "empty steps": "image: a\nsteps:\n" + fill("-\n"),
-		"many documents": fill("---\n"), "commas": "[" + fill("a,") + "]", "quotes": fill("\"a\": 'b'\n"), "literal": "steps: |\n" + fill(" x\n"),
-		"aliases": "x-a: &a {b: c}\nsteps:\n" + fill("- *a\n"), "matrix": "image: a\nmatrix: {a: [" + fill("'1',") + "]}\nsteps: [x]\n",
-		"include":     "image: a\nmatrix:\n  a: ['1']\n  include:\n" + fill("  - {b: c}\n") + "steps: [x]\n",
-		"needs":       "image: a\nsteps:\n" + fill("- {run: a, needs: [b]}\n"),
-		"expressions": "image: " + fill("${{ a }}") + "\nsteps: [x]\n",
-	}
-}
-
 // TestHostile: what is not a pipeline is refused; BenchmarkHostile says how soon.
 func TestHostile(t *testing.T) {
-	for name, text := range hostile() {
+	for name, text := range hostile.Shapes() {
 		t.Run(name, func(t *testing.T) {
 			if _, err := pipeline.Parse([]byte(text)); err == nil {
 				t.Error("accepted")
@@ -172,7 +136,7 @@ func TestHostile(t *testing.T) {
 
 // BenchmarkHostile: each must stay under 100 ms and 32 MiB.
 func BenchmarkHostile(b *testing.B) {
-	for name, text := range hostile() {
+	for name, text := range hostile.Shapes() {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

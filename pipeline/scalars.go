@@ -13,6 +13,10 @@ import (
 type Duration time.Duration
 
 func (t *Duration) decode(d *decoder, n *yaml.Node, what string) {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!int" {
+		d.problem(n, "%s needs a unit: write %ss for seconds, or %sm for minutes", what, n.Value, n.Value)
+		return
+	}
 	s := d.text(n, what)
 	if s == "" {
 		return
@@ -116,6 +120,7 @@ func (s *Shell) decode(d *decoder, n *yaml.Node, what string) {
 		return
 	}
 	*s = d.words(n, what)
+	d.program(n, *s, what)
 }
 
 // words is a list of at least one text.
@@ -154,12 +159,14 @@ type Command struct {
 func (c *Command) decode(d *decoder, n *yaml.Node, what string) {
 	if n.Kind == yaml.SequenceNode {
 		c.Words = d.words(n, what)
+		d.program(n, c.Words, what)
 		return
 	}
 	c.Script = d.text(n, what)
 	if n.Tag == "!!str" && strings.TrimSpace(c.Script) == "" {
 		d.problem(n, "run is empty: say which command the step runs")
 	}
+	d.scriptProblems(n)
 }
 
 // Size is the number of bytes of the script or the words.

@@ -5,8 +5,17 @@ import (
 	"strings"
 )
 
-// suggestion finds the known word that a mistyped one was meant to be.
+// suggestion asks whether the known word closest to a mistyped one was meant.
 func suggestion(word string, known []string) string {
+	best := closest(word, known)
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(", did you mean %q?", best)
+}
+
+// closest finds the known word that a mistyped one was meant to be, or "".
+func closest(word string, known []string) string {
 	best, distance := "", max(1, min(len(word)/3, 3))+1
 	for _, k := range known {
 		d := edits(word, k)
@@ -17,10 +26,7 @@ func suggestion(word string, known []string) string {
 			best, distance = k, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(", did you mean %q?", best)
+	return best
 }
 
 // edits is the number of letters to insert, delete, replace or swap (optimal string alignment).

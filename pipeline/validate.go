@@ -25,6 +25,7 @@ func (d *decoder) job(j *Job) {
 
 func (d *decoder) steps(j *Job) {
 	switch n := j.at("steps"); {
+	case j.meant["steps"]:
 	case !j.has("steps"):
 		d.problem(n, "steps is missing%s: list at least one command under steps", inJob(j))
 	case len(j.Steps) == 0 && n.Kind == yaml.SequenceNode:
@@ -55,7 +56,7 @@ func (d *decoder) steps(j *Job) {
 }
 
 func (d *decoder) step(j *Job, s *Step) {
-	if s.node != nil && s.node.Kind == yaml.MappingNode && !s.has("run") {
+	if s.node != nil && s.node.Kind == yaml.MappingNode && s.lacks("run") {
 		d.problem(s.at(""), "run is missing: say which command the step runs; for an image without a shell, write it as a list")
 	}
 	if s.Shell == nil {
@@ -64,6 +65,7 @@ func (d *decoder) step(j *Job, s *Step) {
 	if s.Shell == nil {
 		s.Shell = Shell{"sh", "-e"}
 	}
+	d.shebang(s)
 	if r := s.Retry; r != nil && (r.Attempts < 2 || r.Attempts > 10) {
 		d.problem(s.at("retry"), "retry needs attempts from 2 to 10")
 	} else if r != nil && slices.ContainsFunc(r.OnExit, func(code int) bool { return code < 1 || code > 255 }) {
@@ -91,7 +93,9 @@ func (d *decoder) services(j *Job) {
 	lines := map[string]int{}
 	for _, s := range j.Services {
 		if !s.has("name") || !s.has("image") {
-			d.problem(s.at(""), "a service needs a name and an image")
+			if s.lacks("name") || s.lacks("image") {
+				d.problem(s.at(""), "a service needs a name and an image")
+			}
 			continue
 		}
 		d.name(s.at("name"), s.Name, "service")

@@ -288,7 +288,7 @@ func TestBrokenFileAndNoFile(t *testing.T) {
 	r := w.repo("broken", false)
 	none := w.push(r, "")
 	broken := w.push(r, "image: IMAGE\nstpes: []\n")
-	if st := w.final(r, broken); st.State != "error" || !strings.Contains(st.Description, ".yaci.yml:1:1: steps is missing") {
+	if st := w.final(r, broken); st.State != "error" || !strings.Contains(st.Description, `.yaci.yml:2:1: unknown key "stpes"`) {
 		t.Errorf("status %+v", st)
 	}
 	if all := r.Statuses(none); len(all) != 0 {

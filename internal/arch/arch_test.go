@@ -31,7 +31,7 @@ func mayImport() map[string][]string {
 		"internal/terminal": onlyNouns, "internal/exec": {"internal/ci", "internal/kube", "internal/terminal", "internal/watch", "pipeline"},
 		"internal/server": all,
 		"cmd/yaci":        {"internal/ci", "internal/client", "internal/config", "internal/server", "internal/terminal", "internal/wire", "pipeline"},
-		"internal/citest": nil, "internal/citest/citesttest": {"internal/citest"}, "internal/citest/demo": {"internal/citest"},
+		"internal/citest": nil, "internal/citest/citesttest": {"internal/citest"}, "internal/citest/demo": {"internal/citest"}, "internal/citest/hostile": nil,
 	}
 }
 

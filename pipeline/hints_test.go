@@ -1,0 +1,143 @@
+package pipeline_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/yaci-ci/yaci/pipeline"
+)
+
+// TestC23 holds that each word of another CI is answered with the key of YACI, where it stands.
+func TestC23(t *testing.T) {
+	places := map[string]string{ // with the word's line as %
+		"file":         "%\nimage: a\nsteps: [x]\n",
+		"job":          "image: a\njobs:\n  test:\n    %\n    steps: [x]\n",
+		"step":         "image: a\nsteps:\n  - run: b\n    %\n",
+		"bare step":    "image: a\nsteps:\n  - name: b\n    %\n",
+		"on":           "on:\n  %\nimage: a\nsteps: [x]\n",
+		"push":         "on:\n  push:\n    %\nimage: a\nsteps: [x]\n",
+		"pull_request": "on:\n  pull_request:\n    %\nimage: a\nsteps: [x]\n",
+		"service":      "image: a\nservices:\n  - name: db\n    image: b\n    %\nsteps: [x]\n",
+		"resources":    "image: a\nresources:\n  %\nsteps: [x]\n",
+		"clone":        "image: a\nclone:\n  %\nsteps: [x]\n",
+	}
+	for _, c := range []struct{ place, line, want string }{
+		{"file", "runs-on: ubuntu-latest", "write image"}, {"job", "runs-on: ubuntu-latest", "write image"},
+		{"job", "container: golang", "write image"}, {"job", "container: {image: golang}", "write image"},
+		{"job", "strategy: {matrix: {go: ['1']}}", "write matrix"}, {"job", "if: always()", "when"}, {"step", "if: always()", "when on a step"},
+		{"bare step", "uses: actions/checkout@v4", "write run"}, {"bare step", "with: {go-version: 1}", "write run"},
+		{"step", "working-directory: web", "write working_directory"}, {"step", "continue-on-error: true", "write allow_failure: true"},
+		{"step", "timeout-minutes: 5", "write timeout with a unit"}, {"job", "timeout-minutes: 5", "write timeout with a unit"},
+		{"bare step", "commands: [make]", "write run"}, {"bare step", "script: make", "write run"}, {"job", "script: [make]", "write steps"},
+		{"file", "script: [make]", "write steps"}, {"file", "commands: [make]", "write steps"},
+		{"job", "only: [main]", "write on"}, {"job", "except: [main]", "write on"}, {"job", "rules: [{if: x}]", "write on"},
+		{"job", "depends_on: [x]", "write needs"}, {"step", "depends_on: [x]", "write needs"}, {"job", "dependencies: [x]", "write needs"},
+		{"job", "stage: test", "needs"}, {"file", "stages: [test]", "needs"}, {"file", "variables: {A: b}", "write env"},
+		{"job", "variables: {A: b}", "write env"}, {"step", "environment: {A: b}", "write env"}, {"job", "environment: production", "write env"},
+		{"job", "artifacts: {paths: [x]}", "/workspace"}, {"file", "cache: {paths: [x]}", "/workspace"}, {"step", "cache: x", "/workspace"},
+		{"file", "before_script: [x]", "first steps"}, {"job", "before_script: [x]", "first steps"}, {"job", "after_script: [x]", "when: {status: always}"},
+		{"on", "workflow_dispatch:", "yaci run BRANCH"}, {"on", "schedule: [{cron: x}]", "yaci run BRANCH"}, {"on", "release:", "push: {tags"},
+		{"on", "pull_request_target:", "write pull_request"}, {"on", "merge_request:", "write pull_request"}, {"on", "tag:", "push: {tags"},
+		{"push", "paths-ignore: [docs]", `paths: ["**", "!docs/**"]`}, {"push", "branches-ignore: [x]", "write branches"},
+		{"push", "tags-ignore: [x]", "write tags"}, {"pull_request", "paths-ignore: [docs]", "write paths"},
+		{"pull_request", "branches-ignore: [x]", "write branches"},
+		{"service", "ports: [1]", "ready: {tcp: PORT}"}, {"service", "environment: {A: b}", "write env"}, {"service", "healthcheck: {}", "ready: {tcp: PORT}"},
+		{"service", "options: x", "ready: {tcp: PORT}"}, {"resources", "limits: {cpu: 1}", "write cpu and memory here"},
+		{"clone", "fetch-depth: 0", "write depth"}, {"file", "name: CI", "no name"}, {"step", "id: x", "write name"},
+		{"file", "defaults: {run: {shell: bash}}", "anchor"}, {"file", "permissions: {}", "remove it"}, {"file", "orbs: {}", "no actions or plugins"},
+		{"step", "failure: ignore", "write allow_failure"}, {"step", "detach: true", "services"}, {"bare step", "settings: {}", "no actions or plugins"},
+		{"bare step", "entrypoint: [x]", "write run"}, {"job", "extends: x", "anchor"}, {"job", "parallel: 3", "write matrix"},
+	} {
+		text := strings.Replace(places[c.place], "%", c.line, 1)
+		before, _, _ := strings.Cut(text, c.line)
+		_, err := pipeline.Parse([]byte(text))
+		if err == nil {
+			t.Errorf("accepted:\n%s", text)
+			continue
+		}
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		key, _, _ := strings.Cut(c.line, ":")
+		row := strings.Count(before, "\n") + 1
+		place := strings.HasPrefix(first, ".yaci.yml:"+string(rune('0'+row))+":")
+		if !place || !strings.Contains(first, `unknown key "`+key+`"`) || !strings.Contains(first, c.want) {
+			t.Errorf("%s in %s: %v\nwant %q first", c.line, c.place, err, c.want)
+		}
+		for _, consequence := range []string{"steps is missing", "run is missing", "has no image"} {
+			if strings.Contains(err.Error(), consequence) && c.place != "job" {
+				t.Errorf("%s: its consequence is a problem too: %v", c.line, err)
+			}
+		}
+	}
+}
+
+// TestC14 holds that each mistake is named first, with what to write instead.
+func TestC14(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"a list of commands": {"image: a\nsteps:\n  - name: test\n    run:\n      - echo one\n      - echo two\n",
+			`:5:9: run as a list is one program and its arguments, and no program is called "echo one"; did you mean a script of 2 lines? Write run: |`},
+		"a list in a list":    {"image: a\nsteps:\n  - [echo one, echo two]\n", ":3:5: a step must be a mapping (key: value), not a list; write each command as a step"},
+		"a shell of one word": {"image: a\nsteps: [{run: x, shell: ['python3 -u']}]\n", `:2:26: shell is one program and its arguments, and no program is called "python3 -u"`},
+		"a colon":             {"image: a\nsteps:\n  - echo \"key: value\"\n", `:3:5: this line is read as a key and its value, because of the colon in it; put it in quotes: 'echo "key: value"'`},
+		"a colon in run":      {"image: a\nsteps:\n  - run: echo key: value\n", ":3:1: not valid YAML: a colon and a space make a key and its value; put the whole value in quotes"},
+		"python":              {"image: a\nsteps:\n  - |\n    #!/usr/bin/env python3\n    print('hi')\n", `:3:5: the line "#!/usr/bin/env python3" has no effect: the script is run by sh; write shell: [python3] on the step`},
+		"env -S":              {"image: a\nsteps:\n  - |\n    #!/usr/bin/env -S deno run -A\n    x\n", "write shell: [deno, run, -A]"},
+		"bash":                {"image: a\nsteps:\n  - |\n    #!/bin/bash\n    x\n", "write shell: bash"},
+		"a time without unit": {"image: a\ntimeout: 30\nsteps: [x]\n", ":2:10: timeout needs a unit: write 30s for seconds, or 30m for minutes"},
+		"of a step":           {"image: a\nsteps: [{run: x, timeout: 5}]\n", "timeout needs a unit: write 5s for seconds, or 5m for minutes"},
+		"a key typed wrong":   {"image: a\nstpes: [x]\n", `:2:1: unknown key "stpes" in the file, did you mean "steps"?`},
+		"of a job":            {"image: a\njobs: {b: {setps: [x]}}\n", `:2:12: unknown key "setps" in a job, did you mean "steps"?`},
+		"of run":              {"image: a\nsteps: [{rnu: x}]\n", `:2:10: unknown key "rnu" in a step, did you mean "run"?`},
+		"of image":            {"imgae: a\nsteps: [x]\n", `:1:1: unknown key "imgae" in the file, did you mean "image"?`},
+		"of a service":        {"image: a\nservices: [{nmae: b, image: c}]\nsteps: [x]\n", `:2:13: unknown key "nmae" in a service, did you mean "name"?`},
+		"no space":            {"image: a\nsteps:\n  - run:make\n", `:3:5: a space is missing behind the colon of "run:make"`},
+		"two lines":           {"image: a\nsteps:\n  - go vet ./...\n    go test ./...\n", ":3:5: this command goes on in the next line, and YAML joins the lines into one"},
+		"two lines of run":    {"image: a\nsteps:\n  - run: go vet ./... \\\n      -x\n", ":3:10: this command goes on in the next line"},
+		"a comment in quotes": {"image: a\nsteps:\n  - echo 'a # b'\n", ":3:5: a comment begins inside the quotes of this command"},
+		"a glob":              {"on: {push: {paths: [*.go]}}\nimage: a\nsteps: [x]\n", "not valid YAML"},
+		"a glob in a list":    {"on:\n  push:\n    paths:\n      - *.go\nimage: a\nsteps: [x]\n", ":4:1: not valid YAML: a value that begins with * must be in quotes, like '*.go'"},
+		"yes":                 {"image: a\nsteps: [{run: x, allow_failure: yes}]\n", ":2:33: allow_failure must be true or false, not text; write true"},
+		"off":                 {"image: a\nclone: {submodules: off}\nsteps: [x]\n", "must be true or false, not text; write false"},
+		"env as a list":       {"image: a\nenv:\n  - A=b\nsteps: [x]\n", ":3:3: env must be a mapping (key: value), not a list; write NAME: value, without dashes"},
+		"an image's name":     {"image: {name: golang, entrypoint: ['']}\nsteps: [x]\n", ":1:8: image must be text, not a mapping; write image: golang"},
+		"an image's version":  {"image: 1.26\nsteps: [x]\n", `:1:8: image must be text, not a number; write "1.26" in quotes`},
+		"events in one word":  {"on: push, pull_request\nimage: a\nsteps: [x]\n", "several events are a list, like on: [push, pull_request]"},
+		"branches of push":    {"on: {push: [main]}\nimage: a\nsteps: [x]\n", ":1:12: push must be a mapping (key: value), not a list; write push: {branches: [main]}"},
+		"services by name":    {"image: a\nservices: {db: {image: b}}\nsteps: [x]\n", ":2:11: services must be a list, not a mapping; write a dash and the name, like - name: db"},
+		"jobs as a list":      {"image: a\njobs: [{name: x, steps: [y]}]\n", ":2:7: jobs must be a mapping (key: value), not a list; write the name of each job as a key"},
+		"steps as text":       {"image: a\nsteps: make\n", ":2:8: steps must be a list, not text; write a dash before each command"},
+		"steps as a mapping":  {"image: a\nsteps: {run: make}\n", ":2:8: steps must be a list, not a mapping; write a dash before each step, like - run: make"},
+		"a quoted word first": {"image: a\nsteps:\n  - \"$HOME/x\" --version\n", `not valid YAML: a value that begins with " ends at the next one`},
+		"an open quote":       {"image: a\nsteps: [x]\nenv: {A: \"b}\n", "not valid YAML"},
+		"a test in brackets":  {"image: a\nsteps:\n  - [ -f x ] && echo y\n", "not valid YAML: a value that begins with [ is a list or a mapping; put a command in quotes"},
+		"an at sign":          {"image: a\nsteps:\n  - @make\n", "not valid YAML: a value that begins with @ must be in quotes"},
+		"a tab":               {"image: a\nsteps:\n\t- x\n", "not valid YAML: a tab cannot indent; use spaces"},
+		"a key twice":         {"image: a\nimage: b\nsteps: [x]\n", `"image" is already set on line 1`},
+		"a redirection":       {"image: a\nsteps:\n  - > out.txt echo hi\n", "not valid YAML"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := pipeline.Parse([]byte(c.text))
+			if err == nil {
+				t.Fatalf("accepted:\n%s", c.text)
+			}
+			if first, _, _ := strings.Cut(err.Error(), "\n"); !strings.Contains(first, c.want) {
+				t.Errorf("%v\nwant first %s", err, c.want)
+			}
+			if strings.HasPrefix(name, "of ") && strings.Contains(err.Error(), "\n") {
+				t.Errorf("more than the cause: %v", err)
+			}
+		})
+	}
+	for _, text := range []string{
+		"image: a\nsteps: [{run: [sh, -c, 'echo a b']}, {run: [ls, '-l x']}]\n",
+		"image: a\nsteps:\n  - |\n    #!/bin/sh\n    x\n  - {run: \"#!/usr/bin/env python3\\nprint(1)\", shell: [python3, -u]}\n  - {run: \"#!/bin/bash\\nx\", shell: bash}\n" +
+			"  - {run: \"#!/bin/sh\\ny\", shell: bash}\n",
+		"image: a\nsteps:\n  - >-\n    go test\n    ./...\n  - |\n    a\n    b\n",
+		"image: a\nsteps:\n  - echo hi # it's a comment\n  - &x make # don't\n  - echo 'a#b' \"c\"\n  - \"echo 'a # b'\"\n  - echo it\\'s\n",
+		"on: push\nimage: a\nsteps: ['npm run test:unit', make]\n",
+		"on: [push, pull_request]\nimage: a\ntimeout: 30s\nsteps: [\"echo 'key: value'\"]\n",
+	} {
+		if _, err := pipeline.Parse([]byte(text)); err != nil {
+			t.Errorf("%v\n%s", err, text)
+		}
+	}
+}
