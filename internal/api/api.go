@@ -35,7 +35,8 @@ type Logbook interface {
 
 // API answers the calls.
 type API struct {
-	Token     string // of the configuration, good for everything; empty: there is none
+	Clock     ci.Clock // of the database
+	Token     string   // of the configuration, good for everything; empty: there is none
 	Keys      Keys
 	Tokens    Tokens
 	Image     string // for commands that name none

@@ -90,7 +90,7 @@ func (a *API) identify(r *http.Request) (caller, error) {
 		return caller{}, err
 	case subtle.ConstantTimeCompare(hashOf(secret), t.Hash) != 1:
 		return caller{}, errNoToken
-	case t.Expired(time.Now()):
+	case t.Expired(a.Clock.Now()):
 		return caller{}, errExpired
 	}
 	if err := a.Keys.TokenUsed(r.Context(), t.ID); err != nil {

@@ -54,7 +54,7 @@ func (a *API) CreateToken(w http.ResponseWriter, r *http.Request) {
 	}
 	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxTokenCall))
 	in.DisallowUnknownFields()
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := a.Clock.Now().UTC().Truncate(time.Millisecond)
 	switch err := in.Decode(&asked); {
 	case err != nil:
 		Problem(w, http.StatusBadRequest, `the body is JSON like {"name": "laptop", "scope": "read", "expires": "2027-01-31T00:00:00Z"}`)

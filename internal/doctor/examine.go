@@ -37,6 +37,9 @@ func settings(problems []string) (all []Finding) {
 	return all
 }
 
+// maxDatabaseSkew is more than a measurement over a slow connection can be wrong.
+const maxDatabaseSkew = 5 * time.Second
+
 func database(d Database) Finding {
 	f := Finding{Check: "database"}
 	switch {
@@ -48,6 +51,10 @@ func database(d Database) Finding {
 		f.Level, f.Found, f.Mend = Problem, fmt.Sprintf("It is of a newer YACI: its schema is %d, and this YACI knows %d.", d.Version, d.Latest), "Run the newer YACI, or go back to a backup from before it."
 	case d.Version < d.Latest:
 		f.Level, f.Found, f.Mend = Warning, fmt.Sprintf("Its schema is %d; this YACI has %d.", d.Version, d.Latest), "Start yaci serve of this version: it migrates. Make a backup first."
+	case d.Skew.Abs() > maxDatabaseSkew:
+		f.Level = Warning
+		f.Found = fmt.Sprintf("Its clock differs from this machine's by %v.", d.Skew.Abs().Round(time.Second))
+		f.Mend = "YACI goes by the database's clock, so builds are not affected. Set both by NTP: the times in logs differ."
 	default:
 		f.Level, f.Found = Good, fmt.Sprintf("Opens, can be written, and is of schema %d, the newest.", d.Version)
 	}

@@ -61,6 +61,7 @@ func TestSick(t *testing.T) {
 		"no database":   {func(f *Facts) { f.Database.Err = errors.New("no such host") }, "database", Problem, "no such host", "YACI_DATABASE_URL"},
 		"an old schema": {func(f *Facts) { f.Database.Version = 9 }, "database", Warning, "schema is 9", "migrates"},
 		"a newer one":   {func(f *Facts) { f.Database.Version = 99 }, "database", Problem, "newer YACI", "backup"},
+		"H5":            {func(f *Facts) { f.Database.Skew = time.Hour }, "database", Warning, "differs from this machine's by 1h0m0s", "NTP"},
 		"a new one":     {func(f *Facts) { f.Database = Database{New: true} }, "database", Good, "none yet", ""},
 		"no GitHub":     {func(f *Facts) { f.GitHub = GitHub{Err: errors.New("401")} }, "GitHub", Problem, "401", "key"},
 		"check runs":    {func(f *Facts) { f.GitHub.Checks, f.GitHub.Events = true, heard(true) }, "App permissions", Problem, "lacks checks: write", "Add them"},

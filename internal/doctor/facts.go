@@ -18,10 +18,11 @@ type Facts struct {
 
 // Database is the one that runs are kept in.
 type Database struct {
-	Err     error // it cannot be opened, read or written
-	New     bool  // there is none yet; the first start makes it
-	Version int64 // of the last migration that was carried out
-	Latest  int64 // that this YACI knows
+	Err     error         // it cannot be opened, read or written
+	New     bool          // there is none yet; the first start makes it
+	Version int64         // of the last migration that was carried out
+	Latest  int64         // that this YACI knows
+	Skew    time.Duration // our clock before the database's
 }
 
 // Right is something that may be done in a namespace.

@@ -16,7 +16,7 @@ var ErrNotFinished = errors.New("the run has not ended yet; wait for it, or retr
 // Command stores a run of one shell command in an image. [ci.ErrInvalid]
 // is the caller's mistake, and stores nothing.
 func (f *Flow) Command(ctx context.Context, image, command string) (ci.JobName, error) {
-	run := ci.Run{ID: newRunID(), Event: ci.Event{Kind: ci.API, Command: command, Image: image}, Attempt: 1, Created: time.Now()}
+	run := ci.Run{ID: newRunID(), Event: ci.Event{Kind: ci.API, Command: command, Image: image}, Attempt: 1, Created: f.Clock.Now()}
 	jobs, permit, err := f.compile(ctx, &run, nil)
 	if err != nil {
 		return "", err

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
@@ -39,6 +38,7 @@ type Runs interface {
 
 // Flow takes events to runs.
 type Flow struct {
+	Clock      ci.Clock // of the database
 	Inbox      Inbox
 	Runs       Runs
 	Changes    Changes
@@ -82,7 +82,7 @@ func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
 	} else if !errors.Is(err, ci.ErrNotFound) {
 		return err
 	}
-	run := ci.Run{ID: newRunID(), Event: ev, Attempt: 1, Created: time.Now()}
+	run := ci.Run{ID: newRunID(), Event: ev, Attempt: 1, Created: f.Clock.Now()}
 	jobs, permit, err := f.compile(ctx, &run, nil)
 	var nothing nothingToRun
 	switch {
@@ -126,7 +126,7 @@ func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) ([]
 	var problems pipeline.Problems
 	switch {
 	case errors.As(err, &problems):
-		run.State, run.Message, run.Finished = ci.Error, problems[0].String(), time.Now()
+		run.State, run.Message, run.Finished = ci.Error, problems[0].String(), f.Clock.Now()
 		run.Broken.Problems = mistakes(problems)
 		return nil, none, nil
 	case err != nil:
@@ -214,7 +214,7 @@ func (f *Flow) skip(run *ci.Run, why string) error {
 	case ev.Kind == ci.Tag, ev.Kind == ci.PullRequest && decide.Optional(ev):
 		return nothingToRun(why)
 	}
-	run.State, run.Message, run.Finished = ci.Skipped, why, time.Now()
+	run.State, run.Message, run.Finished = ci.Skipped, why, f.Clock.Now()
 	return nil
 }
 

@@ -3,7 +3,6 @@ package flow
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
@@ -81,7 +80,7 @@ func (f *Flow) release(ctx context.Context, p decide.Permit, delivery int64, run
 	if err := permitted(p, run, jobs); err != nil {
 		return err
 	}
-	a.At = time.Now()
+	a.At = f.Clock.Now()
 	changed, err := f.Changes.ApproveRun(ctx, delivery, run, a, jobs)
 	if err != nil {
 		return err

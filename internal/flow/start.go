@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/pipeline"
@@ -118,7 +117,7 @@ func (f *Flow) onBranch(ctx context.Context, ev ci.Event) (ci.Event, error) {
 // branch's other runs like one that was pushed; an older commit ends no other run,
 // and none ends it for being older.
 func (f *Flow) startNew(ctx context.Context, ev ci.Event) (ci.Run, error) {
-	run := ci.Run{ID: newRunID(), Event: ev, Attempt: 1, Created: time.Now()}
+	run := ci.Run{ID: newRunID(), Event: ev, Attempt: 1, Created: f.Clock.Now()}
 	jobs, permit, err := f.compile(ctx, &run, nil)
 	switch {
 	case errors.Is(err, ci.ErrNotFound):

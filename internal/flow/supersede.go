@@ -2,7 +2,6 @@ package flow
 
 import (
 	"context"
-	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
@@ -85,7 +84,7 @@ func (f *Flow) place(ctx context.Context, permit decide.Permit, delivery int64, 
 		return err
 	}
 	if by != "" && !run.State.Final() {
-		outrun(&run, why)
+		f.outrun(&run, why)
 		permit, jobs = decide.Permit{}, nil
 	}
 	if err := f.create(ctx, permit, delivery, &run, jobs); err != nil || by != "" {
@@ -98,6 +97,6 @@ func (f *Flow) place(ctx context.Context, permit decide.Permit, delivery int64, 
 }
 
 // outrun ends a run that is not stored yet because a newer one exists.
-func outrun(run *ci.Run, why string) {
-	run.State, run.Message, run.Finished = ci.Cancelled, why, time.Now()
+func (f *Flow) outrun(run *ci.Run, why string) {
+	run.State, run.Message, run.Finished = ci.Cancelled, why, f.Clock.Now()
 }

@@ -14,7 +14,7 @@ import (
 // compare makes events of the heads that nothing here knows. Their webhooks may
 // be under way still, so they are looked for again after a grace.
 func (h *Healer) compare(ctx context.Context) error {
-	repos, err := h.Memory.RecentRepos(ctx, time.Now().Add(-recent), maxRepos)
+	repos, err := h.Memory.RecentRepos(ctx, h.Clock.Now().Add(-recent), maxRepos)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (h *Healer) recover(ctx context.Context, ev ci.Event) error {
 		GUID: fmt.Sprintf("%d %s %s", ev.Repo.ID, ev.Ref, ev.SHA), Name: string(ev.Kind), Body: body, Origin: ci.Compared,
 		Action: ev.PRAction, Repo: ev.Repo.FullName(), RepoID: ev.Repo.ID, Ref: ev.Ref, SHA: ev.SHA,
 	}
-	if !refToo && time.Since(at) > reach {
+	if !refToo && h.Clock.Since(at) > reach {
 		d.Ignored = "Ignored: nothing told of this head, and its commit is older than three days."
 	}
 	if err := h.Inbox.AddDelivery(ctx, d); err != nil {

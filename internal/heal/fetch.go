@@ -19,7 +19,7 @@ const (
 // fetch takes in the deliveries of GitHub's list that are not in the inbox,
 // whatever GitHub thinks became of them, oldest first.
 func (h *Healer) fetch(ctx context.Context) error {
-	now := time.Now()
+	now := h.Clock.Now()
 	since, err := h.Memory.Cursor(ctx, cursor)
 	if err != nil {
 		return err

@@ -37,6 +37,7 @@ type Heads interface {
 
 // Healer looks for gaps. One goroutine at a time may call Pass.
 type Healer struct {
+	Clock   ci.Clock // of the database
 	Inbox   Inbox
 	Memory  Memory
 	Mailbox Mailbox                       // nil: there is no list, as with a personal token

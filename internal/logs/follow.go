@@ -40,7 +40,7 @@ type follower struct {
 // tell is called by one at a time, and may be called again.
 func (f *follower) tell() {
 	if f.told.IsZero() {
-		f.told = time.Now()
+		f.told = f.keeper.Clock.Now()
 		close(f.over)
 	}
 }
@@ -79,7 +79,7 @@ func (f *follower) run(ctx context.Context) {
 		case ctx.Err() != nil:
 		case err != nil: // of our own side: nothing is lost, so it is tried until it works
 			f.keeper.Log.Warn("log", "job", f.job, "container", f.w.id.Container, "err", err)
-		case errors.Is(read, ci.ErrNotFound), !ended.IsZero() && (f.enough(what, read) || time.Since(ended) > giveUp):
+		case errors.Is(read, ci.ErrNotFound), !ended.IsZero() && (f.enough(what, read) || f.keeper.Clock.Since(ended) > giveUp):
 			if f.close(ctx, what, read) == nil {
 				return
 			}
@@ -102,7 +102,7 @@ func (f *follower) run(ctx context.Context) {
 
 // enough: nothing more is to come from a step that has ended.
 func (f *follower) enough(what subject, read error) bool {
-	return f.whole(what) || read == nil && (!what.counted() || time.Since(what.ended) > settle)
+	return f.whole(what) || read == nil && (!what.counted() || f.keeper.Clock.Since(what.ended) > settle)
 }
 
 // whole: as many bytes came as the runner counted.
@@ -130,7 +130,7 @@ func (f *follower) look(ctx context.Context) (subject, error) {
 		return subject{}, err
 	}
 	if job.UID != f.w.id.UID { // it runs again, as another Job
-		return subject{ended: time.Now()}, nil
+		return subject{ended: f.keeper.Clock.Now()}, nil
 	}
 	s := subject{ended: job.Finished}
 	for i, st := range job.Steps {

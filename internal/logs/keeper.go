@@ -28,6 +28,7 @@ type Jobs interface {
 // Keeper follows logs and reads what is stored. Its zero value with the exported
 // fields set is ready; to read it needs Jobs, Index, Bucket, Limit and Bells only.
 type Keeper struct {
+	Clock  ci.Clock // of the database
 	Source Source
 	Jobs   Jobs
 	Index  Index

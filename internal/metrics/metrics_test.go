@@ -23,6 +23,8 @@ type store struct {
 
 func (s *store) Load(context.Context) (ci.Load, error) { return s.load, s.err }
 
+func (s *store) Now() time.Time { return time.Now() }
+
 func scrape(t *testing.T, m *metrics.Metrics) string {
 	t.Helper()
 	w := httptest.NewRecorder()

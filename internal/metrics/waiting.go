@@ -12,6 +12,7 @@ import (
 // Store is where it is counted what waits.
 type Store interface {
 	Load(ctx context.Context) (ci.Load, error)
+	Now() time.Time // by the clock of the database
 }
 
 // patience is how long a reading of the database may take, below a scrape's usual ten seconds.
@@ -58,6 +59,7 @@ func (w waiting) Collect(to chan<- prometheus.Metric) {
 		gauge(w.up, 0)
 		return
 	}
+	now := w.store.Now()
 	gauge(w.up, 1)
 	gauge(w.deliveries, float64(l.Deliveries), "pending")
 	gauge(w.deliveries, float64(l.Failed), "failed")
@@ -65,14 +67,14 @@ func (w waiting) Collect(to chan<- prometheus.Metric) {
 	gauge(w.jobs, float64(l.Running), "running")
 	gauge(w.held, float64(l.Held))
 	gauge(w.statuses, float64(l.Statuses))
-	gauge(w.oldest, age(l.OldestDelivery), "delivery")
-	gauge(w.oldest, age(l.OldestQueued), "job")
-	gauge(w.oldest, age(l.OldestStatus), "status")
+	gauge(w.oldest, age(now, l.OldestDelivery), "delivery")
+	gauge(w.oldest, age(now, l.OldestQueued), "job")
+	gauge(w.oldest, age(now, l.OldestStatus), "status")
 }
 
-func age(t time.Time) float64 {
+func age(now, t time.Time) float64 {
 	if t.IsZero() {
 		return 0
 	}
-	return time.Since(t).Seconds()
+	return now.Sub(t).Seconds()
 }

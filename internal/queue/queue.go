@@ -55,6 +55,7 @@ type Cluster interface {
 
 // Queue launches waiting jobs. One goroutine at a time may call Pass.
 type Queue struct {
+	Clock    ci.Clock // of the database
 	Jobs     Jobs
 	Runs     Runs
 	Outcomes Outcomes
@@ -140,7 +141,7 @@ func (q *Queue) Line(ctx context.Context) ([]ci.Place, error) {
 
 // scene reads what a plan needs. History matters only when somebody has to wait.
 func (q *Queue) scene(ctx context.Context) (Scene, error) {
-	s := Scene{Now: time.Now(), Caps: q.Caps, Room: math.MaxInt}
+	s := Scene{Now: q.Clock.Now(), Caps: q.Caps, Room: math.MaxInt}
 	var err error
 	if s.Jobs, err = q.Jobs.Contenders(ctx); err != nil {
 		return s, err

@@ -32,6 +32,7 @@ type Marker interface {
 // Checks sends entries of the outbox as check runs: the outcome of the status of
 // the same name, with what the failed step printed last and what it said of lines.
 type Checks struct {
+	Clock   ci.Clock // of the database
 	Runs    Runs
 	Logbook Logbook
 	Marker  Marker
@@ -113,7 +114,7 @@ func (c *Checks) explain(ctx context.Context, check *ci.Check, jobs []ci.Job) er
 	if err != nil {
 		return err
 	}
-	if !extent.Closed && time.Since(job.Finished) < logPatience {
+	if !extent.Closed && c.Clock.Since(job.Finished) < logPatience {
 		return errLogOpen
 	}
 	said := ci.Reading{Repo: check.Repo.FullName()}

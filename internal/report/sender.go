@@ -41,6 +41,7 @@ const (
 // Sender drains the outbox: one status of a repository at a time, several
 // repositories at once.
 type Sender struct {
+	Clock    ci.Clock // of the database
 	Outbox   Outbox
 	Troubles Troubles
 	Poster   Poster
@@ -191,7 +192,7 @@ func (s *Sender) setback(ctx context.Context, st ci.Status, cause error) error {
 		if back.Whole {
 			wait = max(back.Wait, absent)
 		}
-		if time.Since(st.Written) > giveUp {
+		if s.Clock.Since(st.Written) > giveUp {
 			s.Log.Error("status given up", "repo", st.Repo.FullName(), "sha", st.SHA.Short(), "err", cause)
 			return s.Troubles.DropStatus(ctx, st, back.Whole, "Given up: "+cause.Error())
 		}

@@ -68,7 +68,7 @@ func databaseFacts(ctx context.Context, cfg config.Config) doctor.Database {
 	ctx, cancel := context.WithTimeout(ctx, doctorTime)
 	defer cancel()
 	h, err := store.Examine(ctx, cfg.Database())
-	return doctor.Database{Err: err, New: h.New, Version: h.Version, Latest: h.Latest}
+	return doctor.Database{Err: err, New: h.New, Version: h.Version, Latest: h.Latest, Skew: h.Skew}
 }
 
 // storedApp completes the settings by the App that /setup has made, if there is one.

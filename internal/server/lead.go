@@ -80,21 +80,22 @@ func (t term) lead(ctx context.Context, all *store.Store) error {
 func (t term) work(ctx context.Context, db *store.Store) error {
 	cfg, b, log := t.cfg, t.bells, t.log
 	outcomes := counted{db, t.seen}
-	keeper := &logs.Keeper{Source: t.cluster, Jobs: db, Index: db, Bucket: t.bucket, Limit: cfg.LogLimit, Bells: t.stored, Log: log}
+	keeper := &logs.Keeper{Clock: db.Now, Source: t.cluster, Jobs: db, Index: db, Bucket: t.bucket, Limit: cfg.LogLimit, Bells: t.stored, Log: log}
 	watcher, err := watch.New(t.cluster.Client, t.cluster.Spaces(), watch.Watcher{
-		Jobs: db, Outcomes: outcomes, Cluster: t.cluster, Logs: keeper, Patience: cfg.PendingTimeout, Elastic: cfg.NodesGrow, Log: log, Changed: func() { b.ended.ring(); b.queued.ring() },
+		Clock: db.Now, Jobs: db, Outcomes: outcomes, Cluster: t.cluster, Logs: keeper, Patience: cfg.PendingTimeout, Elastic: cfg.NodesGrow, Log: log, Changed: func() { b.ended.ring(); b.queued.ring() },
 	})
 	if err != nil {
 		return err
 	}
 	keeper.Closed = watcher.Look
 	queue := &queue.Queue{
+		Clock: db.Now,
 		Jobs: db, Runs: db, Outcomes: outcomes, Tokens: t.gh, Launcher: launcher{t.cluster, db}, Renewer: launcher{t.cluster, db}, Cluster: watcher, Log: log, Handover: cfg.KueueQueue != "", Caps: caps(cfg),
 		CloneURL: t.gh.CloneURL,
 	}
 	t.line.leading.Store(queue)
 	defer t.line.leading.Store(nil)
-	sender := &report.Sender{Outbox: db, Troubles: db, Poster: t.gh, Checks: &report.Checks{Runs: db, Logbook: keeper, Marker: t.gh}, Explain: github.Explain, Short: t.gh.Short, Wake: b.ended.ring, Look: 2 * cfg.HealEvery, Pages: strings.TrimSuffix(cfg.PublicURL, "/"), Log: log}
+	sender := &report.Sender{Clock: db.Now, Outbox: db, Troubles: db, Poster: t.gh, Checks: &report.Checks{Clock: db.Now, Runs: db, Logbook: keeper, Marker: t.gh}, Explain: github.Explain, Short: t.gh.Short, Wake: b.ended.ring, Look: 2 * cfg.HealEvery, Pages: strings.TrimSuffix(cfg.PublicURL, "/"), Log: log}
 	checker := &report.Checker{Statuses: db, Viewer: t.gh, Explain: github.Explain, Wake: b.ended.ring, Look: 2 * cfg.HealEvery, Log: log}
 
 	ctx, cancel := context.WithCancel(ctx)

@@ -27,7 +27,7 @@ func Prune(ctx context.Context, where config.Storage, keep config.Retention, out
 		return err
 	}
 	defer bucket.Close()
-	runs, deliveries, err := prune(ctx, db, bucket, keep, time.Now())
+	runs, deliveries, err := prune(ctx, db, bucket, keep, db.Now())
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func prune(ctx context.Context, db *store.Store, bucket *logs.Bucket, keep confi
 // sweep is the daily pass over the past.
 func sweep(db *store.Store, bucket *logs.Bucket, keep config.Retention, log *slog.Logger) func(context.Context) error {
 	return func(ctx context.Context) error {
-		runs, deliveries, err := prune(ctx, db, bucket, keep, time.Now())
+		runs, deliveries, err := prune(ctx, db, bucket, keep, db.Now())
 		if runs > 0 || deliveries > 0 {
 			log.Info("swept", "runs", runs, "deliveries", deliveries)
 		}

@@ -144,15 +144,16 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 	}
 	stop := stopper{db, func() { b.looked.ring(); b.ended.ring(); b.queued.ring() }}
 	spine := &flow.Flow{
-		Inbox: db, Runs: db, Changes: db, GitHub: gh, People: gh, Pulls: gh, Secrets: cluster, Forks: decide.Forks(cfg.ForkPolicy), Decode: decode, Operator: Operator(cfg.Pods), ForFork: ForFork(cfg.Pods),
+		Clock: db.Now, Inbox: db, Runs: db, Changes: db, GitHub: gh, People: gh, Pulls: gh, Secrets: cluster, Forks: decide.Forks(cfg.ForkPolicy), Decode: decode, Operator: Operator(cfg.Pods), ForFork: ForFork(cfg.Pods),
 		Queued: func() { b.queued.ring(); b.ended.ring() },
 	}
 	spine.Stopper, spine.Rivals, spine.Ancestry, spine.Commits, spine.Access, spine.Unfinished = stop, stop, gh, gh, gh, db
 	spine.Repositories, spine.Hider, spine.RunsOfRepo = gh, db, db
 	gh.Learned = db.LearnRepo
-	line := &line{waiting: &queue.Queue{Jobs: db, Cluster: unseen{}, Caps: caps(cfg), Handover: cfg.KueueQueue != "", Log: log}}
-	book := &logs.Keeper{Jobs: db, Index: db, Bucket: bucket, Limit: cfg.LogLimit, Bells: stored, Log: log}
+	line := &line{waiting: &queue.Queue{Clock: db.Now, Jobs: db, Cluster: unseen{}, Caps: caps(cfg), Handover: cfg.KueueQueue != "", Log: log}}
+	book := &logs.Keeper{Clock: db.Now, Jobs: db, Index: db, Bucket: bucket, Limit: cfg.LogLimit, Bells: stored, Log: log}
 	calls := &api.API{
+		Clock: db.Now,
 		Token: cfg.APIToken, Keys: db, Tokens: db, Image: cfg.RunImage, Starter: spine, Jobs: db, Runs: db, Repos: db, Memory: db, Conflicts: []error{flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved, ci.ErrGone}, Log: log, Logbook: book, Inbox: db,
 		Canceller: stop, Queue: line, Commits: spine,
 		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },

@@ -56,7 +56,7 @@ func setUp(ctx context.Context, cfg config.Config, db *store.Store, log *slog.Lo
 	}
 	create := func(ctx context.Context, code string) (ci.App, error) {
 		app, err := github.CreateApp(ctx, cfg.GithubAPIURL, code)
-		app.Created = time.Now()
+		app.Created = db.Now()
 		return app, err
 	}
 	s, err := setup.New(cfg.PublicURL, site, create, db.SaveApp, log)

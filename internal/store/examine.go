@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 )
 
 // Health is what there is of a database.
 type Health struct {
 	New             bool  // nothing yet
 	Version, Latest int64 // of the last migration that was carried out, and of the last that is known
+
+	Skew time.Duration // how far this machine's clock is before the database's
 }
 
 // Examine opens a database as Open does, tries whether it can be written, and
@@ -36,6 +39,7 @@ func Examine(ctx context.Context, where string) (h Health, err error) {
 	if err := errors.Join(err, tx.Rollback()); err != nil {
 		return h, fmt.Errorf("the database cannot be written: %w", err)
 	}
+	h.Skew = -d.clock.difference()
 	p, err := d.migrator(d.write)
 	if err != nil {
 		return h, err

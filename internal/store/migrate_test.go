@@ -1,8 +1,12 @@
 package store_test
 
 import (
+	"bytes"
+	"log/slog"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -51,6 +55,61 @@ func TestMigrationsOfSeveralServers(t *testing.T) {
 	for range 3 {
 		must(t, <-errs)
 	}
+}
+
+// A migration beside pg_dump, which holds a lock on every table for as long as it runs, waits for it without an error.
+// The servers of the version before go on meanwhile.
+func TestH6MigrationWaitsForADump(t *testing.T) {
+	url := postgres.URL(t)
+	s := open(t, url)
+	ctx := t.Context()
+	must(t, s.DownTo(ctx, 30))
+	dump, err := s.Writer().BeginTx(ctx, nil)
+	must(t, err)
+	defer dump.Rollback()
+	_, err = dump.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`)
+	must(t, err)
+	_, err = dump.ExecContext(ctx, `LOCK TABLE deliveries, runs, jobs, statuses IN ACCESS SHARE MODE`)
+	must(t, err)
+	var log lockedBuffer
+	migrated := make(chan error, 1)
+	go func() {
+		next, err := store.Open(ctx, url, store.WithLog(slog.New(slog.NewTextHandler(&log, nil))))
+		if err == nil {
+			err = next.Close()
+		}
+		migrated <- err
+	}()
+	for waits := 0; waits < 2; waits = strings.Count(log.String(), "migration waits for a lock") {
+		select {
+		case err := <-migrated:
+			t.Fatalf("the migration did not wait: %v", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+		if _, err := s.Writer().ExecContext(ctx, `UPDATE statuses SET reason = 'goes on'`); err != nil {
+			t.Fatalf("a server of the version before: %v", err)
+		}
+	}
+	must(t, dump.Rollback())
+	must(t, <-migrated)
+}
+
+// lockedBuffer collects a log while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 func TestNumbered(t *testing.T) {

@@ -55,14 +55,14 @@ var errTooNew = errors.New("launched a moment ago")
 // view collects what Observe may know of a stored job. other is a Job of the same name whose job had ended before that
 // Job was made.
 func (w *Watcher) view(ctx context.Context, stored ci.Job) (v View, other *batchv1.Job, err error) {
-	v = View{Stored: stored, Patience: w.Patience, Now: time.Now()}
+	v = View{Stored: stored, Patience: w.Patience, Now: w.Clock.Now()}
 	if v.Job, err = w.job(stored.Name); err != nil {
 		return v, nil, err
 	}
 	differs := v.Job != nil && string(v.Job.UID) != stored.UID // the cache may still show the one that was lost
 	stale := differs || v.Job == nil && !stored.State.Final()
 	if stale {
-		if time.Since(stored.Started) < sweepEvery && !stored.State.Final() {
+		if w.Clock.Since(stored.Started) < sweepEvery && !stored.State.Final() {
 			return v, nil, errTooNew
 		}
 		if v.Job, err = w.liveJob(ctx, stored); err != nil {
@@ -191,7 +191,7 @@ func (w *Watcher) refusal(ctx context.Context, v View) (string, error) {
 	if v.Job == nil || len(v.Pods) > 0 || v.Stored.State.Final() || len(v.Job.Status.Conditions) > 0 {
 		return "", nil
 	}
-	if age := time.Since(v.Stored.Started); age < refusalAge {
+	if age := w.Clock.Since(v.Stored.Started); age < refusalAge {
 		w.keys.AddAfter(v.Stored.Name, refusalAge-age)
 		return "", nil
 	}

@@ -54,6 +54,7 @@ type Logs interface {
 
 // Watcher keeps the database true to the cluster.
 type Watcher struct {
+	Clock    ci.Clock // of the database
 	Jobs     Jobs
 	Outcomes Outcomes
 	Cluster  Cluster
