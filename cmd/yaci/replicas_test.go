@@ -107,7 +107,7 @@ func TestReplicas(t *testing.T) {
 		u.Host = forward(t, os.Getenv("YACI_LOCAL_HOST"), u.Host).String()
 		database = u.String()
 	}
-	a := newWorld(t, "YACI_DATABASE_URL="+database)
+	a := newWorld(t, "YACI_DATABASE_URL="+database, "YACI_LOG_STORE_SHARED=true")
 	a.logged(`msg="acquired leadership"`, 1)
 	b := a.replica()
 	r := a.repo("replicas", false)

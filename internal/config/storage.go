@@ -8,8 +8,9 @@ import (
 
 // Storage is where runs and logs are kept; tools need it without the rest.
 type Storage struct {
-	DatabaseURL string `default:"sqlite:///var/lib/yaci/yaci.db" env:"YACI_DATABASE_URL" help:"Where runs are kept: sqlite:///path/to/file, or postgres://user:password@host/database."`
-	LogStore    string `default:"/var/lib/yaci/logs" env:"YACI_LOG_STORE" help:"Where logs are kept: a directory, s3://bucket?region=x, gs://bucket or azblob://container."`
+	DatabaseURL    string `default:"sqlite:///var/lib/yaci/yaci.db" env:"YACI_DATABASE_URL" help:"Where runs are kept: sqlite:///path/to/file, or postgres://user:password@host/database."`
+	LogStoreShared bool   `env:"YACI_LOG_STORE_SHARED" help:"With Postgres: the directory of YACI_LOG_STORE is a volume that all servers share, or there is only one server."`
+	LogStore       string `default:"/var/lib/yaci/logs" env:"YACI_LOG_STORE" help:"Where logs are kept: a directory, s3://bucket?region=x, gs://bucket or azblob://container."`
 }
 
 // Problems returns a sentence for each thing that is wrong.
@@ -19,12 +20,17 @@ func (s Storage) Problems() []string {
 	case s.DatabasePath() != "":
 		return nil
 	case err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") && (u.Host != "" || u.Query().Has("host")):
-		return nil
+		if strings.Contains(s.LogStore, "://") || s.LogStoreShared {
+			return nil
+		}
+		return []string{fmt.Sprintf(ownDirectory, s.LogStore)}
 	case err == nil && u.User != nil:
 		return []string{fmt.Sprintf(notADatabase, u.Redacted())}
 	}
 	return []string{fmt.Sprintf(notADatabase, s.DatabaseURL)}
 }
+
+const ownDirectory = "YACI_LOG_STORE is the directory %s, and with Postgres other servers cannot read what this one keeps there: write a bucket like s3://bucket?region=x. If all servers share the directory, or there is only this one, set YACI_LOG_STORE_SHARED=true."
 
 const notADatabase = "YACI_DATABASE_URL is %q: write sqlite:///path/to/file or postgres://user:password@host/database."
 

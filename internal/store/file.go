@@ -11,21 +11,74 @@ import (
 	"syscall"
 )
 
-// Lock keeps other servers off a SQLite file until the returned function is
-// called, or the process ends in whatever way. The lock is a file beside it.
+// Lock keeps other servers off a SQLite file until the returned function is called, or the process ends in whatever way.
+// Two files are locked: one beside the database, which stays when the database is replaced, and the database itself, which
+// other names of it, such as hard links, lead to as well. Symbolic links are resolved first. The lock is flock(2), which
+// does not disturb the locks of SQLite; it must be given up after the database was closed.
 func Lock(path string) (unlock func() error, err error) {
-	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	real, err := resolve(path)
 	if err != nil {
 		return nil, fmt.Errorf("lock the database: %w", err)
 	}
+	beside, err := lockFile(real + ".lock")
+	if err != nil {
+		return nil, lockError(path, err)
+	}
+	itself, err := lockFile(real)
+	if err != nil {
+		beside.Close()
+		return nil, lockError(path, err)
+	}
+	return func() error { return errors.Join(itself.Close(), beside.Close()) }, nil
+}
+
+func lockError(path string, err error) error {
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("another yaci serve uses %s. Stop it first, or give this one a database of its own; several servers share one on Postgres (YACI_DATABASE_URL=postgres://…)", path)
+	}
+	return fmt.Errorf("lock the database: %w", err)
+}
+
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("another yaci serve uses %s. Stop it first, or give this one a database of its own; several servers share one on Postgres (YACI_DATABASE_URL=postgres://…)", path)
-		}
-		return nil, fmt.Errorf("lock the database: %w", err)
+		return nil, err
 	}
-	return f.Close, nil
+	return f, nil
+}
+
+// maxLinks is how many symbolic links Linux follows (path_resolution(7)).
+const maxLinks = 40
+
+// resolve follows symbolic links, also one to a file that is not there yet.
+func resolve(path string) (string, error) {
+	for range maxLinks {
+		real, err := filepath.EvalSymlinks(path)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return real, err
+		}
+		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+		if err != nil {
+			return "", err
+		}
+		path = filepath.Join(dir, filepath.Base(path))
+		to, err := os.Readlink(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return path, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(dir, to)
+		}
+		path = to
+	}
+	return "", fmt.Errorf("%s: %w", path, syscall.ELOOP)
 }
 
 // Backup copies a SQLite database to a new file, whole and of one moment, while

@@ -25,6 +25,45 @@ func TestLockKeepsOthersOff(t *testing.T) {
 	must(t, unlock())
 }
 
+// Whatever name leads to a database, it has one server.
+func TestH10LockHoldsForEveryName(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "data", "yaci.db")
+	must(t, os.Mkdir(filepath.Dir(path), 0o700))
+	names := map[string]string{
+		"a link to the file":                        filepath.Join(dir, "link.db"),
+		"a link to a link":                          filepath.Join(dir, "link2.db"),
+		"a link to the directory":                   filepath.Join(dir, "elsewhere", "yaci.db"),
+		"a relative link":                           filepath.Join(dir, "relative.db"),
+		"a hard link, once the file is there":       filepath.Join(dir, "hard.db"),
+		"another way to write the path of the file": filepath.Join(dir, "data", "..", "data", ".", "yaci.db"),
+	}
+	must(t, os.Symlink(path, names["a link to the file"]))
+	must(t, os.Symlink(names["a link to the file"], names["a link to a link"]))
+	must(t, os.Symlink(filepath.Join("data", "yaci.db"), names["a relative link"]))
+	must(t, os.Symlink("data", filepath.Join(dir, "elsewhere")))
+	unlock, err := store.Lock(names["a link to a link"]) // which leads to no file yet
+	must(t, err)
+	must(t, os.Link(path, names["a hard link, once the file is there"]))
+	names["the file"] = path
+	for name, other := range names {
+		if _, err := store.Lock(other); err == nil || !strings.Contains(err.Error(), "another yaci serve uses "+other) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s := open(t, path)
+	must(t, s.AddDelivery(t.Context(), delivery("SQLite's own locks are not disturbed")))
+	must(t, unlock())
+	for name, other := range names {
+		unlock, err := store.Lock(other)
+		if err != nil {
+			t.Errorf("%s afterwards: %v", name, err)
+			continue
+		}
+		must(t, unlock())
+	}
+}
+
 // A copy that is made while deliveries come in is whole, and has all that came before it.
 func TestBackupWhileWriting(t *testing.T) {
 	dir := t.TempDir()
