@@ -90,7 +90,7 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 	keeper.Closed = watcher.Look
 	queue := &queue.Queue{
 		Clock: db.Now,
-		Jobs: db, Runs: db, Outcomes: outcomes, Tokens: t.gh, Launcher: launcher{t.cluster, db}, Renewer: launcher{t.cluster, db}, Cluster: watcher, Log: log, Handover: cfg.KueueQueue != "", Caps: caps(cfg),
+		Jobs:  db, Runs: db, Outcomes: outcomes, Tokens: t.gh, Launcher: launcher{t.cluster, db}, Renewer: launcher{t.cluster, db}, Cluster: watcher, Log: log, Handover: cfg.KueueQueue != "", Caps: caps(cfg),
 		CloneURL: t.gh.CloneURL,
 	}
 	t.line.leading.Store(queue)
