@@ -141,6 +141,14 @@ chaos-long: ## the same with 10,000 deliveries and 500 kills
 chaos chaos-long: image
 	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run 'TestChaos$$' -chaos-seed $(SEED) $(CHAOS) -count 1 -v -timeout 2h
 
+HA_RUNS   ?= 200
+HA_ROUNDS ?= 24
+
+.PHONY: chaos-ha
+chaos-ha: image postgres ## two servers whose database, cluster and processes fail; SEED=n picks how, HA_RUNS and HA_ROUNDS how much
+	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run 'TestChaosHA$$' -chaos-ha-seed $(SEED) -chaos-ha-runs $(HA_RUNS) -chaos-ha-rounds $(HA_ROUNDS) \
+	-chaos-ha-takeover 15s -count 1 -v -timeout 20m
+
 .PHONY: soak
 soak: build local ## a million lines, 50 kills of the server and 20 rotations of the log; a log of 1 GiB; 1,000 fast steps; on a cluster of its own
 	@export YACI_LOCAL_NAME=soak YACI_LOCAL_LOG_SIZE=1Mi YACI_LOCAL_PORT_BASE=30700 YACI_LOCAL_SUBNET=10.127.7; \

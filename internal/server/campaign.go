@@ -15,7 +15,7 @@ import (
 const (
 	ableTime   = 3 * time.Second // for asking whether the database takes writes
 	firstPause = 2 * time.Second // after a term that failed; it doubles
-	longPause  = 15 * time.Second
+	longPause  = 4 * time.Second
 	goodTerm   = time.Minute     // a term that lasted as long ends the doubling
 	followFor  = 4 * time.Second // after this a server that waits to be elected is a follower, whatever happened to it before
 

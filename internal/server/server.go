@@ -49,7 +49,7 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 		}
 		defer unlock()
 	}
-	db, err := store.Open(ctx, cfg.Database(), store.WithLog(log))
+	db, err := openDatabase(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
@@ -98,6 +98,27 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	}
 	log.Info("ready", "listen", listener.Addr().String(), "metrics", cfg.MetricsListen, "namespace", cfg.Namespace, "github", cfg.GithubAPIURL)
 	return s.run(ctx, listener, operators)
+}
+
+const (
+	databaseTries = 30 // so that a server that starts while the database is away need not be started again
+	databasePause = 2 * time.Second
+)
+
+// openDatabase opens the database, and waits about a minute for one that does not answer.
+func openDatabase(ctx context.Context, cfg config.Config, log *slog.Logger) (*store.Store, error) {
+	for try := 1; ; try++ {
+		db, err := store.Open(ctx, cfg.Database(), store.WithLog(log))
+		if err == nil || !store.Unreachable(err) || try == databaseTries {
+			return db, err
+		}
+		log.Warn("waiting for the database", "again_in", databasePause, "err", err)
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(databasePause):
+		}
+	}
 }
 
 // hushed keeps what the settings hold of secrets out of a log, and of the database.

@@ -6,6 +6,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -56,6 +58,17 @@ func openPostgres(_ context.Context, url string) (db, error) {
 		clock:   clock,
 		url:     url,
 	}, nil
+}
+
+// Unreachable reports whether an error says that a Postgres server does not answer, or not yet, rather than that it refuses.
+func Unreachable(err error) bool {
+	var coded *pgconn.PgError
+	if errors.As(err, &coded) { // class 57: it is starting up or shutting down
+		return strings.HasPrefix(coded.Code, "57")
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // postgresPool prepares connections with settings that the URL does not have itself. limit bounds each statement; 0: nothing does.
