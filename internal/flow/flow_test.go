@@ -197,7 +197,7 @@ func TestPushBecomesAQueuedJob(t *testing.T) {
 		t.Errorf("job %s, manifest %s, files %v", jobs[0].Name, job.Name, files)
 	}
 	for i, step := range jobs[0].Steps {
-		if want := []string{"go vet", "unit tests"}[i]; step.Name != want || step.Container != job.Spec.Template.Spec.Containers[i+1].Name {
+		if want := []string{"go vet", "unit tests"}[i]; step.Name != want || step.Container != job.Spec.Template.Spec.Containers[i].Name {
 			t.Errorf("step %d: %+v", i, step)
 		}
 	}
