@@ -26,6 +26,7 @@ type commands struct {
 	Prune     prune      `cmd:"" help:"Delete old runs, logs and deliveries, as the server does once a day."`
 	Backup    backup     `cmd:"" help:"Copy the SQLite database to a file while the server runs."`
 	Secret    secret     `cmd:"" help:"Secrets and who may use them."`
+	Repo      repo       `cmd:"" help:"Which private repositories the runs of others may clone."`
 	Token     token      `cmd:"" help:"API tokens: what they are for, their last use."`
 	Doctor    doctorCmd  `cmd:"" help:"Look for what is wrong with an installation, and say how to mend it."`
 	Uninstall uninstall  `cmd:"" help:"Delete all Jobs and Secrets of YACI's, finalizers too."`

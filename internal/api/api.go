@@ -41,6 +41,10 @@ type API struct {
 	Tokens    Tokens
 	Image     string // for commands that name none
 	Starter   Starter
+
+	RepoAccess RepoAccess
+	AccessList AccessList
+
 	Commits   Commits
 	Jobs      Jobs
 	Runs      Runs

@@ -60,13 +60,14 @@ type Job struct {
 	Memory   int64     // that its pod requests, in bytes; as stored, not as read back
 	State    State
 	Message  string
-	Manifest []byte // the batch/v1 Job as JSON, compiled when the run was created
-	Files    []byte // JSON map of file name to content that the clone container hands to the steps
-	CloneURL string // where its repository is now, should that differ from the manifest; only for a launch
-	UID      string // of the Kubernetes Job, empty until it exists; of a job that waits to be run again, the lost one's
-	Losses   []Loss // times that it was run again, at most MaxLosses
-	Waits    string // in one word what it was last said to wait for (the Wait constants); as read back, not as stored
-	Settled  bool   // nothing of it in the cluster is needed any more
+	Manifest []byte   // the batch/v1 Job as JSON, compiled when the run was created
+	Files    []byte   // JSON map of file name to content that the clone container hands to the steps
+	CloneURL string   // where its repository is now, should that differ from the manifest; only for a launch
+	Readable []string // owner/name of what its token can read beside its repository; only for a launch
+	UID      string   // of the Kubernetes Job, empty until it exists; of a job that waits to be run again, the lost one's
+	Losses   []Loss   // times that it was run again, at most MaxLosses
+	Waits    string   // in one word what it was last said to wait for (the Wait constants); as read back, not as stored
+	Settled  bool     // nothing of it in the cluster is needed any more
 	Steps    []Step
 	Services []Service
 	Created  time.Time // as read back, not as stored

@@ -149,39 +149,67 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// CloneToken mints a token that can read one repository's contents for an hour,
-// and learns the repository's name of now, for CloneURL. With a personal token it is that token. The error is
-// ci.ErrNotFound, wrapped, when GitHub does not let the App read the repository (docs.github.com, "Create
-// an installation access token for an app").
-func (c *Client) CloneToken(ctx context.Context, repo ci.Repo) (string, error) {
+// CloneToken mints a token that can read the contents of a repository, and of
+// others of the same installation, for an hour. It learns the repository's name
+// of now, for CloneURL. Of the others those are left out that GitHub has no more
+// or that belong to another installation by now. With a personal token it is that
+// token. The error is ci.ErrNotFound, wrapped, when GitHub does not let the App
+// read the repository (docs.github.com, "Create an installation access token for an app").
+func (c *Client) CloneToken(ctx context.Context, repo ci.Repo, others []ci.Repo) (ci.CloneAccess, error) {
 	state, err := c.Repository(ctx, repo)
-	if err == nil && c.app == nil {
-		return c.token, nil
+	access := ci.CloneAccess{Token: c.token}
+	if err == nil && len(others) > 0 {
+		others, err = c.sameInstallation(ctx, state.Repo, others)
 	}
-	token := ""
-	if err == nil {
-		token, err = c.mintClone(ctx, state.Repo)
+	if err == nil && c.app != nil {
+		access.Token, err = c.mintClone(ctx, state.Repo, others)
 	}
 	if tokenDenied(err) { // a public one can be read by name after it has left the installation
+		others = nil
 		if state, err = c.lookUpElsewhere(ctx, repo, state.Repo, err); err == nil {
 			err = c.learn(ctx, state)
 		}
 		if err == nil {
-			token, err = c.mintClone(ctx, state.Repo)
+			access.Token, err = c.mintClone(ctx, state.Repo, nil)
 		}
 	}
 	if denied(err) || errors.Is(err, ci.ErrGone) {
 		err = fmt.Errorf("%w: %w", ci.ErrNotFound, err)
 	}
 	if err != nil {
-		return "", fmt.Errorf("clone token for %s: github: %w", repo.FullName(), err)
+		return ci.CloneAccess{}, fmt.Errorf("clone token for %s: github: %w", repo.FullName(), err)
 	}
-	return token, nil
+	for _, other := range others {
+		access.Repositories = append(access.Repositories, other.FullName())
+	}
+	return access, nil
 }
 
-func (c *Client) mintClone(ctx context.Context, repo ci.Repo) (string, error) {
+// sameInstallation returns those of others, as they are now, that the App can
+// still read with the installation of a repository.
+func (c *Client) sameInstallation(ctx context.Context, repo ci.Repo, others []ci.Repo) (readable []ci.Repo, err error) {
+	for _, other := range others {
+		state, err := c.Repository(ctx, other)
+		if errors.Is(err, ci.ErrGone) || denied(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if state.Installation == repo.Installation {
+			readable = append(readable, state.Repo)
+		}
+	}
+	return readable, nil
+}
+
+func (c *Client) mintClone(ctx context.Context, repo ci.Repo, others []ci.Repo) (string, error) {
+	ids := []int64{repo.ID}
+	for _, other := range others {
+		ids = append(ids, other.ID)
+	}
 	t, _, err := c.with(c.app).Apps.CreateInstallationToken(ctx, repo.Installation, &github.InstallationTokenOptions{
-		RepositoryIDs: []int64{repo.ID},
+		RepositoryIDs: ids,
 		Permissions:   &github.InstallationPermissions{Contents: github.String("read")},
 	})
 	return t.GetToken(), err

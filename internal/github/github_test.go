@@ -114,9 +114,9 @@ func same(t *testing.T, body, want string) {
 // The token that leaves the process reads one repository's contents, and nothing else.
 func TestCloneToken(t *testing.T) {
 	g := newGitHub(t)
-	token, err := g.app(t).CloneToken(t.Context(), repo)
-	if err != nil || token != "ghs_three" {
-		t.Fatalf("%q, %v", token, err)
+	access, err := g.app(t).CloneToken(t.Context(), repo, nil)
+	if err != nil || access.Token != "ghs_three" || len(access.Repositories) > 0 {
+		t.Fatalf("%+v, %v", access, err)
 	}
 	minted := g.calls[len(g.calls)-1] // behind the token with which the repository was looked up
 	same(t, minted.body, `{"repository_ids":[11],"permissions":{"contents":"read"}}`)
@@ -124,8 +124,8 @@ func TestCloneToken(t *testing.T) {
 		t.Errorf("authorization %q, want the App's JWT", minted.auth)
 	}
 	calls := len(g.calls)
-	if token, err := g.personal(t).CloneToken(t.Context(), repo); err != nil || token != "ghp_mine" || len(g.calls) != calls {
-		t.Errorf("personal: %q, %v, %d calls", token, err, len(g.calls))
+	if access, err := g.personal(t).CloneToken(t.Context(), repo, nil); err != nil || access.Token != "ghp_mine" || len(g.calls) != calls {
+		t.Errorf("personal: %+v, %v, %d calls", access, err, len(g.calls))
 	}
 }
 
@@ -144,7 +144,7 @@ func TestCloneTokenErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newGitHub(t)
 			g.answers["POST /api/v3/app/installations/3/access_tokens"] = c.answer
-			if _, err := g.app(t).CloneToken(t.Context(), repo); err == nil || errors.Is(err, ci.ErrNotFound) != c.denied {
+			if _, err := g.app(t).CloneToken(t.Context(), repo, nil); err == nil || errors.Is(err, ci.ErrNotFound) != c.denied {
 				t.Errorf("err %v, want denied %v", err, c.denied)
 			}
 		})

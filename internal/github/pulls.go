@@ -17,28 +17,33 @@ func (c *Client) pullClient(repo ci.Repo) *github.Client {
 	return c.clientFor(clientKey{repo.ID, repo.Installation, "pulls"}, repo, &github.InstallationPermissions{PullRequests: github.String("write")})
 }
 
-// MayWrite reports whether somebody may write to a repository now. GitHub is
-// asked by login and answers with an account; only when that account has the
-// number that was asked for is the answer about the same person.
+// MayWrite reports whether somebody may write to a repository now.
 func (c *Client) MayWrite(ctx context.Context, repo ci.Repo, who ci.Actor) (bool, error) {
-	if who.ID == 0 || who.Login == "" {
-		return false, nil
-	}
-	return read(ctx, c, repo, func(repo ci.Repo) (bool, error) { return c.mayWrite(ctx, repo, who) })
+	level, err := c.permission(ctx, repo, who)
+	return level == "admin" || level == "write", err // maintain is told as write, triage as read
 }
 
-func (c *Client) mayWrite(ctx context.Context, repo ci.Repo, who ci.Actor) (bool, error) {
-	level, res, err := c.repoClient(repo).Repositories.GetPermissionLevel(ctx, repo.Owner, repo.Name, who.Login)
-	if res != nil && res.StatusCode == http.StatusNotFound { // renamed, gone, or a bot
-		return false, nil
+// permission returns what somebody may do in a repository now: admin, write,
+// read or none. GitHub is asked by login and answers with an account; only when
+// that account has the number that was asked for is the answer about the same
+// person. For others the permission is empty.
+func (c *Client) permission(ctx context.Context, repo ci.Repo, who ci.Actor) (string, error) {
+	if who.ID == 0 || who.Login == "" {
+		return "", nil
 	}
-	if err != nil {
-		return false, fmt.Errorf("permission of %s on %s: github: %w", who.Login, repo.FullName(), err)
-	}
-	if level.GetUser().GetID() != who.ID {
-		return false, nil
-	}
-	return level.GetPermission() == "admin" || level.GetPermission() == "write", nil // maintain is told as write, triage as read
+	return read(ctx, c, repo, func(repo ci.Repo) (string, error) {
+		level, res, err := c.repoClient(repo).Repositories.GetPermissionLevel(ctx, repo.Owner, repo.Name, who.Login)
+		if res != nil && res.StatusCode == http.StatusNotFound { // renamed, gone, or a bot
+			return "", nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("permission of %s on %s: github: %w", who.Login, repo.FullName(), err)
+		}
+		if level.GetUser().GetID() != who.ID {
+			return "", nil
+		}
+		return level.GetPermission(), nil
+	})
 }
 
 // Pull returns a pull request as it is now.

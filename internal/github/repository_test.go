@@ -168,7 +168,7 @@ func calls(c *github.Client, e *estate) map[string]func(context.Context) (string
 			return "", err
 		},
 		"CloneToken": func(ctx context.Context) (string, error) {
-			_, err := c.CloneToken(ctx, e.repo)
+			_, err := c.CloneToken(ctx, e.repo, nil)
 			return "", err
 		},
 		"Installed": func(ctx context.Context) (string, error) {

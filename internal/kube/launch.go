@@ -148,7 +148,7 @@ func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string,
 	if err := c.removeLost(ctx, space, job); err != nil {
 		return "", err
 	}
-	if err := c.putSecret(ctx, want, job.Files, token); err != nil {
+	if err := c.putSecret(ctx, want, job, token); err != nil {
 		return "", err
 	}
 	c.handOver(&want)
@@ -259,21 +259,25 @@ func (c *Cluster) own(ctx context.Context, want batchv1.Job) (*batchv1.Job, erro
 	return found, nil
 }
 
-// secretOf is what the clone container reads: files, and a token if there is one.
-func secretOf(job batchv1.Job, files []byte, token string) (*corev1.Secret, error) {
+// secretOf is what the clone container reads: files, and a token, if there is one,
+// with the names of what it can read beside the run's own repository.
+func secretOf(job batchv1.Job, files []byte, token string, readable []string) (*corev1.Secret, error) {
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: job.Name, Labels: job.Labels}}
 	if err := json.Unmarshal(files, &s.StringData); err != nil {
 		return nil, fmt.Errorf("files: %w", err)
 	}
 	if token != "" {
 		s.StringData["token"] = token
+		if len(readable) > 0 {
+			s.StringData["repositories"] = strings.Join(readable, "\n")
+		}
 	}
 	return s, nil
 }
 
 // putSecret makes a job's Secret, or renews the one that an earlier launch left.
-func (c *Cluster) putSecret(ctx context.Context, job batchv1.Job, files []byte, token string) error {
-	s, err := secretOf(job, files, token)
+func (c *Cluster) putSecret(ctx context.Context, job batchv1.Job, of ci.Job, token string) error {
+	s, err := secretOf(job, of.Files, token, of.Readable)
 	if err != nil {
 		return err
 	}
@@ -297,7 +301,7 @@ func (c *Cluster) Renew(ctx context.Context, job ci.Job, token string) error {
 	if err != nil {
 		return err
 	}
-	s, err := secretOf(want, job.Files, token)
+	s, err := secretOf(want, job.Files, token, job.Readable)
 	if err != nil {
 		return err
 	}

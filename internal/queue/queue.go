@@ -37,7 +37,12 @@ type Outcomes interface {
 // Tokens mints what the clone container needs. The error is ci.ErrNotFound,
 // wrapped, when GitHub does not let YACI read the repository at all.
 type Tokens interface {
-	CloneToken(ctx context.Context, repo ci.Repo) (string, error)
+	CloneToken(ctx context.Context, repo ci.Repo, others []ci.Repo) (ci.CloneAccess, error)
+}
+
+// Access tells which other repositories the runs of one may read.
+type Access interface {
+	ReadableBy(ctx context.Context, repo int64) ([]ci.Repo, error)
 }
 
 // Launcher makes a job's objects in the cluster and returns the UID of its Job.
@@ -60,6 +65,7 @@ type Queue struct {
 	Runs     Runs
 	Outcomes Outcomes
 	Tokens   Tokens
+	Access   Access // nil: no other repository is read
 	Launcher Launcher
 	Renewer  Renewer
 	Cluster  Cluster
@@ -238,7 +244,7 @@ func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
 	}
 	token := ""
 	if run.Event.Repo.ID != 0 {
-		token, err = q.Tokens.CloneToken(ctx, run.Event.Repo)
+		token, err = q.cloneToken(ctx, run, &job)
 		if errors.Is(err, ci.ErrNotFound) {
 			return q.end(ctx, job, fmt.Sprintf("GitHub does not let YACI read %s: install the GitHub App on it, then retry.", run.Event.Repo.FullName()))
 		}
@@ -265,6 +271,22 @@ func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
 	}
 	failpoint.Hit(failpoint.JobLaunched)
 	return nil
+}
+
+// cloneToken mints what a job's clone container reads repositories with, and
+// notes in the job which others it can read. Runs of forks read none: their code
+// is a stranger's.
+func (q *Queue) cloneToken(ctx context.Context, run ci.Run, job *ci.Job) (string, error) {
+	var others []ci.Repo
+	if q.Access != nil && !run.Event.Fork {
+		var err error
+		if others, err = q.Access.ReadableBy(ctx, run.Event.Repo.ID); err != nil {
+			return "", err
+		}
+	}
+	access, err := q.Tokens.CloneToken(ctx, run.Event.Repo, others)
+	job.Readable = access.Repositories
+	return access.Token, err
 }
 
 func (q *Queue) end(ctx context.Context, job ci.Job, why string) error {

@@ -24,6 +24,8 @@ type world struct {
 	launch   map[ci.JobName]error
 	launched []ci.JobName // each call
 	tokens   []string
+	readable [][]string
+	fork     bool // of all runs
 	writeErr error
 	mu       sync.Mutex
 	told     []string
@@ -128,7 +130,7 @@ func (w *world) Run(_ context.Context, id ci.RunID) (ci.Run, error) {
 	if repo.ID != 0 {
 		repo.Installation = int64(slices.IndexFunc(w.jobs, func(j ci.Job) bool { return j.Run == id }))
 	}
-	return ci.Run{ID: id, Event: ci.Event{Repo: repo}}, nil
+	return ci.Run{ID: id, Event: ci.Event{Repo: repo, Fork: w.fork}}, nil
 }
 
 func (w *world) Observe(_ context.Context, job ci.Job) (bool, error) {
@@ -138,16 +140,21 @@ func (w *world) Observe(_ context.Context, job ci.Job) (bool, error) {
 	return true, w.writeErr
 }
 
-func (w *world) CloneToken(_ context.Context, repo ci.Repo) (string, error) {
+func (w *world) CloneToken(_ context.Context, repo ci.Repo, others []ci.Repo) (ci.CloneAccess, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return "ghs_x", w.tokenErr[w.jobs[repo.Installation].Name]
+	access := ci.CloneAccess{Token: "ghs_x"}
+	for _, other := range others {
+		access.Repositories = append(access.Repositories, other.FullName())
+	}
+	return access, w.tokenErr[w.jobs[repo.Installation].Name]
 }
 
 func (w *world) Launch(_ context.Context, job ci.Job, token string) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.launched, w.tokens = append(w.launched, job.Name), append(w.tokens, token)
+	w.readable = append(w.readable, job.Readable)
 	slices.Sort(w.launched) // several are launched at once
 	return "uid-" + string(job.Name), w.launch[job.Name]
 }
@@ -346,4 +353,22 @@ func TestHandover(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "launched", w.launched, "a", "b", "c")
+}
+
+// ReadableBy lets each repository read another one.
+func (w *world) ReadableBy(context.Context, int64) ([]ci.Repo, error) {
+	return []ci.Repo{{ID: 31, Owner: "acme", Name: "schemas"}}, nil
+}
+
+// C7: a job's token reads what other repositories allow, and a fork's never does.
+func TestC7OtherRepositories(t *testing.T) {
+	for fork, want := range map[bool]int{false: 1, true: 0} {
+		w := newWorld("a")
+		w.fork = fork
+		q := w.queue(1)
+		q.Access = w
+		if err := q.Pass(t.Context()); err != nil || len(w.readable) != 1 || len(w.readable[0]) != want {
+			t.Errorf("fork %v: %v, readable %q", fork, err, w.readable)
+		}
+	}
 }

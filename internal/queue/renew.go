@@ -55,7 +55,7 @@ func (q *Queue) renewOne(ctx context.Context, name ci.JobName, now time.Time) er
 	if err != nil {
 		return err
 	}
-	token, err := q.Tokens.CloneToken(ctx, run.Event.Repo)
+	token, err := q.cloneToken(ctx, run, &job)
 	if err != nil {
 		return err
 	}

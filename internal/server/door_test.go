@@ -48,6 +48,7 @@ func TestAuthorizationMatrix(t *testing.T) {
 		"POST /api/v1/runs/{run}/cancel": ci.ScopeRun, "POST /api/v1/runs/{run}/retry": ci.ScopeRun, "POST /api/v1/runs/{run}/approve": ci.ScopeAdmin,
 		"GET /api/v1/runs/{run}/jobs/{job}/steps/{step}/log": ci.ScopeRead, "GET /api/v1/deliveries": ci.ScopeRead, "POST /api/v1/deliveries/{delivery}/retry": ci.ScopeAdmin,
 		"GET /api/v1/tokens": ci.ScopeAdmin, "POST /api/v1/tokens": ci.ScopeAdmin, "DELETE /api/v1/tokens/{token}": ci.ScopeAdmin,
+		"GET /api/v1/access": ci.ScopeAdmin, "POST /api/v1/access": ci.ScopeAdmin, "DELETE /api/v1/access/{repo}/{from}": ci.ScopeAdmin,
 	}
 	holders := map[ci.Scope]string{}
 	for _, scope := range ci.Scopes() {

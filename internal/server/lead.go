@@ -91,7 +91,7 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 	queue := &queue.Queue{
 		Clock: db.Now,
 		Jobs:  db, Runs: db, Outcomes: outcomes, Tokens: t.gh, Launcher: launcher{t.cluster, db}, Renewer: launcher{t.cluster, db}, Cluster: watcher, Log: log, Handover: cfg.KueueQueue != "", Caps: caps(cfg),
-		CloneURL: t.gh.CloneURL,
+		CloneURL: t.gh.CloneURL, Access: db,
 	}
 	t.line.leading.Store(queue)
 	defer t.line.leading.Store(nil)

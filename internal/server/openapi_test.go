@@ -161,6 +161,19 @@ func (o *operator) Read(_ context.Context, _ ci.LogID, _ ci.LogRange, to func(ci
 	return to(ci.LogLine{Number: 1, Text: []byte("hi\n")})
 }
 
+// directory knows acme/schemas and acme/app.
+type directory struct{}
+
+func (directory) Find(_ context.Context, name string) (ci.Repo, error) {
+	id, ok := map[string]int64{"acme/app": 11, "acme/schemas": 31}[name]
+	if !ok {
+		return ci.Repo{}, ci.ErrNotFound
+	}
+	return ci.Repo{ID: id, Owner: "acme", Name: strings.TrimPrefix(name, "acme/"), Installation: 3}, nil
+}
+
+func (directory) MayAdmin(context.Context, ci.Repo, ci.Actor) (bool, error) { return false, nil }
+
 // apiFront is the API over a real database with three runs.
 func apiFront(t testing.TB) (http.Handler, *operator) {
 	t.Helper()
@@ -193,7 +206,8 @@ func apiFront(t testing.TB) (http.Handler, *operator) {
 	hook, err := webhook.New(secret, inbox{db.AddDelivery, newBell()}, log)
 	must(err)
 	op := &operator{}
-	return routes(hook, &api.API{Token: "t", Keys: db, Tokens: db, Image: "alpine", Starter: op, Jobs: db, Runs: db, Repos: db, Memory: db, Canceller: op, Queue: op, Logbook: op, Inbox: db, Commits: op,
+	access := &flow.RepoAccess{Directory: directory{}, List: db, Log: log}
+	return routes(hook, &api.API{RepoAccess: access, AccessList: db, Token: "t", Keys: db, Tokens: db, Image: "alpine", Starter: op, Jobs: db, Runs: db, Repos: db, Memory: db, Canceller: op, Queue: op, Logbook: op, Inbox: db, Commits: op,
 		Conflicts: []error{flow.ErrNotFinished}, Log: log, Logs: func(context.Context, ci.JobName) (any, error) { return []map[string]string{{"pod": "p"}}, nil }},
 		pagesOf(config.Pages{}, db, nil, log), metrics.New(db), &readiness{}), op
 }
@@ -271,6 +285,13 @@ func TestAnswersAreDescribed(t *testing.T) {
 		{"POST", "/api/v1/tokens", "/api/v1/tokens", `{"name": "x", "scope": "root"}`, 400},
 		{"GET", "/api/v1/tokens", "/api/v1/tokens", "", 200},
 		{"DELETE", "/api/v1/tokens/{token}", "/api/v1/tokens/nope", "", 404},
+		{"POST", "/api/v1/access", "/api/v1/access", `{"repo": "acme/schemas", "from": "acme/app"}`, 201},
+		{"POST", "/api/v1/access", "/api/v1/access", `{"repo": "acme/nowhere", "from": "acme/app"}`, 409},
+		{"POST", "/api/v1/access", "/api/v1/access", `{"repo": "acme/schemas"}`, 400},
+		{"GET", "/api/v1/access", "/api/v1/access", "", 200},
+		{"DELETE", "/api/v1/access/{repo}/{from}", "/api/v1/access/31/11", "", 200},
+		{"DELETE", "/api/v1/access/{repo}/{from}", "/api/v1/access/31/11", "", 404},
+		{"DELETE", "/api/v1/access/{repo}/{from}", "/api/v1/access/acme/app", "", 400},
 		{"POST", "/run", "/run", "true", 200},
 		{"POST", "/run", "/run", "bad", 400},
 		{"POST", "/run", "/run", "broken", 500},

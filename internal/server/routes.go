@@ -52,6 +52,9 @@ func routes(hook http.Handler, a *api.API, pages *web.Pages, seen *metrics.Metri
 	r.Get("/api/v1/tokens", admin(a.ListTokens))
 	r.Post("/api/v1/tokens", admin(a.CreateToken))
 	r.Delete("/api/v1/tokens/{token}", admin(a.RevokeToken))
+	r.Get("/api/v1/access", admin(a.ListAccess))
+	r.Post("/api/v1/access", admin(a.Once(a.AllowAccess)))
+	r.Delete("/api/v1/access/{repo}/{from}", admin(a.RemoveAccess))
 	r.Get(pipeline.SchemaURL, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/schema+json")
 		io.WriteString(w, pipeline.Schema())

@@ -179,6 +179,7 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		Canceller: stop, Queue: line, Commits: spine,
 		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
 	}
+	calls.AccessList, calls.RepoAccess = db, &flow.RepoAccess{Clock: db.Now, Directory: gh, List: db, Log: log}
 	s := &server{
 		handler: routes(hook, calls, withGitHub(pagesOf(cfg.Pages, db, book, log), cfg.Pages, gh, spine), seen, ready),
 		operate: operated(seen, ready),

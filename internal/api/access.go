@@ -1,0 +1,81 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/wire"
+)
+
+// RepoAccess decides which repositories the runs of another one may read. The
+// errors are ci.ErrInvalid, wrapped, with a sentence for who asked, and
+// ci.ErrNotFound for what was not allowed.
+type RepoAccess interface {
+	Allow(ctx context.Context, repo, from string, by ci.Actor) (ci.RepoAccess, error)
+	Disallow(ctx context.Context, repo, from int64, by ci.Actor) error
+}
+
+// AccessList lists what RepoAccess has allowed.
+type AccessList interface {
+	Access(ctx context.Context) ([]ci.RepoAccess, error)
+}
+
+const maxAccessCall = 4 << 10
+
+// ListAccess answers GET /api/v1/access.
+func (a *API) ListAccess(w http.ResponseWriter, r *http.Request) {
+	list, err := a.AccessList.Access(r.Context())
+	if err != nil {
+		a.internal(w, r, err)
+		return
+	}
+	out := []wire.Access{}
+	for _, one := range list {
+		out = append(out, wire.OfAccess(one))
+	}
+	reply(w, http.StatusOK, map[string]any{"access": out})
+}
+
+// AllowAccess answers POST /api/v1/access: the runs of one repository may read another one.
+func (a *API) AllowAccess(w http.ResponseWriter, r *http.Request) {
+	var asked struct{ Repo, From string }
+	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAccessCall))
+	in.DisallowUnknownFields()
+	if err := in.Decode(&asked); err != nil || asked.Repo == "" || asked.From == "" {
+		Problem(w, http.StatusBadRequest, `the body is JSON like {"repo": "acme/schemas", "from": "acme/app"}`)
+		return
+	}
+	allowed, err := a.RepoAccess.Allow(r.Context(), asked.Repo, asked.From, ci.Actor{Login: nameOf(r)})
+	switch {
+	case errors.Is(err, ci.ErrInvalid):
+		Problem(w, http.StatusConflict, err.Error())
+	case err != nil:
+		a.internal(w, r, err)
+	default:
+		reply(w, http.StatusCreated, wire.OfAccess(allowed))
+	}
+}
+
+// RemoveAccess answers DELETE /api/v1/access/{repo}/{from}, with numeric ids.
+func (a *API) RemoveAccess(w http.ResponseWriter, r *http.Request) {
+	repo, err := strconv.ParseInt(chi.URLParam(r, "repo"), 10, 64)
+	from, err2 := strconv.ParseInt(chi.URLParam(r, "from"), 10, 64)
+	if errors.Join(err, err2) != nil {
+		Problem(w, http.StatusBadRequest, "repositories are named by their numeric ids, as GET /api/v1/access lists them")
+		return
+	}
+	switch err := a.RepoAccess.Disallow(r.Context(), repo, from, ci.Actor{Login: nameOf(r)}); {
+	case errors.Is(err, ci.ErrNotFound):
+		Problem(w, http.StatusNotFound, "this access was not allowed")
+	case err != nil:
+		a.internal(w, r, err)
+	default:
+		reply(w, http.StatusOK, map[string]any{"repo": repo, "from": from})
+	}
+}

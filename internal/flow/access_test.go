@@ -1,0 +1,85 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// shelf is a directory of four repositories, and a list of what was allowed.
+type shelf struct {
+	allowed map[[2]int64]ci.RepoAccess
+}
+
+func (s *shelf) Find(_ context.Context, name string) (ci.Repo, error) {
+	installations := map[string][2]int64{"acme/app": {11, 3}, "acme/schemas": {31, 3}, "other/lib": {41, 4}}
+	at, ok := installations[name]
+	if !ok {
+		return ci.Repo{}, ci.ErrNotFound
+	}
+	owner, short, _ := strings.Cut(name, "/")
+	return ci.Repo{ID: at[0], Owner: owner, Name: short, Installation: at[1]}, nil
+}
+
+func (s *shelf) MayAdmin(_ context.Context, repo ci.Repo, who ci.Actor) (bool, error) {
+	return repo.ID == 31 && who.ID == 7, nil
+}
+
+func (s *shelf) AllowAccess(_ context.Context, a ci.RepoAccess) error {
+	s.allowed[[2]int64{a.Repo.ID, a.From.ID}] = a
+	return nil
+}
+
+func (s *shelf) RemoveAccess(_ context.Context, repo, from int64) error {
+	if _, ok := s.allowed[[2]int64{repo, from}]; !ok {
+		return ci.ErrNotFound
+	}
+	delete(s.allowed, [2]int64{repo, from})
+	return nil
+}
+
+// C7: who may let which repository be read by which other one.
+func TestC7Allow(t *testing.T) {
+	operator, admin, writer := ci.Actor{Login: "api token x"}, ci.Actor{ID: 7, Login: "ada"}, ci.Actor{ID: 8, Login: "eve"}
+	for _, c := range []struct {
+		repo, from string
+		by         ci.Actor
+		err        error
+		says       string
+	}{
+		{"acme/schemas", "acme/app", operator, nil, ""},
+		{"acme/schemas", "acme/app", admin, nil, ""},
+		{"acme/schemas", "acme/app", writer, ErrNotAllowed, "only people who administer acme/schemas"},
+		{"acme/app", "acme/schemas", admin, ErrNotAllowed, "only people who administer acme/app"}, // of the one that is read
+		{"acme/app", "acme/app", operator, ci.ErrInvalid, "read it anyway"},
+		{"other/lib", "acme/app", operator, ci.ErrInvalid, "different installations of the GitHub App"},
+		{"acme/nowhere", "acme/app", operator, ci.ErrInvalid, "not installed on a repository acme/nowhere"},
+		{"acme/schemas", "acme/nowhere", operator, ci.ErrInvalid, "not installed on a repository acme/nowhere"},
+	} {
+		s := &shelf{allowed: map[[2]int64]ci.RepoAccess{}}
+		r := &RepoAccess{Directory: s, List: s, Log: slog.New(slog.DiscardHandler)}
+		_, err := r.Allow(t.Context(), c.repo, c.from, c.by)
+		if !errors.Is(err, c.err) || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s from %s by %s: %v", c.repo, c.from, c.by.Login, err)
+		}
+		if kept := len(s.allowed) > 0; kept != (c.err == nil) {
+			t.Errorf("%s from %s by %s: kept %v", c.repo, c.from, c.by.Login, kept)
+		}
+		if c.err != nil {
+			continue
+		}
+		if a := s.allowed[[2]int64{31, 11}]; a.By != c.by || a.At.IsZero() {
+			t.Errorf("on record: %+v", a)
+		}
+		if err := r.Disallow(t.Context(), 31, 11, c.by); err != nil || len(s.allowed) > 0 {
+			t.Errorf("disallow: %v, %v", err, s.allowed)
+		}
+		if err := r.Disallow(t.Context(), 31, 11, c.by); !errors.Is(err, ci.ErrNotFound) {
+			t.Errorf("disallowed twice: %v", err)
+		}
+	}
+}
