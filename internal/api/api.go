@@ -35,12 +35,12 @@ type Logbook interface {
 
 // API answers the calls.
 type API struct {
-	Clock     ci.Clock // of the database
-	Token     string   // of the configuration, good for everything; empty: there is none
-	Keys      Keys
-	Tokens    Tokens
-	Image     string // for commands that name none
-	Starter   Starter
+	Clock   ci.Clock // of the database
+	Token   string   // of the configuration, good for everything; empty: there is none
+	Keys    Keys
+	Tokens  Tokens
+	Image   string // for commands that name none
+	Starter Starter
 
 	RepoAccess RepoAccess
 	AccessList AccessList
