@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -93,13 +94,21 @@ func invariants(j *batchv1.Job) string {
 	return ""
 }
 
+// capabilities are all that a container may have.
+func capabilities(clone bool) []corev1.Capability {
+	if clone {
+		return nil
+	}
+	return []corev1.Capability{"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETUID"}
+}
+
 // container checks one container; step is the index of its step, or negative.
 func container(c corev1.Container, clone bool, step int) string {
 	s := c.SecurityContext
 	switch {
 	case !label.MatchString(c.Name):
 		return "name"
-	case *s.Privileged || *s.AllowPrivilegeEscalation || len(s.Capabilities.Drop) != 1 || s.Capabilities.Drop[0] != "ALL" || len(s.Capabilities.Add) > 5 || s.SeccompProfile != nil || s.ProcMount != nil:
+	case *s.Privileged || *s.AllowPrivilegeEscalation || len(s.Capabilities.Drop) != 1 || s.Capabilities.Drop[0] != "ALL" || !slices.Equal(s.Capabilities.Add, capabilities(clone)) || s.SeccompProfile != nil || s.ProcMount != nil:
 		return "security"
 	case c.Resources.Limits.Memory().Sign() <= 0 || c.Resources.Limits.StorageEphemeral().Sign() <= 0:
 		return "limits"

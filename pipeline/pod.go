@@ -121,9 +121,21 @@ func (b *builder) service(i int, s *Service) corev1.Container {
 
 func serviceName(i int, s *Service) string { return containerName("s", i, s.Name) }
 
-// rootInside lets root in an image install packages, and no more.
+// rootInside returns the capabilities of root in an image. All of them are in the
+// "baseline" level of Pod Security (kubernetes.io/docs/concepts/security/pod-security-standards),
+// none reaches beyond the container, and each is needed by what builds do.
 func rootInside() []corev1.Capability {
-	return []corev1.Capability{"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
+	return []corev1.Capability{
+		"CHOWN",            // package managers give files to other users
+		"DAC_OVERRIDE",     // they write where another user is the owner, as in a workspace of user 1000
+		"FOWNER",           // they set modes of such files
+		"FSETID",           // chmod keeps setgid bits of such files, as dpkg and install -m 2755 need
+		"KILL",             // a step, and its time limit, end processes that run as another user
+		"NET_BIND_SERVICE", // servers under test listen on ports under 1024
+		"SETFCAP",          // packages set file capabilities, as iputils and httpd do
+		"SETGID",           // su, setpriv and daemons change their user
+		"SETUID",
+	}
 }
 
 func hardened(add []corev1.Capability) *corev1.SecurityContext {

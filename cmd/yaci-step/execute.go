@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,13 +12,15 @@ import (
 
 // Times to wait for what a command leaves behind.
 const (
-	killAfter  = 10 * time.Second // between TERM and KILL
-	drainAfter = time.Second      // for output of children that outlive the command
+	killAfter   = 10 * time.Second // between TERM and KILL
+	giveUpAfter = 2 * time.Second  // between KILL and the end of the container, which ends whatever is left in it
+	drainAfter  = time.Second      // for output of children that outlive the command
 )
 
 // command is one attempt of a step; the fields below out say how it ended.
 type command struct {
 	argv    []string
+	script  bool          // argv is a shell and a script of the file
 	timeout time.Duration // 0: none
 	out     *output
 
@@ -25,15 +28,16 @@ type command struct {
 	reason   string // a sentence, when the exit code does not say it all
 	timedOut bool
 	stopped  bool // by a signal from outside
-	broken   bool // it never began
+	broken   bool // it never began, for no fault of the step
+	stuck    bool // it cannot be ended from here
 }
 
 // execute runs the command in a process group of its own, copies its output,
 // and reaps every child that is left to it as process 1.
 func (c *command) execute() {
 	path, err := exec.LookPath(c.argv[0])
-	if err != nil {
-		c.exit, c.broken, c.reason = 127, true, fmt.Sprintf("the image has no %s; use another image, or write run as a list to do without a shell", c.argv[0])
+	if err != nil && !errors.Is(err, exec.ErrDot) {
+		c.cannotStart(c.argv[0], err)
 		return
 	}
 	stdin, err := os.Open(os.DevNull)
@@ -59,7 +63,7 @@ func (c *command) execute() {
 	})
 	w.Close()
 	if err != nil {
-		c.exit, c.broken, c.reason = 126, true, "start: "+err.Error()
+		c.cannotStart(path, err)
 		return
 	}
 	drained := make(chan struct{})
@@ -69,21 +73,32 @@ func (c *command) execute() {
 
 	c.exit = exitCode(c.watchOver(proc.Pid, stop, ended))
 	syscall.Kill(-proc.Pid, syscall.SIGKILL) // what the command left running in its group
-	select {
-	case <-drained:
-	case <-time.After(drainAfter):
+	for range 2 {
+		select {
+		case <-drained:
+		case <-time.After(drainAfter):
+		}
+		// What has left the group, too: the record is written when nothing of the step runs any more.
+		killAll()
+		r.Close() // for the second round, of what holds the pipe all the same
 	}
 	switch {
 	case c.stopped:
 		c.reason = "stopped from outside"
 	case c.timedOut:
 		c.exit, c.reason = 124, fmt.Sprintf("timed out after %v", c.timeout) // 124 as timeout(1) has it
+		if c.stuck {
+			c.reason += "; its processes could not be ended, so its container was"
+		}
 	}
 }
 
-// watchOver waits for the command, forwards signals to its group and ends it when its time is over.
+// watchOver waits for the command, forwards signals to its group and ends it
+// when its time is over. A command that outlives even SIGKILL, because it runs
+// as a user whose processes this one may not signal, is given up: the end of this
+// process, which is the first of its container, ends it.
 func (c *command) watchOver(pid int, stop <-chan os.Signal, ended <-chan syscall.WaitStatus) syscall.WaitStatus {
-	var late, kill <-chan time.Time
+	var late, kill, giveUp <-chan time.Time
 	if c.timeout > 0 {
 		late = time.After(c.timeout)
 	}
@@ -93,18 +108,36 @@ func (c *command) watchOver(pid int, stop <-chan os.Signal, ended <-chan syscall
 			return status
 		case s := <-stop:
 			c.stopped = true
-			syscall.Kill(-pid, s.(syscall.Signal))
+			signalGroup(pid, s.(syscall.Signal))
 		case <-late:
 			c.timedOut = true
-			syscall.Kill(-pid, syscall.SIGTERM)
+			signalGroup(pid, syscall.SIGTERM)
 		case <-kill:
-			syscall.Kill(-pid, syscall.SIGKILL)
-			kill = nil
+			signalGroup(pid, syscall.SIGKILL)
+			killAll()
+			kill, giveUp = nil, time.After(giveUpAfter)
 			continue
+		case <-giveUp:
+			c.stuck = true
+			return syscall.WaitStatus(syscall.SIGKILL)
 		}
-		if kill == nil {
+		if kill == nil && giveUp == nil {
 			kill = time.After(killAfter)
 		}
+	}
+}
+
+// signalGroup signals a command's process group, and the command itself, which may have left it.
+func signalGroup(pid int, s syscall.Signal) {
+	syscall.Kill(-pid, s)
+	syscall.Kill(pid, s)
+}
+
+// killAll ends all other processes of the container. It does nothing where the
+// runner is not the first process, since then there are others that are none of its business.
+func killAll() {
+	if os.Getpid() == 1 {
+		syscall.Kill(-1, syscall.SIGKILL)
 	}
 }
 

@@ -88,6 +88,7 @@ func run(p plan, at layout, r *record, out *output) {
 			return
 		}
 	}
+	r.Started = now()
 	if err := enter(at.workspace, p.Dir); err != nil {
 		r.Exit, r.Reason = 1, err.Error()
 		return
@@ -104,12 +105,16 @@ func run(p plan, at layout, r *record, out *output) {
 	out.mask = mask
 	killed := killedForMemory(at.cgroup)
 	defer func() { r.usage(at, killed) }()
-	r.Started = now()
 	for r.Attempts = 1; ; r.Attempts++ {
-		c := command{argv: argv, timeout: time.Duration(p.TimeoutMS) * time.Millisecond, out: out}
+		c := command{
+			argv:    argv,
+			script:  p.Script != "",
+			timeout: time.Duration(p.TimeoutMS) * time.Millisecond,
+			out:     out,
+		}
 		c.execute()
 		r.Exit, r.Reason, r.TimedOut, r.Stopped, r.Broken = c.exit, mask.text(c.reason), c.timedOut, c.stopped, c.broken
-		if r.Exit == 0 || c.stopped || c.broken || r.Attempts >= p.Attempts || len(p.OnExit) > 0 && !slices.Contains(p.OnExit, r.Exit) {
+		if r.Exit == 0 || c.stopped || c.broken || c.stuck || r.Attempts >= p.Attempts || len(p.OnExit) > 0 && !slices.Contains(p.OnExit, r.Exit) {
 			return
 		}
 		out.say(fmt.Sprintf("attempt %d of %d ended with %d; trying again", r.Attempts, p.Attempts, r.Exit))

@@ -142,7 +142,7 @@ func userSpace(b Builds) Finding {
 	case b.Wanted.UserNamespaces:
 		return Finding{"user namespaces", Problem, "YACI_USER_NAMESPACES is set, and root in a build is root of the node.", userSpaceNeeds}
 	}
-	return Finding{"user namespaces", Warning, "Not in force: root in a build is root of the node, with five capabilities.", "Set YACI_USER_NAMESPACES=true, or YACI_RUNTIME_CLASS to a sandbox such as gvisor or kata."}
+	return Finding{"user namespaces", Warning, "Not in force: root in a build is root of the node, with nine capabilities.", "Set YACI_USER_NAMESPACES=true, or YACI_RUNTIME_CLASS to a sandbox such as gvisor or kata."}
 }
 
 func hardening(s Sight) Finding {

@@ -93,7 +93,18 @@ func failed(st ci.Step) string {
 	if st.Reason != "" {
 		return fmt.Sprintf("%s failed in %s: %s", short(st.Name), took, st.Reason)
 	}
-	return fmt.Sprintf("%s failed in %s (exit %d)", short(st.Name), took, st.Exit)
+	return fmt.Sprintf("%s failed in %s (exit %d%s)", short(st.Name), took, st.Exit, exitMeaning(st.Exit))
+}
+
+// exitMeaning returns what POSIX shells mean by an exit code.
+func exitMeaning(code int) string {
+	switch code {
+	case 126:
+		return ": a command cannot be executed"
+	case 127:
+		return ": command not found"
+	}
+	return ""
 }
 
 const outOfMemory = "OOMKilled"

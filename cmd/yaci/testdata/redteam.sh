@@ -46,7 +46,7 @@ try 'token on disk' bash -c "grep -rqsaE 'gh[a-z]_[A-Za-z0-9]{20,}' /yaci /tmp /
 try 'fetch again' env GIT_TERMINAL_PROMPT=0 git fetch origin
 
 # The kernel.
-try 'other capabilities' test "$(status CapBnd)" != 00000000000000cb
+try 'other capabilities' test "$(status CapBnd)" != 00000000800004fb
 try 'no seccomp' test "$(status Seccomp)" != 2
 try 'new privileges' test "$(status NoNewPrivs)" != 1
 try 'mount' mount -t tmpfs none /mnt

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestC10NotFound holds the same mistake in both spellings to one classification:
+// a failure of the step with the exit code that shells have for it.
+func TestC10NotFound(t *testing.T) {
+	list := func(words ...string) plan { return plan{Command: words, AllowFailure: true} }
+	shell := func(text string) plan {
+		p := script(text)
+		p.AllowFailure = true
+		return p
+	}
+	for name, c := range map[string]struct {
+		plan   plan
+		exit   int
+		reason string // a part
+	}{
+		"list":                      {list("golangci-lint-missing", "run"), 127, "golangci-lint-missing: command not found in the image"},
+		"script":                    {shell("golangci-lint-missing run"), 127, ""},
+		"list, path":                {list("./missing"), 127, "./missing: command not found in the image"},
+		"script, path":              {shell("./missing"), 127, ""},
+		"list, not executable":      {list("./plain"), 126, "cannot be executed; look at its mode (chmod +x)"},
+		"script, not executable":    {shell("./plain"), 126, ""},
+		"list, a directory":         {list("./dir"), 126, "cannot be executed"},
+		"list, no interpreter":      {list("./orphan"), 127, "the interpreter or dynamic loader that it needs is not in the image"},
+		"a shell that is not there": {plan{Command: []string{"zsh-missing"}, Script: "x", AllowFailure: true}, 127, "or write run as a list to do without a shell"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPodOf(t, c.plan)
+			p.write("workspace/plain", "echo")
+			if err := os.Mkdir(filepath.Join(p.dir, "workspace", "dir"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(p.dir, "workspace", "orphan"), []byte("#!/nowhere/python\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			codes, _ := p.runAll(1)
+			r := p.record("0")
+			if codes[0] != 0 || r.Exit != c.exit || !r.Allowed || r.Broken || r.Started == 0 || !strings.Contains(r.Reason, c.reason) {
+				t.Errorf("exit %d, record %+v", codes[0], r)
+			}
+			if !strings.Contains(c.reason, "list") && strings.Contains(r.Reason, "list") {
+				t.Errorf("%q advises what is done", r.Reason)
+			}
+		})
+	}
+}
+
+// TestF26Architecture: programs and interpreters of another architecture, and what is no program at all.
+func TestF26Architecture(t *testing.T) {
+	elf := func(machine byte) string {
+		return "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9) + "\x02\x00" + string([]byte{machine}) + strings.Repeat("\x00", 45)
+	}
+	other, machine := "arm64", byte(183)
+	if runtime.GOARCH == "arm64" {
+		other, machine = "amd64", 62
+	}
+	for name, c := range map[string]struct{ file, interpreter, reason string }{
+		"program": {elf(machine), "", "./app is built for the architecture " + other + ", and this node is " + runtime.GOARCH + ": use an image and programs for linux/" + runtime.GOARCH},
+		"text":    {"echo hello\n", "", "./app is neither a program for the architecture of this node (" + runtime.GOARCH + ") nor a script that begins with #!"},
+		"script":  {"#!WORKSPACE/sh -e\n", elf(machine), "/sh is built for the architecture " + other},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPodOf(t, plan{Command: []string{"./app"}})
+			workspace := filepath.Join(p.dir, "workspace")
+			for file, text := range map[string]string{"app": strings.ReplaceAll(c.file, "WORKSPACE", workspace), "sh": c.interpreter} {
+				if err := os.WriteFile(filepath.Join(workspace, file), []byte(text), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			codes, _ := p.runAll(1)
+			if r := p.record("0"); codes[0] != 126 || r.Exit != 126 || r.Broken || !strings.Contains(r.Reason, c.reason) {
+				t.Errorf("exit %d, record %+v", codes[0], r)
+			}
+		})
+	}
+}
+
+// TestC20Timeout: a time limit holds whatever the processes of the step do.
+func TestC20Timeout(t *testing.T) {
+	for name, text := range map[string]string{
+		"ignores SIGTERM":            "trap '' TERM; while :; do sleep 1; done",
+		"in a session of its own":    "setsid -w sleep 60",
+		"ignores it there":           "setsid -w sh -c \"trap '' TERM; while :; do sleep 1; done\"",
+		"a child keeps the output":   "setsid sh -c 'sleep 60' & sleep 60",
+		"a child keeps printing":     "setsid sh -c 'while :; do echo x; sleep 0.01; done' & sleep 60",
+		"output flows without end":   "yes",
+		"has left its process group": `command -v python3 >/dev/null || exec sleep 60; exec python3 -c 'import os,time,signal; p=os.fork() or (os.setpgid(0,0), time.sleep(60)); time.sleep(0.5); os.setpgid(0,p); time.sleep(60)'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			slow := script(text)
+			slow.TimeoutMS = 1000
+			p := newPodOf(t, slow)
+			cmd := p.command("0", "run", "0")
+			cmd.Stdout, _ = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+			began := time.Now()
+			err := cmd.Run()
+			if r := p.record("0"); cmd.ProcessState.ExitCode() != 124 || !r.TimedOut || !strings.HasPrefix(r.Reason, "timed out after 1s") {
+				t.Errorf("%v: %+v", err, r)
+			}
+			if took := time.Since(began); took > 40*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+// TestC20OtherUser: a runner that may not signal its command, since that has
+// become another user, still ends; in a pod its container ends with it.
+func TestC20OtherUser(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("setpriv"); err != nil || os.Getuid() != 0 {
+		t.Skip("needs root and setpriv")
+	}
+	slow := plan{Command: []string{"setpriv", "--reuid", "65534", "sleep", "50"}, TimeoutMS: 1000}
+	p := newPodOf(t, slow)
+	inner := p.command("0", "run", "0")
+	cmd := exec.Command("setpriv", append([]string{"--bounding-set=-kill", "--inh-caps=-kill"}, inner.Args...)...)
+	cmd.Dir, cmd.Env = inner.Dir, inner.Env
+	began := time.Now()
+	err := cmd.Run()
+	if r := p.record("0"); cmd.ProcessState.ExitCode() != 124 || !r.TimedOut || !strings.Contains(r.Reason, "could not be ended") {
+		t.Errorf("%v: %+v", err, r)
+	}
+	if took := time.Since(began); took > 40*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	// What a pod would end with the container is ended here.
+	entries, _ := filepath.Glob("/proc/[0-9]*/cwd")
+	for _, cwd := range entries {
+		if dir, _ := os.Readlink(cwd); dir == inner.Dir {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(cwd)))
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+}
