@@ -106,6 +106,10 @@ const MaxLosses = 3
 type Service struct {
 	Name      string // as the person wrote it
 	Container string // as Kubernetes knows it
+	State     State  // Success when it was ended with the job; empty in rows of earlier versions
+	Exit      int    // of the last time that it ended
+	Started   time.Time
+	Finished  time.Time // zero while it runs
 }
 
 // Status is what a commit shows.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -110,6 +111,9 @@ func (r Runner) job(ctx context.Context, c *pipeline.Compiled, tree *Snapshot) (
 		}
 	}()
 	stored := ci.Job{Name: name, Title: c.Name, UID: string(made.UID), State: ci.Running, Started: time.Now()}
+	if stored.Files, err = json.Marshal(c.Files); err != nil {
+		return "", fmt.Errorf("encode files: %w", err)
+	}
 	for _, s := range c.Steps {
 		stored.Steps = append(stored.Steps, ci.Step{Name: s.Name, Container: s.Container, State: ci.Queued})
 	}

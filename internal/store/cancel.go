@@ -56,16 +56,16 @@ func cancelJob(ctx context.Context, tx *sql.Tx, j *ci.Job, run ci.Run) error {
 		return nil
 	}
 	j.State, j.Message, j.Finished = ci.Cancelled, run.Message, run.Finished
-	for i := range j.Steps {
-		if !j.Steps[i].State.Final() {
-			j.Steps[i].State = ci.Cancelled
-		}
-	}
+	j.SettleSteps()
 	steps, err := json.Marshal(j.Steps)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE jobs SET state = ?, message = ?, steps = ?, finished = ? WHERE name = ? AND finished = 0`,
-		j.State, j.Message, steps, millis(j.Finished), j.Name)
+	services, err := json.Marshal(j.Services)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE jobs SET state = ?, message = ?, steps = ?, services = ?, finished = ? WHERE name = ? AND finished = 0`,
+		j.State, j.Message, steps, services, millis(j.Finished), j.Name)
 	return err
 }

@@ -53,6 +53,7 @@ func scanJob(row row) (j ci.Job, err error) {
 	if err != nil {
 		return j, fmt.Errorf("job %s: %w", j.Name, err)
 	}
+	j.SettleSteps()
 	return j, nil
 }
 

@@ -19,6 +19,9 @@ func (s *Store) Lost(ctx context.Context, job ci.Job, why string) (changed bool,
 	for i, st := range job.Steps {
 		job.Steps[i] = ci.Step{Name: st.Name, Container: st.Container, State: ci.Queued, Limit: st.Limit}
 	}
+	for i, service := range job.Services {
+		job.Services[i] = ci.Service{Name: service.Name, Container: service.Container, State: ci.Queued}
+	}
 	err = s.tx(ctx, func(tx *sql.Tx) error {
 		losses, err := json.Marshal(job.Losses)
 		if err != nil {
@@ -28,8 +31,12 @@ func (s *Store) Lost(ctx context.Context, job ci.Job, why string) (changed bool,
 		if err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'queued', message = ?, losses = ?, steps = ?, started = 0
-			WHERE name = ? AND uid = ? AND state = 'running' AND finished = 0`, message, losses, steps, job.Name, job.UID)
+		services, err := json.Marshal(job.Services)
+		if err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'queued', message = ?, losses = ?, steps = ?, services = ?, started = 0
+			WHERE name = ? AND uid = ? AND state = 'running' AND finished = 0`, message, losses, steps, services, job.Name, job.UID)
 		if err != nil {
 			return err
 		}

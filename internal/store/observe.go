@@ -24,11 +24,15 @@ func (s *Store) Observe(ctx context.Context, seen ci.Job) (changed bool, err err
 				return err
 			}
 		}
+		services, err := json.Marshal(seen.Services)
+		if err != nil {
+			return err
+		}
 		if seen.State.Final() && seen.Finished.IsZero() {
 			seen.Finished = s.now()
 		}
-		res, err := tx.ExecContext(ctx, `UPDATE jobs SET state = ?, message = ?, steps = ?, finished = ? WHERE name = ? AND finished = 0`,
-			seen.State, seen.Message, steps, millis(seen.Finished), seen.Name)
+		res, err := tx.ExecContext(ctx, `UPDATE jobs SET state = ?, message = ?, steps = ?, services = ?, finished = ? WHERE name = ? AND finished = 0`,
+			seen.State, seen.Message, steps, services, millis(seen.Finished), seen.Name)
 		if err != nil {
 			return err
 		}
@@ -63,6 +67,11 @@ func unstorable(job ci.Job, why error) ci.Job {
 		steps[i] = ci.Step{Name: s.Name, Container: s.Container, State: ci.Error}
 	}
 	job.Steps = steps
+	services := make([]ci.Service, len(job.Services))
+	for i, s := range job.Services {
+		services[i] = ci.Service{Name: s.Name, Container: s.Container, State: ci.Cancelled}
+	}
+	job.Services = services
 	return job
 }
 

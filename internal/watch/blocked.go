@@ -3,6 +3,7 @@ package watch
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,10 @@ const (
 
 // blocked ends a job one of whose containers can never start, or that no node has room for.
 func (s *Sighting) blocked(pod *corev1.Pod, patience time.Duration) {
-	for _, c := range allContainers(pod) {
+	// A container that admission has added keeps the steps from running only if it is an init container.
+	names := own(s.Job)
+	foreign := func(c corev1.ContainerStatus) bool { return !names[c.Name] }
+	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, slices.DeleteFunc(slices.Clone(pod.Status.ContainerStatuses), foreign)) {
 		if w := c.State.Waiting; w != nil {
 			switch w.Reason {
 			case "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError":
@@ -57,7 +61,18 @@ func patienceWith(registry string) time.Duration {
 }
 
 func (s *Sighting) cannotStart(c corev1.ContainerStatus, wait time.Duration) {
-	s.end(ci.Error, fmt.Sprintf("%s cannot start with image %s: %s", s.name(c.Name), c.Image, words(c.State.Waiting.Message)))
+	why := fmt.Sprintf("cannot start with image %s: %s", c.Image, words(c.State.Waiting.Message))
+	for i := range s.Job.Steps {
+		if step := &s.Job.Steps[i]; step.Container == c.Name {
+			step.State, step.Reason = ci.Error, ci.CleanText(why, maxText)
+		}
+	}
+	for i := range s.Job.Services {
+		if service := &s.Job.Services[i]; service.Container == c.Name {
+			service.State = ci.Error
+		}
+	}
+	s.end(ci.Error, s.name(c.Name)+" "+why)
 	s.Stop, s.Wait = true, wait
 }
 

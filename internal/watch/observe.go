@@ -29,6 +29,7 @@ type Sighting struct {
 	Note   string        // of the clone container, for an operator
 	Stop   bool          // the outcome is known although containers still run
 	Lost   string        // the cluster lost the job for this reason, and it shall be run again
+	Linger bool          // YACI's containers have ended, and one that admission has added keeps the pod running
 	Wait   time.Duration // the outcome counts when it is still seen after this time
 
 	nodes  []*corev1.Node
@@ -39,6 +40,7 @@ type Sighting struct {
 func Observe(v View) Sighting {
 	s := Sighting{Job: v.Stored, nodes: v.Nodes}
 	s.Job.Steps = slices.Clone(v.Stored.Steps)
+	s.Job.Services = slices.Clone(v.Stored.Services)
 	switch {
 	case v.Job == nil || string(v.Job.UID) != v.Stored.UID || v.Job.DeletionTimestamp != nil && (len(v.Pods) == 0 || slices.ContainsFunc(v.Pods, alive)):
 		s.end(ci.Cancelled, "Cancelled: the Job was deleted outside YACI.")
@@ -56,11 +58,7 @@ func Observe(v View) Sighting {
 // end sets the outcome. Steps that have none are over with the job.
 func (s *Sighting) end(state ci.State, message string) {
 	s.Job.State, s.Job.Message = state, ci.CleanText(message, maxMessage)
-	for i := range s.Job.Steps {
-		if !s.Job.Steps[i].State.Final() {
-			s.Job.Steps[i].State = ci.Cancelled
-		}
-	}
+	s.Job.SettleSteps()
 }
 
 // pod reads the one pod of the job.
@@ -69,9 +67,13 @@ func (s *Sighting) pod(v View, pod *corev1.Pod) {
 	clone := seen[cloneContainer].State.Terminated
 	s.Cloned, s.Note = clone != nil, noteOf(clone)
 	all, some, dead := s.steps(seen)
+	s.services(seen)
 	by := causeOf(pod, s.name)
 	over := all || !alive(pod)
+	s.Linger = all && alive(pod) && s.foreign(pod, func(t *corev1.ContainerStateTerminated) bool { return t == nil })
 	switch {
+	case timeIsOver(v.Job) && pod.Status.Phase != corev1.PodSucceeded && s.passed(pod):
+		s.verdict(pod, cause{}) // before the time was over; what it ended was not YACI's
 	case timeIsOver(v.Job) && pod.Status.Phase != corev1.PodSucceeded:
 		if over || unscheduled(pod) != "" { // until then the containers are being told to end
 			s.timedOut(v.Job, pod)

@@ -145,11 +145,6 @@ func TestObserve(t *testing.T) {
 			s.service(ended("db", 1, ""))
 			s.sidecar("db")
 		}, ci.Success, "Passed in 1m13s", false},
-		"phase not written yet, and a container that is no step failed": {func(s *scene) {
-			s.pod().Status.Phase = corev1.PodRunning
-			s.pod().Status.ContainerStatuses = append(s.pod().Status.ContainerStatuses, ended("injected", 1, ""))
-			s.pod().Spec.Containers = append(s.pod().Spec.Containers, corev1.Container{Name: "injected"})
-		}, ci.Running, "", false},
 		"phase unknown": {func(s *scene) { s.pod().Status.Phase = corev1.PodUnknown }, ci.Running, "", false},
 		"phase failed": {func(s *scene) {
 			s.pod().Status.Phase = corev1.PodFailed

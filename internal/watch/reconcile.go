@@ -95,7 +95,7 @@ func (w *Watcher) judge(ctx context.Context, v View) error {
 	stored, name := v.Stored, v.Stored.Name
 	switch seen := Observe(v); {
 	case stored.State.Final():
-		return w.ended(ctx, v, seen.Stop)
+		return w.ended(ctx, v, seen)
 	case w.doubted(name, seen.Wait):
 		_, err := w.tell(ctx, stored, v)
 		return err
@@ -136,7 +136,7 @@ func (w *Watcher) tell(ctx context.Context, stored ci.Job, v View) (ci.Job, erro
 // follow has the logs of all containers that have begun kept, unless they are.
 func (w *Watcher) follow(ctx context.Context, v View) error {
 	for _, pod := range v.Pods {
-		open, err := w.Logs.Open(ctx, v.Stored, begun(pod))
+		open, err := w.Logs.Open(ctx, v.Stored, begun(v.Stored, pod))
 		if err != nil {
 			return err
 		}
@@ -148,9 +148,12 @@ func (w *Watcher) follow(ctx context.Context, v View) error {
 	return nil
 }
 
-func begun(pod *corev1.Pod) (names []string) {
+// begun returns the containers of a job that have something to print. Those that
+// admission has added are none of the job's.
+func begun(job ci.Job, pod *corev1.Pod) (names []string) {
+	ours := own(job)
 	for _, c := range allContainers(pod) {
-		if c.State.Running != nil || c.State.Terminated != nil && c.ContainerID != "" {
+		if ours[c.Name] && (c.State.Running != nil || c.State.Terminated != nil && c.ContainerID != "") {
 			names = append(names, c.Name)
 		}
 	}
@@ -254,15 +257,15 @@ func (w *Watcher) act(ctx context.Context, v View, s Sighting) error {
 		w.Changed()
 	}
 	v.Stored = s.Job
-	return w.settle(ctx, v, s.Stop)
+	return w.settle(ctx, v, s)
 }
 
 // settle ends what still runs of a job whose outcome is stored, and lets its
 // Job go when its logs are stored too. It comes after the outcome, or a crash in between would leave a job
 // that somebody seems to have deleted; the sweep repeats it until it is done.
-func (w *Watcher) settle(ctx context.Context, v View, stop bool) error {
+func (w *Watcher) settle(ctx context.Context, v View, s Sighting) error {
 	job := v.Stored
-	if stop && !ending(v.Job) {
+	if s.Stop && !ending(v.Job) {
 		if err := w.Cluster.Stop(ctx, job.Name); err != nil {
 			return err
 		}
@@ -271,12 +274,17 @@ func (w *Watcher) settle(ctx context.Context, v View, stop bool) error {
 		return nil
 	}
 	for _, pod := range v.Pods {
-		open, err := w.Logs.Open(ctx, job, begun(pod))
+		open, err := w.Logs.Open(ctx, job, begun(job, pod))
 		if err != nil {
 			return err
 		}
 		if len(open) > 0 {
 			return nil // the keeper tells when it has closed one
+		}
+	}
+	if s.Linger && !ending(v.Job) { // nobody else would end it, and its logs are stored now
+		if err := w.Cluster.Stop(ctx, job.Name); err != nil {
+			return err
 		}
 	}
 	if err := w.Cluster.Release(ctx, job.Name); err != nil {
@@ -288,15 +296,15 @@ func (w *Watcher) settle(ctx context.Context, v View, stop bool) error {
 
 // ended looks after a job that had ended before. One that was cancelled in the
 // database still has everything in the cluster.
-func (w *Watcher) ended(ctx context.Context, v View, stop bool) error {
+func (w *Watcher) ended(ctx context.Context, v View, s Sighting) error {
 	if v.Stored.State == ci.Cancelled && !v.Stored.Settled {
-		if stop = true; !ending(v.Job) {
+		if s.Stop = true; !ending(v.Job) {
 			if err := w.Cluster.DropSecret(ctx, v.Stored.Name); err != nil {
 				return err
 			}
 		}
 	}
-	return w.settle(ctx, v, stop)
+	return w.settle(ctx, v, s)
 }
 
 // ending: the Job and its pods are being deleted already (kube.Cluster.Stop).

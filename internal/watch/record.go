@@ -138,6 +138,7 @@ func (r record) agrees(code int32) bool {
 // wait for ever.
 func (s *Sighting) steps(statuses map[string]corev1.ContainerStatus) (all, some, dead bool) {
 	all = true
+	failed := make([]bool, len(s.Job.Steps))
 	for i := range s.Job.Steps {
 		step := &s.Job.Steps[i]
 		t := statuses[step.Container].State.Terminated
@@ -148,10 +149,12 @@ func (s *Sighting) steps(statuses map[string]corev1.ContainerStatus) (all, some,
 		some = true
 		r, agrees := readStep(step, t)
 		dead = dead || !agrees
+		failed[i] = r.Failed || !agrees
 		if r.Skipped && r.Failed {
 			s.blamed = step.Name
 		}
 	}
+	s.markRunning(statuses, failed)
 	return all, some, dead
 }
 

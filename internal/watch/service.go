@@ -4,12 +4,15 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// deadService is a sentence when a service ended before any step did.
+// deadService returns a sentence when a service ended before any step did, and counts it as failed.
 func (s *Sighting) deadService(seen map[string]corev1.ContainerStatus) string {
-	for _, service := range s.Job.Services {
+	for i, service := range s.Job.Services {
 		if t := lastEnd(seen[service.Container]); t != nil {
+			s.Job.Services[i].State = ci.Failure
 			return fmt.Sprintf("Service %s ended with %d (%s) before a step was done; look at its log.", short(service.Name), t.ExitCode, t.Reason)
 		}
 	}

@@ -35,28 +35,37 @@ func (s *Sighting) verdict(pod *corev1.Pod, by cause) {
 		s.blame(by, fmt.Sprintf("%s was skipped for a failure that no step recorded; retry the run.", short(s.blamed)))
 	case !slices.ContainsFunc(s.Job.Steps, proven):
 		s.blame(by, "No step ran, so nothing has passed; look at the when of the steps.")
-	case pod.Status.Phase == corev1.PodFailed:
+	case pod.Status.Phase == corev1.PodFailed && !s.foreign(pod, failedContainer):
 		s.blame(by, "The cluster counts the pod as failed although each step passed; retry the run.")
-	case pod.Status.Phase == corev1.PodSucceeded || by == cause{} && willSucceed(pod):
+	case pod.Status.Phase == corev1.PodSucceeded || by == cause{} && s.passed(pod):
 		s.end(ci.Success, "Passed in "+s.took()+s.allowed())
 	} // otherwise the kubelet has not put the pod's phase down yet; it will
 }
 
-// willSucceed: every container of the pod has ended, and with 0 unless it is a
-// service, so that its phase can become Succeeded only. The kubelet computes it from
-// these (getPhase in pkg/kubelet/kubelet_pods.go) and tells it a second or two later, when it has
-// torn the pod down.
-func willSucceed(pod *corev1.Pod) bool {
-	seen := containers(pod)
+// passed reports whether every container that YACI made has ended, and with 0
+// unless it is a service, so that the pod's phase can become Succeeded only, or
+// Failed because of a container that admission has added. The kubelet computes the
+// phase from these (getPhase in pkg/kubelet/kubelet_pods.go) and tells it a second
+// or two later, when it has torn the pod down. It ends services after all other
+// containers, so they are not awaited beside an added one that still runs.
+func (s *Sighting) passed(pod *corev1.Pod) bool {
+	statuses, names := containers(pod), own(s.Job)
+	lingers := s.foreign(pod, func(t *corev1.ContainerStateTerminated) bool { return t == nil })
 	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
-		t := seen[c.Name].State.Terminated
-		if t == nil || t.ExitCode != 0 && c.RestartPolicy == nil {
+		t, service := statuses[c.Name].State.Terminated, c.RestartPolicy != nil
+		switch {
+		case !names[c.Name] || service && lingers:
+		case t == nil || t.ExitCode != 0 && !service:
 			return false
 		}
 	}
-	return pod.Spec.RestartPolicy == corev1.RestartPolicyNever && pod.DeletionTimestamp == nil &&
-		(pod.Status.Phase == corev1.PodPending || pod.Status.Phase == corev1.PodRunning)
+	foreign := s.foreign(pod, func(*corev1.ContainerStateTerminated) bool { return true })
+	return pod.Spec.RestartPolicy == corev1.RestartPolicyNever && (pod.DeletionTimestamp == nil || foreign) &&
+		(pod.Status.Phase == corev1.PodPending || pod.Status.Phase == corev1.PodRunning || pod.Status.Phase == corev1.PodFailed && foreign) &&
+		!slices.ContainsFunc(s.Job.Steps, func(st ci.Step) bool { return !proven(st) && st.State != ci.Skipped })
 }
+
+func failedContainer(t *corev1.ContainerStateTerminated) bool { return t != nil && t.ExitCode != 0 }
 
 // proven: the step ran to an end that lets the job pass.
 func proven(st ci.Step) bool { return st.State == ci.Success || st.State == ci.Failure && st.Allowed }

@@ -79,7 +79,7 @@ func (p *Pages) stepOf(r *http.Request) (place, ci.Step, ci.LogID, error) {
 	}
 	for _, s := range job.Services {
 		if s.Container == name {
-			return pl, ci.Step{Name: s.Name, Container: name, State: job.State}, ci.LogID{UID: job.UID, Container: name}, nil
+			return pl, serviceStep(s), ci.LogID{UID: job.UID, Container: name}, nil
 		}
 	}
 	return pl, ci.Step{}, ci.LogID{}, ci.ErrNotFound

@@ -249,7 +249,7 @@ const (
 func (p *Pages) steps(ctx context.Context, page *runPage) error {
 	job := page.Job
 	for _, s := range job.Services {
-		page.Steps = append(page.Steps, stepView{Step: ci.Step{Name: s.Name, Container: s.Container, State: job.State, Started: job.Started, Finished: job.Finished}, Service: true})
+		page.Steps = append(page.Steps, stepView{Step: serviceStep(s), Service: true})
 	}
 	opened := false
 	for _, s := range job.Steps {
@@ -270,9 +270,6 @@ func (p *Pages) steps(ctx context.Context, page *runPage) error {
 		if s.Log, err = p.Logbook.Extent(ctx, id); err != nil {
 			return err
 		}
-		if !s.Service && s.State == ci.Queued && s.Log.Lines > 0 {
-			s.State = ci.Running // the row of a step is written when it ends
-		}
 		if !s.Open {
 			continue
 		}
@@ -281,6 +278,18 @@ func (p *Pages) steps(ctx context.Context, page *runPage) error {
 		}
 	}
 	return nil
+}
+
+// serviceStep shows a service as a step.
+func serviceStep(s ci.Service) ci.Step {
+	return ci.Step{
+		Name:      s.Name,
+		Container: s.Container,
+		State:     s.State,
+		Exit:      s.Exit,
+		Started:   s.Started,
+		Finished:  s.Finished,
+	}
 }
 
 // shown are the lines of a failed step that its page has.

@@ -50,6 +50,17 @@ type Job struct {
 	Finished *time.Time `json:"finished,omitempty"`
 	Losses   []Loss     `json:"losses"`
 	Steps    []Step     `json:"steps"`
+	Services []Service  `json:"services,omitempty"`
+}
+
+// Service is a container beside the steps of a job.
+type Service struct {
+	Name      string     `json:"name"`
+	Container string     `json:"container"` // names its log
+	State     ci.State   `json:"state"`
+	Exit      int        `json:"exit"`
+	Started   *time.Time `json:"started,omitempty"`
+	Finished  *time.Time `json:"finished,omitempty"`
 }
 
 // Loss is one time that the cluster lost a job.
@@ -85,6 +96,16 @@ func OfJob(j ci.Job) Job {
 	for _, s := range j.Steps {
 		out.Steps = append(out.Steps, Step{Name: s.Name, Container: s.Container, State: s.State, Exit: s.Exit, Allowed: s.Allowed, Reason: s.Reason,
 			Started: At(s.Started), Finished: At(s.Finished), Lines: s.Lines, Bytes: s.Bytes, Memory: s.Memory, Limit: s.Limit, CPU: s.CPU})
+	}
+	for _, s := range j.Services {
+		out.Services = append(out.Services, Service{
+			Name:      s.Name,
+			Container: s.Container,
+			State:     s.State,
+			Exit:      s.Exit,
+			Started:   At(s.Started),
+			Finished:  At(s.Finished),
+		})
 	}
 	return out
 }
