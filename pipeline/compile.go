@@ -27,6 +27,7 @@ type Input struct {
 	PRBaseSHA     string // full; what clone.merge merges into
 	PRAction      string
 	Fork          bool // the commit is of a fork
+	PRRetargeted  bool // PRAction gave the pull request another base branch
 	Actor         string
 	Paths         []string // that the event changed
 	PathsKnown    bool     // Paths is all of them
@@ -43,6 +44,7 @@ type Compiled struct {
 	Job         *batchv1.Job
 	Name        string            // of the job as people wrote it, with its matrix values; "" when it is the only one
 	Needs       []int             // indexes of the compiled jobs that must have passed before
+	When        string            // needed jobs that did not pass: "" stops it, failure or always runs it
 	Concurrency *Concurrency      // nil: no limit
 	Files       map[string]string // name to content; they travel in a Secret
 	Steps       []Named           // in order
@@ -122,6 +124,9 @@ func Compile(file *File, in Input, op Operator) ([]*Compiled, error) {
 		}
 		c.Needs = needs[len(out)]
 		c.Concurrency = j.Concurrency.filled(in)
+		if j.When.Status != "success" {
+			c.When = j.When.Status
+		}
 		out = append(out, c)
 	}
 	if len(b.found.problems) > 0 {

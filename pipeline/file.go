@@ -33,7 +33,7 @@ type PushFilter struct {
 // PullFilter narrows pull requests.
 type PullFilter struct {
 	Branches Patterns `yaml:"branches" doc:"Branches that the pull request would merge into, as globs."`
-	Types    []string `yaml:"types" doc:"Actions on the pull request." enum:"opened,synchronize,reopened,ready_for_review,labeled,unlabeled,edited"`
+	Types    []string `yaml:"types" doc:"Actions on the pull request." enum:"opened,synchronize,reopened,ready_for_review,labeled,unlabeled,edited,closed"`
 	Paths    Patterns `yaml:"paths" doc:"At least one file changed by the whole pull request must match."`
 }
 
@@ -61,6 +61,7 @@ type Job struct {
 	Matrix      *Matrix      `yaml:"matrix" doc:"One job for each combination of these values."`
 	Services    []*Service   `yaml:"services" doc:"Containers that run beside the steps; they share localhost with them."`
 	Steps       []*Step      `yaml:"steps" doc:"What to run, one after another."`
+	When        JobWhen      `yaml:"when" doc:"When the job runs, by what became of the jobs that it needs."`
 
 	cell []variable // of the matrix
 }
@@ -103,6 +104,12 @@ type When struct {
 	Event  []string `yaml:"event" doc:"Events." enum:"push,tag,pull_request,merge_group,api"`
 	Branch Patterns `yaml:"branch" doc:"The pushed branch, or the one that a pull request would merge into."`
 	Paths  Patterns `yaml:"paths" doc:"At least one changed file must match."`
+}
+
+// JobWhen says when a job runs, by what became of the jobs that it needs, directly or not.
+type JobWhen struct {
+	source
+	Status string `yaml:"status" doc:"success: all passed (default). failure: at least one did not pass. always." enum:"success,failure,always"`
 }
 
 // Service is a container beside the steps.

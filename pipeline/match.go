@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,10 +10,11 @@ import (
 
 // Selection is what of a file runs for one event, with a sentence for each decision.
 type Selection struct {
-	Runs    bool
-	Why     string // of the whole
-	Trigger []Decision
-	Jobs    []JobSelection // in the order of File.Jobs
+	Selected bool   // the event passes on, except for its path filters
+	Runs     bool   // at least one job runs; implies Selected
+	Why      string // of the whole
+	Trigger  []Decision
+	Jobs     []JobSelection // in the order of File.Jobs
 
 	// Problems is what kept the file from being held against the event; then all else says what would run if it matched.
 	Problems Problems
@@ -63,9 +66,13 @@ func (f *File) Select(in Input) Selection {
 }
 
 func (f *File) selected(in Input) Selection {
-	s := Selection{Trigger: f.On.decide(in)}
+	s := Selection{Trigger: f.On.decide(in), Selected: true}
 	if i := slices.IndexFunc(s.Trigger, func(d Decision) bool { return !d.Runs }); i >= 0 {
+		s.Selected = slices.Contains(pathFilters(), s.Trigger[i].What)
 		s.Why = fmt.Sprintf("Skipped: %s.", s.Trigger[i].Why)
+		for _, j := range f.Jobs {
+			s.Jobs = append(s.Jobs, JobSelection{Decision: Decision{What: j.Title(), Why: s.Trigger[i].Why}})
+		}
 		return s
 	}
 	for _, j := range f.Jobs {
@@ -88,6 +95,42 @@ func (f *File) selected(in Input) Selection {
 		s.Why = fmt.Sprintf("Skipped: no step matches %s.", in.what())
 	}
 	return s
+}
+
+// pathFilters are the filters of on that leave an event selected but with nothing to run.
+func pathFilters() []string { return []string{"on.push.paths", "on.pull_request.paths"} }
+
+// CouldSelectPull reports whether some action on a pull request into base could start a run.
+func (f *File) CouldSelectPull(base string) bool {
+	p := f.On.PullRequest
+	switch {
+	case f.On.node == nil:
+		return true
+	case p == nil:
+		return false
+	}
+	return p.Branches.decide("on.pull_request.branches", "base branch", base).Runs
+}
+
+// SelectsByType reports whether only the list of types in the file lets a pull request's action start a
+// run. Each occurrence of such an action is an occasion of its own.
+func (f *File) SelectsByType(action string) bool {
+	p := f.On.PullRequest
+	return p != nil && action != "opened" && action != "synchronize" && slices.Contains(p.Types, action)
+}
+
+// Digest returns a short key for which jobs and steps run. Of one file, two events with the same digest
+// run the same things.
+func (s Selection) Digest() string {
+	h := sha256.New()
+	for _, j := range s.Jobs {
+		fmt.Fprintf(h, "%q %t", j.What, j.Runs)
+		for _, step := range j.Steps {
+			fmt.Fprintf(h, " %t", step.Runs)
+		}
+		fmt.Fprintln(h)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // what names an event for people.
@@ -113,6 +156,9 @@ func (o On) decide(in Input) []Decision {
 	if o.node == nil { // no on at all
 		if in.Event == "tag" || in.Event == "merge_group" {
 			return []Decision{{"on", false, fmt.Sprintf("the file does not name %s under on", map[string]string{"tag": "tags", "merge_group": "merge_group"}[in.Event])}}
+		}
+		if in.PRAction == "closed" {
+			return []Decision{{"on", false, "the file does not name closed under on.pull_request.types"}}
 		}
 		return []Decision{{"on", true, "the default is every branch push and every pull request"}}
 	}
@@ -163,8 +209,14 @@ func (p *PullFilter) decide(in Input) []Decision {
 		types = []string{"opened", "synchronize", "reopened", "ready_for_review"}
 	}
 	if in.PRAction != "" {
+		// A new base is new content, as a new commit is, and is no action of its own.
+		retargeted := in.PRRetargeted && (slices.Contains(types, "synchronize") || slices.Contains(types, "opened"))
 		d := Decision{"on.pull_request.types", slices.Contains(types, in.PRAction), fmt.Sprintf("%s is one of types", in.PRAction)}
-		if !d.Runs {
+		switch {
+		case d.Runs:
+		case retargeted:
+			d.Runs, d.Why = true, "the pull request has a new base branch"
+		default:
 			d.Why = fmt.Sprintf("%s is not one of types (%s)", in.PRAction, joined(types, ", "))
 		}
 		ds = append(ds, d)

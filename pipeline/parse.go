@@ -59,11 +59,13 @@ func (d *decoder) file(f *File) {
 	jobs := f.Jobs
 	if !f.has("jobs") {
 		jobs = Jobs{&f.Job}
-		if f.has("needs") {
-			d.problem(f.at("needs"), "needs belongs to a job under jobs, or to a step")
+		for _, key := range []string{"needs", "when"} {
+			if f.has(key) {
+				d.problem(f.at(key), "%s belongs to a job under jobs, or to a step", key)
+			}
 		}
 	} else {
-		for _, key := range []string{"steps", "services", "matrix", "needs"} {
+		for _, key := range []string{"steps", "services", "matrix", "needs", "when"} {
 			if f.has(key) {
 				d.problem(f.at(key), "%s cannot stand beside jobs: put it into a job", key)
 			}

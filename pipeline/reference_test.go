@@ -34,6 +34,8 @@ func examples() map[string]string {
 		"concurrency.group":         "concurrency: { group: \"preview-$YACI_BRANCH\" }",
 		"concurrency.limit":         "concurrency: { group: integration, limit: 2 }",
 		"jobs":                      "jobs:\n  lint: { steps: [make lint] }\n  test: { image: golang:1.26, steps: [make test] }",
+		"when":                      "jobs:\n  unit: { steps: [make test] }\n  alarm: { needs: [unit], when: { status: failure }, steps: [./alarm.sh] }",
+		"when.status":               "jobs:\n  unit: { steps: [make test] }\n  clean: { needs: [unit], when: { status: always }, steps: [./clean.sh] }",
 		"jobs.needs":                "jobs:\n  test: { steps: [make test] }\n  ship: { needs: [test], steps: [make ship] }",
 		"matrix":                    "matrix:\n  go: [\"1.25\", \"1.26\"]\nimage: golang:${{ matrix.go }}",
 		"matrix.exclude":            "matrix:\n  os: [debian, alpine]\n  db: [\"16\", \"17\"]\n  exclude: [{ os: alpine, db: \"16\" }]",

@@ -18,6 +18,9 @@ func (d *decoder) job(j *Job) {
 	d.services(j)
 	d.stepNeeds(j)
 	d.concurrency(j.Concurrency)
+	if j.When.Status == "failure" && len(j.Needs) == 0 {
+		d.problem(j.When.at("status"), "when.status failure never runs this job: name the jobs that it looks at in needs")
+	}
 	if depth := j.Clone.Depth; depth != nil && (*depth < 0 || *depth > 1_000_000) {
 		d.problem(j.Clone.at("depth"), "depth must be a number of commits, or 0 for all of them")
 	}

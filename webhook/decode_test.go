@@ -29,14 +29,16 @@ func TestDecode(t *testing.T) {
 	const commit, zero = "6113728f27ae82c7b1a177c8d03f9e96e0adf246", "0000000000000000000000000000000000000000"
 	push := webhook.Event{
 		Name: "push", RepoID: 186853002, Owner: "Codertocat", Repo: "Hello-World", DefaultBranch: "master", InstallationID: 1,
-		SenderID: 21031067, SenderLogin: "Codertocat", SHA: commit, Ref: "refs/heads/main", Title: "Adding a .gitignore file",
+		SenderID: 21031067, SenderLogin: "Codertocat", SHA: commit, Ref: "refs/heads/main", Title: "Adding a .gitignore file", Message: "Adding a .gitignore file",
 		Before: "4b3a1f2e0d9c8b7a6f5e4d3c2b1a09f8e7d6c5b4", At: time.Date(2019, 5, 15, 15, 20, 57, 0, time.UTC),
 	}
 	created, forced, skip, deleted, tag := push, push, push, push, push
 	created.Ref, created.Before = "refs/heads/feature/login", zero
-	skip.Title = "Fix a typo [skip ci]"
+	skip.Title, skip.Message = "Fix a typo [skip ci]", "Fix a typo [skip ci]\n\nNothing else."
 	deleted.Ref, deleted.Deleted, deleted.SHA, deleted.Title = "refs/heads/feature/login", true, zero, ""
+	deleted.Message = ""
 	deleted.Before = commit
+	tag.Object = "d670460b4b4aece5915caf5c68d12f560a9fe3e4"
 	tag.Ref, tag.Before = "refs/tags/v1.2.0", zero // "after" is the tag object; the commit is head_commit's
 
 	pull := webhook.Event{

@@ -24,7 +24,9 @@ type Event struct {
 
 	SHA     string // push, check_run, check_suite: the commit; pull_request: the head commit
 	Ref     string // push: the full ref; pull_request: refs/pull/N/head
+	Object  string // push of a tag: what the tag points to, which is the tag object if it is annotated
 	Title   string // first line of the commit message, or the pull request's title
+	Message string // push: the whole message of the head commit, cut to MaxMessage bytes
 	Deleted bool   // push: the ref is gone
 	Before  string // push: what the ref pointed to before; all zeros when it is new; synchronize: the head before
 
@@ -44,6 +46,9 @@ type Event struct {
 
 	Ignored string // why YACI has nothing to do with it, in one sentence; empty otherwise
 }
+
+// MaxMessage is how much of a commit's message an Event has, in bytes.
+const MaxMessage = 64 << 10
 
 // ErrMalformed says that a signed body is not what its X-GitHub-Event header claims.
 // Only bodies are signed, so a body under another event's name ends here.

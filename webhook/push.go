@@ -23,8 +23,14 @@ func decodePush(body []byte, ev *Event) error {
 	ev.about(p.GetRepo(), p.GetInstallation(), p.GetSender())
 	ev.At = p.GetRepo().GetPushedAt().UTC()
 	ev.Deleted = p.GetDeleted()
+	if strings.HasPrefix(ev.Ref, "refs/tags/") {
+		ev.Object = p.GetAfter()
+	}
 	if c := p.GetHeadCommit(); c != nil && !ev.Deleted {
-		ev.Title = firstLine(c.GetMessage())
+		ev.Title, ev.Message = firstLine(c.GetMessage()), c.GetMessage()
+		if len(ev.Message) > MaxMessage { // a trailer stands at the end
+			ev.Message = ev.Message[:MaxMessage/2] + ev.Message[len(ev.Message)-MaxMessage/2:]
+		}
 		if c.GetID() != "" {
 			ev.SHA = c.GetID()
 		}

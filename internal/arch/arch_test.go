@@ -25,7 +25,7 @@ func mayImport() map[string][]string {
 	return map[string][]string{
 		"webhook": nil, "pipeline": nil, "internal/ci": nil, "internal/failpoint": nil, "internal/config": nil, "internal/client": nil, "internal/arch": nil, "internal/store/pgtest": nil, "cmd/yaci-step": nil,
 		"internal/dial": nil, "internal/faultproxy": nil,
-		"internal/decide": onlyNouns, "internal/store": {"internal/ci", "internal/failpoint", "internal/dial"}, "internal/github": onlyNouns, "internal/heal": onlyNouns, "internal/queue": onlyNouns,
+		"internal/decide": onlyNouns, "internal/store": {"internal/ci", "internal/failpoint", "internal/dial", "internal/decide"}, "internal/github": onlyNouns, "internal/heal": onlyNouns, "internal/queue": onlyNouns,
 		"internal/kube": {"internal/ci", "internal/failpoint", "internal/dial"}, "internal/watch": onlyNouns, "internal/report": onlyNouns, "internal/api": {"internal/ci", "internal/failpoint", "internal/wire"}, "internal/wire": onlyNouns, "internal/doctor": onlyNouns, "internal/setup": onlyNouns, "internal/logs": onlyNouns, "internal/metrics": onlyNouns, "internal/web": onlyNouns,
 		"internal/flow":     {"internal/ci", "internal/failpoint", "internal/decide", "pipeline"},
 		"internal/terminal": onlyNouns, "internal/exec": {"internal/ci", "internal/kube", "internal/terminal", "internal/watch", "pipeline"},

@@ -42,10 +42,12 @@ func called(call *ast.CallExpr) string {
 
 func TestOneGate(t *testing.T) {
 	allowed := map[string][]string{ // call: file function
-		"CreateRun":  {"internal/flow/gate.go create"},
-		"AddAttempt": {"internal/flow/gate.go attempt"},
-		"ApproveRun": {"internal/flow/gate.go release"},
-		"addJobs":    {"internal/store/runs.go CreateRun", "internal/store/runs.go AddAttempt", "internal/store/approvals.go ApproveRun"},
+		"CreateRun":      {"internal/flow/gate.go create"},
+		"AddAttempt":     {"internal/flow/gate.go attempt"},
+		"ApproveRun":     {"internal/flow/gate.go release"},
+		"ReplaceAttempt": {"internal/flow/gate.go replaceAttempt"},
+		"addJobs": {"internal/store/runs.go CreateRun", "internal/store/runs.go AddAttempt", "internal/store/approvals.go ApproveRun",
+			"internal/store/approvals.go ReplaceAttempt"},
 		"Launch": {"internal/queue/queue.go launch", "internal/server/lead.go Launch", // which asks before whether it leads
 			"internal/server/probe.go run"}, // the doctor's own, of no repository
 	}

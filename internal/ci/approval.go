@@ -15,6 +15,8 @@ type Approval struct {
 
 // Pull is a pull request as GitHub has it now.
 type Pull struct {
-	Head SHA
-	Base string // branch
+	Number int
+	Head   SHA
+	Base   string // branch
+	Open   bool
 }

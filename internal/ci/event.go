@@ -59,6 +59,9 @@ type Event struct {
 
 	Removed []int64 `json:",omitempty"` // of a removal: the repositories; none: all of the installation
 
+	Object SHA  `json:",omitempty"` // of a tag: what the ref points to, the tag object if it is annotated
+	SkipCI bool `json:",omitempty"` // of a push: the message of its head commit asks to skip CI
+
 	Asked bool // somebody asked for this commit by the API; no webhook told of it
 	Past  bool // when it was asked for it was not its branch's head, but of its history
 

@@ -2,6 +2,7 @@ package ci
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -44,6 +45,10 @@ type Run struct {
 
 	Supersedes bool // older runs of its branch or pull request end for it; as stored, not as read back but by Rivals
 
+	Identity    string    // what the verdict of the newest attempt depends on; empty in rows of earlier versions
+	JudgedUntil time.Time // of rows without an identity: events up to this time are covered by the verdict
+	AwaitsPR    int       // an open pull request with this head whose event may start a run; 0: none
+
 	Broken BrokenFile // the .yaci.yml of the newest attempt, when it is wrong; as stored, not as read back
 }
 
@@ -53,11 +58,13 @@ type Job struct {
 	Run      RunID
 	Attempt  int
 	Title    string    // as people wrote it, with its matrix values; empty for the only job of a run
-	Needs    []JobName // of the same attempt, that must succeed before; as stored, not as read back
+	Needs    []JobName // of the same attempt, that must end before
 	Group    string    // concurrency group; empty: none
 	Limit    int       // how many runs may be in the group at once
 	CPU      int64     // that its pod requests, in thousandths of a core; as stored, not as read back
 	Memory   int64     // that its pod requests, in bytes; as stored, not as read back
+	When     When      // whether it runs when jobs that it needs did not pass
+	Ready    bool      // nothing that it needs keeps it from being launched; as read back, not as stored
 	State    State
 	Message  string
 	Manifest []byte   // the batch/v1 Job as JSON, compiled when the run was created
@@ -138,6 +145,27 @@ type Setback struct {
 	Silent   bool          // there was no answer; what was asked may be done or not
 }
 
+// When says whether a job runs after jobs that did not pass.
+type When string
+
+// The values of when.status on a job.
+const (
+	WhenSuccess When = ""        // only if all jobs that it needs passed
+	WhenFailure When = "failure" // only if one did not pass
+	WhenAlways  When = "always"  // in either case
+)
+
+// maxContext bounds a context, in characters. GitHub documents no limit; names here may have 300.
+const maxContext = 100
+
+// JobContext returns the context of the status of a job with a title.
+func JobContext(title string) string {
+	if r := []rune(title); len(r) > maxContext {
+		title = string(r[:maxContext-1]) + "…"
+	}
+	return StatusContext + "/" + title
+}
+
 // StatusContext is the context of the status that every run reports to. The
 // jobs of a run that has several report to yaci/<title> besides.
 const StatusContext = "yaci"
@@ -155,12 +183,30 @@ func Duration(d time.Duration) string {
 	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
 }
 
-// Worst is the run of a commit that its status tells of: the worst, and of several the first.
-func Worst(run Run, others ...Run) Run {
-	for _, other := range others {
-		if other.State.Worse(run.State) {
-			run = other
+// Worst returns the run of a commit that its status is about: of those that count, the worst, and of several the
+// first. runs must not be empty.
+func Worst(runs []Run) Run {
+	counting := Counting(runs)
+	worst := runs[counting[0]]
+	for _, i := range counting[1:] {
+		if runs[i].State.Worse(worst.State) {
+			worst = runs[i]
 		}
 	}
-	return run
+	return worst
+}
+
+// Counting returns the indexes of the runs that count for the status of their commit. A fork's pull request whose
+// head is a commit of the repository itself must not spoil that commit's status, so beside runs of the
+// repository's own, a fork's run counts only once it was allowed to run.
+func Counting(runs []Run) []int {
+	own := slices.ContainsFunc(runs, func(r Run) bool { return !r.Event.Fork })
+	var counting []int
+	for i, r := range runs {
+		held := r.State == Held || r.State.Final() && r.Started.IsZero()
+		if !own || !r.Event.Fork || !held {
+			counting = append(counting, i)
+		}
+	}
+	return counting
 }

@@ -12,6 +12,7 @@ func (gh *GitHub) pullRoutes() []route {
 	const repo = "/repos/{owner}/{repo}"
 	return []route{
 		{method: "GET", path: repo + "/pulls", permission: "pull_requests:read", handle: listPulls},
+		{method: "GET", path: repo + "/commits/{commit_sha}/pulls", permission: "pull_requests:read", handle: listPullsOfCommit},
 		{method: "GET", path: repo + "/pulls/{pull_number}", permission: "pull_requests:read", handle: getPull},
 		{method: "GET", path: repo + "/pulls/{pull_number}/files", permission: "pull_requests:read", handle: pullFiles},
 		// Not in the description, because YACI never does it; for people who try the demo with curl.
@@ -69,6 +70,18 @@ func listPulls(c *call) (answer, error) {
 	}
 	if c.query("direction") == "asc" {
 		slices.Reverse(list)
+	}
+	page, header := paginate(c, list)
+	return answer{http.StatusOK, page, header}, nil
+}
+
+// listPullsOfCommit lists the pull requests whose head is the commit. GitHub lists those that merely contain it, too.
+func listPullsOfCommit(c *call) (answer, error) {
+	list := []object{}
+	for _, p := range c.pulls() {
+		if p.snapshot().headSHA == c.params["commit_sha"] {
+			list = append(list, c.gh.renderPull(p, false))
+		}
 	}
 	page, header := paginate(c, list)
 	return answer{http.StatusOK, page, header}, nil

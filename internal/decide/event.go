@@ -2,6 +2,8 @@ package decide
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -72,8 +74,8 @@ func push(ev ci.Event) Decision {
 	if ev.Asked { // by name, whatever its title says
 		return Decision{Run, fmt.Sprintf("Run: %s of %s was asked for.", ev.SHA.Short(), ev.Branch)}
 	}
-	if skipCI(ev.Title) {
-		return Decision{Ignore, "Ignored: the commit's title asks to skip CI."}
+	if ev.SkipCI {
+		return Decision{Ignore, "Ignored: the commit's message asks to skip CI."}
 	}
 	return Decision{Run, fmt.Sprintf("Run: %s was pushed to %s.", ev.SHA.Short(), ev.Branch)}
 }
@@ -109,7 +111,7 @@ func pullRequest(ev ci.Event) Decision {
 
 // Optional reports whether a pull request's event runs only where a file names its action.
 func Optional(ev ci.Event) bool {
-	return ev.PRAction == "labeled" || ev.PRAction == "unlabeled" || ev.PRAction == "edited"
+	return slices.Contains([]string{"labeled", "unlabeled", "edited", "closed"}, ev.PRAction)
 }
 
 func past(action string) string {
@@ -122,8 +124,18 @@ func past(action string) string {
 	return action
 }
 
-// skipCI knows the marks that people are used to from other services.
-func skipCI(title string) bool {
-	title = strings.ToLower(title)
-	return strings.Contains(title, "[skip ci]") || strings.Contains(title, "[ci skip]")
+// skipTrailer is the trailer of a commit's message that asks to skip CI (docs.github.com, "Skipping workflow runs").
+var skipTrailer = regexp.MustCompile(`(?im)^skip-checks:[ \t]*true[ \t]*$`)
+
+// SkipsCI reports whether the message of a commit asks to skip CI, by the rules of GitHub Actions: one of five
+// words anywhere in it, or a trailer at its end.
+func SkipsCI(message string) bool {
+	lower := strings.ToLower(message)
+	for _, word := range []string{"[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"} {
+		if strings.Contains(lower, word) {
+			return true
+		}
+	}
+	paragraphs := strings.Split(strings.TrimSpace(strings.ReplaceAll(message, "\r\n", "\n")), "\n\n")
+	return len(paragraphs) > 1 && skipTrailer.MatchString(paragraphs[len(paragraphs)-1])
 }

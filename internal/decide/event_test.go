@@ -19,7 +19,9 @@ func TestEvent(t *testing.T) {
 	titled.Title = "Fix [skip ci]"
 	forkOfMain := pull("opened", true)
 	forkOfMain.Branch = "main"
-	asked := push("Fix [skip ci]")
+	skipped := push("Fix [skip ci]")
+	skipped.SkipCI = true
+	asked := skipped
 	asked.Asked = true
 	for name, c := range map[string]struct {
 		event ci.Event
@@ -27,8 +29,7 @@ func TestEvent(t *testing.T) {
 	}{
 		"push, asked for":      {asked, decide.Decision{decide.Run, "Run: 6113728 of main was asked for."}},
 		"push":                 {push("Fix"), decide.Decision{decide.Run, "Run: 6113728 was pushed to main."}},
-		"push, skip ci":        {push("Fix [Skip CI]"), decide.Decision{decide.Ignore, "Ignored: the commit's title asks to skip CI."}},
-		"push, ci skip":        {push("[ci skip] Fix"), decide.Decision{decide.Ignore, "Ignored: the commit's title asks to skip CI."}},
+		"push, skip ci":        {skipped, decide.Decision{decide.Ignore, "Ignored: the commit's message asks to skip CI."}},
 		"push, skips nothing":  {push("ci: do not skip ci"), decide.Decision{decide.Run, "Run: 6113728 was pushed to main."}},
 		"branch deleted":       {ci.Event{Kind: ci.Push, Branch: "old", Deleted: true}, decide.Decision{decide.Ignore, "Ignored: branch old was deleted."}},
 		"tag":                  {ci.Event{Kind: ci.Tag, Tag: "v1"}, decide.Decision{decide.Run, "Run: tag v1 was made."}},
@@ -41,11 +42,11 @@ func TestEvent(t *testing.T) {
 		"reopened":             {pull("reopened", false), decide.Decision{decide.Run, "Run: pull request #7 was reopened at 6113728."}},
 		"ready":                {pull("ready_for_review", false), decide.Decision{decide.Run, "Run: pull request #7 was marked ready at 6113728."}},
 		"a title is no commit": {titled, decide.Decision{decide.Run, "Run: pull request #7 was opened at 6113728."}},
-		"closed":               {pull("closed", false), decide.Decision{decide.Ignore, "Ignored: a pull request that is closed has no new commit to run."}},
+		"closed":               {pull("closed", false), decide.Decision{decide.Run, "Run: pull request #7 was closed at 6113728."}},
 		"review requested":     {pull("review_requested", false), decide.Decision{decide.Ignore, "Ignored: a pull request that is review requested has no new commit to run."}},
 		"fork opened":          {pull("opened", true), decide.Decision{decide.Hold, "Waiting for approval by a maintainer: comment /ok-to-test 6113728"}},
 		"fork, branch main":    {forkOfMain, decide.Decision{decide.Hold, "Waiting for approval by a maintainer: comment /ok-to-test 6113728"}},
-		"fork closed":          {pull("closed", true), decide.Decision{decide.Ignore, "Ignored: a pull request that is closed has no new commit to run."}},
+		"fork closed":          {pull("closed", true), decide.Decision{decide.Hold, "Waiting for approval by a maintainer: comment /ok-to-test 6113728"}},
 		"App suspended":        {ci.Event{Kind: ci.Removal, Repo: ci.Repo{Installation: 5}, Actor: ci.Actor{Login: "ada"}}, decide.Decision{decide.Obey, "Obey: ada took the GitHub App away from all repositories of installation 5."}},
 		"App removed":          {ci.Event{Kind: ci.Removal, Removed: []int64{1, 2}, Actor: ci.Actor{Login: "ada"}}, decide.Decision{decide.Obey, "Obey: ada took the GitHub App away from 2 repositories."}},
 		"command":              {ci.Event{Kind: ci.API, Command: "true"}, decide.Decision{decide.Run, "Run: asked for by the API."}},

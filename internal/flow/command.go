@@ -70,17 +70,17 @@ func (f *Flow) retry(ctx context.Context, delivery int64, run ci.Run, failedOnly
 func keepPassed(jobs, before []ci.Job) []ci.Job {
 	passed := map[string]ci.Job{}
 	for _, j := range before {
-		if j.State == ci.Success {
+		if j.State == ci.Success && j.When == ci.WhenSuccess { // others depend on what becomes of this attempt
 			passed[j.Title] = j
 		}
 	}
 	kept := make([]ci.Job, len(jobs))
 	left := 0
 	for i, j := range jobs {
-		if old, ok := passed[j.Title]; ok {
+		if old, ok := passed[j.Title]; ok && j.State == ci.Queued {
 			j.State, j.Message, j.UID, j.Steps, j.Services, j.Settled = old.State, old.Message, old.UID, old.Steps, old.Services, true
 			j.Started, j.Finished = old.Started, old.Finished
-		} else {
+		} else if j.State == ci.Queued {
 			left++
 		}
 		kept[i] = j
@@ -97,6 +97,10 @@ func noFile(run ci.Run, err error) error {
 	var nothing nothingToRun
 	if errors.As(err, &nothing) {
 		return fmt.Errorf("%w: %w", ci.ErrInvalid, nothing)
+	}
+	var not notSelected
+	if errors.As(err, &not) {
+		return fmt.Errorf("%w: %w", ci.ErrInvalid, not)
 	}
 	if errors.Is(err, ci.ErrNotFound) {
 		return fmt.Errorf("%w: %s has no %s at %s any more", ci.ErrInvalid, run.Event.Repo.FullName(), pipeline.FileName, run.Event.SHA.Short())

@@ -7,6 +7,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -50,6 +51,7 @@ type Flow struct {
 	Rivals     Rivals
 	Ancestry   Ancestry
 	Commits    Commits
+	Heads      Heads // nil: messages and other pull requests of a commit are not looked at
 	Access     Access
 	Unfinished Unfinished
 
@@ -77,26 +79,12 @@ func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
 	case decide.Obey:
 		return f.obey(ctx, d, ev)
 	}
-	if known, err := f.Runs.RunOf(ctx, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref); err == nil { // as when a draft becomes ready for review
-		return f.known(ctx, d, ev, known)
-	} else if !errors.Is(err, ci.ErrNotFound) {
-		return err
-	}
-	run := ci.Run{ID: newRunID(), Event: ev, Attempt: 1, Created: f.Clock.Now()}
-	jobs, permit, err := f.compile(ctx, &run, nil)
-	var nothing nothingToRun
-	switch {
-	case errors.Is(err, ci.ErrNotFound):
-		return f.Inbox.IgnoreDelivery(ctx, d.ID, fmt.Sprintf("Ignored: %s has no %s at %s.", ev.Repo.FullName(), pipeline.FileName, ev.SHA.Short()))
-	case errors.As(err, &nothing):
-		if _, _, err := f.rank(ctx, run); err != nil { // the push that has its run came for this pull request too
+	if ev.Kind == ci.PullRequest && ev.PRAction == "closed" {
+		if _, err := f.closed(ctx, ev); err != nil {
 			return err
 		}
-		return f.Inbox.IgnoreDelivery(ctx, d.ID, "Ignored: "+string(nothing))
-	case err != nil:
-		return err
 	}
-	return f.place(ctx, permit, d.ID, run, jobs)
+	return f.judge(ctx, d, ev)
 }
 
 // nothingToRun is why an event makes no run, not even one that tells that it was skipped.
@@ -112,12 +100,13 @@ func (f *Flow) operator(ev ci.Event) pipeline.Operator {
 	return f.Operator
 }
 
-// compile fetches, parses and compiles the file at the run's commit, asks the
-// gate, and sets the run's state. A wrong file is a run in error, and one that
-// selects nothing a run that is skipped: both without jobs. given is the
-// approval that is being given now; nil: what is stored counts.
+// compile fetches, parses and compiles the file at the run's commit, asks the gate, and sets the run's state and
+// identity. A wrong file is a run in error without jobs. Where paths or conditions leave nothing to do, the run or
+// its jobs are skipped. The error is [notSelected] when the file does not select the event. given is the approval
+// that is being given now; nil: what is stored counts.
 func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) ([]ci.Job, decide.Permit, error) {
 	none := decide.Permit{}
+	run.Identity, run.AwaitsPR = decide.Identity(run.Event, false, "broken"), 0
 	file, digest, in, err := f.read(ctx, run)
 	var compiled []*pipeline.Compiled
 	if err == nil {
@@ -131,8 +120,24 @@ func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) ([]
 		return nil, none, nil
 	case err != nil:
 		return nil, none, err
-	case len(compiled) == 0:
-		return nil, none, f.skip(run, file.Select(in).Why)
+	}
+	selection := file.Select(in)
+	if !selection.Selected {
+		return nil, none, notSelected{why: selection.Why, ever: file.CouldSelectPull(run.Event.PRBase)}
+	}
+	run.Identity = decide.Identity(run.Event, file.SelectsByType(run.Event.PRAction), selection.Digest())
+	jobs, err := newJobs(*run, selection, compiled)
+	if err != nil {
+		return nil, none, err
+	}
+	if slices.ContainsFunc(jobs, func(j ci.Job) bool { return j.State == ci.Skipped }) {
+		if run.AwaitsPR, err = f.awaited(ctx, run.Event, file); err != nil {
+			return nil, none, err
+		}
+	}
+	if !selection.Runs {
+		run.State, run.Message, run.Finished = ci.Skipped, selection.Why, f.Clock.Now()
+		return jobs, none, nil
 	}
 	if given != nil {
 		given.Digest = digest
@@ -147,9 +152,8 @@ func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) ([]
 	case decision.Verdict != decide.Run:
 		return nil, none, nothingToRun(decision.Why)
 	}
-	jobs, err := newJobs(*run, compiled)
 	run.State, run.Message = ci.Queued, started("Started", jobs)
-	return jobs, permit, err
+	return jobs, permit, nil
 }
 
 // read fetches and parses the file, keeps what it says with the run, and collects what it is held against.
@@ -207,24 +211,13 @@ func (f *Flow) sameCommit(ctx context.Context, ev ci.Event, file *pipeline.File)
 	return nothingToRun(fmt.Sprintf("run %s covers this commit.", run.ID))
 }
 
-// skip ends a run that has nothing to do with success, so that a required check
-// does not wait for ever. Events that nobody waits for leave no run.
-func (f *Flow) skip(run *ci.Run, why string) error {
-	switch ev := run.Event; {
-	case ev.Kind == ci.Tag, ev.Kind == ci.PullRequest && decide.Optional(ev):
-		return nothingToRun(why)
-	}
-	run.State, run.Message, run.Finished = ci.Skipped, why, f.Clock.Now()
-	return nil
-}
-
 func (f *Flow) input(run ci.Run) pipeline.Input {
 	ev := run.Event
 	in := pipeline.Input{
 		RunID: string(run.ID), JobName: string(ci.JobNameOf(run.ID, run.Attempt)), Attempt: run.Attempt,
 		SHA: string(ev.SHA), Ref: ev.Ref, Branch: ev.Branch, Tag: ev.Tag, Event: string(ev.Kind),
-		PR: ev.PR, PRBase: ev.PRBase, PRBaseSHA: string(ev.BaseSHA), PRAction: ev.PRAction, Actor: ev.Actor.Login,
-		Fork: ev.Fork,
+		PR: ev.PR, PRBase: ev.PRBase, PRBaseSHA: string(ev.BaseSHA), PRAction: ev.PRAction, PRRetargeted: ev.Retarget,
+		Fork: ev.Fork, Actor: ev.Actor.Login,
 	}
 	if ev.Kind != ci.API {
 		in.Repo, in.CloneURL, in.RevokeURL = ev.Repo.FullName(), f.GitHub.CloneURL(ev.Repo), f.GitHub.RevokeURL()

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
@@ -15,7 +16,8 @@ type Changes interface {
 	CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs []ci.Job) error
 	AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs []ci.Job) (bool, error)
 	ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci.Approval, jobs []ci.Job) (bool, error)
-	Retarget(ctx context.Context, delivery int64, run ci.Run) error
+	ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, jobs []ci.Job) (bool, error)
+	ForgetPull(ctx context.Context, ev ci.Event) error
 }
 
 // gate asks decide.Gate, and first finds out what it must know of a fork.
@@ -75,6 +77,18 @@ func (f *Flow) attempt(ctx context.Context, p decide.Permit, delivery int64, run
 	return nil
 }
 
+// replaceAttempt stores a new attempt of a run for a new event. It reports false when another attempt was faster.
+func (f *Flow) replaceAttempt(ctx context.Context, p decide.Permit, delivery int64, run ci.Run, jobs []ci.Job) (bool, error) {
+	if err := permitted(p, run, jobs); err != nil {
+		return false, err
+	}
+	replaced, err := f.Changes.ReplaceAttempt(ctx, delivery, run, jobs)
+	if err == nil && replaced {
+		f.Queued()
+	}
+	return replaced, err
+}
+
 // release takes a held run out of its wait.
 func (f *Flow) release(ctx context.Context, p decide.Permit, delivery int64, run ci.Run, a ci.Approval, jobs []ci.Job) error {
 	if err := permitted(p, run, jobs); err != nil {
@@ -92,10 +106,10 @@ func (f *Flow) release(ctx context.Context, p decide.Permit, delivery int64, run
 	return nil
 }
 
-// permitted checks that what would run is what the gate let through. A run
-// without jobs only tells something.
+// permitted checks that what would run is what the gate let through. A run whose jobs have all ended, because they
+// were skipped, only tells something.
 func permitted(p decide.Permit, run ci.Run, jobs []ci.Job) error {
-	if len(jobs) == 0 {
+	if !slices.ContainsFunc(jobs, func(j ci.Job) bool { return !j.State.Final() }) {
 		return nil
 	}
 	return p.Check(run.Event)

@@ -13,9 +13,11 @@ type Access interface {
 	Installed(ctx context.Context, repo ci.Repo) (bool, error)
 }
 
-// Unfinished finds the runs that have not ended of the repositories of an installation.
+// Unfinished finds the runs that have not ended: of the repositories of an installation, or of a pull request,
+// the latter with Supersedes set.
 type Unfinished interface {
 	UnfinishedOf(ctx context.Context, installation int64) ([]ci.Run, error)
+	UnfinishedOfPull(ctx context.Context, repo int64, ref string) ([]ci.Run, error)
 }
 
 // removed ends the runs of repositories that the App was taken off: their code is

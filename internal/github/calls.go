@@ -68,12 +68,27 @@ func (c *Client) changes(ctx context.Context, ev ci.Event) (paths []string, comp
 	if strings.Trim(string(base), "0") == "" { // a new ref
 		return nil, false, nil
 	}
-	cmp, res, err := c.repoClient(ev.Repo).Repositories.CompareCommits(ctx, ev.Repo.Owner, ev.Repo.Name, string(base), string(ev.SHA), &github.ListOptions{PerPage: 1})
-	if res != nil && res.StatusCode == http.StatusNotFound { // before is gone after a forced push
-		return nil, false, nil
+	paths, status, complete, err := c.compare(ctx, ev.Repo, base, ev.SHA)
+	if err != nil || !complete || status == "ahead" || status == "identical" || ev.Kind == ci.MergeGroup {
+		return paths, complete, err
+	}
+	// GitHub compares with the merge base, so what a forced push took away is only in the comparison the other way
+	// round. Of branches that parted, both sides together have at least all paths in which the two trees differ.
+	back, _, complete, err := c.compare(ctx, ev.Repo, ev.SHA, base)
+	return append(paths, back...), complete, err
+}
+
+// compare returns the paths that differ between head and its merge base with base, and how head stands to base in
+// GitHub's words. They are not complete when GitHub cut the list short, or does not know one of the two commits any
+// more, as after a forced push.
+func (c *Client) compare(ctx context.Context, repo ci.Repo, base, head ci.SHA) (paths []string, status string, complete bool, err error) {
+	cmp, res, err := c.repoClient(repo).Repositories.CompareCommits(ctx, repo.Owner, repo.Name, string(base), string(head),
+		&github.ListOptions{PerPage: 1})
+	if res != nil && res.StatusCode == http.StatusNotFound {
+		return nil, "", false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("compare %s with %s: github: %w", base.Short(), ev.SHA.Short(), err)
+		return nil, "", false, fmt.Errorf("compare %s with %s: github: %w", base.Short(), head.Short(), err)
 	}
 	for _, f := range cmp.Files {
 		paths = append(paths, f.GetFilename())
@@ -81,7 +96,7 @@ func (c *Client) changes(ctx context.Context, ev ci.Event) (paths []string, comp
 			paths = append(paths, f.GetPreviousFilename())
 		}
 	}
-	return paths, len(cmp.Files) < 300, nil
+	return paths, cmp.GetStatus(), len(cmp.Files) < 300, nil
 }
 
 // Relation is how head stands to base: ahead, behind, identical or diverged, in

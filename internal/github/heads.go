@@ -101,6 +101,17 @@ func (c *Client) Commit(ctx context.Context, repo ci.Repo, sha ci.SHA) (title st
 	return title, at, err
 }
 
+// Message returns the message of a commit.
+func (c *Client) Message(ctx context.Context, repo ci.Repo, sha ci.SHA) (string, error) {
+	return read(ctx, c, repo, func(repo ci.Repo) (string, error) {
+		found, _, err := c.repoClient(repo).Repositories.GetCommit(ctx, repo.Owner, repo.Name, string(sha), &github.ListOptions{PerPage: 1})
+		if err != nil {
+			return "", fmt.Errorf("commit %s: github: %w", sha.Short(), err)
+		}
+		return found.GetCommit().GetMessage(), nil
+	})
+}
+
 // page is an answer as it was when GitHub gave it this tag.
 type page struct {
 	tag  string

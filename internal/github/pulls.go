@@ -53,7 +53,35 @@ func (c *Client) Pull(ctx context.Context, repo ci.Repo, number int) (ci.Pull, e
 		if err != nil {
 			return ci.Pull{}, fmt.Errorf("pull request #%d: github: %w", number, err)
 		}
-		return ci.Pull{Head: ci.SHA(pr.GetHead().GetSHA()), Base: pr.GetBase().GetRef()}, nil
+		return pullOf(pr), nil
+	})
+}
+
+func pullOf(pr *github.PullRequest) ci.Pull {
+	return ci.Pull{
+		Number: pr.GetNumber(),
+		Head:   ci.SHA(pr.GetHead().GetSHA()),
+		Base:   pr.GetBase().GetRef(),
+		Open:   pr.GetState() == "open",
+	}
+}
+
+// PullsAt returns the pull requests that have a commit, open or not (docs.github.com, "List pull requests associated
+// with a commit"). An App that may not read pull requests gets no events of them either, and an empty list here.
+func (c *Client) PullsAt(ctx context.Context, repo ci.Repo, sha ci.SHA) ([]ci.Pull, error) {
+	return read(ctx, c, repo, func(repo ci.Repo) (pulls []ci.Pull, err error) {
+		list, _, err := c.pullClient(repo).PullRequests.ListPullRequestsWithCommit(ctx, repo.Owner, repo.Name, string(sha),
+			&github.ListOptions{PerPage: 100})
+		if denied(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("pull requests of %s: github: %w", sha.Short(), err)
+		}
+		for _, pr := range list {
+			pulls = append(pulls, pullOf(pr))
+		}
+		return pulls, nil
 	})
 }
 

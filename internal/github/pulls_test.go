@@ -58,7 +58,7 @@ func TestPullsAndPeople(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v", name, got, err, w.want)
 		}
 	}
-	if got, err := c.Pull(t.Context(), r, pull.Number); err != nil || got != (ci.Pull{Head: ci.SHA(sha), Base: "main"}) {
+	if got, err := c.Pull(t.Context(), r, pull.Number); err != nil || got != (ci.Pull{Number: pull.Number, Head: ci.SHA(sha), Base: "main", Open: true}) {
 		t.Errorf("pull %+v, %v", got, err)
 	}
 	comment := pull.Say("/ok-to-test", ada)

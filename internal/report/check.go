@@ -78,24 +78,41 @@ func (c *Checks) PostStatus(ctx context.Context, st ci.Status) error {
 	return c.Marker.PostCheck(ctx, check)
 }
 
-// find returns the run whose outcome an entry tells, and its jobs, or the one
-// job that the entry is of.
+// find returns the run whose outcome an entry is about, and its jobs, or the one job that the entry is about: of
+// all jobs of the commit with this context, the worst.
 func (c *Checks) find(ctx context.Context, st ci.Status, name string) (worst ci.Run, jobs []ci.Job, err error) {
 	runs, err := c.Runs.RunsAt(ctx, st.Repo.ID, st.SHA)
 	if err != nil || len(runs) == 0 {
 		return worst, nil, err
 	}
-	worst = ci.Worst(runs[0], runs[1:]...)
-	all, err := c.Runs.RunJobs(ctx, worst.ID)
-	if err != nil {
-		return worst, nil, err
+	if name == ci.StatusContext {
+		worst = ci.Worst(runs)
+		jobs, err = c.newest(ctx, worst)
+		return worst, jobs, err
 	}
-	for _, j := range all {
-		if j.Attempt == worst.Attempt && (name == ci.StatusContext || name == ci.StatusContext+"/"+j.Title) {
-			jobs = append(jobs, j)
+	for _, i := range ci.Counting(runs) {
+		all, err := c.newest(ctx, runs[i])
+		if err != nil {
+			return worst, nil, err
+		}
+		for _, j := range all {
+			if ci.JobContext(j.Title) == name && (jobs == nil || j.State.Worse(jobs[0].State)) {
+				worst, jobs = runs[i], []ci.Job{j}
+			}
 		}
 	}
 	return worst, jobs, nil
+}
+
+// newest returns the jobs of a run's newest attempt.
+func (c *Checks) newest(ctx context.Context, run ci.Run) (jobs []ci.Job, err error) {
+	all, err := c.Runs.RunJobs(ctx, run.ID)
+	for _, j := range all {
+		if j.Attempt == run.Attempt {
+			jobs = append(jobs, j)
+		}
+	}
+	return jobs, err
 }
 
 // explain adds what the first step that failed printed.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/failpoint"
 	"github.com/yaci-ci/yaci/internal/flow"
 	"github.com/yaci-ci/yaci/webhook"
@@ -101,9 +102,10 @@ func event(ev webhook.Event) ci.Event {
 	case ev.Name == "merge_group":
 		out.Kind, out.PRAction, out.Branch, out.PRBase = ci.MergeGroup, ev.Action, branch, ev.BaseRef
 	case ev.Name == "push" && isBranch:
-		out.Kind, out.Branch, out.At = ci.Push, branch, ev.At
+		out.Kind, out.Branch, out.At, out.SkipCI = ci.Push, branch, ev.At, decide.SkipsCI(ev.Message)
 	case ev.Name == "push" && strings.HasPrefix(ev.Ref, "refs/tags/"):
-		out.Kind, out.Tag = ci.Tag, strings.TrimPrefix(ev.Ref, "refs/tags/")
+		out.Kind, out.Tag, out.At = ci.Tag, strings.TrimPrefix(ev.Ref, "refs/tags/"), ev.At
+		out.Object = ci.SHA(ev.Object)
 	}
 	return out
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -50,13 +52,13 @@ func (s *Store) ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci
 		if err := keepBroken(ctx, tx, run); err != nil {
 			return err
 		}
-		if err := addJobs(ctx, tx, s.now().UnixMilli(), jobs); err != nil {
+		if err := s.addJobs(ctx, tx, run, jobs); err != nil {
 			return err
 		}
 		if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, "Approved run "+string(run.ID)+"."); err != nil {
 			return err
 		}
-		return s.tellAll(ctx, tx, run, jobs)
+		return s.settle(ctx, tx, run.ID, run.Attempt)
 	})
 	if err != nil {
 		return false, fmt.Errorf("approve run %s: %w", run.ID, err)
@@ -64,45 +66,90 @@ func (s *Store) ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci
 	return changed, nil
 }
 
-// Retarget gives a run its pull request's new base, which voids its approval,
-// and ends its jobs that have not started. delivery ends with it.
-func (s *Store) Retarget(ctx context.Context, delivery int64, run ci.Run) error {
-	err := s.tx(ctx, func(tx *sql.Tx) error {
+// ReplaceAttempt starts a new attempt of a run for a new event of its commit, which the verdict of the old attempt
+// does not cover: what has not ended of the old one is cancelled, and the event takes the place of the old one.
+// delivery ends with it (0: none). It reports false, and changes nothing, when another attempt was faster. A new
+// base branch voids the approval, which is why run.Retargets counts them.
+func (s *Store) ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, jobs []ci.Job) (replaced bool, err error) {
+	err = s.tx(ctx, func(tx *sql.Tx) error {
 		event, err := json.Marshal(run.Event)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE runs SET event = ?, retargets = retargets + 1 WHERE id = ?`, event, run.ID); err != nil {
+		res, err := tx.ExecContext(ctx, `UPDATE runs SET attempt = ?, state = ?, message = ?, started = 0, finished = ?, event = ?,
+			  retargets = ?, identity = ?, awaits_pr = ?, branch = ?, actor = ?, person = ?, supersedes = ?, superseded = ''
+			WHERE id = ? AND attempt = ?`,
+			run.Attempt, run.State, run.Message, millis(run.Finished), event,
+			run.Retargets, run.Identity, run.AwaitsPR, run.Event.Branch, strings.ToLower(run.Event.Actor.Login), run.Event.Actor.ID,
+			flag(run.Supersedes), run.ID, run.Attempt-1)
+		if err != nil {
 			return err
 		}
-		if run.Event.Fork {
-			if err := s.dropWaiting(ctx, tx, run.ID); err != nil {
-				return err
-			}
+		if n, _ := res.RowsAffected(); n == 0 {
+			return nil
 		}
-		return s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, fmt.Sprintf("Run %s is for base %s now.", run.ID, run.Event.PRBase))
+		replaced = true
+		if err := cancelAttempt(ctx, tx, run.ID, run.Attempt-1, "Cancelled: replaced by a new attempt.", s.now()); err != nil {
+			return err
+		}
+		if err := keepBroken(ctx, tx, run); err != nil {
+			return err
+		}
+		if err := s.addJobs(ctx, tx, run, jobs); err != nil {
+			return err
+		}
+		if err := awaitNoMore(ctx, tx, run.Event); err != nil {
+			return err
+		}
+		reason := fmt.Sprintf("Attempt %d of run %s.", run.Attempt, run.ID)
+		if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, reason); err != nil {
+			return err
+		}
+		return s.settle(ctx, tx, run.ID, run.Attempt)
 	})
 	if err != nil {
-		return fmt.Errorf("retarget run %s: %w", run.ID, err)
+		return false, fmt.Errorf("attempt %d of run %s: %w", run.Attempt, run.ID, err)
+	}
+	return replaced, nil
+}
+
+// cancelAttempt ends the jobs of an attempt that have not ended.
+func cancelAttempt(ctx context.Context, tx *sql.Tx, id ci.RunID, attempt int, why string, now time.Time) error {
+	jobs, err := attemptJobs(ctx, tx, id, attempt)
+	if err != nil {
+		return err
+	}
+	for i := range jobs {
+		if err := cancelJob(ctx, tx, &jobs[i], ci.Run{Message: why, Finished: now}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// dropWaiting ends the jobs of a run that wait in the queue.
-func (s *Store) dropWaiting(ctx context.Context, tx *sql.Tx, id ci.RunID) error {
-	res, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'cancelled', message = ?, finished = ? WHERE run = ? AND state = 'queued' AND finished = 0`,
-		"Cancelled: the pull request got another base; it needs a new approval.", s.now().UnixMilli(), id)
+// ForgetPull records that no event of a pull request will start a run of a commit, so that what was skipped there
+// need not wait for one.
+func (s *Store) ForgetPull(ctx context.Context, ev ci.Event) error {
+	err := s.tx(ctx, func(tx *sql.Tx) error {
+		if err := awaitNoMore(ctx, tx, ev); err != nil {
+			return err
+		}
+		return s.refreshStatuses(ctx, tx, ev.Repo.ID, ev.SHA)
+	})
 	if err != nil {
-		return err
+		return fmt.Errorf("forget pull request #%d: %w", ev.PR, err)
 	}
-	if n, _ := res.RowsAffected(); n == 0 {
+	return nil
+}
+
+// awaitNoMore ends the wait of a commit's runs for the event of a pull request.
+func awaitNoMore(ctx context.Context, tx *sql.Tx, ev ci.Event) error {
+	if ev.Kind != ci.PullRequest {
 		return nil
 	}
-	run, err := scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = ?`, id))
-	if err != nil {
-		return err
-	}
-	return s.settle(ctx, tx, id, run.Attempt)
+	_, err := tx.ExecContext(ctx, `UPDATE runs SET awaits_pr = 0 WHERE repo_id = ? AND sha = ? AND awaits_pr = ?`,
+		ev.Repo.ID, ev.SHA, ev.PR)
+	return err
 }
 
 // RunsAt returns the runs of a commit, oldest first.

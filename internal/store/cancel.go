@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -56,16 +55,5 @@ func cancelJob(ctx context.Context, tx *sql.Tx, j *ci.Job, run ci.Run) error {
 		return nil
 	}
 	j.State, j.Message, j.Finished = ci.Cancelled, run.Message, run.Finished
-	j.SettleSteps()
-	steps, err := json.Marshal(j.Steps)
-	if err != nil {
-		return err
-	}
-	services, err := json.Marshal(j.Services)
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, `UPDATE jobs SET state = ?, message = ?, steps = ?, services = ?, finished = ? WHERE name = ? AND finished = 0`,
-		j.State, j.Message, steps, services, millis(j.Finished), j.Name)
-	return err
+	return endJob(ctx, tx, j)
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,12 +25,37 @@ func (s *Store) addDelivery(ctx context.Context, tx *sql.Tx, d ci.Delivery) erro
 
 // IgnoreDelivery ends a delivery that leads to nothing, with the reason.
 func (s *Store) IgnoreDelivery(ctx context.Context, id int64, reason string) error {
-	return s.endDelivery(ctx, s.db, id, ci.DeliveryIgnored, "", reason)
+	return s.closeDelivery(ctx, id, ci.DeliveryIgnored, reason)
 }
 
 // FailDelivery sets a delivery aside that could not be handled, with the error.
 func (s *Store) FailDelivery(ctx context.Context, id int64, reason string) error {
-	return s.endDelivery(ctx, s.db, id, ci.DeliveryFailed, "", reason)
+	return s.closeDelivery(ctx, id, ci.DeliveryFailed, reason)
+}
+
+// closeDelivery ends a delivery that led to no run, and brings the statuses of its commit up to date.
+func (s *Store) closeDelivery(ctx context.Context, id int64, state ci.DeliveryState, reason string) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		if err := s.endDelivery(ctx, tx, id, state, "", reason); err != nil {
+			return err
+		}
+		var name string
+		var repo int64
+		var sha ci.SHA
+		err := tx.QueryRowContext(ctx, `SELECT name, repo_id, sha FROM deliveries WHERE id = ?`, id).Scan(&name, &repo, &sha)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("end delivery %d: %w", id, err)
+		}
+		if !startsRuns(name) || sha == "" {
+			return nil
+		}
+		return s.refreshStatuses(ctx, tx, repo, sha)
+	})
+}
+
+// startsRuns reports whether deliveries of this name can start runs.
+func startsRuns(name string) bool {
+	return name == "push" || name == "tag" || name == "pull_request" || name == "merge_group"
 }
 
 // DeferDelivery puts a delivery that could not be handled off by a while.

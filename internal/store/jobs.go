@@ -12,7 +12,7 @@ import (
 
 const (
 	jobHead    = `name, run, attempt, title, grp, grp_limit, state, message, uid, `
-	jobTail    = `, steps, services, created, started, finished, losses, settled, waits`
+	jobTail    = `, steps, services, created, started, finished, losses, settled, waits, run_when, ready`
 	jobColumns = jobHead + `manifest, files` + jobTail
 	jobOutline = jobHead + `'', ''` + jobTail // without what only its launch takes, which is most of it
 )
@@ -41,7 +41,7 @@ func scanJob(row row) (j ci.Job, err error) {
 	var steps, services, losses []byte
 	var created, started, finished int64
 	err = row.Scan(&j.Name, &j.Run, &j.Attempt, &j.Title, &j.Group, &j.Limit, &j.State, &j.Message, &j.UID, &j.Manifest, &j.Files, &steps, &services, &created, &started, &finished,
-		&losses, &j.Settled, &j.Waits)
+		&losses, &j.Settled, &j.Waits, &j.When, &j.Ready)
 	if errors.Is(err, sql.ErrNoRows) {
 		return j, fmt.Errorf("job: %w", ErrNotFound)
 	}

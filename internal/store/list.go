@@ -97,7 +97,11 @@ func (s *Store) RunJobs(ctx context.Context, run ci.RunID) ([]ci.Job, error) {
 
 // JobNeeds returns which jobs of a run wait for which.
 func (s *Store) JobNeeds(ctx context.Context, run ci.RunID) (map[ci.JobName][]ci.JobName, error) {
-	list, err := pairs[ci.JobName, ci.JobName](ctx, s.db, "needs of run "+string(run), `SELECT n.job, n.need FROM job_needs n JOIN jobs j ON j.name = n.job WHERE j.run = ? ORDER BY n.job, n.need`, run)
+	return needsOf(ctx, s.db, run)
+}
+
+func needsOf(ctx context.Context, q querier, run ci.RunID) (map[ci.JobName][]ci.JobName, error) {
+	list, err := pairs[ci.JobName, ci.JobName](ctx, q, "needs of run "+string(run), `SELECT n.job, n.need FROM job_needs n JOIN jobs j ON j.name = n.job WHERE j.run = ? ORDER BY n.job, n.need`, run)
 	needs := map[ci.JobName][]ci.JobName{}
 	for _, p := range list {
 		needs[p.first] = append(needs[p.first], p.second)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 )
 
 // Observe records what was seen of a job: state, message, steps. A final state
@@ -43,11 +44,6 @@ func (s *Store) Observe(ctx context.Context, seen ci.Job) (changed bool, err err
 		if !seen.State.Final() {
 			return nil
 		}
-		if seen.State != ci.Success {
-			if err := skipDependents(ctx, tx, seen); err != nil {
-				return err
-			}
-		}
 		return s.settle(ctx, tx, seen.Run, seen.Attempt)
 	})
 	if err != nil {
@@ -75,26 +71,23 @@ func unstorable(job ci.Job, why error) ci.Job {
 	return job
 }
 
-// skipDependents ends the jobs that wait for one that did not pass, and those that wait for them.
-func skipDependents(ctx context.Context, tx *sql.Tx, seen ci.Job) error {
-	_, err := tx.ExecContext(ctx, `WITH RECURSIVE dependents (name) AS (
-			SELECT job FROM job_needs WHERE need = ? UNION SELECT n.job FROM job_needs n JOIN dependents d ON n.need = d.name)
-		UPDATE jobs SET state = 'skipped', message = ?, finished = ? WHERE state = 'queued' AND finished = 0 AND name IN (SELECT name FROM dependents)`,
-		seen.Name, fmt.Sprintf("Skipped: %s did not pass.", seen.Title), millis(seen.Finished))
-	return err
-}
-
-// settle ends an attempt when its last job has ended, and tells of it either way.
+// settle brings an attempt up to date with its jobs: it releases the jobs whose needs have ended, ends those that
+// will not run for them, ends the attempt with its last job, and writes the statuses either way.
 func (s *Store) settle(ctx context.Context, tx *sql.Tx, run ci.RunID, attempt int) error {
 	jobs, err := attemptJobs(ctx, tx, run, attempt)
 	if err != nil {
 		return err
 	}
-	state, message, finished := outcome(jobs)
-	if state.Final() {
-		if _, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, message = ?, finished = ? WHERE id = ? AND attempt = ?`,
-			state, message, millis(finished), run, attempt); err != nil {
-			return err
+	if err := s.releaseJobs(ctx, tx, run, jobs); err != nil {
+		return err
+	}
+	if len(jobs) > 0 {
+		state, message, finished := outcome(jobs)
+		if state.Final() {
+			if _, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, message = ?, finished = ? WHERE id = ? AND attempt = ? AND finished = 0`,
+				state, message, millis(finished), run, attempt); err != nil {
+				return err
+			}
 		}
 	}
 	stored, err := scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = ?`, run))
@@ -104,20 +97,67 @@ func (s *Store) settle(ctx context.Context, tx *sql.Tx, run ci.RunID, attempt in
 	return s.tellAll(ctx, tx, stored, jobs)
 }
 
+// releaseJobs carries out what decide.Needs decides about the queued jobs of an attempt, here and in the database.
+func (s *Store) releaseJobs(ctx context.Context, tx *sql.Tx, run ci.RunID, jobs []ci.Job) error {
+	needs, err := needsOf(ctx, tx, run)
+	if err != nil {
+		return err
+	}
+	for i := range jobs {
+		jobs[i].Needs = needs[jobs[i].Name]
+	}
+	for _, w := range decide.Needs(jobs) {
+		j := &jobs[w.Job]
+		if w.State == ci.Queued {
+			j.Ready = true
+			if _, err := tx.ExecContext(ctx, `UPDATE jobs SET ready = 1 WHERE name = ?`, j.Name); err != nil {
+				return err
+			}
+			continue
+		}
+		j.State, j.Message, j.Finished = w.State, w.Message, s.now()
+		if err := endJob(ctx, tx, j); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endJob stores the ending of a job that nothing will be observed of any more, with states of its steps and
+// services that fit.
+func endJob(ctx context.Context, tx *sql.Tx, j *ci.Job) error {
+	j.SettleSteps()
+	steps, err := json.Marshal(j.Steps)
+	if err != nil {
+		return err
+	}
+	services, err := json.Marshal(j.Services)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE jobs SET state = ?, message = ?, steps = ?, services = ?, finished = ? WHERE name = ? AND finished = 0`,
+		j.State, j.Message, steps, services, millis(j.Finished), j.Name)
+	return err
+}
+
 // attemptJobs returns the outlines of an attempt's jobs.
 func attemptJobs(ctx context.Context, q querier, run ci.RunID, attempt int) ([]ci.Job, error) {
 	return collect(ctx, q, scanJob, "jobs", `SELECT `+jobOutline+` FROM jobs WHERE run = ? AND attempt = ? ORDER BY created, name`, run, attempt)
 }
 
-// outcome is a run's state by its jobs: running until all have ended, then the worst of them.
+// outcome returns a run's state by its jobs: running until all have ended, then the worst of them. jobs must not
+// be empty. Of equally bad jobs the one that ran is named before those that did not run because of it.
 func outcome(jobs []ci.Job) (state ci.State, message string, finished time.Time) {
 	var started time.Time
-	worst := jobs[0]
+	worst, skipped := jobs[0], 0
 	for _, j := range jobs {
 		if !j.State.Final() {
 			return ci.Running, "", time.Time{}
 		}
-		if j.State.Worse(worst.State) {
+		if j.State == ci.Skipped {
+			skipped++
+		}
+		if j.State.Worse(worst.State) || j.State == worst.State && decide.DidRun(j) && !decide.DidRun(worst) {
 			worst = j
 		}
 		if j.Finished.After(finished) {
@@ -130,6 +170,10 @@ func outcome(jobs []ci.Job) (state ci.State, message string, finished time.Time)
 	switch {
 	case len(jobs) == 1:
 		message = worst.Message
+	case worst.State == ci.Skipped:
+		message = "Skipped: no job had anything to run."
+	case worst.State == ci.Success && skipped > 0:
+		message = fmt.Sprintf("Passed in %s: %d jobs, %d skipped.", ci.Duration(finished.Sub(started)), len(jobs)-skipped, skipped)
 	case worst.State == ci.Success:
 		message = fmt.Sprintf("Passed in %s: %d jobs.", ci.Duration(finished.Sub(started)), len(jobs))
 	default:

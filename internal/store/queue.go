@@ -15,7 +15,7 @@ import (
 func (s *Store) Contenders(ctx context.Context) ([]ci.Contender, error) {
 	return collect(ctx, s.db, scanContender, "unfinished jobs", `SELECT j.name, j.run, j.title, j.state, j.losses <> 'null', j.created, j.started, j.grp, j.grp_limit, j.cpu, j.memory, j.waits,
 			r.person, r.actor, r.repo_id, COALESCE(p.owner, ''), COALESCE(p.name, ''),
-			NOT EXISTS (SELECT 1 FROM job_needs n JOIN jobs d ON d.name = n.need WHERE n.job = j.name AND d.state <> 'success')
+			j.ready
 		FROM jobs j JOIN runs r ON r.id = j.run LEFT JOIN repos p ON p.id = r.repo_id
 		WHERE j.finished = 0 AND j.state IN ('queued', 'running') ORDER BY j.created, j.name`)
 }

@@ -29,26 +29,33 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 				return err
 			}
 		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO runs (id, number, repo_id, sha, kind, ref, event, attempt, state, message, created, finished, branch, pr, actor, private, person, supersedes)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT p.private FROM repos p WHERE p.id = ?), 1), ?, ?) ON CONFLICT (repo_id, sha, kind, ref) WHERE sha <> '' DO NOTHING`,
+		res, err := tx.ExecContext(ctx, `INSERT INTO runs (id, number, repo_id, sha, kind, ref, event, attempt, state, message,
+			  created, finished, branch, pr, actor, private, person, supersedes, identity, awaits_pr)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT p.private FROM repos p WHERE p.id = ?), 1), ?, ?, ?, ?) ON CONFLICT (repo_id, sha, kind, ref) WHERE sha <> '' DO NOTHING`,
 			run.ID, run.Number, repo, run.Event.SHA, run.Event.Kind, run.Event.Ref, event, run.Attempt, run.State, run.Message,
-			millis(run.Created), millis(run.Finished), run.Event.Branch, run.Event.PR, strings.ToLower(run.Event.Actor.Login), repo, run.Event.Actor.ID, flag(run.Supersedes))
+			millis(run.Created), millis(run.Finished), run.Event.Branch, run.Event.PR, strings.ToLower(run.Event.Actor.Login), repo, run.Event.Actor.ID, flag(run.Supersedes), run.Identity, run.AwaitsPR)
 		if err != nil {
 			return err
 		}
 		if n, _ := res.RowsAffected(); n == 0 {
-			return s.endDelivery(ctx, tx, delivery, ci.DeliveryIgnored, "", "Ignored: this event already has a run.")
+			if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryIgnored, "", "Ignored: this event already has a run."); err != nil {
+				return err
+			}
+			return s.refreshStatuses(ctx, tx, repo, run.Event.SHA)
 		}
 		if err := keepBroken(ctx, tx, *run); err != nil {
 			return err
 		}
-		if err := addJobs(ctx, tx, s.now().UnixMilli(), jobs); err != nil {
+		if err := s.addJobs(ctx, tx, *run, jobs); err != nil {
+			return err
+		}
+		if err := awaitNoMore(ctx, tx, run.Event); err != nil {
 			return err
 		}
 		if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, "Run "+string(run.ID)+"."); err != nil {
 			return err
 		}
-		return s.tellAll(ctx, tx, *run, jobs)
+		return s.settle(ctx, tx, run.ID, run.Attempt)
 	})
 	if err != nil {
 		return fmt.Errorf("create run %s: %w", run.ID, err)
@@ -61,8 +68,10 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 // another attempt was faster, or its pull request has got another base since the run was read.
 func (s *Store) AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs []ci.Job) (added bool, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE runs SET attempt = ?, state = ?, message = ?, started = 0, finished = ? WHERE id = ? AND attempt = ? AND retargets = ? AND finished > 0`,
-			run.Attempt, run.State, run.Message, millis(run.Finished), run.ID, run.Attempt-1, run.Retargets)
+		res, err := tx.ExecContext(ctx, `UPDATE runs SET attempt = ?, state = ?, message = ?, started = 0, finished = ?,
+			  identity = ?, awaits_pr = ? WHERE id = ? AND attempt = ? AND retargets = ? AND finished > 0`,
+			run.Attempt, run.State, run.Message, millis(run.Finished), run.Identity, run.AwaitsPR,
+			run.ID, run.Attempt-1, run.Retargets)
 		if err != nil {
 			return err
 		}
@@ -73,13 +82,13 @@ func (s *Store) AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs
 		if err := keepBroken(ctx, tx, run); err != nil {
 			return err
 		}
-		if err := addJobs(ctx, tx, s.now().UnixMilli(), jobs); err != nil {
+		if err := s.addJobs(ctx, tx, run, jobs); err != nil {
 			return err
 		}
 		if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, "Run "+string(run.ID)+" again."); err != nil {
 			return err
 		}
-		return s.tellAll(ctx, tx, run, jobs)
+		return s.settle(ctx, tx, run.ID, run.Attempt)
 	})
 	if err != nil {
 		return false, fmt.Errorf("attempt %d of run %s: %w", run.Attempt, run.ID, err)
@@ -87,8 +96,13 @@ func (s *Store) AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs
 	return added, nil
 }
 
-func addJobs(ctx context.Context, tx *sql.Tx, now int64, jobs []ci.Job) error {
+// addJobs stores the jobs of an attempt. [Store.settle] then decides which of them may be launched.
+func (s *Store) addJobs(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.Job) error {
+	now := s.now().UnixMilli()
 	for i, j := range jobs {
+		if j.State.Final() && j.Finished.IsZero() { // skipped from the start
+			j.Finished = s.now()
+		}
 		steps, err := json.Marshal(j.Steps)
 		if err != nil {
 			return err
@@ -99,9 +113,9 @@ func addJobs(ctx context.Context, tx *sql.Tx, now int64, jobs []ci.Job) error {
 		}
 		// created grows by one, so that jobs of a run stay in the order of the file.
 		if _, err := tx.ExecContext(ctx, `INSERT INTO jobs (name, run, attempt, title, state, message, manifest, files, steps, services, grp, grp_limit, created,
-			uid, started, finished, settled, cpu, memory)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, j.Name, j.Run, j.Attempt, j.Title, j.State, j.Message, j.Manifest, j.Files, steps, services,
-			j.Group, j.Limit, now+int64(i), j.UID, millis(j.Started), millis(j.Finished), integer(j.Settled), j.CPU, j.Memory); err != nil {
+			uid, started, finished, settled, cpu, memory, run_when)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, j.Name, j.Run, j.Attempt, j.Title, j.State, j.Message, j.Manifest, j.Files, steps, services,
+			j.Group, j.Limit, now+int64(i), j.UID, millis(j.Started), millis(j.Finished), integer(j.Settled), j.CPU, j.Memory, j.When); err != nil {
 			return err
 		}
 		for _, need := range j.Needs {
@@ -121,7 +135,8 @@ func integer(b bool) int {
 	return 0
 }
 
-const runColumns = `id, number, event, attempt, state, message, created, finished, started, retargets, ` + currentRepo
+const runColumns = `id, number, event, attempt, state, message, created, finished, started, retargets,
+	identity, judged_until, awaits_pr, ` + currentRepo
 
 // Run returns a run by its id, or ErrNotFound.
 func (s *Store) Run(ctx context.Context, id ci.RunID) (ci.Run, error) {
@@ -135,9 +150,10 @@ func (s *Store) RunOf(ctx context.Context, repo int64, sha ci.SHA, kind ci.Kind,
 
 func scanRun(row row) (r ci.Run, err error) {
 	var event []byte
-	var created, finished, started int64
+	var created, finished, started, judged int64
 	var repo sql.NullString
-	err = row.Scan(&r.ID, &r.Number, &event, &r.Attempt, &r.State, &r.Message, &created, &finished, &started, &r.Retargets, &repo)
+	err = row.Scan(&r.ID, &r.Number, &event, &r.Attempt, &r.State, &r.Message, &created, &finished, &started, &r.Retargets,
+		&r.Identity, &judged, &r.AwaitsPR, &repo)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("run: %w", ErrNotFound)
 	}
@@ -145,6 +161,7 @@ func scanRun(row row) (r ci.Run, err error) {
 		return r, fmt.Errorf("run: %w", err)
 	}
 	r.Created, r.Finished, r.Started = moment(created), moment(finished), moment(started)
+	r.JudgedUntil = moment(judged)
 	if err := json.Unmarshal(event, &r.Event); err != nil {
 		return r, fmt.Errorf("run %s: event: %w", r.ID, err)
 	}

@@ -4,18 +4,24 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 )
 
-// tellAll writes the statuses of a run to the outbox: of its commit, and of each
-// job when there are several.
+// tellAll writes the statuses of a run's commit to the outbox: those that decide.Reports has for all runs of it.
 func (s *Store) tellAll(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.Job) error {
 	if run.Event.SHA == "" {
 		return nil
 	}
-	worst, err := worstOf(ctx, tx, run)
+	all, err := outcomes(ctx, tx, run, jobs)
+	if err != nil {
+		return err
+	}
+	expecting, err := expectsEvents(ctx, tx, run, all)
 	if err != nil {
 		return err
 	}
@@ -23,47 +29,74 @@ func (s *Store) tellAll(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.J
 	if err != nil {
 		return err
 	}
-	culprits := jobs
-	if worst.ID != run.ID {
-		if culprits, err = attemptJobs(ctx, tx, worst.ID, worst.Attempt); err != nil {
-			return err
+	for _, r := range decide.Reports(all, expecting) {
+		page := r.From.Run.PageOfOutcome(r.From.Jobs)
+		if r.Job >= 0 {
+			page = r.From.Run.PageOfJob(r.From.Jobs, r.Job)
 		}
-	}
-	if err := s.tell(ctx, tx, told, run, ci.StatusContext, worst.State, worst.Message, worst.PageOfOutcome(culprits)); err != nil {
-		return err
-	}
-	if len(jobs) < 2 {
-		return nil
-	}
-	for i, j := range jobs {
-		message := j.Message
-		if message == "" {
-			message = "Waiting."
-			if j.State == ci.Running {
-				message = "Running."
-			}
-		}
-		if err := s.tell(ctx, tx, told, run, jobContext(j.Title), j.State, message, run.PageOfJob(jobs, i)); err != nil {
+		if err := s.tell(ctx, tx, told, run, r.Context, r.State, r.Message, page); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// maxContext bounds a context, in characters. GitHub documents no limit; names here may have 300.
-const maxContext = 100
-
-func jobContext(title string) string {
-	if r := []rune(title); len(r) > maxContext {
-		title = string(r[:maxContext-1]) + "…"
+// outcomes returns all runs of run's commit, oldest first, each with the jobs of its newest attempt. run and
+// jobs take the place of what is stored of them.
+func outcomes(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.Job) ([]decide.Outcome, error) {
+	stored, err := collect(ctx, tx, scanRun, "runs of "+run.Event.SHA.Short(),
+		`SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? ORDER BY created, id`, run.Event.Repo.ID, run.Event.SHA)
+	if err != nil {
+		return nil, err
 	}
-	return ci.StatusContext + "/" + title
+	var all []decide.Outcome
+	for _, other := range stored {
+		o := decide.Outcome{Run: other}
+		if other.ID == run.ID {
+			o.Jobs = jobs
+			o.Run.State, o.Run.Message = run.State, run.Message
+		} else if o.Jobs, err = attemptJobs(ctx, tx, other.ID, other.Attempt); err != nil {
+			return nil, err
+		}
+		all = append(all, o)
+	}
+	return all, nil
 }
 
-// worstOf is the worst of all runs of a commit, so that no run's success hides another's failure.
-func worstOf(ctx context.Context, tx *sql.Tx, run ci.Run) (ci.Run, error) {
-	others, err := collect(ctx, tx, scanRun, "status of "+run.Event.SHA.Short(), `SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ?`, run.Event.Repo.ID, run.Event.SHA)
-	return ci.Worst(run, others...), err
+// expectsEvents reports whether another event of the commit is stored and not handled yet. It matters only
+// where something was skipped.
+func expectsEvents(ctx context.Context, tx *sql.Tx, run ci.Run, all []decide.Outcome) (expects bool, err error) {
+	skipped := slices.ContainsFunc(all, func(o decide.Outcome) bool {
+		return o.Run.State == ci.Skipped || slices.ContainsFunc(o.Jobs, func(j ci.Job) bool { return j.State == ci.Skipped })
+	})
+	if !skipped {
+		return false, nil
+	}
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM deliveries WHERE repo_id = ? AND sha = ?
+		AND state IN ('pending', 'failed') AND name IN ('push', 'tag', 'pull_request', 'merge_group'))`,
+		run.Event.Repo.ID, run.Event.SHA).Scan(&expects)
+	if err != nil {
+		return false, fmt.Errorf("open deliveries of %s: %w", run.Event.SHA.Short(), err)
+	}
+	return expects, nil
+}
+
+// refreshStatuses brings the statuses of a commit up to date, if it has runs: an event of it has been handled,
+// so that what was skipped may be told now.
+func (s *Store) refreshStatuses(ctx context.Context, tx *sql.Tx, repo int64, sha ci.SHA) error {
+	run, err := scanRun(tx.QueryRowContext(ctx,
+		`SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? ORDER BY created, id LIMIT 1`, repo, sha))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	jobs, err := attemptJobs(ctx, tx, run.ID, run.Attempt)
+	if err != nil {
+		return err
+	}
+	return s.tellAll(ctx, tx, run, jobs)
 }
 
 // words is what a status says.

@@ -18,13 +18,7 @@ func (s *Store) Rivals(ctx context.Context, ev ci.Event) ([]ci.Run, error) {
 	if ev.Kind == ci.PullRequest && !ev.Fork && ev.Branch != ev.Repo.DefaultBranch {
 		pushes = "refs/heads/" + ev.Branch
 	}
-	scan := func(row row) (ci.Run, error) {
-		var supersedes bool
-		run, err := scanRun(prefixed{row, &supersedes})
-		run.Supersedes = supersedes
-		return run, err
-	}
-	return collect(ctx, s.db, scan, "runs of "+ev.Ref, `SELECT supersedes, `+runColumns+` FROM runs
+	return collect(ctx, s.db, scanWithSupersedes, "runs of "+ev.Ref, `SELECT supersedes, `+runColumns+` FROM runs
 		WHERE repo_id = ? AND sha <> ? AND (kind = ? AND ref = ? OR kind = 'push' AND ref = ?)
 		ORDER BY CASE WHEN finished = 0 THEN 0 ELSE 1 END, created DESC, id LIMIT ?`, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref, pushes, maxRivals)
 }
@@ -40,6 +34,20 @@ func (s *Store) UnfinishedOf(ctx context.Context, installation int64) ([]ci.Run,
 func (s *Store) UnfinishedIn(ctx context.Context, repo int64) ([]ci.Run, error) {
 	return collect(ctx, s.db, scanRun, "unfinished runs", `SELECT `+runColumns+` FROM runs
 		WHERE finished = 0 AND repo_id = ? ORDER BY created, id`, repo)
+}
+
+// UnfinishedOfPull returns the runs of a pull request that have not ended, with Supersedes set.
+func (s *Store) UnfinishedOfPull(ctx context.Context, repo int64, ref string) ([]ci.Run, error) {
+	return collect(ctx, s.db, scanWithSupersedes, "unfinished runs of "+ref, `SELECT supersedes, `+runColumns+` FROM runs
+		WHERE repo_id = ? AND kind = 'pull_request' AND ref = ? AND finished = 0 ORDER BY created, id`, repo, ref)
+}
+
+// scanWithSupersedes reads a run behind its column supersedes.
+func scanWithSupersedes(row row) (ci.Run, error) {
+	var supersedes bool
+	run, err := scanRun(prefixed{row, &supersedes})
+	run.Supersedes = supersedes
+	return run, err
 }
 
 // prefixed reads a column before those of a run.

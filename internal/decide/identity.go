@@ -1,0 +1,109 @@
+package decide
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// Identity returns the key of what a run's verdict depends on: the repository, the kind of event, the full ref
+// (which names the pull request), the commit and the tag object, the base branch, what made the event happen if
+// that alone starts a run, and which jobs and steps of the file run for it (plan, of pipeline.Selection.Digest).
+//
+// It does not depend on the run's id, its attempt, who caused the event, or where the base branch points: a base
+// that moves is no event. The file itself is part of the commit.
+//
+// byType says that only the list of types in the file selects a pull request's action. Each occurrence of such
+// an action has an identity of its own, so that every labelling runs once and its redelivery never.
+func Identity(ev ci.Event, byType bool, plan string) string {
+	return eventKey(ev, byType) + "." + plan
+}
+
+// eventKey is the part of an identity that needs neither the file nor the changed paths.
+func eventKey(ev ci.Event, byType bool) string {
+	occasion := ""
+	switch {
+	case ev.Kind == ci.PullRequest && byType:
+		occasion = fmt.Sprintf("%s %d", ev.PRAction, ev.At.Unix())
+	case (ev.Kind == ci.Push || ev.Kind == ci.Tag) && isZero(ev.Before):
+		occasion = fmt.Sprintf("created %d", ev.At.Unix()) // a ref that was deleted starts afresh
+	}
+	data, err := json.Marshal([]any{ev.Repo.ID, ev.Kind, ev.Ref, ev.SHA, ev.Object, ev.PRBase, occasion})
+	if err != nil {
+		panic(err) // numbers and strings only
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:16])
+}
+
+// isZero reports whether an id is the one of no commit. An id that is not known is not.
+func isZero(id ci.SHA) bool { return id != "" && strings.Trim(string(id), "0") == "" }
+
+// Covered decides, before anything is read from GitHub, whether an event is one that run has judged already: a
+// redelivery, possibly under a new GUID, or an event that was sent before the newest one that run knows. An empty
+// answer means that it takes the file to tell.
+func Covered(ev ci.Event, run ci.Run) string {
+	covers := fmt.Sprintf("Ignored: run %s covers this commit.", run.ID)
+	switch {
+	case ComesBack(ev, run):
+		return ""
+	case ev.At.IsZero() && ev.PRBase == run.Event.PRBase: // found by comparing heads
+		return covers
+	case run.Identity == "" && !ev.At.After(run.JudgedUntil): // stored before runs had identities
+		return covers
+	case !ev.At.IsZero() && ev.At.Before(run.Event.At):
+		return fmt.Sprintf("Ignored: run %s was started by a newer event of this commit.", run.ID)
+	case ev.Kind == ci.PullRequest && ev.PRAction != "opened" && ev.PRAction != "synchronize":
+		return ""
+	case ev.Kind != ci.PullRequest && ev.Before != run.Event.Before: // other paths may have changed
+		return ""
+	case eventKey(ev, false) == identityKey(run):
+		return covers
+	}
+	return ""
+}
+
+// identityKey is the event's part of a run's identity.
+func identityKey(run ci.Run) string {
+	if run.Identity == "" {
+		return eventKey(run.Event, false)
+	}
+	key, _, _ := strings.Cut(run.Identity, ".")
+	return key
+}
+
+// SameIdentity reports whether a new event with this identity keeps the verdict of run.
+func SameIdentity(identity string, run ci.Run) bool {
+	if run.Identity == "" {
+		key, _, _ := strings.Cut(identity, ".")
+		return key == identityKey(run)
+	}
+	return identity == run.Identity
+}
+
+// ComesBack reports whether an event moves its ref back to a commit whose run was cancelled in between, as
+// opposed to being the event that brought it there first, which anybody who holds its body can send again.
+func ComesBack(ev ci.Event, run ci.Run) bool {
+	switch {
+	case run.State != ci.Cancelled || ev.At.Before(run.Event.At):
+		return false
+	case ev.Kind == ci.PullRequest && ev.PRAction == "reopened":
+		return true
+	case ev.Kind == ci.PullRequest && ev.PRAction != "synchronize":
+		return false
+	}
+	return ev.Before != "" && ev.Before != run.Event.Before
+}
+
+// Newest decides whether an event of a pull request that differs from what its run has judged describes the pull
+// request as it is now. It returns a sentence if not.
+func Newest(ev ci.Event, run ci.Run, now ci.Pull) string {
+	if ev.PRBase == run.Event.PRBase || ev.PRBase == now.Base {
+		return ""
+	}
+	return fmt.Sprintf("Ignored: pull request #%d is for base %s now.", ev.PR, now.Base)
+}

@@ -1,0 +1,83 @@
+package decide
+
+import "github.com/yaci-ci/yaci/internal/ci"
+
+// Outcome is a run of a commit with the jobs of its newest attempt, in the order of the file.
+type Outcome struct {
+	Run  ci.Run
+	Jobs []ci.Job
+}
+
+// Report is what one status context of a commit says.
+type Report struct {
+	Context string
+	State   ci.State
+	Message string
+	From    Outcome // whose page it leads to
+	Job     int     // index into From.Jobs; -1 when the report is on the whole run
+}
+
+// Reports decides which contexts a commit has and what they say, for all runs of the commit, oldest first.
+//
+// Each context shows the worst of its runs, so that no run's success hides another's failure. What was skipped
+// says so with success only when nothing else can start a run of this commit any more: not while expecting says
+// that another event of it is stored and not handled yet, and not while a run awaits the event of an open pull
+// request. Runs of forks that were held, refused or broken never count for a commit of the repository's own.
+func Reports(all []Outcome, expecting bool) []Report {
+	all = counting(all)
+	for _, o := range all {
+		expecting = expecting || o.Run.AwaitsPR != 0
+	}
+	var reports []Report
+	at := map[string]int{}
+	add := func(r Report) {
+		i, known := at[r.Context]
+		switch {
+		case !known:
+			at[r.Context] = len(reports)
+			reports = append(reports, r)
+		case r.State.Worse(reports[i].State):
+			reports[i] = r
+		}
+	}
+	for _, o := range all {
+		add(Report{Context: ci.StatusContext, State: o.Run.State, Message: o.Run.Message, From: o, Job: -1})
+	}
+	for _, o := range all {
+		for i, j := range o.Jobs {
+			if j.Title != "" {
+				add(Report{Context: ci.JobContext(j.Title), State: j.State, Message: jobMessage(j), From: o, Job: i})
+			}
+		}
+	}
+	var shown []Report
+	for _, r := range reports {
+		if r.State != ci.Skipped || !expecting {
+			shown = append(shown, r)
+		}
+	}
+	return shown
+}
+
+// counting returns the outcomes that count for the commit.
+func counting(all []Outcome) []Outcome {
+	runs := make([]ci.Run, len(all))
+	for i, o := range all {
+		runs[i] = o.Run
+	}
+	var kept []Outcome
+	for _, i := range ci.Counting(runs) {
+		kept = append(kept, all[i])
+	}
+	return kept
+}
+
+func jobMessage(j ci.Job) string {
+	switch {
+	case j.Message != "":
+		return j.Message
+	case j.State == ci.Running:
+		return "Running."
+	}
+	return "Waiting."
+}

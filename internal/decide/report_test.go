@@ -1,0 +1,72 @@
+package decide_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
+)
+
+// reported is a run with jobs, as "state title=state title=state".
+func reported(words string) decide.Outcome {
+	list := strings.Fields(words)
+	o := decide.Outcome{Run: ci.Run{State: ci.State(list[0]), Message: "run " + list[0]}}
+	for _, w := range list[1:] {
+		switch title, state, ok := strings.Cut(w, "="); {
+		case w == "fork":
+			o.Run.Event.Fork = true
+		case w == "started":
+			o.Run.Started = time.Unix(1, 0)
+		case w == "awaits":
+			o.Run.AwaitsPR = 7
+		case ok:
+			o.Jobs = append(o.Jobs, ci.Job{Title: title, State: ci.State(state), Message: "job " + state})
+		}
+	}
+	return o
+}
+
+// TestReports: which contexts a commit has and what they say.
+func TestReports(t *testing.T) {
+	for name, c := range map[string]struct {
+		runs      []string
+		expecting bool
+		want      string
+	}{
+		"one job without a name": {[]string{"success =success"}, false, "yaci=success"},
+		"G6 a job with a name":   {[]string{"success unit=success"}, false, "yaci=success yaci/unit=success"},
+		"G6 a skipped job":       {[]string{"success unit=success ship=skipped"}, false, "yaci=success yaci/unit=success yaci/ship=skipped"},
+		"G6 a skipped run":       {[]string{"skipped unit=skipped ship=skipped"}, false, "yaci=skipped yaci/unit=skipped yaci/ship=skipped"},
+		"G1 another event is stored": {[]string{"skipped unit=skipped"}, true,
+			""},
+		"G1 a job is skipped, another event is stored":     {[]string{"success unit=success ship=skipped"}, true, "yaci=success yaci/unit=success"},
+		"G1 a pull request is open":                        {[]string{"skipped awaits unit=skipped"}, false, ""},
+		"G1 a pull request is open, another run has ended": {[]string{"skipped awaits unit=skipped", "success unit=success"}, false, "yaci=success yaci/unit=success"},
+		"G1 the pull request runs":                         {[]string{"skipped unit=skipped", "queued unit=queued"}, false, "yaci=queued yaci/unit=queued"},
+		"the worst run":                                    {[]string{"success a=success", "failure b=failure"}, false, "yaci=failure yaci/a=success yaci/b=failure"},
+		"S18 the worst job of a name":                      {[]string{"failure unit=failure", "success unit=success"}, false, "yaci=failure yaci/unit=failure"},
+		"S18 in the other order":                           {[]string{"success unit=success", "failure unit=failure"}, false, "yaci=failure yaci/unit=failure"},
+		"S6 a held fork beside an own run":                 {[]string{"success unit=success", "held fork"}, false, "yaci=success yaci/unit=success"},
+		"S6 a broken fork beside an own run":               {[]string{"success unit=success", "error fork"}, false, "yaci=success yaci/unit=success"},
+		"S6 a held fork that came first":                   {[]string{"held fork", "success unit=success"}, false, "yaci=success yaci/unit=success"},
+		"S6 an approved fork counts":                       {[]string{"success unit=success", "failure fork started unit=failure"}, false, "yaci=failure yaci/unit=failure"},
+		"S6 a fork alone":                                  {[]string{"held fork"}, false, "yaci=held"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var all []decide.Outcome
+			for _, r := range c.runs {
+				all = append(all, reported(r))
+			}
+			var got []string
+			for _, r := range decide.Reports(all, c.expecting) {
+				got = append(got, fmt.Sprintf("%s=%s", r.Context, r.State))
+			}
+			if text := strings.Join(got, " "); text != c.want {
+				t.Errorf("got  %s\nwant %s", text, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,116 @@
+package flow_test
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
+	"github.com/yaci-ci/yaci/internal/store"
+)
+
+// upgraded returns a world on a database that the last version without identities wrote (f7d0b28): 1,000 runs of
+// pushes, tags and pull requests in all states, with their deliveries. Manifests of ended jobs were left out.
+func upgraded(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	packed, err := os.Open("testdata/before_identities.db.gz")
+	w.must(err)
+	defer packed.Close()
+	in, err := gzip.NewReader(packed)
+	w.must(err)
+	path := filepath.Join(t.TempDir(), "old.db")
+	out, err := os.Create(path)
+	w.must(err)
+	_, err = io.Copy(out, in)
+	w.must(err)
+	w.must(out.Close())
+	db, err := store.Open(t.Context(), path)
+	w.must(err)
+	t.Cleanup(func() { db.Close() })
+	w.db = db
+	w.flow.Inbox, w.flow.Runs, w.flow.Changes, w.flow.Stopper, w.flow.Rivals, w.flow.Unfinished = db, db, db, db, db, db
+	w.flow.Heads = &heads{}
+	return w
+}
+
+// snapshot is what must not change: attempt, state and message of each run, and the jobs that may be launched.
+func (w *world) snapshot() string {
+	w.Helper()
+	runs, err := w.db.Runs(w.Context(), ci.RunFilter{Sight: ci.Sight{All: true}, Limit: 5000})
+	w.must(err)
+	text := ""
+	for _, r := range runs {
+		text += fmt.Sprintln(r.ID, r.Attempt, r.State, r.Message)
+	}
+	return text + fmt.Sprintln(len(runs), "runs,", len(w.queued()), "jobs wait")
+}
+
+// TestG2Upgrade: after an upgrade, neither a redelivery under a new GUID nor healing starts a run of a commit that
+// had one, and what waited to be launched still does.
+func TestG2Upgrade(t *testing.T) {
+	w := upgraded(t)
+	w.flow.Forks = decide.ForksApproval
+	runs, err := w.db.Runs(t.Context(), ci.RunFilter{Sight: ci.Sight{All: true}, Limit: 5000})
+	w.must(err)
+	if len(runs) != 1000 {
+		t.Fatalf("%d runs, want 1000", len(runs))
+	}
+	before := w.snapshot()
+	for i, run := range runs {
+		w.gh.file = goodFile
+		w.pulls.pull = ci.Pull{Number: run.Event.PR, Head: run.Event.SHA, Base: run.Event.PRBase, Open: true}
+		if run.Event.Kind == ci.Tag {
+			w.gh.file = "on: {push: {tags: ['v*']}}\n" + goodFile
+		}
+		again := run.Event
+		again.Recovered = false
+		w.store(fmt.Sprint("again-", i), again)
+
+		labeled := run.Event // was ignored, since the commit had a run
+		if labeled.Kind == ci.PullRequest {
+			labeled.PRAction = "labeled"
+			w.gh.file = "on: {pull_request: {types: [opened, labeled]}}\n" + goodFile
+			w.store(fmt.Sprint("labeled-", i), labeled)
+		}
+
+		healed := run.Event
+		healed.At, healed.Before, healed.Actor = time.Time{}, "", ci.Actor{}
+		body, err := json.Marshal(healed)
+		w.must(err)
+		w.must(w.db.AddDelivery(t.Context(), ci.Delivery{GUID: fmt.Sprint("healed-", i), Name: "push", Origin: ci.Compared, Body: body}))
+		if i%50 == 49 {
+			w.drain()
+		}
+	}
+	w.drain()
+	if after := w.snapshot(); after != before {
+		t.Errorf("the upgrade changed runs:\nbefore\n%.2000s\nafter\n%.2000s", before, after)
+	}
+	left, err := w.db.Deliveries(t.Context(), ci.DeliveryPending, 0, 10)
+	w.must(err)
+	if len(left) != 0 {
+		t.Errorf("%d deliveries wait: %+v", len(left), left[0])
+	}
+}
+
+// TestG2AfterUpgrade: what really is new starts a new attempt of a run of an earlier version.
+func TestG2AfterUpgrade(t *testing.T) {
+	w := upgraded(t)
+	runs, err := w.db.Runs(t.Context(), ci.RunFilter{Sight: ci.Sight{All: true}, Kind: ci.PullRequest, State: ci.Success, Limit: 1})
+	w.must(err)
+	ev := runs[0].Event
+	ev.PRAction, ev.Retarget, ev.PRBase, ev.At = "edited", true, "release", runs[0].JudgedUntil.AddDate(1, 0, 0)
+	w.pulls.pull = ci.Pull{Number: ev.PR, Head: ev.SHA, Base: "release", Open: true}
+	w.gh.file = "on: {pull_request: {}}\n" + goodFile
+	w.deliver("new", ev)
+	if run := w.runOf(ev); run.Attempt != 2 || run.State != ci.Queued {
+		t.Errorf("attempt %d, %s: %s", run.Attempt, run.State, run.Message)
+	}
+}
