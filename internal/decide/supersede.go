@@ -22,14 +22,18 @@ const (
 // and when GitHub says that it happened. why completes "It is the newer: ...".
 func Newer(a, b ci.Event) (newer Order, why string) {
 	onto, under := b.Before == a.SHA, a.Before == b.SHA
+	dated := !a.At.IsZero() && !b.At.IsZero()
 	switch {
+	case under && !onto && dated && b.At.After(a.At), onto && !under && dated && a.At.After(b.At):
+		// The ref came back to a commit that had been replaced: the later event is the newer one.
 	case onto && !under:
 		return Second, "it replaced " + a.SHA.Short()
 	case under && !onto:
 		return First, "it replaced " + b.SHA.Short()
-	case a.At.IsZero() || b.At.IsZero() || a.At.Equal(b.At):
+	case !dated || a.At.Equal(b.At):
 		return Unsure, ""
-	case b.At.After(a.At):
+	}
+	if b.At.After(a.At) {
 		return Second, "GitHub dates it later"
 	}
 	return First, "GitHub dates it later"

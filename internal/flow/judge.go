@@ -39,6 +39,8 @@ func (f *Flow) judge(ctx context.Context, d ci.Delivery, ev ci.Event) error {
 		if why, err := f.covered(ctx, ev, known); err != nil || why != "" {
 			return f.ignore(ctx, d, why, err)
 		}
+		// Any event may be the first that tells of a new base branch.
+		ev.Retarget = ev.Retarget || ev.PRBase != known.Event.PRBase && ev.PRAction != "closed"
 		run = nextAttempt(known, ev)
 	}
 	jobs, permit, err := f.compile(ctx, &run, nil)

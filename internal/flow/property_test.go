@@ -298,13 +298,14 @@ func (p *pullStory) checkSkip(file *pipeline.File, sha ci.SHA, runs []ci.Run) {
 func (p *pullStory) checkBase(file *pipeline.File, sha ci.SHA, runs []ci.Run) {
 	p.Helper()
 	events := p.bases[sha]
-	if len(events) == 0 {
+	late := slices.ContainsFunc(p.late, func(ev ci.Event) bool { return ev.Kind == ci.PullRequest && ev.SHA == sha })
+	if len(events) == 0 || late {
 		return
 	}
 	newest := slices.MaxFunc(events, func(a, b ci.Event) int { return a.At.Compare(b.At) })
 	sameTime := slices.ContainsFunc(events, func(ev ci.Event) bool { return ev.At.Equal(newest.At) && ev.PRBase != newest.PRBase })
 	for _, run := range runs {
-		if run.Event.Kind != ci.PullRequest || sameTime {
+		if run.Event.Kind != ci.PullRequest || sameTime || newest.PRAction == "closed" {
 			continue
 		}
 		newest.PRAction, newest.Retarget = "synchronize", true
