@@ -24,8 +24,8 @@ func Newer(a, b ci.Event) (newer Order, why string) {
 	onto, under := b.Before == a.SHA, a.Before == b.SHA
 	dated := !a.At.IsZero() && !b.At.IsZero()
 	switch {
-	case under && !onto && dated && b.At.After(a.At), onto && !under && dated && a.At.After(b.At):
-		// The ref came back to a commit that had been replaced: the later event is the newer one.
+	case under && !onto && dated && b.Before == "" && b.At.After(a.At), onto && !under && dated && a.Before == "" && a.At.After(b.At):
+		// The later event moved nothing, so the ref had come back to its commit by then.
 	case onto && !under:
 		return Second, "it replaced " + a.SHA.Short()
 	case under && !onto:
