@@ -23,7 +23,7 @@ func (j *Job) settled(state State) State {
 	switch {
 	case !j.State.Final() || state.Final():
 		return state
-	case j.State == Skipped:
+	case j.State == Skipped, j.State != Cancelled && j.Started.IsZero(): // it never ran
 		return Skipped
 	}
 	return Cancelled
