@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +17,13 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "credential" { // as git calls its helper
 		os.Exit(dispatch(os.Args[1:], layout{}))
+	}
+	if f := treeFunctions()[os.Getenv("YACI_STEP_TEST_TREE")]; f != nil {
+		if err := f(os.Getenv("YACI_STEP_TEST_DIR")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	if dir := os.Getenv("YACI_STEP_TEST_ROOT"); dir != "" {
 		os.Exit(dispatch(os.Args[1:], layoutIn(dir)))
