@@ -21,8 +21,10 @@ func (b *builder) clone(j *Job) corev1.Container {
 		SecurityContext: sec,
 		Resources:       idle(b.limits(Resources{})),
 		VolumeMounts: []corev1.VolumeMount{
-			{Name: "bin", MountPath: binDir}, {Name: "sync", MountPath: syncDir},
-			{Name: "workspace", MountPath: workspaceDir}, {Name: "seed", MountPath: seedDir, ReadOnly: true},
+			{Name: "bin", MountPath: binDir},
+			{Name: "sync", MountPath: syncDir},
+			{Name: "workspace", MountPath: volumeDir},
+			{Name: "seed", MountPath: seedDir, ReadOnly: true},
 		},
 	}
 }

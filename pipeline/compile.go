@@ -57,11 +57,14 @@ type Named struct{ Name, Container string }
 // StepPlan is one entry of the file PlanFile, which yaci-step reads.
 type StepPlan struct {
 	Name         string      `json:"name"`
-	Script       string      `json:"script,omitempty"` // file name
-	Command      []string    `json:"command"`          // what to run; the script's path comes behind it
-	Dir          string      `json:"dir,omitempty"`    // where it starts, relative to the workspace
-	Needs        []int       `json:"needs"`            // indexes of the steps to wait for
-	When         string      `json:"when,omitempty"`   // failure or always
+	Script       string      `json:"script,omitempty"`   // file name
+	Command      []string    `json:"command"`            // what to run; the script's path comes behind it
+	Dir          string      `json:"dir,omitempty"`      // where it starts, relative to the workspace
+	Class        int         `json:"class,omitempty"`    // steps of one class run as one user
+	Adopt        bool        `json:"adopt,omitempty"`    // this step makes the workspace its user's
+	OwnHome      bool        `json:"own_home,omitempty"` // the file sets HOME
+	Needs        []int       `json:"needs"`              // indexes of the steps to wait for
+	When         string      `json:"when,omitempty"`     // failure or always
 	TimeoutMS    int64       `json:"timeout_ms,omitempty"`
 	Attempts     int         `json:"attempts,omitempty"`
 	OnExit       []int       `json:"on_exit,omitempty"`

@@ -118,7 +118,8 @@ func container(c corev1.Container, clone bool, step int) string {
 		return "the first container is clone, and no other"
 	}
 	for _, m := range c.VolumeMounts {
-		own := step >= 0 && m.Name == "sync" && m.SubPath == strconv.Itoa(step)
+		own := step >= 0 && (m.Name == "sync" && m.SubPath == strconv.Itoa(step) ||
+			m.Name == "workspace" && (m.SubPath == "workspace" || m.SubPath == "home"))
 		if m.Name == "seed" && !clone || m.SubPath != "" && !own || m.SubPathExpr != "" ||
 			(m.Name == "bin" || m.Name == "sync") && !clone && !own && !m.ReadOnly {
 			return "mount " + m.Name

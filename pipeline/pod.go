@@ -31,6 +31,7 @@ func (b *builder) job(j *Job, selected JobSelection, name string) (*Compiled, er
 	spec := b.pod(j, name)
 	plans, steps, containers := b.steps(j, selected)
 	spec.Containers = containers
+	settleOwner(&spec.InitContainers[0], plans, steps)
 	for i := range plans {
 		plans[i].RecordBytes = recordBytes(len(spec.InitContainers) + len(containers))
 	}

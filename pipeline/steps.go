@@ -35,6 +35,7 @@ func planOf(s *Step, i int, needs []int) StepPlan {
 	if s.Run.Words == nil {
 		p.Command, p.Script = s.Shell, fmt.Sprintf("step-%d.sh", i+1)
 	}
+	_, p.OwnHome = s.Env["HOME"]
 	if s.WorkingDir != "." {
 		p.Dir = s.WorkingDir
 	}
@@ -82,7 +83,8 @@ func (b *builder) step(i int, s *Step, j *Job) corev1.Container {
 			{Name: "bin", MountPath: binDir, ReadOnly: true},
 			{Name: "sync", MountPath: syncDir, ReadOnly: true},
 			{Name: "sync", MountPath: ownDir, SubPath: strconv.Itoa(i)}, // made by the clone container
-			{Name: "workspace", MountPath: workspaceDir},
+			{Name: "workspace", MountPath: workspaceDir, SubPath: workspacePath},
+			{Name: "workspace", MountPath: homesDir, SubPath: homesPath},
 		},
 	}
 }

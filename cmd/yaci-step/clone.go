@@ -93,9 +93,21 @@ func clone(at layout, remote string, getenv func(string) string, wait func(time.
 		return g.notes, err
 	}
 	if r.submodules {
-		err = g.submodules(r)
+		if err := g.submodules(r); err != nil {
+			return g.notes, err
+		}
 	}
-	return g.notes, err
+	return g.notes, g.survive()
+}
+
+// survive has git's index stay right when the files get another owner, and
+// other inodes with it, before the first step. Otherwise plumbing commands, as
+// git diff-index, would take every file for changed.
+func (g *repository) survive() error {
+	if err := g.git("config", "core.checkStat", "minimal"); err != nil {
+		return err
+	}
+	return g.git("config", "core.trustctime", "false")
 }
 
 func isCommit(id string) bool {

@@ -111,8 +111,7 @@ func lfsComplaint(line string) (text string, ok bool) {
 func (g *repository) environment() []string {
 	config := [][2]string{
 		{"core.hooksPath", "/dev/null"}, {"protocol.file.allow", "never"}, {"http.followRedirects", "false"},
-		{"safe.directory", "*"}, {"core.sharedRepository", "0666"},
-		{"init.defaultBranch", "main"}, {"advice.detachedHead", "false"},
+		{"safe.directory", "*"}, {"init.defaultBranch", "main"}, {"advice.detachedHead", "false"},
 		{"user.name", "YACI"}, {"user.email", "yaci@localhost"}, {"commit.gpgSign", "false"},
 	}
 	if g.url != nil {

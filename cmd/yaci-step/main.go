@@ -12,9 +12,12 @@ type layout struct {
 	sync        string // hand-over directory
 	own         string // this step's part of it, which it alone can write to
 	seed        string // token and files; in the clone container only
+	volume      string // with the workspace and the homes; in the clone container only
 	workspace   string
+	homes       string
 	termination string
 	cgroup      string
+	gitconfig   string // git's system configuration
 }
 
 func podLayout() layout {
@@ -23,9 +26,12 @@ func podLayout() layout {
 		sync:        "/yaci/sync",
 		own:         "/yaci/own",
 		seed:        "/yaci/seed",
+		volume:      "/yaci/volume",
 		workspace:   "/workspace",
+		homes:       "/yaci/home",
 		termination: "/dev/termination-log",
 		cgroup:      "/sys/fs/cgroup",
+		gitconfig:   "/etc/gitconfig",
 	}
 }
 

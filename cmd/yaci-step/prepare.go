@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,7 +14,7 @@ import (
 // prepare is the clone container. Its own failures are YACI's, never the
 // user's, so the record always carries a sentence.
 func prepare(at layout) int {
-	syscall.Umask(0) // whatever user a step's image runs as can write the workspace
+	syscall.Umask(0o022)
 	out := newOutput()
 	r := record{Started: now()}
 	revocation := startRevocation(at, os.Getenv("YACI_CLONE_REVOKE"))
@@ -21,7 +22,8 @@ func prepare(at layout) int {
 	if err != nil {
 		r.fail("prepare", err)
 	} else {
-		fetch(at, &r)
+		at.workspace, at.homes = filepath.Join(at.volume, "workspace"), filepath.Join(at.volume, "home")
+		prepareWorkspace(at, &r)
 	}
 	if err := revocation.finish(); err != nil {
 		r.Note = strings.TrimPrefix(r.Note+"; the clone token was not given back: "+err.Error(), "; ")
@@ -38,6 +40,25 @@ func prepare(at layout) int {
 		return max(r.Exit, 1)
 	}
 	return r.Exit
+}
+
+// prepareWorkspace makes the directories of the volume, and brings the commit.
+// When the users of the steps are not known, any of them can take the workspace
+// over from here (ownership.go).
+func prepareWorkspace(at layout, r *record) {
+	err := errors.Join(os.MkdirAll(at.workspace, 0o755), os.MkdirAll(at.homes, 0o755),
+		os.Chmod(at.homes, 0o777|os.ModeSticky))
+	if err != nil {
+		r.fail("prepare", err)
+		return
+	}
+	fetch(at, r)
+	if r.Failed || os.Getenv("YACI_CLONE_OWNED") != "" {
+		return
+	}
+	if err := openDirectories(at.workspace); err != nil {
+		r.fail("prepare", err)
+	}
 }
 
 // fetch brings the commit into the workspace.

@@ -8,7 +8,7 @@ import (
 )
 
 // maxSize bounds the runner, which is copied into every pod, in bytes.
-const maxSize = 3 << 20
+const maxSize = 3<<20 + 256<<10
 
 func TestSize(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "yaci-step")

@@ -26,6 +26,9 @@ type plan struct {
 	AllowFailure bool     `json:"allow_failure"`
 	Mask         []string `json:"mask"` // variables whose values are secrets
 	Ready        []ready  `json:"ready"`
+	Class        int      `json:"class"`        // steps of one class run as one user
+	Adopt        bool     `json:"adopt"`        // this step makes the workspace its user's
+	OwnHome      bool     `json:"own_home"`     // the file sets HOME
 	RecordBytes  int      `json:"record_bytes"` // what the kubelet keeps of each container's record
 }
 
@@ -35,13 +38,21 @@ func step(index int, at layout) int {
 	r := record{}
 	plans, err := readPlans(at.bin)
 	var p plan
+	var owner *ownership
 	switch {
 	case err != nil:
 	case index >= len(plans) || len(plans[index].Command) == 0:
 		err = fmt.Errorf("read plan: there is no step %d", index+1)
 	default:
 		p = plans[index]
+		owner = newOwnership(at, plans, index, out.say)
+		if err = owner.announce(); err != nil {
+			break
+		}
 		r.Failed = awaitNeeds(at, index, p.Needs)
+		if err = setHome(at.homes, p.OwnHome); err == nil {
+			err = owner.begin()
+		}
 	}
 	switch {
 	case err != nil:
@@ -51,7 +62,11 @@ func step(index int, at layout) int {
 	default:
 		run(p, at, &r, out)
 	}
-	return end(r, plans, index, at, out)
+	code := end(r, plans, index, at, out)
+	if owner != nil {
+		owner.finish()
+	}
+	return code
 }
 
 // awaitNeeds waits for the steps before, and reports whether one of them failed.

@@ -38,9 +38,12 @@ func layoutIn(dir string) layout {
 		sync:        dir + "/sync",
 		own:         filepath.Join(dir, "sync", name),
 		seed:        dir + "/seed",
+		volume:      dir,
 		workspace:   dir + "/workspace",
+		homes:       dir + "/home",
 		termination: filepath.Join(dir, "termination-"+name),
 		cgroup:      dir + "/cgroup",
+		gitconfig:   dir + "/gitconfig",
 	}
 }
 

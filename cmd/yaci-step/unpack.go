@@ -21,5 +21,8 @@ func unpack(at layout, sha string, pack io.Reader) error {
 	if err := from.git("index-pack", "--stdin"); err != nil {
 		return err
 	}
-	return g.checkout(sha, "")
+	if err := g.checkout(sha, ""); err != nil {
+		return err
+	}
+	return g.survive()
 }
