@@ -90,7 +90,7 @@ func (n instance) loadOther() error {
 
 // loadTools is for steps that compile: C, and Go as it is on this machine.
 func (n instance) loadTools(say tell) error {
-	l, err := n.debian("tools", "git,make,gcc,libc6-dev,ca-certificates", true, say)
+	l, err := n.debian("tools", "git,make,gcc,libc6-dev,ca-certificates,python3-minimal,openssh-client", true, say)
 	if err != nil {
 		return err
 	}

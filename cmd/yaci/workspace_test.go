@@ -1,0 +1,218 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/citest"
+	"github.com/yaci-ci/yaci/internal/citest/citesttest"
+)
+
+// workspaceCase is a pipeline that does what people do in a workspace. Each is one pod.
+type workspaceCase struct {
+	name  string
+	yaml  string
+	files []citest.File // beside README and the pipeline
+	tag   bool          // the event is the tag v1.0, not the push
+	state string        // default: success
+	says  string        // in the message of the run
+}
+
+// whatPeopleRun are steps that work for root and for others.
+const whatPeopleRun = `
+  - {name: git status, run: test -z "$(git status --porcelain)"}
+  - {name: git status without variables, run: test -z "$(env -i PATH="$PATH" git status --porcelain)"}
+  - {name: plumbing, run: git diff-index --quiet HEAD}
+  - {name: dpkg-deb, run: dpkg-deb --build pkg out.deb >/dev/null}
+  - {name: ssh-keygen, run: "ssh-keygen -q -t ed25519 -N '' -f key && ssh-keygen -y -f key >/dev/null"}
+  - {name: executable, run: test ! -x gradlew && chmod +x gradlew && ./gradlew && touch -d yesterday README}
+  - {name: modes, run: 'test "$(stat -c %a-%u README tools/run tools .)" = "$(printf "644-%s\n755-%s\n755-%s\n755-%s" $(id -u) $(id -u) $(id -u) $(id -u))"'}
+  - {name: commit, run: git -c user.name=x -c user.email=x@y commit -q --allow-empty -m Step}
+  - {name: cat, run: test -z "$(cat)"}
+  - {name: sort, run: sort}
+  - {name: tar, run: tar -xf -}
+  - {name: python, run: "! python3 -c 'input()' 2>error && grep -q EOFError error"}
+  - {name: home, run: mkdir -p "$HOME/.npm/_cacache" && echo x > "$HOME/.npm/_cacache/y" && git config --global user.name x}
+  - {name: the same home, run: test "$(git config --global user.name)" = x && test -n "$USER"}
+`
+
+func workspaceCases() []workspaceCase {
+	tree := []citest.File{
+		{Path: "pkg/DEBIAN/control", Content: "Package: p\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b>\nDescription: d\n"},
+		{Path: "gradlew", Content: "#!/bin/sh\nexit 0\n"},
+		{Path: "tools/run", Content: "#!/bin/sh\nexit 0\n", Mode: "100755"},
+		{Path: "link", Content: "/etc/passwd", Mode: "120000"},
+	}
+	return []workspaceCase{
+		{name: "C2-tag", tag: true, yaml: `
+on: {push: {tags: ["v*"]}}
+clone: {depth: 0}
+image: TOOLS
+steps:
+  - {name: describe, run: test "$(git describe --tags)" = v1.0}
+  - {name: base, run: test "$(git diff --name-only origin/main...HEAD)" = ""}
+  - {name: head, run: test "$(git symbolic-ref refs/remotes/origin/HEAD)" = refs/remotes/origin/main}
+`},
+		{name: "C2-shallow", yaml: `
+image: TOOLS
+steps:
+  - {name: no tags, run: test -z "$(git tag)"}
+  - {name: fetch, run: git fetch --quiet --tags && test "$(git tag)" = v1.0}
+`},
+		{name: "C2-tags", yaml: `
+clone: {tags: true, depth: 2}
+image: TOOLS
+steps:
+  - {name: describe, run: 'git describe --tags | grep "^v1.0-1-g"'}
+`},
+		{name: "C4-root", files: tree, yaml: `
+image: TOOLS
+steps:` + whatPeopleRun + `
+  - name: another user
+    run: |
+      as() { setpriv --reuid 1000 --regid 1000 --clear-groups "$@"; }
+      as env -i PATH="$PATH" git log -1 >/dev/null
+      chown -R 1000 . && as chmod -x gradlew && as env -i PATH="$PATH" git status >/dev/null
+`},
+		{name: "C4-user", files: tree, yaml: `
+image: TOOLS
+user: 1000
+steps:` + whatPeopleRun},
+		{name: "C4-user-of-the-image", files: tree, yaml: `
+image: USER1000
+steps:
+  - {name: chmod, run: chmod +x gradlew && touch -d '2020-01-01 00:00' README && test "$(stat -c %a-%u gradlew)" = 755-1000}
+  - {name: modes, run: 'test "$(stat -c %a tools/run)" = 755 && test "$(stat -c %a tools)" = 755'}
+  - {name: home, run: mkdir -p "$HOME/.npm" && test "$HOME" = /home/dev}
+`},
+		{name: "C4-mixed", files: tree, yaml: `
+steps:
+  - {name: root, image: TOOLS, run: "umask 077; echo key > key; test $(stat -c %u README) = 0"}
+  - {name: user, image: USER1000, run: "test $(stat -c %u-%a key) = 1000-600; chmod +x gradlew; echo x >> README; rm tools/run"}
+  - {name: root again, image: TOOLS, run: "test $(stat -c %u key) = 0; env -i PATH=$PATH git status >/dev/null"}
+  - {name: a user of the file, image: TOOLS, user: 2000, run: "chmod 640 key; env -i PATH=$PATH git status >/dev/null; git -c user.name=x -c user.email=x@y commit -qam Step"}
+`},
+		{name: "C5", files: tree, yaml: `
+image: USER12345
+steps:
+  - {name: home, run: git config --global user.name x && test "$(stat -c %a-%u "$HOME")" = 700-12345 && chmod +x gradlew}
+  - {name: the same home, run: test "$(git config --global user.name)" = x && git status >/dev/null && test -n "$USER"}
+`},
+		{name: "C22", files: tree, yaml: `
+image: IMAGE
+working_directory: tools
+steps:
+  - {name: below, run: ./run && test "$PWD" = /workspace/tools}
+  - {name: a command, run: [./run]}
+  - {name: user, user: "1000:1001", working_directory: ., run: 'test "$(id -u):$(id -g)" = 1000:1001 && test -f README'}
+`},
+		{name: "C22-missing", state: "failure", says: "working_directory nowhere does not exist in the workspace", yaml: `
+image: IMAGE
+steps:
+  - {name: lost, run: 'true', working_directory: nowhere}
+`},
+	}
+}
+
+// TestWorkspace runs in one pod each what people run in the workspace of a build.
+func TestWorkspace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cases := workspaceCases()
+	cases = append(cases, w.submoduleCases()...)
+	shas := map[string]string{}
+	for _, c := range cases {
+		r := w.repo(c.name, strings.HasPrefix(c.name, "C7"))
+		if strings.HasPrefix(c.name, "C2") {
+			shas[c.name] = w.pushTagged(r, c)
+			continue
+		}
+		files := append(c.files, citest.File{Path: ".yaci.yml", Content: images(c.yaml)}, citest.File{Path: "README", Content: "hello\n"})
+		shas[c.name] = must(r.CommitFiles("main", "Change", files, w.ada))(t)
+	}
+	w.drain()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := *w
+			w.t = t
+			st := must(w.github.Repo("ada/"+c.name).WaitStatus(citesttest.Context(t, 3*time.Minute), shas[c.name], "yaci", citest.Finished))(t)
+			_, body := w.call("GET", "/api/v1/runs?repo=ada/"+c.name, "", apiToken)
+			want := c.state
+			if want == "" {
+				want = "success"
+			}
+			if st.State != want || !strings.Contains(body, c.says) {
+				t.Errorf("%s: %s, want %s: …%s…\n%s", st.State, st.Description, want, c.says, body)
+			}
+		})
+	}
+}
+
+// pushTagged pushes a commit with the tag v1.0 and, unless the tag is the event,
+// another one behind it. The pipeline is in the last one.
+func (w *world) pushTagged(r *citest.Repo, c workspaceCase) string {
+	w.t.Helper()
+	clone := must(r.Clone(w.t.TempDir(), w.ada))(w.t)
+	files := map[string]string{"README": "hello\n", ".yaci.yml": images(c.yaml)}
+	if !c.tag {
+		delete(files, ".yaci.yml")
+	}
+	sha := must(clone.Push("First", files))(w.t)
+	must(clone.Git("tag", "-a", "-m", "One", "v1.0"))(w.t)
+	must(clone.Git("push", "--quiet", "origin", "v1.0"))(w.t)
+	if c.tag {
+		return sha
+	}
+	return must(clone.Push("Second", map[string]string{".yaci.yml": images(c.yaml)}))(w.t)
+}
+
+// images fills in the images of the local cluster.
+func images(yaml string) string {
+	for name, variable := range map[string]string{"image: TOOLS": "YACI_TOOLS_IMAGE", "image: IMAGE": "YACI_RUN_IMAGE",
+		"image: USER1000": "YACI_UID_1000_IMAGE", "image: USER12345": "YACI_UID_12345_IMAGE", "image: LFS": "YACI_IMAGE"} {
+		yaml = strings.ReplaceAll(yaml, name, "image: "+os.Getenv(variable))
+	}
+	return yaml
+}
+
+// submoduleCases are repositories with a submodule each.
+func (w *world) submoduleCases() []workspaceCase {
+	w.t.Helper()
+	address := must(url.Parse(w.github.URL()))(w.t)
+	library, hidden := w.repo("library", false), w.repo("hidden", true)
+	foreign := must(w.github.CreateRepo("other/foreign", true))(w.t)
+	pointer := must(library.AddLFS("of the library\n"))(w.t)
+	attributes := citest.File{Path: ".gitattributes", Content: "*.bin filter=lfs diff=lfs merge=lfs -text\n"}
+	head := func(r *citest.Repo) string {
+		return must(r.CommitFiles("main", "First", []citest.File{attributes, {Path: "x.bin", Content: pointer}, {Path: "x", Content: "x\n"}}, w.ada))(w.t)
+	}
+	with := func(address, sha string) []citest.File {
+		return []citest.File{
+			{Path: ".gitmodules", Content: fmt.Sprintf("[submodule \"sub\"]\n\tpath = sub\n\turl = %s\n", address)},
+			{Path: "sub", Content: sha, Mode: "160000"},
+		}
+	}
+	const reads = `
+image: IMAGE
+clone: {submodules: true}
+steps: ['test "$(cat sub/x)" = x']
+`
+	inLibrary, inHidden, inForeign := head(library), head(hidden), head(foreign)
+	return []workspaceCase{
+		{name: "C6", files: with(w.github.URL()+"/ada/library.git", inLibrary), yaml: `
+image: LFS
+clone: {submodules: true, lfs: true}
+steps: ['test "$(cat sub/x.bin)" = "of the library"', 'test -z "$(git status --porcelain)"']
+`},
+		{name: "C7-ssh", files: with("git@"+address.Hostname()+":ada/library.git", inLibrary), yaml: reads},
+		{name: "C7-relative", files: with("../library", inLibrary), yaml: reads},
+		{name: "C7-hidden", files: with("../hidden", inHidden), yaml: reads, state: "error",
+			says: "yaci repo allow ada/hidden --from ada/C7-hidden"},
+		{name: "C7-foreign", files: with(w.github.URL()+"/other/foreign.git", inForeign), yaml: reads, state: "error",
+			says: "have different installations of the GitHub App"},
+	}
+}
