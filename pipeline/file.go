@@ -52,7 +52,7 @@ type Job struct {
 	Image       string       `yaml:"image" doc:"Image of the steps that name none."`
 	Shell       Shell        `yaml:"shell" doc:"What runs the scripts: sh (with -e), bash (with -eo pipefail), or a command as a list."`
 	Env         Env          `yaml:"env" doc:"Environment variables of every step."`
-	User        *User        `yaml:"user" doc:"User that the steps run as, by number: 1000, or 1000:1000 with a group. Default: the image's own."`
+	User        *User        `yaml:"user" doc:"User that the steps run as, by number: 1000, or 1000:1000 with a group. Default: the image's own. One user for all steps owns the workspace from the start; when steps have different users, each owns it, or may change its files, while it runs."`
 	WorkingDir  string       `yaml:"working_directory" doc:"Directory that the steps start in, relative to the workspace. It must exist when a step starts."`
 	Timeout     Duration     `yaml:"timeout" doc:"Time that the whole job may take, like 20m."`
 	Resources   Resources    `yaml:"resources" doc:"What each step may use."`
@@ -77,7 +77,7 @@ type Step struct {
 	Run          Command   `yaml:"run" doc:"A script for the shell, or a command as a list, which needs no shell."`
 	Shell        Shell     `yaml:"shell" doc:"What runs the script of this step."`
 	Env          Env       `yaml:"env" doc:"Environment variables of this step."`
-	User         *User     `yaml:"user" doc:"User that this step runs as, by number."`
+	User         *User     `yaml:"user" doc:"User that this step runs as, by number. When the step before ran as root, everything in the workspace becomes this user's; otherwise its files are open to this user."`
 	WorkingDir   string    `yaml:"working_directory" doc:"Directory that this step starts in, relative to the workspace."`
 	Timeout      Duration  `yaml:"timeout" doc:"Time that one attempt may take."`
 	Retry        *Retry    `yaml:"retry" doc:"Try again when it fails."`

@@ -105,6 +105,7 @@ func run(p plan, at layout, r *record, out *output) {
 	}
 	r.Started = now()
 	if err := enter(at.workspace, p.Dir); err != nil {
+		r.Started, r.Attempts = now(), 1
 		r.Exit, r.Reason = 1, err.Error()
 		return
 	}

@@ -14,12 +14,13 @@ import (
 
 // workspaceCase is a pipeline that does what people do in a workspace. Each is one pod.
 type workspaceCase struct {
-	name  string
-	yaml  string
-	files []citest.File // beside README and the pipeline
-	tag   bool          // the event is the tag v1.0, not the push
-	state string        // default: success
-	says  string        // in the message of the run
+	name   string
+	yaml   string
+	files  []citest.File // beside README and the pipeline
+	tag    bool          // the event is the tag v1.0, not the push
+	allows string        // repository that lets this one's runs read it
+	state  string        // default: success
+	says   string        // in the message of the run
 }
 
 // whatPeopleRun are steps that work for root and for others.
@@ -28,13 +29,13 @@ const whatPeopleRun = `
   - {name: git status without variables, run: test -z "$(env -i PATH="$PATH" git status --porcelain)"}
   - {name: plumbing, run: git diff-index --quiet HEAD}
   - {name: dpkg-deb, run: dpkg-deb --build pkg out.deb >/dev/null}
-  - {name: ssh-keygen, run: "ssh-keygen -q -t ed25519 -N '' -f key && ssh-keygen -y -f key >/dev/null"}
+  - {name: ssh-keygen, run: "getent passwd $(id -u) || exit 0; ssh-keygen -q -t ed25519 -N '' -f key; ssh-keygen -y -f key >/dev/null"}
   - {name: executable, run: test ! -x gradlew && chmod +x gradlew && ./gradlew && touch -d yesterday README}
   - {name: modes, run: 'test "$(stat -c %a-%u README tools/run tools .)" = "$(printf "644-%s\n755-%s\n755-%s\n755-%s" $(id -u) $(id -u) $(id -u) $(id -u))"'}
   - {name: commit, run: git -c user.name=x -c user.email=x@y commit -q --allow-empty -m Step}
   - {name: cat, run: test -z "$(cat)"}
   - {name: sort, run: sort}
-  - {name: tar, run: tar -xf -}
+  - {name: tar, run: "! tar -xf - 2>error && grep -q 'does not look like a tar archive' error"}
   - {name: python, run: "! python3 -c 'input()' 2>error && grep -q EOFError error"}
   - {name: home, run: mkdir -p "$HOME/.npm/_cacache" && echo x > "$HOME/.npm/_cacache/y" && git config --global user.name x}
   - {name: the same home, run: test "$(git config --global user.name)" = x && test -n "$USER"}
@@ -82,6 +83,10 @@ steps:` + whatPeopleRun + `
 image: TOOLS
 user: 1000
 steps:` + whatPeopleRun},
+		{name: "C4-nobody", files: tree, yaml: `
+image: TOOLS
+user: 65534
+steps:` + whatPeopleRun},
 		{name: "C4-user-of-the-image", files: tree, yaml: `
 image: USER1000
 steps:
@@ -127,7 +132,13 @@ func TestWorkspace(t *testing.T) {
 	shas := map[string]string{}
 	for _, c := range cases {
 		r := w.repo(c.name, strings.HasPrefix(c.name, "C7"))
-		if strings.HasPrefix(c.name, "C2") {
+		if c.allows != "" {
+			code, body := w.call("POST", "/api/v1/access", fmt.Sprintf(`{"repo": %q, "from": %q}`, c.allows, r.FullName()), apiToken)
+			if code != 201 {
+				t.Fatalf("allow access to %s: %d %s", c.allows, code, body)
+			}
+		}
+		if strings.HasPrefix(c.name, "C2-") {
 			shas[c.name] = w.pushTagged(r, c)
 			continue
 		}
@@ -209,9 +220,10 @@ clone: {submodules: true, lfs: true}
 steps: ['test "$(cat sub/x.bin)" = "of the library"', 'test -z "$(git status --porcelain)"']
 `},
 		{name: "C7-ssh", files: with("git@"+address.Hostname()+":ada/library.git", inLibrary), yaml: reads},
-		{name: "C7-relative", files: with("../library", inLibrary), yaml: reads},
-		{name: "C7-hidden", files: with("../hidden", inHidden), yaml: reads, state: "error",
+		{name: "C7-relative", files: with("../library.git", inLibrary), yaml: reads},
+		{name: "C7-hidden", files: with("../hidden.git", inHidden), yaml: reads, state: "error",
 			says: "yaci repo allow ada/hidden --from ada/C7-hidden"},
+		{name: "C7-allowed", files: with("git@"+address.Hostname()+":ada/hidden.git", inHidden), yaml: reads, allows: "ada/hidden"},
 		{name: "C7-foreign", files: with(w.github.URL()+"/other/foreign.git", inForeign), yaml: reads, state: "error",
 			says: "have different installations of the GitHub App"},
 	}
