@@ -37,8 +37,10 @@ const whatPeopleRun = `
   - {name: sort, run: sort}
   - {name: tar, run: "! tar -xf - 2>error && grep -q 'does not look like a tar archive' error"}
   - {name: python, run: "! python3 -c 'input()' 2>error && grep -q EOFError error"}
-  - {name: home, run: mkdir -p "$HOME/.npm/_cacache" && echo x > "$HOME/.npm/_cacache/y" && git config --global user.name x}
-  - {name: the same home, run: test "$(git config --global user.name)" = x && test -n "$USER"}
+  - name: home
+    run: |
+      mkdir -p "$HOME/.npm/_cacache" && echo x > "$HOME/.npm/_cacache/y" && git config --global user.name x
+      test "$(git config --global user.name)" = x && test -n "$USER"
 `
 
 func workspaceCases() []workspaceCase {
