@@ -146,14 +146,14 @@ func copyTree(dir string) error {
 	if err := root.Mkdir(staging, 0o755); err != nil {
 		return err
 	}
-	if err := copyInto(root, staging, maxTreeDepth, false); err != nil {
-		return err
-	}
 	staged, err := root.OpenRoot(staging)
 	if err != nil {
 		return err
 	}
 	defer staged.Close()
+	if err := copyInto(root, staged, staging, maxTreeDepth, false); err != nil {
+		return err
+	}
 	entries, err := readDir(staged)
 	for _, e := range entries {
 		err = errors.Join(err, root.Rename(staging+"/"+e.Name(), e.Name()))
@@ -162,9 +162,9 @@ func copyTree(dir string) error {
 }
 
 // copyInto moves every entry of a directory but to itself to its subdirectory
-// to, as copies, and removes the originals. inGit says that the directory is
-// within a .git.
-func copyInto(root *os.Root, to string, depth int, inGit bool) error {
+// to, which staged is, as copies, and removes the originals. inGit says that the
+// directory is within a .git.
+func copyInto(root, staged *os.Root, to string, depth int, inGit bool) error {
 	entries, err := readDir(root)
 	if err != nil {
 		return err
@@ -182,7 +182,7 @@ func copyInto(root *os.Root, to string, depth int, inGit bool) error {
 		case e.IsDir():
 			err = replaceDir(root, name, to, depth, inGit || name == ".git")
 		default:
-			err = replaceFile(root, name, target)
+			err = replaceFile(root, staged, name)
 		}
 		if err != nil {
 			return err
@@ -203,7 +203,12 @@ func replaceDir(root *os.Root, name, to string, depth int, inGit bool) error {
 	if err := sub.Mkdir(staging, 0o755); err != nil {
 		return err
 	}
-	if err := copyInto(sub, staging, depth-1, inGit); err != nil {
+	staged, err := sub.OpenRoot(staging)
+	if err != nil {
+		return err
+	}
+	err = copyInto(sub, staged, staging, depth-1, inGit)
+	if err = errors.Join(err, staged.Close()); err != nil {
 		return err
 	}
 	if err := root.Rename(name+"/"+staging, to+"/"+name); err != nil {
@@ -213,7 +218,7 @@ func replaceDir(root *os.Root, name, to string, depth int, inGit bool) error {
 }
 
 // replaceFile copies a file with its mode and time, which git's index has, and removes it.
-func replaceFile(root *os.Root, name, target string) error {
+func replaceFile(root, staged *os.Root, name string) error {
 	in, err := root.Open(name)
 	if err != nil {
 		return err
@@ -223,13 +228,13 @@ func replaceFile(root *os.Root, name, target string) error {
 	if err != nil {
 		return err
 	}
-	out, err := root.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	out, err := staged.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = io.Copy(out, in)
-	err = errors.Join(err, out.Chmod(info.Mode().Perm()), out.Close())
-	err = errors.Join(err, root.Chtimes(target, info.ModTime(), info.ModTime()))
+	at := syscall.NsecToTimeval(info.ModTime().UnixNano())
+	err = errors.Join(err, out.Chmod(info.Mode().Perm()), syscall.Futimes(int(out.Fd()), []syscall.Timeval{at, at}), out.Close())
 	if err != nil {
 		return err
 	}
