@@ -1,8 +1,10 @@
 package main
 
 import (
+	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"sync"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 
 // haFault is something that happens to a server, or to the database.
 type haFault struct {
-	what   string          // postgres, api, kill, pause, upgrade, copy
+	what   string          // postgres, api, kill, pause, upgrade, copy, failover
 	mode   faultproxy.Mode // of a proxy
 	leader bool            // it happens to the leader, otherwise to another server
 	lasts  time.Duration
@@ -30,14 +32,14 @@ func fixedRounds() []haRound {
 		{faults: []haFault{{what: "postgres", mode: faultproxy.Drop, leader: true, lasts: 11 * time.Second}}},
 		{faults: []haFault{{what: "api", mode: faultproxy.Hold, leader: true, lasts: 8 * time.Second}}},
 		{faults: []haFault{{what: "copy"}, {what: "api", mode: faultproxy.Cut, lasts: 3 * time.Second}}},
-		{faults: []haFault{{what: "kill", leader: true, lasts: time.Second}}},
+		{faults: []haFault{{what: "failover"}, {what: "kill", leader: true, lasts: time.Second}}},
 		{faults: []haFault{{what: "upgrade", leader: true, lasts: time.Second}}},
 	}
 }
 
 // randomRounds are drawn so that all kinds of faults and modes come up equally often.
 func randomRounds(rng *rand.Rand, n int) (rounds []haRound) {
-	kinds := []haFault{{what: "kill"}, {what: "kill"}, {what: "pause"}, {what: "pause"}, {what: "upgrade"}, {what: "copy"}}
+	kinds := []haFault{{what: "kill"}, {what: "kill"}, {what: "pause"}, {what: "pause"}, {what: "upgrade"}, {what: "copy"}, {what: "failover"}}
 	for _, mode := range faultproxy.Modes() {
 		kinds = append(kinds, haFault{what: "postgres", mode: mode}, haFault{what: "api", mode: mode})
 	}
@@ -104,6 +106,8 @@ func (h *chaosHA) happen(f haFault, s *haServer) {
 		s.answers()
 	case "copy":
 		h.forgetElections()
+	case "failover":
+		h.failover()
 	case "postgres":
 		h.misbehave(s, s.pg, f)
 	case "api":
@@ -127,7 +131,7 @@ func (h *chaosHA) misbehave(s *haServer, p *faultproxy.Proxy, f haFault) {
 // forgetElections sets the epoch back, to one that was seen if there is one, as on a copy that lacks the last elections.
 func (h *chaosHA) forgetElections() {
 	var epoch int64
-	if err := h.direct.QueryRow(`SELECT epoch FROM leader`).Scan(&epoch); err != nil {
+	if err := h.db().QueryRow(`SELECT epoch FROM leader`).Scan(&epoch); err != nil {
 		h.t.Error(err)
 		return
 	}
@@ -136,9 +140,32 @@ func (h *chaosHA) forgetElections() {
 		before = h.epochs[len(h.epochs)-1]
 	}
 	h.epochs = append(h.epochs, epoch)
-	if _, err := h.direct.Exec(`UPDATE leader SET epoch = $1`, before); err != nil {
+	if _, err := h.db().Exec(`UPDATE leader SET epoch = $1`, before); err != nil {
 		h.t.Error(err)
 	}
+}
+
+// failover has a standby that has all commits take the place of the primary, which is killed.
+func (h *chaosHA) failover() {
+	for _, s := range h.servers {
+		s.breaks(1)
+		defer s.breaks(-1)
+	}
+	addr, err := h.postgres.Failover(h.t.Context())
+	if err != nil {
+		h.t.Error(err)
+		return
+	}
+	for _, s := range h.servers {
+		s.pg.SetTarget(addr)
+	}
+	u := must(url.Parse(h.database))(h.t)
+	u.Host = addr
+	direct := must(sql.Open("pgx", u.String()))(h.t)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.direct.Close()
+	h.direct = direct
 }
 
 // haPush is a commit and the state that GitHub has to show of it.

@@ -14,7 +14,7 @@ import (
 // values counts the values of a query.
 func (h *chaosHA) values(query string) map[string]int {
 	h.t.Helper()
-	rows := must(h.direct.Query(query))(h.t)
+	rows := must(h.db().Query(query))(h.t)
 	defer rows.Close()
 	got := map[string]int{}
 	for rows.Next() {
@@ -54,7 +54,7 @@ func (h *chaosHA) restless() string {
 	}
 	for what, query := range restless() {
 		var n int
-		if err := h.direct.QueryRow(query).Scan(&n); err != nil || n > 0 {
+		if err := h.db().QueryRow(query).Scan(&n); err != nil || n > 0 {
 			return fmt.Sprintf("%d %s (%v)", n, what, err)
 		}
 	}

@@ -70,7 +70,6 @@ type chaosHA struct {
 	space    string // namespace of the builds
 	postgres *pgtest.Server
 	database string // the URL of the database, past all proxies
-	direct   *sql.DB
 	servers  []*haServer
 	repos    []*citest.Repo
 	rng      *rand.Rand
@@ -80,6 +79,13 @@ type chaosHA struct {
 
 	mu     sync.Mutex
 	pushed []haPush
+	direct *sql.DB // the database, past all proxies
+}
+
+func (h *chaosHA) db() *sql.DB {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.direct
 }
 
 func newChaosHA(t *testing.T) *chaosHA {
@@ -100,7 +106,7 @@ func newChaosHA(t *testing.T) *chaosHA {
 	})
 	h.database = h.postgres.URL(t)
 	h.direct = must(sql.Open("pgx", h.database))(t)
-	t.Cleanup(func() { h.direct.Close() })
+	t.Cleanup(func() { h.db().Close() })
 	h.space = namespace(t, clientset(t), nil)
 	installed(t, h.space, h.kubeconfig())
 	front := httptest.NewServer(http.HandlerFunc(h.forward))

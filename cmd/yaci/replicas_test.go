@@ -131,7 +131,7 @@ func TestReplicas(t *testing.T) {
 		t.Errorf("the leader stood still: %+v", st)
 	}
 	b.signal(syscall.SIGCONT)
-	b.logged("the lease was not renewed in time", 1)
+	b.logged(`msg="not leading"`, 1)
 
 	passed := a.pushFrom(clone, passing)
 	a.final(r, passed)

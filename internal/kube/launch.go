@@ -32,6 +32,8 @@ type Cluster struct {
 	Forks     string // namespace for the Jobs of forks; empty: there is none
 	Kueue     string // its local queue that admits the Jobs; empty: none
 
+	Installation string // is a label of what is made here; empty: there is none
+
 	config *rest.Config         // for streams
 	logs   kubernetes.Interface // has a rate of its own, so that the logs of a node that does not answer hold nothing else up; nil: Client
 
@@ -168,6 +170,9 @@ func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string,
 	return string(made.UID), nil
 }
 
+// InstallationLabel says which installation has made a Job, or a Secret.
+const InstallationLabel = "yaci.dev/installation"
+
 // wanted is the Job of a manifest, in the namespace that it is for.
 func (c *Cluster) wanted(job ci.Job) (want batchv1.Job, err error) {
 	if err := json.Unmarshal(job.Manifest, &want); err != nil {
@@ -175,6 +180,10 @@ func (c *Cluster) wanted(job ci.Job) (want batchv1.Job, err error) {
 	}
 	if job.CloneURL != "" {
 		cloneFrom(&want, job.CloneURL)
+	}
+	if c.Installation != "" {
+		want.Labels = maps.Clone(want.Labels)
+		want.Labels[InstallationLabel] = c.Installation
 	}
 	want.Namespace, err = c.space(want)
 	return want, err
@@ -252,7 +261,9 @@ func (c *Cluster) own(ctx context.Context, want batchv1.Job) (*batchv1.Job, erro
 		return nil, err
 	}
 	for k, v := range want.Labels {
-		if found.Labels[k] != v {
+		if got, labelled := found.Labels[k]; k == InstallationLabel && !labelled {
+			continue // made by a version that had no such label
+		} else if got != v {
 			return nil, fmt.Errorf("%w: the Job %s is not this run's", ci.ErrRefused, want.Name)
 		}
 	}

@@ -82,7 +82,8 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 	outcomes := counted{db, t.seen}
 	keeper := &logs.Keeper{Clock: db.Now, Source: t.cluster, Jobs: db, Index: db, Bucket: t.bucket, Limit: cfg.LogLimit, Bells: t.stored, Log: log}
 	watcher, err := watch.New(t.cluster.Client, t.cluster.Spaces(), watch.Watcher{
-		Clock: db.Now, Jobs: db, Outcomes: outcomes, Cluster: t.cluster, Logs: keeper, Patience: cfg.PendingTimeout, Elastic: cfg.NodesGrow, Log: log, Changed: func() { b.ended.ring(); b.queued.ring() },
+		Installation: t.cluster.Installation,
+		Clock:        db.Now, Jobs: db, Outcomes: outcomes, Cluster: t.cluster, Logs: keeper, Patience: cfg.PendingTimeout, Elastic: cfg.NodesGrow, Log: log, Changed: func() { b.ended.ring(); b.queued.ring() },
 	})
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 	defer cancel()
 	stored, err := w.Jobs.Job(limited, name)
 	if errors.Is(err, ci.ErrNotFound) {
-		return nil // not this database's
+		return w.orphan(limited, name)
 	}
 	if err != nil {
 		return err

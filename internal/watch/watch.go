@@ -64,6 +64,8 @@ type Watcher struct {
 	Changed  func()        // called after a state was written; wakes report and queue
 	Log      *slog.Logger
 
+	Installation string // whose Jobs are removed when no row knows them; empty: nobody's
+
 	client  kubernetes.Interface
 	spaces  []space
 	began   time.Time // a monotonic clock for doubts
@@ -73,6 +75,7 @@ type Watcher struct {
 	dropped map[ci.JobName]bool // spares repeated calls; forgetting it costs one
 	doubts  map[ci.JobName]doubt
 	nodes   nodes
+	orphans orphans
 }
 
 const (
@@ -96,6 +99,7 @@ func New(client kubernetes.Interface, namespaces []string, w Watcher) (*Watcher,
 	w.keys = workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ci.JobName]())
 	w.wake = make(chan struct{}, 1)
 	w.dropped, w.doubts = map[ci.JobName]bool{}, map[ci.JobName]doubt{}
+	w.orphans = orphans{}
 	for _, namespace := range namespaces {
 		if err := w.add(namespace); err != nil {
 			return nil, fmt.Errorf("watch %s: %w", namespace, err)

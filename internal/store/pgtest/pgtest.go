@@ -105,8 +105,7 @@ func (s *Server) boot() (err error) {
 		return err
 	}
 	var said bytes.Buffer
-	cmd = exec.Command(postgres, "-D", data, "-p", strconv.Itoa(s.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "shared_buffers=32MB", "-c", "max_connections=200")
+	cmd = exec.Command(postgres, serverArgs(data, s.port)...)
 	cmd.SysProcAttr, cmd.Dir, cmd.Stdout, cmd.Stderr = process(as), s.dir, &said, &said
 	if err := cmd.Start(); err != nil {
 		return err
@@ -119,6 +118,11 @@ func (s *Server) boot() (err error) {
 		return fmt.Errorf("%w: %s", err, said.Bytes())
 	}
 	return nil
+}
+
+func serverArgs(data string, port int) []string {
+	return []string{"-D", data, "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "shared_buffers=32MB", "-c", "max_connections=200"}
 }
 
 // answers waits until the server does.
