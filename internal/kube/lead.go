@@ -21,9 +21,9 @@ const leaseName = "yaci-leader"
 
 // A follower takes over when it has seen no renewal for leaseTime. The leader, which renews each retryTime, stops when it
 // could not for renewTime. client-go adds up to 1.2 times retryTime to each look of a follower, so that a leader that
-// is killed is followed after 7 to 12.4 seconds.
+// is killed is followed after 6 to 11.4 seconds.
 const (
-	leaseTime = 8 * time.Second
+	leaseTime = 7 * time.Second
 	renewTime = 5 * time.Second
 	retryTime = time.Second
 	callTime  = renewTime / 2 // for one call of the election, as in resourcelock.NewFromKubeconfig

@@ -255,6 +255,8 @@ func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
 	if q.CloneURL != nil && run.Event.Repo.ID != 0 { // its name may have passed on since the manifest was made
 		job.CloneURL = q.CloneURL(run.Event.Repo)
 	}
+	ctx, cancel := lingering(ctx, launchGrace) // so that a server that is told to end finishes the launch in hand
+	defer cancel()
 	uid, err := q.Launcher.Launch(ctx, job, token)
 	switch {
 	case errors.Is(err, ci.ErrTooLarge):
@@ -271,6 +273,23 @@ func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
 	}
 	failpoint.Hit(failpoint.JobLaunched)
 	return nil
+}
+
+// launchGrace is how long a launch may go on, once it has begun, when this server leads no more or is to end. A Job that is
+// made and not recorded is launched a second time by the next leader.
+const launchGrace = 3 * time.Second
+
+// lingering returns a context that ends a while after another one.
+func lingering(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-longer.Done():
+		case <-time.After(grace):
+			cancel()
+		}
+	})
+	return longer, func() { stop(); cancel() }
 }
 
 // cloneToken mints what a job's clone container reads repositories with, and

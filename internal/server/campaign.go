@@ -21,7 +21,7 @@ const (
 
 	pulseEvery = 2 * time.Second
 	pulseTime  = 3 * time.Second // for one heartbeat
-	silentTime = 8 * time.Second // a leader that could not commit a write for as long resigns
+	silentTime = 7 * time.Second // a leader that could not commit a write for as long resigns
 )
 
 // campaign has this server lead again and again, as often as it is elected. It ends with its context alone: a server that
