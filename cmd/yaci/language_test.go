@@ -174,7 +174,7 @@ steps: ['true']
 		})
 	}
 	skipped := must(repos["jobs-skipped"].WaitStatus(citesttest.Context(t, time.Minute), shas["jobs-skipped"], "yaci/after", citest.Finished))(t)
-	if skipped.State != "success" || skipped.Description != "Skipped: build did not pass." {
+	if skipped.State != "failure" || skipped.Description != "Not run: build failed." {
 		t.Errorf("yaci/after: %+v", skipped)
 	}
 }
