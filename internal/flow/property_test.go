@@ -284,6 +284,10 @@ func (p *pullStory) checkSkip(file *pipeline.File, sha ci.SHA, runs []ci.Run) {
 			return // its base is held by checkBase
 		}
 	}
+	// While the pull request was closed, nothing could start a run, and what was told then stands.
+	if slices.ContainsFunc(p.sent, func(ev ci.Event) bool { return ev.PRAction == "closed" }) {
+		return
+	}
 	// A pull request that was opened or retargeted after the skip is judged by its own event.
 	late := slices.ContainsFunc(slices.Concat(p.late, p.bases[sha]), func(ev ci.Event) bool {
 		return ev.SHA == sha && (ev.PRAction == "reopened" || ev.Retarget || ev.Kind == ci.PullRequest && p.isLate(ev))
