@@ -15,6 +15,7 @@ const (
 	First  Order = "first"  // the first event is the newer
 	Second Order = "second" // the second event is the newer
 	Unsure Order = "unsure" // the events themselves do not tell
+	Torn   Order = "torn"   // which commit was replaced says one thing, and the dates another
 )
 
 // Newer tells which of two events is the newer by what they say about
@@ -24,16 +25,29 @@ func Newer(a, b ci.Event) (newer Order, why string) {
 	onto, under := b.Before == a.SHA, a.Before == b.SHA
 	dated := !a.At.IsZero() && !b.At.IsZero()
 	switch {
-	case under && !onto && dated && b.Before == "" && b.At.After(a.At), onto && !under && dated && a.Before == "" && a.At.After(b.At):
-		// The later event moved nothing, so the ref had come back to its commit by then.
+	case onto && !under && dated && a.At.After(b.At), under && !onto && dated && b.At.After(a.At):
+		return Torn, "" // the ref has come back to a commit that had been replaced, or a date is wrong
 	case onto && !under:
 		return Second, "it replaced " + a.SHA.Short()
 	case under && !onto:
 		return First, "it replaced " + b.SHA.Short()
 	case !dated || a.At.Equal(b.At):
 		return Unsure, ""
+	case b.At.After(a.At):
+		return Second, "GitHub dates it later"
 	}
-	if b.At.After(a.At) {
+	return First, "GitHub dates it later"
+}
+
+// ByHead is Newer where the events contradict each other: the one whose commit is the head of the branch or pull
+// request now is the newer one. Where neither is, the dates decide.
+func ByHead(a, b ci.Event, head ci.SHA) (newer Order, why string) {
+	switch {
+	case head == b.SHA:
+		return Second, "it is the head now"
+	case head == a.SHA:
+		return First, "it is the head now"
+	case b.At.After(a.At):
 		return Second, "GitHub dates it later"
 	}
 	return First, "GitHub dates it later"

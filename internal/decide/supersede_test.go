@@ -18,22 +18,32 @@ func TestNewer(t *testing.T) {
 		want decide.Order
 		why  string
 	}{
-		"pushed onto it":            {ev("a", "0", at(1)), ev("b", "a", at(2)), decide.Second, "it replaced a"},
-		"the chain beats the dates": {ev("a", "0", at(2)), ev("b", "a", at(1)), decide.Second, "it replaced a"},
-		"later":                     {ev("a", "0", at(1)), ev("c", "b", at(3)), decide.Second, "GitHub dates it later"},
-		"to and fro":                {ev("a", "b", at(3)), ev("b", "a", at(2)), decide.First, "GitHub dates it later"},
-		"at once":                   {ev("a", "0", at(1)), ev("c", "b", at(1)), decide.Unsure, ""},
-		"without a date":            {ev("a", "0", at(1)), ev("c", "b", time.Time{}), decide.Unsure, ""},
+		"pushed onto it":          {ev("a", "0", at(1)), ev("b", "a", at(2)), decide.Second, "it replaced a"},
+		"the dates contradict it": {ev("a", "0", at(2)), ev("b", "a", at(1)), decide.Torn, ""},
+		"the ref came back":       {ev("a", "c", at(9)), ev("b", "a", at(1)), decide.Torn, ""},
+		"later":                   {ev("a", "0", at(1)), ev("c", "b", at(3)), decide.Second, "GitHub dates it later"},
+		"to and fro":              {ev("a", "b", at(3)), ev("b", "a", at(2)), decide.First, "GitHub dates it later"},
+		"at once":                 {ev("a", "0", at(1)), ev("c", "b", at(1)), decide.Unsure, ""},
+		"without a date":          {ev("a", "0", at(1)), ev("c", "b", time.Time{}), decide.Unsure, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, why := decide.Newer(c.a, c.b); got != c.want || why != c.why {
 				t.Errorf("%s, %q; want %s, %q", got, why, c.want, c.why)
 			}
-			mirror := map[decide.Order]decide.Order{decide.First: decide.Second, decide.Second: decide.First, decide.Unsure: decide.Unsure}
+			mirror := map[decide.Order]decide.Order{decide.First: decide.Second, decide.Second: decide.First, decide.Unsure: decide.Unsure, decide.Torn: decide.Torn}
 			if got, why := decide.Newer(c.b, c.a); got != mirror[c.want] || why != c.why {
 				t.Errorf("the other way round: %s, %q", got, why)
 			}
 		})
+	}
+}
+
+func TestByHead(t *testing.T) {
+	a, b := ci.Event{SHA: "a", At: time.Unix(1, 0)}, ci.Event{SHA: "b", At: time.Unix(2, 0)}
+	for head, want := range map[ci.SHA]decide.Order{"a": decide.First, "b": decide.Second, "c": decide.Second, "": decide.Second} {
+		if got, _ := decide.ByHead(a, b, head); got != want {
+			t.Errorf("head %q: %s, want %s", head, got, want)
+		}
 	}
 }
 

@@ -102,6 +102,10 @@ func (p *pullStory) pull() ci.Pull {
 
 func (p *pullStory) Pull(context.Context, ci.Repo, int) (ci.Pull, error) { return p.pull(), nil }
 
+func (p *pullStory) Resolve(context.Context, ci.Repo, string) (ci.SHA, string, error) {
+	return p.sha(p.head), "Fix", nil
+}
+
 func (p *pullStory) Relation(context.Context, ci.Repo, ci.SHA, ci.SHA) (string, error) {
 	return "diverged", nil
 }
@@ -362,7 +366,7 @@ func TestPullRequestProperty(t *testing.T) {
 			statuses: map[ci.SHA]ci.Status{},
 			bases:    map[ci.SHA][]ci.Event{},
 		}
-		w.flow.GitHub, w.flow.Pulls, w.flow.Heads, w.flow.Ancestry = p, pullsOf{p, w.pulls}, p, p
+		w.flow.GitHub, w.flow.Pulls, w.flow.Heads, w.flow.Ancestry, w.flow.Commits = p, pullsOf{p, w.pulls}, p, p, p
 		p.play()
 		for _, st := range p.statuses {
 			if st.State == "success" {

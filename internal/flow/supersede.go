@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
@@ -66,6 +67,13 @@ func (f *Flow) rank(ctx context.Context, run ci.Run) (by ci.SHA, why string, err
 // newer asks the events, and only when they do not tell, GitHub.
 func (f *Flow) newer(ctx context.Context, other ci.Run, ev ci.Event) (decide.Order, string, error) {
 	newer, why := decide.Newer(other.Event, ev)
+	if newer == decide.Torn {
+		head, err := f.headNow(ctx, ev)
+		if err != nil {
+			return newer, "", err
+		}
+		newer, why = decide.ByHead(other.Event, ev, head)
+	}
 	if newer != decide.Unsure {
 		return newer, why, nil
 	}
@@ -75,6 +83,19 @@ func (f *Flow) newer(ctx context.Context, other ci.Run, ev ci.Event) (decide.Ord
 	}
 	newer, why = decide.ByHistory(relation)
 	return newer, why, nil
+}
+
+// headNow returns the commit that the branch or pull request of an event points to now; empty when it is gone.
+func (f *Flow) headNow(ctx context.Context, ev ci.Event) (ci.SHA, error) {
+	if ev.Kind == ci.PullRequest {
+		pull, err := f.Pulls.Pull(ctx, ev.Repo, ev.PR)
+		return pull.Head, err
+	}
+	head, _, err := f.Commits.Resolve(ctx, ev.Repo, "heads/"+ev.Branch)
+	if errors.Is(err, ci.ErrNotFound) {
+		return "", nil
+	}
+	return head, err
 }
 
 // place stores a run, as ended when a newer commit has come before it.
