@@ -14,13 +14,9 @@ const (
 )
 
 var (
-	// escapes are what a terminal acts on.
-	escapes = regexp.MustCompile(`\x1b(\[[0-9;?]*[ -/]*[@-~]|[\]_][^\x07\x1b]*(\x07|\x1b\\)?|[ -/]*[0-~])|[\x00-\x08\x0b-\x1f\x7f]`)
 	// command is a line by which a tool speaks to CI, as it does to GitHub Actions
 	// (docs.github.com, "Workflow commands for GitHub Actions").
 	command = regexp.MustCompile(`^::(error|warning|notice)(?: ([^:]*(?::[^:]+)*?))?::(.*)$`)
-	// compiler is how compilers and linters name a place.
-	compiler = regexp.MustCompile(`^(?:vet: )?(?:\./)?([^\s:]+\.[A-Za-z0-9_]+):([1-9][0-9]{0,6}):([1-9][0-9]{0,4}): (.+)$`)
 )
 
 // spoken reads a line that speaks to CI. With no place in a file it is none of a check's.
@@ -52,15 +48,22 @@ func spoken(line string) (a Annotation, ok bool) {
 	return a, true
 }
 
-// compiled reads a line as a compiler or linter writes it.
+// compiled reads a line as a compiler or linter writes it: PATH:LINE:COLUMN: MESSAGE.
+// Every line of a log is tried, so it has no regular expression.
 func compiled(line string) (a Annotation, ok bool) {
-	m := compiler.FindStringSubmatch(line)
-	if m == nil {
+	rest := strings.TrimPrefix(strings.TrimPrefix(line, "vet: "), "./")
+	file, rest, ok := strings.Cut(rest, ":")
+	if !ok || !isFileName(file) {
 		return a, false
 	}
-	a = Annotation{Path: m[1], Level: "failure", Message: m[4]}
-	a.Line, _ = strconv.Atoi(m[2])
-	a.Column, _ = strconv.Atoi(m[3])
+	a = Annotation{Path: file, Level: "failure"}
+	if a.Line, rest, ok = place(rest, 7); !ok {
+		return a, false
+	}
+	if a.Column, rest, ok = place(rest, 5); !ok || len(rest) < 2 || rest[0] != ' ' {
+		return a, false
+	}
+	a.Message = rest[1:]
 	switch kind, _, _ := strings.Cut(strings.ToLower(a.Message), " "); strings.TrimRight(kind, ":") {
 	case "warning":
 		a.Level = "warning"
@@ -68,6 +71,37 @@ func compiled(line string) (a Annotation, ok bool) {
 		a.Level = "notice"
 	}
 	return a, true
+}
+
+// isFileName reports whether a text is a name with an extension, without white space.
+func isFileName(text string) bool {
+	dot := strings.LastIndexByte(text, '.')
+	if dot < 1 || dot == len(text)-1 || strings.ContainsAny(text, " \t\n\f\r") {
+		return false
+	}
+	for i := dot + 1; i < len(text); i++ {
+		if c := text[i]; !isDigit(c) && c != '_' && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// place reads a number from 1, of at most so many digits, and the colon behind it.
+func place(text string, digits int) (n int, rest string, ok bool) {
+	number, _, ok := strings.Cut(text[:min(len(text), digits+1)], ":")
+	if !ok || number == "" || number[0] == '0' {
+		return 0, "", false
+	}
+	for i := range len(number) {
+		if !isDigit(number[i]) {
+			return 0, "", false
+		}
+		n = 10*n + int(number[i]-'0')
+	}
+	return n, text[len(number)+1:], true
 }
 
 // placed makes an annotation one that GitHub takes; false: it names no line of a
@@ -79,17 +113,6 @@ func placed(a Annotation) (Annotation, bool) {
 	}
 	a.End, a.Column, a.Message = max(a.End, a.Line), max(a.Column, 0), shortened(a.Message, maxMessage)
 	return a, true
-}
-
-// PlainLine is a line of a log as people read it, without what terminals act on.
-func PlainLine(line string) string {
-	line = strings.TrimRight(line, "\r\n")
-	for i := range len(line) {
-		if c := line[i]; c < ' ' && c != '\t' || c >= 0x7f {
-			return strings.ToValidUTF8(escapes.ReplaceAllString(line, ""), "\uFFFD")
-		}
-	}
-	return line
 }
 
 func unescape(s string) string {

@@ -42,7 +42,7 @@ func (g *goTests) add(number int64, line, repo string) (done []heard) {
 	g.open = false
 	switch {
 	case strings.HasPrefix(line, "    ") && !strings.HasPrefix(strings.TrimLeft(line, " "), "--- "):
-		if m := goPlace.FindStringSubmatch(line); m != nil {
+		if m := goPlaceOf(line); m != nil {
 			g.say(number, m)
 		} else if open {
 			g.more(line)
@@ -63,6 +63,24 @@ func (g *goTests) add(number int64, line, repo string) (done []heard) {
 		}
 	}
 	return done
+}
+
+// cost is about how many bytes add matches with regular expressions or copies.
+func (g *goTests) cost(line string) int {
+	switch {
+	case strings.HasPrefix(line, "=== "), strings.HasPrefix(strings.TrimLeft(line, " "), "--- "):
+		return len(line) + 16*len(g.heard)
+	case strings.HasPrefix(line, "    ") && strings.Contains(line, ".go:"), strings.HasPrefix(line, "ok  \t"), strings.HasPrefix(line, "FAIL\t"):
+		return len(line)
+	}
+	return 0
+}
+
+func goPlaceOf(line string) []string {
+	if !strings.Contains(line, ".go:") {
+		return nil
+	}
+	return goPlace.FindStringSubmatch(line)
 }
 
 // say takes in the words of a test. Those of nobody are believed when a test's file says them.

@@ -9,8 +9,11 @@ import (
 // in one call (docs.github.com, "Create a check run").
 const MaxAnnotations = 50
 
-// maxRead bounds what is read of one line, in bytes.
-const maxRead = 16 << 10
+const (
+	maxRead    = 16 << 10 // bytes that are read of one line
+	maxMatched = 8 << 20  // bytes of a log that are matched with regular expressions, about a second's work
+	maxBegin   = 512      // bytes in which a line must begin its complaint
+)
 
 // Reading is what the log of a failed step says of its mistakes. Its lines are
 // added in order; its zero value is ready.
@@ -19,6 +22,7 @@ type Reading struct {
 	annotations []Annotation
 	first       [kinds]int64
 	tests       goTests
+	matched     int // bytes that were matched with regular expressions
 }
 
 // What tells of an error, the most telling first.
@@ -32,8 +36,18 @@ const (
 // Add reads a line.
 func (r *Reading) Add(number int64, line string) {
 	line = PlainLine(line[:min(len(line), maxRead)])
+	if a, ok := compiled(line); ok {
+		r.annotate(number, a)
+	}
+	if r.matched > maxMatched {
+		return
+	}
+	r.matched += r.tests.cost(line)
 	for _, h := range r.tests.add(number, line, r.Repo) {
 		r.annotate(h.number, h.Annotation)
+	}
+	if strings.HasPrefix(line, "::") {
+		r.matched += len(line)
 	}
 	if a, ok := spoken(line); ok {
 		if a.Level == "failure" {
@@ -42,10 +56,7 @@ func (r *Reading) Add(number int64, line string) {
 		r.annotate(number, a)
 		return
 	}
-	if a, ok := compiled(line); ok {
-		r.annotate(number, a)
-	}
-	if complains(line) {
+	if r.complains(line) {
 		r.see(marked, number)
 	}
 }
@@ -108,9 +119,11 @@ var complaint = regexp.MustCompile(`^\s*(?:\[[^\]]{1,40}\]\s*|E +)?(?:` +
 	`^[^\s:]+: (?:[^:]+: )*(?:fatal error|error|command not found|not found)\b`) // cc1: error:, sh: 1: x: not found
 
 // complains reports whether a line begins a complaint. Each has one of a few words, which are cheap to look for.
-func complains(line string) bool {
+func (r *Reading) complains(line string) bool {
+	line = line[:min(len(line), maxBegin)]
 	for _, word := range [...]string{"rror", "ERR", "FAIL", "atal", "FATAL", "panic", "Traceback", "xception", "not ok", "not found", "make", "✗", "✘"} {
 		if strings.Contains(line, word) {
+			r.matched += len(line)
 			return complaint.MatchString(line)
 		}
 	}
