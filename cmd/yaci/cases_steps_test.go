@@ -1,0 +1,102 @@
+package main
+
+import (
+	"runtime"
+	"strings"
+)
+
+// stepTrials are about what a step finds around it.
+func stepTrials() []trial {
+	return []trial{
+		{"f06-describe", "depth 0 brings branches and tags, and the tag of a tag's event is there", func(c *played) {
+			clone := c.clone()
+			must(clone.Push("First", map[string]string{"README": "hello\n"}))(c.t)
+			sha := must(clone.Commit("Change", c.files(nil)))(c.t)
+			must(clone.Git("tag", "v1.0"))(c.t)
+			must(clone.Git("push", "--quiet", "origin", "HEAD", "v1.0"))(c.t)
+			c.until("both runs end", func() bool {
+				runs := c.runs()
+				return len(runs) == 2 && runs[0].State != "queued" && runs[0].State != "running" && runs[1].State != "queued" && runs[1].State != "running"
+			})
+			for _, run := range c.runs() {
+				if run.State != "success" {
+					c.t.Errorf("%s: %s %s", run.Event, run.State, run.Message)
+				}
+			}
+			c.ends(sha, "success", "Passed in ")
+			if log := c.log(1); !strings.Contains(log, "v1.0\n") {
+				c.t.Errorf("git describe says %q", log)
+			}
+		}},
+		{"f07-stdin", "standard input is empty, not closed", func(c *played) {
+			_, sha := c.pushes(nil)
+			c.ends(sha, "failure", "tar -xf - failed") // as with </dev/null
+			for step, bad := range map[int]string{1: "error", 2: "error", 3: "ad file descriptor"} {
+				if log := c.log(step); strings.Contains(log, bad) {
+					c.t.Errorf("step %d: %q", step, log)
+				}
+			}
+			if log := c.log(3); !strings.Contains(log, "short read") {
+				c.t.Errorf("tar says %q", log)
+			}
+		}},
+		{"f10-lfs-in-submodule", "a submodule's large files come from the submodule's own store", func(c *played) {
+			library := c.repo(c.id+"-library", false)
+			pointer := must(library.AddLFS("a large file\n"))(c.t)
+			must(must(library.Clone(c.t.TempDir(), c.ada))(c.t).Push("First", map[string]string{
+				"x.bin": pointer, ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n"}))(c.t)
+			clone := c.clone()
+			must(clone.Git("-c", "protocol.allow=always", "submodule", "--quiet", "add", library.PublicURL(), "sub"))(c.t)
+			sha := must(clone.Push("Change", c.files(nil)))(c.t)
+			c.ends(sha, "success", "Passed in ")
+			if log := c.log(1); !strings.HasSuffix(log, "a large file\n") {
+				c.t.Errorf("the file is %q", log)
+			}
+		}},
+		{"f13-allow-failure-missing", "a step that may fail may also miss its program, in both spellings", func(c *played) {
+			_, sha := c.pushes(nil)
+			c.ends(sha, "success", "Passed in ")
+			if log := c.log(1); !strings.Contains(log, "golangci-lint") || strings.Contains(log, "write run as a list") {
+				c.t.Errorf("the step that fails says %q", log)
+			}
+			if log := c.log(2); !strings.HasSuffix(log, "next\n") {
+				c.t.Errorf("the next step says %q", log)
+			}
+		}},
+		{"f26-arch", "a program of another architecture is called that", func(c *played) {
+			_, sha := c.pushes(nil)
+			st := c.final(c.r, sha)
+			if said := st.Description + c.log(1); !strings.Contains(said, "architecture") || !strings.Contains(said, runtime.GOARCH) {
+				c.t.Errorf("%s: %q", st.State, said)
+			}
+		}},
+	}
+}
+
+// lintTrials are about files that were misread, or refused with the wrong words.
+func lintTrials() []trial {
+	return []trial{
+		{"f08-bang", "an explicit tag is refused where it stands", func(c *played) { c.refused(".yaci.yml:3:", "tag", "quote") }},
+		{"f20-colon", "a command with a colon was read as a key: quote it or write a block", func(c *played) { c.refused(".yaci.yml:3:", "quote") }},
+		{"f20-list-of-commands", "a list of commands is no list of words: write a script of two lines", func(c *played) { c.refused(".yaci.yml:", "run: |") }},
+		{"f21-shebang", "a script runs in what its first line names, or is refused", func(c *played) { c.refused(".yaci.yml:3:", "shell: [") }},
+		{"f22-brackets", "brackets in a script nest nothing", func(c *played) {
+			_, sha := c.pushes(map[string]string{"x": "(\n"})
+			c.ends(sha, "success", "Passed in ")
+		}},
+	}
+}
+
+// refused pushes a file that has a problem. The status shows where it is; the run's
+// log shows what to write.
+func (c *played) refused(where string, words ...string) {
+	c.t.Helper()
+	_, sha := c.pushes(nil)
+	c.ends(sha, "error", where)
+	message := c.runs()[0].Message
+	for _, word := range words {
+		if !strings.Contains(message, word) {
+			c.t.Errorf("the run says %q, which lacks %q", message, word)
+		}
+	}
+}
