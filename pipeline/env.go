@@ -33,6 +33,28 @@ func (in Input) own() Env {
 	return env
 }
 
+// withGitConfig adds YACI's entry of git's configuration behind those that a
+// file sets in the same way, so that the file's hold and the workspace stays safe.
+func withGitConfig(env, ofFile Env) Env {
+	count, index := ofFile["GIT_CONFIG_COUNT"], 0
+	if count != "" {
+		var err error
+		if index, err = strconv.Atoi(count); err != nil || index < 0 || index > maxGitConfig {
+			return env // git refuses it with a sentence of its own
+		}
+	}
+	for ofFile["GIT_CONFIG_KEY_"+strconv.Itoa(index)] != "" && index <= maxGitConfig {
+		index++
+	}
+	number := strconv.Itoa(index)
+	env["GIT_CONFIG_COUNT"] = strconv.Itoa(index + 1)
+	env["GIT_CONFIG_KEY_"+number], env["GIT_CONFIG_VALUE_"+number] = "safe.directory", "*"
+	return env
+}
+
+// maxGitConfig is more entries than fit into the env of a step.
+const maxGitConfig = 1000
+
 // filled is a concurrency group with $YACI_BRANCH and the like filled in. It is a key, nothing is run from it.
 func (c *Concurrency) filled(in Input) *Concurrency {
 	if c == nil {

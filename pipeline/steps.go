@@ -60,7 +60,7 @@ func awaited(services []*Service) (list []ReadyPlan) {
 }
 
 func (b *builder) step(i int, s *Step, j *Job) corev1.Container {
-	env := overlay(s.Env, b.own)
+	env := withGitConfig(overlay(b.own, s.Env), s.Env)
 	env["YACI_JOB"] = j.Title()
 	for _, name := range s.Secrets {
 		if _, ok := b.in.Secrets[name]; !ok {
