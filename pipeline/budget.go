@@ -93,7 +93,7 @@ func (j *Job) size() int {
 		size += stepBytes + s.Run.Size() + shared + s.Env.size() + sizeOf(s.Shell) + sizeOf(s.Secrets)
 	}
 	for _, s := range j.Services {
-		size += stepBytes + s.Env.size() + sizeOf(s.Command)
+		size += stepBytes + s.Env.size() + sizeOf(s.Command) + sizeOf(s.Args)
 	}
 	return size
 }

@@ -118,7 +118,8 @@ type Service struct {
 	Name      string    `yaml:"name" doc:"How people see it."`
 	Image     string    `yaml:"image" doc:"Its image, which starts as it is made to start."`
 	Env       Env       `yaml:"env" doc:"Environment variables."`
-	Command   []string  `yaml:"command" doc:"Command instead of the image's own."`
+	Command   []string  `yaml:"command" doc:"Command instead of the image's ENTRYPOINT, as a list."`
+	Args      []string  `yaml:"args" doc:"Arguments for the image's ENTRYPOINT, or for command, instead of the image's CMD."`
 	Resources Resources `yaml:"resources" doc:"What it may use."`
 	Ready     *Ready    `yaml:"ready" doc:"The first steps wait until this holds."`
 }

@@ -117,6 +117,9 @@ func (b *builder) service(i int, s *Service) corev1.Container {
 	for _, word := range s.Command {
 		c.Command = append(c.Command, literal(word))
 	}
+	for _, word := range s.Args {
+		c.Args = append(c.Args, literal(word))
+	}
 	return c
 }
 

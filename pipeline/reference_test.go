@@ -55,6 +55,7 @@ func examples() map[string]string {
 		"resources.disk":            "resources: { disk: 10Gi }",
 		"resources.memory":          "resources: { memory: 512Mi }",
 		"services":                  "services:\n  - { name: cache, image: redis:8, ready: { tcp: 6379 } }",
+		"services.args":             "services:\n  - { name: db, image: postgres:17, args: [-c, \"max_connections=500\"] }",
 		"services.command":          "services:\n  - { name: web, image: python:3, command: [python, -m, http.server] }",
 		"services.env":              "services:\n  - { name: db, image: postgres:17, env: { POSTGRES_PASSWORD: x } }",
 		"services.image":            "services:\n  - { name: queue, image: rabbitmq:4 }",

@@ -106,8 +106,8 @@ func (d *decoder) services(j *Job) {
 			d.problem(s.at("name"), "the name %q is already taken by the service on line %d", s.Name, line)
 		}
 		lines[s.Name] = s.at("name").Line
-		if size := sizeOf(s.Command); size > maxWordsBytes {
-			d.problem(s.at("command"), "the command has %d bytes; at most %d are allowed", size, maxWordsBytes)
+		if size := sizeOf(s.Command) + sizeOf(s.Args); size > maxWordsBytes {
+			d.problem(s.at(""), "command and args have %d bytes; at most %d are allowed", size, maxWordsBytes)
 		}
 		if s.Ready != nil && (s.Ready.TCP < 1 || s.Ready.TCP > 65535) {
 			d.problem(s.at("ready"), "ready needs tcp, a port from 1 to 65535")

@@ -104,7 +104,7 @@ func TestRole(t *testing.T) {
 	}
 	forks := []string{
 		"[batch] [jobs] [create get list watch patch delete]", "[] [pods] [get list watch]", "[] [pods/log] [get]",
-		"[] [secrets] [create update delete]", "[] [events] [list]",
+		"[] [secrets] [create update delete]", "[] [events] [list]", "[] [limitranges] [list]",
 	}
 	builds := slices.Insert(slices.Clone(forks), 4, "[] [configmaps] [list]")
 	builds = append(builds, "[coordination.k8s.io] [leases] [create get update]")

@@ -23,6 +23,7 @@ func Needed(namespace, forks string) (all []Right) {
 		add(space, "", "pods/log", "get")
 		add(space, "", "secrets", "create update delete")
 		add(space, "", "events", "list")
+		add(space, "", "limitranges", "list")
 	}
 	add(namespace, "", "configmaps", "list")
 	add(namespace, "coordination.k8s.io", "leases", "create get update")
@@ -97,7 +98,7 @@ func builds(b Builds) []Finding {
 		}
 		return append(append(all, podSecurity(b)), runtimeClass(b)...)
 	}
-	return append([]Finding{network(b.Sight), userSpace(b), hardening(b.Sight), podSecurity(b)}, runtimeClass(b)...)
+	return append(append([]Finding{network(b.Sight), userSpace(b), hardening(b.Sight), podSecurity(b)}, limitRange(b)...), runtimeClass(b)...)
 }
 
 func network(s Sight) Finding {
@@ -159,6 +160,15 @@ func hardening(s Sight) Finding {
 		return Finding{"pod hardening", Problem, fmt.Sprintf("In a build %s.", strings.Join(lacks, " and ")), "Look for a webhook of the cluster that changes pods, and for a container runtime without seccomp."}
 	}
 	return Finding{"pod hardening", Good, "Seccomp is in force, setuid gains nothing, and no token is mounted.", ""}
+}
+
+// limitRange tells of limits that make a job reserve more than its file says.
+func limitRange(b Builds) []Finding {
+	if b.Limits == "" {
+		return nil
+	}
+	return []Finding{{"limit range", Good, "The namespace " + b.Namespace + " asks for " + b.Limits +
+		": YACI raises requests to that, also those of steps that wait.", ""}}
 }
 
 func podSecurity(b Builds) Finding {

@@ -44,6 +44,7 @@ type Builds struct {
 	Privileged bool  // the cluster takes a privileged pod there
 	PodErr     error // it could not be found out whether it does
 	Wanted     Wanted
+	Limits     string // what LimitRanges ask of each container, in words; empty: nothing
 }
 
 // Wanted is what the configuration asks for.

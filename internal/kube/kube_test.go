@@ -105,7 +105,7 @@ func TestLaunch(t *testing.T) {
 	if err != nil || uid != "uid-1" {
 		t.Fatalf("uid %q, %v", uid, err)
 	}
-	if diff := cmp.Diff([]string{"create secrets", "create jobs"}, did(client)); diff != "" {
+	if diff := cmp.Diff([]string{"list limitranges", "create secrets", "create jobs"}, did(client)); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(map[string]string{"plan.json": "[]", "token": "ghs_x"}, secret(t, client)); diff != "" {

@@ -38,6 +38,8 @@ type Cluster struct {
 	logs   kubernetes.Interface // has a rate of its own, so that the logs of a node that does not answer hold nothing else up; nil: Client
 
 	election kubernetes.Interface // for the Lease alone; nil: Client
+
+	limitRanges *limitRangeCache // nil: asked each time
 }
 
 // Connect reaches the cluster of a kubeconfig file; empty means the usual ones,
@@ -74,6 +76,8 @@ func Connect(kubeconfig, namespace string) (*Cluster, error) {
 		config:    cfg,
 		logs:      logs,
 		election:  election,
+
+		limitRanges: &limitRangeCache{},
 	}, nil
 }
 
@@ -150,6 +154,9 @@ func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string,
 	if err := c.removeLost(ctx, space, job); err != nil {
 		return "", err
 	}
+	if err := c.meetLimitRanges(ctx, &want); err != nil {
+		return "", err
+	}
 	if err := c.putSecret(ctx, want, job, token); err != nil {
 		return "", err
 	}
@@ -212,6 +219,10 @@ func cloneFrom(job *batchv1.Job, url string) {
 // deleted, at the latest by its own ttlSecondsAfterFinished.
 func (c *Cluster) LaunchAside(ctx context.Context, want *batchv1.Job, files, secrets map[string]string) (*batchv1.Job, error) {
 	want = want.DeepCopy()
+	want.Namespace = c.Namespace
+	if err := c.meetLimitRanges(ctx, want); err != nil {
+		return nil, err
+	}
 	values := want.Name + "-values"
 	for i := range want.Spec.Template.Spec.Containers {
 		for _, v := range want.Spec.Template.Spec.Containers[i].Env {

@@ -39,6 +39,9 @@ func (p probe) builds(ctx context.Context, wanted doctor.Wanted) doctor.Builds {
 	b := doctor.Builds{Namespace: p.cluster.Namespace, Wanted: wanted}
 	b.Privileged, b.PodErr = p.privileged(ctx)
 	b.Sight, b.Err = p.look(ctx)
+	if items, err := p.cluster.LimitRanges(ctx, p.cluster.Namespace); err == nil { // otherwise the rights say why
+		b.Limits = kube.DescribeLimits(items)
+	}
 	return b
 }
 
