@@ -32,6 +32,7 @@ type Input struct {
 	Paths         []string // that the event changed
 	PathsKnown    bool     // Paths is all of them
 	Secrets       map[string]SecretRef
+	Refused       map[string]string // sentences about secrets that are not in Secrets, by name
 
 	work *matchWork // of one Select
 }

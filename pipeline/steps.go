@@ -63,7 +63,9 @@ func (b *builder) step(i int, s *Step, j *Job) corev1.Container {
 	env := withGitConfig(overlay(b.own, s.Env), s.Env)
 	env["YACI_JOB"] = j.Title()
 	for _, name := range s.Secrets {
-		if _, ok := b.in.Secrets[name]; !ok {
+		if _, ok := b.in.Secrets[name]; !ok && b.in.Refused[name] != "" {
+			b.found.problem(s.at("secrets"), "%s", b.in.Refused[name])
+		} else if !ok {
 			b.found.problem(s.at("secrets"), "secret %s is not granted to this repository for %s: ask who operates YACI", name, b.in.what())
 		}
 		delete(env, name)

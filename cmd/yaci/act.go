@@ -89,20 +89,24 @@ func (x cancel) Run(ctx context.Context, out output) error {
 	return err
 }
 
+// minCommitDigits is how much of a commit's id an approval must name.
+const minCommitDigits = 12
+
 // approve lets a pull request from a fork run.
 type approve struct {
 	remote
 	ID     string `arg:"" name:"run" help:"Number or id."`
-	Commit string `arg:"" help:"The commit that you have read: at least its first seven digits."`
+	Commit string `arg:"" help:"The commit that you have read, by its full id or at least twelve digits of it."`
 }
 
 // Help has examples.
 func (approve) Help() string {
-	return `The commit is asked for so that nobody approves what came after he looked. It needs a token for admin.
+	return `You must name the commit you reviewed, so a later push cannot be approved by mistake. Requires an admin token.
 
 Examples:
   yaci ls --state held
-  yaci approve 12 9c2f1ab`
+  yaci view 12                           shows the full id
+  yaci approve 12 9c2f1ab4d0e3...`
 }
 
 // Run approves.
@@ -114,6 +118,9 @@ func (a approve) Run(ctx context.Context, out output) error {
 	t, err := a.find(ctx, c, a.ID)
 	if err != nil {
 		return err
+	}
+	if len(a.Commit) < minCommitDigits {
+		return fmt.Errorf("%q can be the beginning of several commits; read the commit, then: yaci approve %s %s", a.Commit, strings.TrimPrefix(t.name(), "#"), t.SHA)
 	}
 	var made newAttempt
 	if err := post(ctx, c, "/api/v1/runs/"+string(t.ID)+"/approve?sha="+url.QueryEscape(strings.ToLower(a.Commit)), nil, &made); err != nil {

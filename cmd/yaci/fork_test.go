@@ -43,18 +43,18 @@ func TestForkIsApprovedByComment(t *testing.T) {
 		t.Helper()
 		w.until("held "+sha, func() bool {
 			return slices.ContainsFunc(r.Statuses(sha), func(s citest.Status) bool {
-				return s.Description == "Waiting for approval by a maintainer: comment /ok-to-test "+sha[:7]
+				return s.Description == "Waiting for approval by a maintainer: comment /ok-to-test "+sha
 			})
 		})
 	}
 	waits(first)
-	pull.Say("/ok-to-test "+first[:7], eve)
+	pull.Say("/ok-to-test "+first, eve)
 	w.until("eve is refused", func() bool {
 		said := pull.Comments()
 		return len(said) == 2 && strings.Contains(said[1].Body, "only people with write access")
 	})
 	waitASecond(w)
-	comment := pull.Say("/ok-to-test "+first[:7], w.ada)
+	comment := pull.Say("/ok-to-test "+first[:12], w.ada)
 	if st := w.final(r, first); st.State != "failure" {
 		t.Errorf("approved: %+v", st)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -185,6 +186,13 @@ func (r remote) find(ctx context.Context, c client.Client, arg string) (told, er
 		err := c.Do(ctx, "GET", "/api/v1/runs/"+arg, nil, &t)
 		return t, err
 	}
+	if oldRunID.MatchString(arg) {
+		var t told
+		err := c.Do(ctx, "GET", "/api/v1/runs/"+arg, nil, &t)
+		if no, ok := errors.AsType[*client.Error](err); !ok || no.Status != http.StatusNotFound {
+			return t, err
+		}
+	}
 	repo, err := r.repository(ctx)
 	if err != nil {
 		return told{}, err
@@ -219,7 +227,11 @@ func (r remote) find(ctx context.Context, c client.Client, arg string) (told, er
 	return list[0], nil
 }
 
-// isRunID: ten letters and digits of base32, which no git abbreviation of that length usually is.
+// oldRunID is what a run's id of an earlier version can look like that could be a commit's as well.
+var oldRunID = regexp.MustCompile(`^[a-f2-7]{10}$`)
+
+// isRunID reports whether an argument is the id of a run and nothing else. Ids begin with an r, which no commit's has;
+// those of earlier versions are ten letters and digits of base32.
 func isRunID(arg string) bool {
 	return regexp.MustCompile(`^[a-z2-7]{10}$`).MatchString(arg) && strings.Trim(arg, "0123456789abcdef") != ""
 }

@@ -8,6 +8,9 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/yaci-ci/yaci/internal/server"
 )
@@ -27,13 +30,51 @@ func (s secret) open() (server.Secrets, error) { return server.OpenSecrets(s.Kub
 
 // granted are the flags that say who may use a secret.
 type granted struct {
-	Repo   []string `required:"" help:"Repository (owner/name, owner/* or its numeric id)."`
+	Repo   []string `required:"" help:"Repository: owner/name#id, owner/name, owner/*, or the numeric id alone. A name means the repository that has it now; the server of yaci login is asked for its id."`
 	Event  []string `enum:"push,tag,pull_request,merge_group" help:"Event; default: push. Forks never get a secret."`
 	Branch []string `help:"Branch, or a glob; default: the repository's default branch."`
 }
 
-func (g granted) grant() server.Grant {
-	return server.Grant{Repositories: g.Repo, Events: g.Event, Branches: g.Branch}
+// grant has the ids of all names that the server knows, so that nobody gets the secret by taking a name.
+func (g granted) grant(ctx context.Context, out output) server.Grant {
+	repos := slices.Clone(g.Repo)
+	known := knownRepos(ctx)
+	for i, name := range repos {
+		if !strings.Contains(name, "/") || strings.Contains(name, "#") {
+			continue
+		}
+		if id := known[strings.ToLower(name)]; id != 0 {
+			repos[i] = fmt.Sprintf("%s#%d", name, id)
+		} else if !strings.HasSuffix(name, "/*") {
+			fmt.Fprintf(out.stderr, "No server was asked for the id of %s, or it does not know it yet. The name will mean the repository that has it when the "+
+				"server first sees this grant; to be sure, write %s#ID.\n", name, name)
+		}
+	}
+	return server.Grant{Repositories: repos, Events: g.Event, Branches: g.Branch}
+}
+
+// knownRepos are the ids of the repositories that the server knows, by name in lower case; none without a server.
+func knownRepos(ctx context.Context) map[string]int64 {
+	c, err := remote{URL: os.Getenv("YACI_URL"), APIToken: os.Getenv("YACI_API_TOKEN")}.server()
+	if err != nil {
+		return nil
+	}
+	var answer struct {
+		Repos []struct {
+			ID   int64  `json:"id"`
+			Name string `json:"name"`
+		} `json:"repos"`
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := c.Do(ctx, "GET", "/api/v1/repos", nil, &answer); err != nil {
+		return nil
+	}
+	known := map[string]int64{}
+	for _, r := range answer.Repos {
+		known[strings.ToLower(r.Name)] = r.ID
+	}
+	return known
 }
 
 type secretSet struct {
@@ -57,7 +98,7 @@ func (c secretSet) Run(ctx context.Context, s *secret, out output) error {
 	if err != nil {
 		return err
 	}
-	id, err := cluster.Set(ctx, c.Name, value, c.grant())
+	id, err := cluster.Set(ctx, c.Name, value, c.grant(ctx, out))
 	if err != nil {
 		return err
 	}
@@ -95,10 +136,10 @@ type secretGrant struct {
 }
 
 // Run replaces the grant.
-func (c secretGrant) Run(ctx context.Context, s *secret) error {
+func (c secretGrant) Run(ctx context.Context, s *secret, out output) error {
 	cluster, err := s.open()
 	if err != nil {
 		return err
 	}
-	return cluster.Regrant(ctx, c.ID, c.grant())
+	return cluster.Regrant(ctx, c.ID, c.grant(ctx, out))
 }

@@ -106,7 +106,7 @@ func shown(s terminal.Screen, c client.Client, t told, jobs []wire.Job, now time
 	s.Say("%s", s.Paint(terminal.Dim, terminal.Clean(strings.Join(about, " · "))))
 	s.Say("%s", terminal.Clean(t.Message))
 	if t.State == ci.Held {
-		s.Say("Read it, then: yaci approve %s %s", strings.TrimPrefix(t.name(), "#"), t.SHA.Short())
+		s.Say("Read it, then: yaci approve %s %s", strings.TrimPrefix(t.name(), "#"), t.SHA)
 	}
 	var rows [][]terminal.Cell
 	for _, j := range jobs {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -126,11 +127,17 @@ func (a *API) Retry(w http.ResponseWriter, r *http.Request) {
 	a.started(w, r, run, err)
 }
 
+// minCommitDigits is how much of a commit's id an approval must name.
+const minCommitDigits = 12
+
 // Approve lets a run of a pull request from a fork go on. sha says which commit was read.
 func (a *API) Approve(w http.ResponseWriter, r *http.Request) {
 	sha := r.URL.Query().Get("sha")
-	if len(sha) < 7 {
-		Problem(w, http.StatusBadRequest, "sha query param is required: at least seven digits of the commit that you have read")
+	if len(sha) < minCommitDigits {
+		if one, ok := a.run(w, r); ok {
+			Problem(w, http.StatusBadRequest, fmt.Sprintf("sha query param is required: the commit that you have read, by its full id or at least %d digits of it; "+
+				"this run is of sha=%s", minCommitDigits, one.Event.SHA))
+		}
 		return
 	}
 	run, err := a.Starter.ApproveAsOperator(r.Context(), ci.RunID(chi.URLParam(r, "run")), sha, nameOf(r))

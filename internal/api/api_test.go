@@ -36,7 +36,7 @@ func (s *starter) Command(_ context.Context, image, command string) (ci.JobName,
 }
 
 func (s *starter) ApproveAsOperator(_ context.Context, id ci.RunID, sha, _ string) (ci.Run, error) {
-	if sha != "6113728" {
+	if sha != "6113728f27ae" {
 		return ci.Run{}, errNotFinished
 	}
 	return s.Retry(context.Background(), id, false, "")
@@ -62,9 +62,20 @@ func (jobs) Job(_ context.Context, name ci.JobName) (ci.Job, error) {
 	return ci.Job{}, ci.ErrNotFound
 }
 
+// runsAt has all runs at one commit.
+type runsAt struct{}
+
+func (runsAt) Runs(context.Context, ci.RunFilter) ([]ci.Run, error) { return nil, nil }
+
+func (runsAt) RunJobs(context.Context, ci.RunID) ([]ci.Job, error) { return nil, nil }
+
+func (runsAt) Run(_ context.Context, id ci.RunID) (ci.Run, error) {
+	return ci.Run{ID: id, Event: ci.Event{SHA: "6113728f27ae82c7b1a177c8d03f9e96e0adf246"}}, nil
+}
+
 func newAPI(token string) (*api.API, *starter) {
 	s := &starter{}
-	return &api.API{Token: token, Image: "default:1", Starter: s, Jobs: jobs{}, Conflicts: []error{errNotFinished}, Log: slog.New(slog.DiscardHandler),
+	return &api.API{Runs: runsAt{}, Token: token, Image: "default:1", Starter: s, Jobs: jobs{}, Conflicts: []error{errNotFinished}, Log: slog.New(slog.DiscardHandler),
 		Logs: func(context.Context, ci.JobName) (any, error) { return []string{"a pod"}, nil }}, s
 }
 
@@ -86,10 +97,10 @@ func TestAnswers(t *testing.T) {
 		{call: a.Get, query: "id=nope", code: 404, want: "no job"},
 		{call: a.Get, code: 400, want: "id query param is required"},
 		{call: a.Retry, query: "id=done", code: 200, want: `{"attempt":2,"id":"yaci-done-2","message":"","run":"done","state":""}`},
-		{call: a.Approve, query: "sha=6113728", path: "done", code: 200, want: `"run":"done"`},
-		{call: a.Approve, query: "sha=6113729", path: "done", code: 409, want: "not ended"},
-		{call: a.Approve, query: "sha=6113", path: "done", code: 400, want: "seven digits"},
-		{call: a.Approve, query: "sha=6113728", path: "nope", code: 404, want: "no run"},
+		{call: a.Approve, query: "sha=6113728f27ae", path: "done", code: 200, want: `"run":"done"`},
+		{call: a.Approve, query: "sha=6113729f27ae", path: "done", code: 409, want: "not ended"},
+		{call: a.Approve, query: "sha=6113728f27a", path: "done", code: 400, want: "at least 12 digits of it; this run is of sha=6113728f27ae82c7b1a177c8d03f9e96e0adf246"},
+		{call: a.Approve, query: "sha=6113728f27ae", path: "nope", code: 404, want: "no run"},
 		{call: a.Retry, query: "id=busy", path: "done", code: 200, want: `"run":"done"`},
 		{call: a.Retry, query: "id=yaci-done-1", code: 200, want: `"run":"done"`},
 		{call: a.Retry, query: "id=busy", code: 409, want: "not ended"},

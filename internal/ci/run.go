@@ -17,7 +17,8 @@ func (s SHA) Short() string {
 	return string(s[:7])
 }
 
-// RunID names a run: ten lower-case letters and digits, safe in DNS names.
+// RunID names a run: ten lower-case letters and digits, safe in DNS names. The first is an r, which no commit id has;
+// those of earlier versions begin with any.
 type RunID string
 
 // JobName is the name of the Kubernetes Job, and the key of a job in the

@@ -86,7 +86,7 @@ func approver(a ci.Approval) string {
 	return "An operator (" + a.By.Login + ")"
 }
 
-// Waiting is the sentence of a run that is held.
+// Waiting is the sentence of a run that is held. It has the full id, which is what to comment, in GitHub's 140 characters.
 func Waiting(sha ci.SHA) string {
-	return fmt.Sprintf("Waiting for approval by a maintainer: comment /ok-to-test %s", sha.Short())
+	return fmt.Sprintf("Waiting for approval by a maintainer: comment /ok-to-test %s", sha)
 }

@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -14,7 +15,7 @@ import (
 // branch's history, where nobody may have read it by itself; and by default only
 // pushes to the default branch. Of events with a base, the base is the branch.
 func Granted(ev ci.Event, g ci.Grant) bool {
-	if ev.Fork || ev.Past || ev.Repo.ID == 0 || !slices.ContainsFunc(g.Repositories, func(r string) bool { return names(r, ev.Repo) }) {
+	if ev.Fork || ev.Past || ev.Repo.ID == 0 || !slices.ContainsFunc(g.Repositories, func(r string) bool { return names(r, ev.Repo, g.Pins) }) {
 		return false
 	}
 	events := g.Events
@@ -40,10 +41,55 @@ func Granted(ev ci.Event, g ci.Grant) bool {
 	return slices.ContainsFunc(g.Branches, func(p string) bool { ok, err := path.Match(p, branch); return ok && err == nil })
 }
 
-// names reports whether a grant's word for repositories means this one.
-func names(word string, repo ci.Repo) bool {
-	if owner, ok := strings.CutSuffix(word, "/*"); ok {
-		return owner != "" && strings.EqualFold(owner, repo.Owner)
+// names reports whether a grant's word for repositories means this one. Ids are what counts: a name means what it meant
+// when it was first seen, whatever has that name now.
+func names(word string, repo ci.Repo, pins map[string]int64) bool {
+	if _, id, ok := strings.Cut(word, "#"); ok {
+		word = id
 	}
-	return word == strconv.FormatInt(repo.ID, 10) || strings.EqualFold(word, repo.FullName())
+	if word == strconv.FormatInt(repo.ID, 10) {
+		return true
+	}
+	pinned := pins[strings.ToLower(word)]
+	if strings.HasSuffix(word, "/*") {
+		return pinned != 0 && pinned == repo.OwnerID
+	}
+	return pinned != 0 && pinned == repo.ID
+}
+
+// Pins are the names in a grant that have no id yet and that a repository, of which GitHub was just asked, has now.
+func Pins(g ci.Grant, repo ci.Repo) (pins []ci.GrantPin) {
+	for _, word := range g.Repositories {
+		word = strings.ToLower(word)
+		if g.Pins[word] != 0 {
+			continue
+		}
+		switch {
+		case word == strings.ToLower(repo.FullName()) && repo.ID != 0:
+			pins = append(pins, ci.GrantPin{Grant: g.UID, Name: word, ID: repo.ID})
+		case word == strings.ToLower(repo.Owner)+"/*" && repo.Owner != "" && repo.OwnerID != 0:
+			pins = append(pins, ci.GrantPin{Grant: g.UID, Name: word, ID: repo.OwnerID})
+		}
+	}
+	return pins
+}
+
+// Misnamed says that a grant names a repository by a name that another one had when the grant was first seen; empty:
+// it does not.
+func Misnamed(g ci.Grant, repo ci.Repo) string {
+	for _, word := range g.Repositories {
+		pinned := g.Pins[strings.ToLower(word)]
+		what, id := "", int64(0)
+		switch {
+		case strings.EqualFold(word, repo.FullName()):
+			what, id = "the repository", repo.ID
+		case strings.EqualFold(word, repo.Owner+"/*"):
+			what, id = "the account", repo.OwnerID
+		}
+		if pinned != 0 && id != 0 && pinned != id {
+			return fmt.Sprintf("secret %s was granted to %s when that was %s with the id %d; it has the id %d now, so whoever operates YACI must "+
+				"grant it anew: yaci secret grant %s --repo %s#%d", g.Name, word, what, pinned, id, g.ID, repo.FullName(), repo.ID)
+		}
+	}
+	return ""
 }

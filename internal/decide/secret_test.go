@@ -10,7 +10,7 @@ import (
 
 // Event by grant [#3522; CVE-2026-22555; CVE-2025-27616].
 func TestGranted(t *testing.T) {
-	repo := ci.Repo{ID: 7, Owner: "ada", Name: "hello", DefaultBranch: "main"}
+	repo := ci.Repo{ID: 7, Owner: "ada", Name: "hello", DefaultBranch: "main", OwnerID: 3}
 	push := ci.Event{Kind: ci.Push, Repo: repo, Branch: "main"}
 	topic, tag, pull, group, fork, api, unknown, past := push, push, push, push, push, push, push, push
 	topic.Branch = "release/1"
@@ -49,9 +49,68 @@ func TestGranted(t *testing.T) {
 		"history, asked for":       {past, ci.Grant{Repositories: here, Events: everything, Branches: []string{"*"}}, false},
 		"a command":                {api, ci.Grant{Repositories: here, Events: everything, Branches: []string{"*"}}, false},
 	} {
+		pin(&c.g, repo)
 		if got := decide.Granted(c.ev, c.g); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
+	}
+}
+
+// pin has the names in a grant mean a repository that has them.
+func pin(g *ci.Grant, repo ci.Repo) {
+	pins := map[string]int64{}
+	for _, p := range decide.Pins(*g, repo) {
+		pins[p.Name] = p.ID
+	}
+	g.Pins = pins
+}
+
+// S12: a grant holds for the id that its name meant when it was first seen, under any name, and for nobody else who
+// takes the name.
+func TestS12GrantsPinIDs(t *testing.T) {
+	own := ci.Repo{ID: 7, Owner: "ada", Name: "hello", DefaultBranch: "main", OwnerID: 3}
+	renamed, stranger, squatter, sibling := own, own, own, own
+	renamed.Owner, renamed.Name = "countess", "world"
+	stranger.ID = 666                       // has the name of the repository, of the same owner
+	squatter.ID, squatter.OwnerID = 667, 13 // has the name of the account too
+	sibling.ID, sibling.Name = 8, "other"   // of the same account
+	for name, c := range map[string]struct {
+		word    string
+		repo    ci.Repo
+		granted bool
+		refused string
+	}{
+		"itself":                      {"Ada/Hello", own, true, ""},
+		"itself, renamed":             {"ada/hello", renamed, true, ""},
+		"who took its name":           {"ada/hello", stranger, false, "ada/hello when that was the repository with the id 7; it has the id 666 now"},
+		"who took the account's name": {"ada/hello", squatter, false, "yaci secret grant s --repo ada/hello#667"},
+		"the account's":               {"ada/*", sibling, true, ""},
+		"the account's, renamed":      {"ada/*", renamed, true, ""},
+		"who took the account":        {"ada/*", squatter, false, "ada/* when that was the account with the id 3; it has the id 13 now"},
+		"by number":                   {"7", renamed, true, ""},
+		"by number, name taken":       {"7", stranger, false, ""},
+		"with its number":             {"ada/hello#7", renamed, true, ""},
+		"another number counts":       {"ada/hello#7", stranger, false, ""},
+		"no number":                   {"ada/hello#", own, false, ""},
+		"another's name":              {"eve/hello", own, false, ""},
+	} {
+		g := ci.Grant{ID: "s", Name: "KEY", Repositories: []string{c.word}}
+		pin(&g, own)
+		if got := decide.Granted(ci.Event{Kind: ci.Push, Repo: c.repo, Branch: "main"}, g); got != c.granted {
+			t.Errorf("%s: granted %v", name, got)
+		}
+		if got := decide.Misnamed(g, c.repo); (got == "") != (c.refused == "") || !strings.Contains(got, c.refused) {
+			t.Errorf("%s: %q, want %q", name, got, c.refused)
+		}
+		if again := decide.Pins(g, c.repo); c.repo == stranger && len(again) != 0 {
+			t.Errorf("%s: pinned anew: %v", name, again)
+		}
+	}
+	unknown := own
+	unknown.OwnerID = 0
+	g := ci.Grant{Repositories: []string{"ada/*"}}
+	if pin(&g, unknown); decide.Granted(ci.Event{Kind: ci.Push, Repo: unknown, Branch: "main"}, g) {
+		t.Error("an account without a number is granted something")
 	}
 }
 
@@ -64,7 +123,8 @@ func FuzzGranted(f *testing.F) {
 	f.Fuzz(func(t *testing.T, repositories, events, branches, branch string) {
 		g := ci.Grant{Repositories: split(repositories), Events: split(events), Branches: split(branches)}
 		for _, kind := range []ci.Kind{ci.Push, ci.Tag, ci.PullRequest, ci.MergeGroup, ci.API, ci.Comment} {
-			ev := ci.Event{Kind: kind, Repo: ci.Repo{ID: 7, Owner: "ada", Name: "hello", DefaultBranch: "main"}, Branch: branch, PRBase: branch}
+			ev := ci.Event{Kind: kind, Repo: ci.Repo{ID: 7, Owner: "ada", Name: "hello", DefaultBranch: "main", OwnerID: 3}, Branch: branch, PRBase: branch}
+			pin(&g, ev.Repo)
 			granted := decide.Granted(ev, g)
 			if ev.Fork = true; decide.Granted(ev, g) {
 				t.Errorf("%+v is granted to a fork", g)

@@ -16,9 +16,22 @@ func Examine(f Facts) (all []Finding) {
 	all = append(all, database(f.Database))
 	all = append(all, github(f.GitHub)...)
 	all = append(all, rights(f.Cluster))
+	all = append(all, grants(f.Grants)...)
 	if f.Cluster.Err == nil {
 		all = append(all, builds(f.Builds)...)
 		all = append(all, forks(f.Forks)...)
+	}
+	return all
+}
+
+// grants are findings only where a name in a grant has passed to somebody else.
+func grants(sentences []string) (all []Finding) {
+	for _, s := range sentences {
+		found, mend, ok := strings.Cut(s, ", so ")
+		if !ok {
+			mend = "Grant it anew by its id."
+		}
+		all = append(all, Finding{"secrets", Warning, strings.ToUpper(found[:1]) + found[1:] + ".", strings.ToUpper(mend[:1]) + mend[1:] + "."})
 	}
 	return all
 }

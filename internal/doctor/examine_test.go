@@ -72,7 +72,10 @@ func TestSick(t *testing.T) {
 			f.GitHub.Permissions = map[string]string{"contents": "write", "statuses": "read", "pull_requests": "write"}
 		}, "App permissions", Problem, "lacks metadata: read, statuses: write", "Add"},
 		"more permission": {func(f *Facts) { f.GitHub.Permissions["administration"] = "write" }, "App permissions", Warning, "administration: write", "Take"},
-		"deaf":            {func(f *Facts) { f.GitHub.Events = []string{"push", "issue_comment"} }, "App events", Problem, "pull_request, merge_group, repository, public", "Subscribe"},
+		"S12: a name has passed on": {func(f *Facts) {
+			f.Grants = []string{"secret KEY was granted to ada/hello when that was the repository with the id 7; it has the id 8 now, so whoever operates YACI must grant it anew: yaci secret grant s --repo ada/hello#8"}
+		}, "secrets", Warning, "it has the id 8 now.", "yaci secret grant s --repo ada/hello#8"},
+		"deaf": {func(f *Facts) { f.GitHub.Events = []string{"push", "issue_comment"} }, "App events", Problem, "pull_request, merge_group, repository, public", "Subscribe"},
 		"no merge queues": {func(f *Facts) {
 			f.GitHub.Events = []string{"push", "pull_request", "issue_comment", "repository", "public"}
 		}, "App events", Warning, "not subscribed to merge_group: merge queues", "Subscribe"},

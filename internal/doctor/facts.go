@@ -14,6 +14,7 @@ type Facts struct {
 	Builds   Builds
 	Forks    *Builds // what those of forks meet; nil when it is what all do
 	GitHub   GitHub
+	Grants   []string // sentences about grants whose name is another repository's now
 }
 
 // Database is the one that runs are kept in.

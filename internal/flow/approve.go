@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 )
 
 // Pulls is what flow does on pull requests. The error of Answer and Agree is
@@ -20,12 +21,12 @@ type Pulls interface {
 // Errors of an approval. Each is a sentence for who gave it.
 var (
 	ErrNotAllowed = errors.New("only people with write access to the repository may do this")
+	ErrUnclear    = errors.New("the commit is not named clearly; read it, and name it by its full id")
 	ErrMoved      = errors.New("the pull request has another head or base now; read it, and approve that")
 )
 
 // Approve lets a held run go on a person's word. The person is known by number
-// and must be able to write now. sha is the commit that was read, or the first
-// seven digits or more of it.
+// and must be able to write now. sha is the commit that was read, or enough digits of it, as decide.NamesHead has it.
 func (f *Flow) Approve(ctx context.Context, id ci.RunID, sha string, by ci.Actor, via string) (ci.Run, error) {
 	run, err := f.ofWriter(ctx, id, by)
 	if err != nil {
@@ -54,8 +55,16 @@ func (f *Flow) approve(ctx context.Context, delivery int64, run ci.Run, sha stri
 	if err != nil {
 		return run, fmt.Errorf("approve %s: %w", run.ID, err)
 	}
-	if len(sha) < 7 || !strings.HasPrefix(string(run.Event.SHA), sha) || pull.Head != run.Event.SHA || pull.Base != run.Event.PRBase {
+	sha = strings.ToLower(sha)
+	if !strings.HasPrefix(string(run.Event.SHA), sha) || pull.Head != run.Event.SHA || pull.Base != run.Event.PRBase {
 		return run, ErrMoved
+	}
+	heads, err := f.Runs.HeadsOf(ctx, run.Event.Repo.ID, run.Event.Ref)
+	if err != nil {
+		return run, fmt.Errorf("approve %s: %w", run.ID, err)
+	}
+	if no := decide.NamesHead(sha, run.Event.SHA, heads); no != "" {
+		return run, fmt.Errorf("%w: %s; it is %s", ErrUnclear, no, run.Event.SHA)
 	}
 	a.SHA, a.Base = run.Event.SHA, run.Event.PRBase
 	jobs, permit, err := f.compile(ctx, &run, &a)

@@ -46,6 +46,13 @@ func (f *Flow) retry(ctx context.Context, delivery int64, run ci.Run, failedOnly
 	if !run.State.Final() {
 		return run, ErrNotFinished
 	}
+	if run.Event.Asked && !run.Event.Past {
+		past, err := f.isPast(ctx, run.Event)
+		if err != nil {
+			return run, fmt.Errorf("retry %s: %w", run.ID, err)
+		}
+		run.Event.Past = past
+	}
 	run.Attempt++
 	run.Started, run.Finished = time.Time{}, time.Time{}
 	jobs, permit, err := f.compile(ctx, &run, nil)

@@ -14,6 +14,13 @@ type Stopper interface {
 	CancelRun(ctx context.Context, id ci.RunID, why string) (bool, error)
 }
 
+// Refusals remembers who was refused something.
+type Refusals interface {
+	// MayRefuse reports whether a person is to be told on a pull request that something is refused: once an hour. It is
+	// true again for the same delivery, so that one that is handled again says it.
+	MayRefuse(ctx context.Context, repo int64, pull int, person, delivery int64) (bool, error)
+}
+
 // refusal is a sentence for who wrote a comment.
 type refusal string
 
@@ -33,7 +40,7 @@ func (f *Flow) obey(ctx context.Context, d ci.Delivery, ev ci.Event) error {
 	err := f.command(ctx, d, ev)
 	var no refusal
 	if errors.As(err, &no) {
-		if err := f.Pulls.Answer(ctx, ev.Repo, ev.PR, string(no)); err != nil && !errors.Is(err, ci.ErrNotFound) {
+		if err := f.refuse(ctx, d, ev, no); err != nil {
 			return err
 		}
 		return f.Inbox.IgnoreDelivery(ctx, d.ID, "Refused: "+string(no))
@@ -42,6 +49,21 @@ func (f *Flow) obey(ctx context.Context, d ci.Delivery, ev ci.Event) error {
 		return err
 	}
 	if err := f.Pulls.Agree(ctx, ev.Repo, ev.Comment); err != nil && !errors.Is(err, ci.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// refuse says on a pull request why something is not done, unless its author was told so within the hour: a stranger
+// could have YACI write as many comments as they do.
+func (f *Flow) refuse(ctx context.Context, d ci.Delivery, ev ci.Event, no refusal) error {
+	if f.Refusals != nil {
+		say, err := f.Refusals.MayRefuse(ctx, ev.Repo.ID, ev.PR, ev.Actor.ID, d.ID)
+		if err != nil || !say {
+			return err
+		}
+	}
+	if err := f.Pulls.Answer(ctx, ev.Repo, ev.PR, string(no)); err != nil && !errors.Is(err, ci.ErrNotFound) {
 		return err
 	}
 	return nil
@@ -99,7 +121,11 @@ func (f *Flow) okToTest(ctx context.Context, d ci.Delivery, ev ci.Event, ask dec
 	if err != nil && !errors.Is(err, ci.ErrNotFound) {
 		return err
 	}
-	if no := decide.Approve(ask, ev, pull, run); no != "" {
+	heads, err := f.Runs.HeadsOf(ctx, ev.Repo.ID, fmt.Sprintf("refs/pull/%d/head", ev.PR))
+	if err != nil {
+		return err
+	}
+	if no := decide.Approve(ask, ev, pull, run, heads); no != "" {
 		return refusal(no)
 	}
 	_, err = f.approve(ctx, d.ID, run, string(pull.Head), ci.Approval{By: ev.Actor, Via: "comment"})

@@ -34,6 +34,8 @@ type Runs interface {
 	Run(ctx context.Context, id ci.RunID) (ci.Run, error)
 	RunsAt(ctx context.Context, repo int64, sha ci.SHA) ([]ci.Run, error)
 	JobsOf(ctx context.Context, run ci.RunID, attempt int) ([]ci.Job, error)
+	// HeadsOf returns all commits that a ref is known to have pointed to.
+	HeadsOf(ctx context.Context, repo int64, ref string) ([]ci.SHA, error)
 	Approval(ctx context.Context, run ci.Run) (*ci.Approval, error)
 }
 
@@ -58,6 +60,8 @@ type Flow struct {
 	Repositories Repositories // nil: names are taken as they are stored
 	Hider        Hider
 	RunsOfRepo   RunsOfRepo
+	Refusals     Refusals // nil: each refusal is said
+	Pins         Pins     // nil: names in grants mean who has them now
 
 	Forks    decide.Forks
 	Decode   func(ci.Delivery) (ci.Event, error)
@@ -185,7 +189,7 @@ func (f *Flow) read(ctx context.Context, run *ci.Run) (file *pipeline.File, dige
 			return nil, "", in, err
 		}
 	}
-	if in.Secrets, err = f.secrets(ctx, ev, file); err != nil {
+	if in.Secrets, in.Refused, err = f.secrets(ctx, ev, file); err != nil {
 		return nil, "", in, err
 	}
 	if file.NeedsPaths() {
@@ -225,9 +229,9 @@ func (f *Flow) input(run ci.Run) pipeline.Input {
 	return in
 }
 
-// newRunID is 50 random bits as ten lower-case letters and digits.
+// newRunID is an r, which no commit id has, and 45 random bits as nine lower-case letters and digits.
 func newRunID() ci.RunID {
-	var b [7]byte
+	var b [6]byte
 	rand.Read(b[:]) // never fails (crypto/rand)
-	return ci.RunID(strings.ToLower(base32.StdEncoding.EncodeToString(b[:])[:10]))
+	return ci.RunID("r" + strings.ToLower(base32.StdEncoding.EncodeToString(b[:])[:9]))
 }

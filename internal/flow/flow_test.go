@@ -256,7 +256,7 @@ func TestForkIsHeld(t *testing.T) {
 	if run.State != ci.Held || len(w.queued()) != 0 {
 		t.Errorf("run %+v, jobs %+v", run, w.queued())
 	}
-	if st := w.status(); st.State != "pending" || st.Description != "Waiting for approval by a maintainer: comment /ok-to-test aaaaaaa" {
+	if st := w.status(); st.State != "pending" || st.Description != "Waiting for approval by a maintainer: comment /ok-to-test "+string(shaOf("a")) {
 		t.Errorf("status %+v", st)
 	}
 	if _, err := w.flow.Retry(t.Context(), run.ID, false, "api token x"); !errors.Is(err, flow.ErrNotFinished) {

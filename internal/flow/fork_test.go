@@ -108,18 +108,18 @@ func TestOKToTest(t *testing.T) {
 		pull    ci.Pull
 		refusal string // empty: approved
 	}{
-		"with the commit":       {comment(9, "/ok-to-test aaaaaaa"), here, ""},
+		"with the commit":       {comment(9, "/ok-to-test aaaaaaaaaaaa"), here, ""},
 		"among other words":     {comment(9, "Thanks!\r\n\r\n/ok-to-test "+string(shaOf("a"))+"\r\n"), here, ""},
 		"without, and later":    {comment(9, "/ok-to-test"), here, ""},
-		"a stranger":            {comment(66, "/ok-to-test aaaaaaa"), here, "only people with write access to ada/hello may use `/ok-to-test`"},
-		"nobody":                {comment(0, "/ok-to-test aaaaaaa"), here, "only people with write access"},
-		"another commit":        {comment(9, "/ok-to-test bbbbbbb"), here, "the head of this pull request is aaaaaaa, not bbbbbbb"},
-		"too short":             {comment(9, "/ok-to-test aaaaaa"), here, "at least seven digits"},
-		"no commit":             {comment(9, "/ok-to-test main"), here, "at least seven digits"},
+		"a stranger":            {comment(66, "/ok-to-test aaaaaaaaaaaa"), here, "only people with write access to ada/hello may use `/ok-to-test`"},
+		"nobody":                {comment(0, "/ok-to-test aaaaaaaaaaaa"), here, "only people with write access"},
+		"another commit":        {comment(9, "/ok-to-test bbbbbbbbbbbb"), here, "the head of this pull request is aaaaaaa, not bbbbbbbbbbbb"},
+		"too short":             {comment(9, "/ok-to-test aaaaaaaaaaa"), here, "Read it, then comment /ok-to-test " + string(shaOf("a"))},
+		"no commit":             {comment(9, "/ok-to-test main"), here, "the full id of the commit"},
 		"the head has moved":    {comment(9, "/ok-to-test"), ci.Pull{Head: shaOf("b"), Base: "main"}, "newest state is not known here yet"},
-		"old commit, new head":  {comment(9, "/ok-to-test aaaaaaa"), ci.Pull{Head: shaOf("b"), Base: "main"}, "the head of this pull request is bbbbbbb"},
-		"new commit, not known": {comment(9, "/ok-to-test bbbbbbb"), ci.Pull{Head: shaOf("b"), Base: "main"}, "newest state is not known here yet"},
-		"another base":          {comment(9, "/ok-to-test aaaaaaa"), ci.Pull{Head: shaOf("a"), Base: "release"}, "newest state is not known here yet"},
+		"old commit, new head":  {comment(9, "/ok-to-test aaaaaaaaaaaa"), ci.Pull{Head: shaOf("b"), Base: "main"}, "the head of this pull request is bbbbbbb"},
+		"new commit, not known": {comment(9, "/ok-to-test bbbbbbbbbbbb"), ci.Pull{Head: shaOf("b"), Base: "main"}, "newest state is not known here yet"},
+		"another base":          {comment(9, "/ok-to-test aaaaaaaaaaaa"), ci.Pull{Head: shaOf("a"), Base: "release"}, "newest state is not known here yet"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -158,7 +158,7 @@ func TestOKToTestWhenTheHeadMayHaveMoved(t *testing.T) {
 			c := comment(9, "/ok-to-test")
 			c.At = at
 			w.arrive("c", c)
-			if run := w.runOf(forkAt("synchronize", "a")); run.State != ci.Held || len(w.pulls.said) != 1 || !strings.Contains(w.pulls.said[0], "comment /ok-to-test aaaaaaa") {
+			if run := w.runOf(forkAt("synchronize", "a")); run.State != ci.Held || len(w.pulls.said) != 1 || !strings.Contains(w.pulls.said[0], "comment /ok-to-test aaaaaaaaaaaa") {
 				t.Errorf("state %s, said %q", run.State, w.pulls.said)
 			}
 		})
@@ -178,24 +178,24 @@ func TestApproveByAPIAndPage(t *testing.T) {
 		"a stranger":     {ci.Actor{ID: 66}, string(shaOf("a")), flow.ErrNotAllowed},
 		"nobody":         {ci.Actor{}, string(shaOf("a")), flow.ErrNotAllowed},
 		"another commit": {ci.Actor{ID: 9}, string(shaOf("b")), flow.ErrMoved},
-		"no commit":      {ci.Actor{ID: 9}, "", flow.ErrMoved},
+		"no commit":      {ci.Actor{ID: 9}, "", flow.ErrUnclear},
 	} {
 		if _, err := w.flow.Approve(t.Context(), run.ID, c.sha, c.by, "page"); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
 	w.pulls.pull.Head = shaOf("b")
-	if _, err := w.flow.ApproveAsOperator(t.Context(), run.ID, "aaaaaaa", "api token ops"); !errors.Is(err, flow.ErrMoved) {
+	if _, err := w.flow.ApproveAsOperator(t.Context(), run.ID, string(shaOf("a")), "api token ops"); !errors.Is(err, flow.ErrMoved) {
 		t.Errorf("an old head was approved: %v", err)
 	}
 	w.pulls.pull.Head = shaOf("a")
-	if run, err := w.flow.Approve(t.Context(), run.ID, "aaaaaaa", ci.Actor{ID: 9, Login: "ada"}, "page"); err != nil || run.State != ci.Queued || len(w.queued()) != 1 {
+	if run, err := w.flow.Approve(t.Context(), run.ID, string(shaOf("a")), ci.Actor{ID: 9, Login: "ada"}, "page"); err != nil || run.State != ci.Queued || len(w.queued()) != 1 {
 		t.Errorf("%+v, %v", run, err)
 	}
-	if _, err := w.flow.ApproveAsOperator(t.Context(), run.ID, "aaaaaaa", "api token ops"); !errors.Is(err, flow.ErrNotHeld) {
+	if _, err := w.flow.ApproveAsOperator(t.Context(), run.ID, string(shaOf("a")), "api token ops"); !errors.Is(err, flow.ErrNotHeld) {
 		t.Errorf("approved twice: %v", err)
 	}
-	if _, err := w.flow.ApproveAsOperator(t.Context(), "nope", "aaaaaaa", "api token ops"); !errors.Is(err, ci.ErrNotFound) {
+	if _, err := w.flow.ApproveAsOperator(t.Context(), "nope", string(shaOf("a")), "api token ops"); !errors.Is(err, ci.ErrNotFound) {
 		t.Errorf("unknown run: %v", err)
 	}
 }
@@ -208,7 +208,7 @@ func TestOKToTestBeforeARetarget(t *testing.T) {
 	ev.Retarget, ev.PRBase, ev.At = true, "release", ev.At.Add(time.Minute)
 	w.pulls.pull = ci.Pull{Head: shaOf("a"), Base: "release"}
 	w.arrive("g2", ev)
-	c := comment(9, "/ok-to-test aaaaaaa")
+	c := comment(9, "/ok-to-test aaaaaaaaaaaa")
 	c.At = ev.At
 	w.arrive("c", c)
 	if run := w.runOf(forkAt("opened", "a")); run.State != ci.Held || len(w.pulls.said) != 1 || !strings.Contains(w.pulls.said[0], "got a new head or base while you wrote") {
@@ -221,7 +221,7 @@ func approved(t *testing.T) *world {
 	w := newWorld(t)
 	w.arrive("g", forkAt("opened", "a"))
 	w.pulls.pull = ci.Pull{Head: shaOf("a"), Base: "main"}
-	w.arrive("c", comment(9, "/ok-to-test aaaaaaa"))
+	w.arrive("c", comment(9, "/ok-to-test aaaaaaaaaaaa"))
 	if run := w.runOf(forkAt("opened", "a")); run.State != ci.Queued {
 		t.Fatalf("run %+v", run)
 	}
@@ -263,7 +263,7 @@ func TestWhatVoidsAnApproval(t *testing.T) {
 		if run.State != ci.Held || run.Attempt != 2 || len(w.queued()) != 0 || run.Event.PRBase != "release" {
 			t.Fatalf("what waits must not start: %+v, %d jobs", run, len(w.queued()))
 		}
-		if run, err := w.flow.ApproveAsOperator(t.Context(), run.ID, "aaaaaaa", "api token ops"); err != nil || run.State != ci.Queued {
+		if run, err := w.flow.ApproveAsOperator(t.Context(), run.ID, string(shaOf("a")), "api token ops"); err != nil || run.State != ci.Queued {
 			t.Errorf("%+v, %v", run, err)
 		}
 		if a, err := w.db.Approval(t.Context(), w.runOf(first)); err != nil || a == nil || a.By != (ci.Actor{Login: "api token ops"}) || a.Via != "api" {

@@ -46,3 +46,29 @@ func TestForkGetsNoSecret(t *testing.T) {
 		t.Errorf("run %+v, jobs %v", run, w.queued())
 	}
 }
+
+// S12: another repository takes a name that a secret is granted to. It gets a sentence; the first one goes on.
+func TestS12NameIsTaken(t *testing.T) {
+	w := newWorld(t)
+	w.gh.file, w.flow.Pins = withSecret, w.db
+	w.flow.Secrets = grants{{ID: "secret-key-1", UID: "u1", Name: "KEY", Repositories: []string{"ada/hello"}}}
+	run := func(id int64, name, digit string) ci.Run {
+		ev := push("main")
+		ev.Repo.ID, ev.Repo.Name, ev.Repo.DefaultBranch, ev.SHA = id, name, "main", shaOf(digit)
+		w.arrive(digit, ev)
+		return w.runOf(ev)
+	}
+	if r := run(1, "hello", "1"); r.State != ci.Queued {
+		t.Fatalf("%s %q", r.State, r.Message)
+	}
+	if r := run(1, "world", "2"); r.State != ci.Queued {
+		t.Errorf("renamed: %s %q", r.State, r.Message)
+	}
+	if r := run(666, "hello", "3"); r.State != ci.Error || !strings.Contains(r.Message, "secret KEY was granted to ada/hello when that was the repository with the id 1; it has the id 666 now") {
+		t.Errorf("taken: %s %q", r.State, r.Message)
+	}
+	w.flow.Secrets = grants{{ID: "secret-key-1", UID: "u1", Name: "KEY", Repositories: []string{"ada/hello#666"}}}
+	if r := run(666, "hello", "4"); r.State != ci.Queued {
+		t.Errorf("confirmed by the operator: %s %q", r.State, r.Message)
+	}
+}

@@ -36,6 +36,7 @@ func (f *Flow) Start(ctx context.Context, repo ci.Repo, ref, branch, by string) 
 	}
 	switch run, err := f.pushRun(ctx, ev); {
 	case err == nil:
+		run.Event.Asked = true // this attempt was, whoever started the first: retry decides what it gets
 		return f.startAgain(ctx, run, by)
 	case !errors.Is(err, ci.ErrNotFound):
 		return run, err
@@ -111,6 +112,16 @@ func (f *Flow) onBranch(ctx context.Context, ev ci.Event) (ci.Event, error) {
 		return ev, fmt.Errorf("%w: %s is not of the branch %s; name the branch that has it", ci.ErrInvalid, ev.SHA.Short(), ev.Branch)
 	}
 	return ev, nil
+}
+
+// isPast reports whether a commit that was asked for is not the head of its branch, as GitHub has it now. One of a
+// branch that is gone is past too.
+func (f *Flow) isPast(ctx context.Context, ev ci.Event) (bool, error) {
+	head, _, err := f.Commits.Resolve(ctx, ev.Repo, "heads/"+ev.Branch)
+	if errors.Is(err, ci.ErrNotFound) {
+		return true, nil
+	}
+	return head != ev.SHA, err
 }
 
 // startNew stores the first run of a commit. A branch's head is held against the

@@ -120,3 +120,43 @@ func TestStartOfHistory(t *testing.T) {
 		t.Errorf("with a secret: %+v, %v", run, err)
 	}
 }
+
+// S19: whether a commit that is asked for gets secrets is decided for each attempt, by what is the head then.
+func TestS19SecretsOfAnOldCommit(t *testing.T) {
+	w, head, _, start := startWorld(t)
+	w.flow.Secrets = grants{{ID: "s", Name: "KEY", Repositories: []string{"ada/hello"}}}
+	w.gh.file = "image: a\nsteps: [{run: x, secrets: [KEY]}]\n"
+	pushed := push("main")
+	pushed.SHA, pushed.Repo.DefaultBranch = head, "main"
+	w.arrive("push", pushed)
+	run := w.runOf(pushed)
+	w.end(run, ci.Failure)
+	check := func(what string, run ci.Run, err error, secret bool) {
+		t.Helper()
+		if err != nil || (run.State == ci.Queued) != secret || !secret && !strings.Contains(run.Message, "secret KEY is not granted") {
+			t.Errorf("%s: %s %q, %v", what, run.State, run.Message, err)
+		}
+		if run.State == ci.Queued {
+			w.end(run, ci.Failure)
+		}
+	}
+	run, err := start(string(head), "")
+	check("asked for while it is the head", run, err, true)
+	moved := ci.SHA(strings.Repeat("5", 40))
+	w.flow.Commits.(commits)["heads/main"] = moved
+	run, err = start(string(head), "")
+	check("asked for when it is not the head any more", run, err, false)
+	run, err = w.flow.Retry(t.Context(), run.ID, false, "api token x")
+	check("the push's run is retried", run, err, true)
+	delete(w.flow.Commits.(commits), "heads/main")
+	run, err = start(string(head), "main")
+	check("asked for when the branch is gone", run, err, false)
+
+	// A run that was asked for first.
+	w.flow.Commits.(commits)["heads/main"], w.flow.Commits.(commits)[string(moved)] = moved, moved
+	run, err = start("main", "")
+	check("a new head", run, err, true)
+	w.flow.Commits.(commits)["heads/main"] = head
+	run, err = w.flow.Retry(t.Context(), run.ID, false, "api token x")
+	check("retried when it is not the head any more", run, err, false)
+}

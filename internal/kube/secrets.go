@@ -47,7 +47,7 @@ func grant(m corev1.ConfigMap) ci.Grant {
 		return strings.FieldsFunc(m.Annotations[annotation], func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
 	}
 	return ci.Grant{
-		ID: m.Name, Name: m.Annotations[SecretNameAnnotation],
+		ID: m.Name, UID: string(m.UID), Name: m.Annotations[SecretNameAnnotation],
 		Repositories: list(RepositoriesAnnotation), Events: list(EventsAnnotation), Branches: list(BranchesAnnotation),
 	}
 }
@@ -56,7 +56,12 @@ func grant(m corev1.ConfigMap) ci.Grant {
 // is first granted to.
 func SecretID(name string, repositories []string) string {
 	readable := strings.Trim(strings.ReplaceAll(strings.ToLower(name), "_", "-"), "-")
-	sum := sha256.Sum256([]byte(name + "\n" + strings.ToLower(strings.Join(repositories, ","))))
+	var named []string
+	for _, r := range repositories { // the same with the number of the repository and without
+		r, _, _ = strings.Cut(r, "#")
+		named = append(named, strings.ToLower(r))
+	}
+	sum := sha256.Sum256([]byte(name + "\n" + strings.Join(named, ",")))
 	return fmt.Sprintf("secret-%s-%x", readable[:min(len(readable), 40)], sum[:4])
 }
 

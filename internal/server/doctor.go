@@ -46,6 +46,7 @@ func gather(ctx context.Context, cfg config.Config, noProbe bool) doctor.Facts {
 	if f.Cluster = rightsOf(ctx, cluster, cfg); f.Cluster.Err != nil {
 		return f
 	}
+	f.Grants = grantFacts(ctx, cfg, f.Database, cluster)
 	look := func(cluster *kube.Cluster, op pipeline.Operator) doctor.Builds {
 		wanted := doctor.Wanted{UserNamespaces: op.UserNamespace, RuntimeClass: op.RuntimeClass}
 		lacks := func(r doctor.Right) bool { return r.Namespace == cluster.Namespace }
@@ -85,6 +86,25 @@ func storedApp(ctx context.Context, cfg config.Config, d doctor.Database) config
 		return withApp(cfg, app)
 	}
 	return cfg
+}
+
+// grantFacts are what the database knows of names in grants. What cannot be read has a finding of its own.
+func grantFacts(ctx context.Context, cfg config.Config, d doctor.Database, cluster *kube.Cluster) []string {
+	if d.Err != nil || d.New || d.Version != d.Latest {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, doctorTime)
+	defer cancel()
+	db, err := store.Open(ctx, cfg.Database())
+	if err != nil {
+		return nil
+	}
+	defer db.Close()
+	all, err := misnamed(ctx, cluster, db)
+	if err != nil {
+		return nil
+	}
+	return all
 }
 
 func githubFacts(ctx context.Context, cfg config.Config) doctor.GitHub {

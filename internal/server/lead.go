@@ -116,6 +116,9 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 		loops.run(ctx, "check", newBell(), min(checkEvery, cfg.HealEvery), limited(checkTime, checker.Pass))
 	})
 	prune := sweep(db, t.bucket, cfg.Retention, log)
+	wg.Go(func() {
+		loops.run(ctx, "grants", newBell(), pinEvery, pinner{t.cluster, db, t.gh}.Pass)
+	})
 	wg.Go(func() { loops.run(ctx, "sweep", newBell(), sweepEvery, limited(sweepTime, prune)) })
 	return watcher.Run(ctx)
 }

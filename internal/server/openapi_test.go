@@ -278,7 +278,7 @@ func TestAnswersAreDescribed(t *testing.T) {
 		{"POST", "/api/v1/runs/{run}/cancel", "/api/v1/runs/r1/cancel", "", 200},
 		{"POST", "/api/v1/runs/{run}/cancel", "/api/v1/runs/r2/cancel", "", 409},
 		{"POST", "/api/v1/runs/{run}/cancel", "/api/v1/runs/nope/cancel", "", 404},
-		{"POST", "/api/v1/runs/{run}/approve", "/api/v1/runs/r1/approve?sha=aaaaaaa", "", 200},
+		{"POST", "/api/v1/runs/{run}/approve", "/api/v1/runs/r1/approve?sha=aaaaaaaaaaaa", "", 200},
 		{"POST", "/api/v1/runs/{run}/approve", "/api/v1/runs/r1/approve", "", 400},
 		{"POST", "/api/v1/tokens", "/api/v1/tokens", `{"name": "laptop", "scope": "run", "expires": "2999-01-01T00:00:00Z"}`, 201},
 		{"POST", "/api/v1/tokens", "/api/v1/tokens", `{"name": "laptop", "scope": "read"}`, 409},

@@ -172,14 +172,14 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		Queued: func() { b.queued.ring(); b.ended.ring() },
 	}
 	spine.Stopper, spine.Rivals, spine.Ancestry, spine.Commits, spine.Access, spine.Unfinished = stop, stop, gh, gh, gh, db
-	spine.Repositories, spine.Hider, spine.RunsOfRepo = gh, db, db
+	spine.Repositories, spine.Hider, spine.RunsOfRepo, spine.Refusals, spine.Pins = gh, db, db, db, db
 	gh.Learned = db.LearnRepo
 	spine.Heads = gh
 	line := &line{waiting: &queue.Queue{Clock: db.Now, Jobs: db, Cluster: unseen{}, Caps: caps(cfg), Handover: cfg.KueueQueue != "", Log: log}}
 	book := &logs.Keeper{Clock: db.Now, Jobs: db, Index: db, Bucket: bucket, Limit: cfg.LogLimit, Bells: stored, Log: log}
 	calls := &api.API{
 		Clock: db.Now,
-		Token: cfg.APIToken, Keys: db, Tokens: db, Image: cfg.RunImage, Starter: spine, Jobs: db, Runs: db, Repos: db, Memory: db, Conflicts: []error{flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved, ci.ErrGone}, Log: log, Logbook: book, Inbox: db,
+		Token: cfg.APIToken, Keys: db, Tokens: db, Image: cfg.RunImage, Starter: spine, Jobs: db, Runs: db, Repos: db, Memory: db, Conflicts: []error{flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved, flow.ErrUnclear, ci.ErrGone}, Log: log, Logbook: book, Inbox: db,
 		Canceller: stop, Queue: line, Commits: spine,
 		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
 	}

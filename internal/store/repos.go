@@ -157,6 +157,15 @@ func (s *Store) RepoNamed(ctx context.Context, owner, name string) (r ci.Repo, e
 	return r, nil
 }
 
+// ReposOf returns the repositories that an account has now. Case does not matter.
+func (s *Store) ReposOf(ctx context.Context, owner string) ([]ci.Repo, error) {
+	scan := func(row row) (r ci.Repo, err error) {
+		err = row.Scan(repoFields(&r)...)
+		return r, err
+	}
+	return collect(ctx, s.db, scan, "repositories of "+owner, `SELECT `+repoColumns+` FROM repos p WHERE p.path <> '' AND lower(p.owner) = ? ORDER BY p.path`, strings.ToLower(owner))
+}
+
 // Repos returns the repositories in sight by name, each with its newest run.
 func (s *Store) Repos(ctx context.Context, sight ci.Sight) ([]ci.RepoSummary, error) {
 	where, args := visible(sight)
