@@ -1,10 +1,21 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // manySteps is a file of so many short steps, one of which is another.
@@ -48,5 +59,67 @@ steps:
 		{"c20-port", "image: IMAGE\nsteps: ['timeout 1 nc -l -p 80 || test $? = 143']\n", "success", `Passed in .*`, time.Minute},
 		{"s17-40-steps", manySteps(40, 20, "{name: slow, timeout: 1s, run: sleep 60}"), "failure", `slow failed in .*: timed out after 1s`, 3 * time.Minute},
 		{"s17-100-steps", manySteps(100, 50, "{name: middle, run: exit 3}"), "failure", `middle failed in .* \(exit 3\)`, 4 * time.Minute},
+	})
+}
+
+// TestC8InjectedSidecar runs jobs in a namespace in which a mutating webhook adds
+// a container that never ends to each pod, as Istio, Vault and log agents do.
+func TestC8InjectedSidecar(t *testing.T) {
+	t.Parallel()
+	client := clientset(t)
+	hook := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var review admissionv1.AdmissionReview
+		if err := json.NewDecoder(r.Body).Decode(&review); err != nil || review.Request == nil {
+			http.Error(w, "no review", http.StatusBadRequest)
+			return
+		}
+		container := corev1.Container{
+			Name:            "injected-agent",
+			Image:           os.Getenv("YACI_RUN_IMAGE"),
+			ImagePullPolicy: corev1.PullIfNotPresent,
+			Command:         []string{"sleep", "3600"},
+		}
+		patch, _ := json.Marshal([]map[string]any{{"op": "add", "path": "/spec/containers/-", "value": container}})
+		kind := admissionv1.PatchTypeJSONPatch
+		review.Response = &admissionv1.AdmissionResponse{UID: review.Request.UID, Allowed: true, Patch: patch, PatchType: &kind}
+		review.Request = nil
+		_ = json.NewEncoder(w).Encode(review)
+	}))
+	defer hook.Close()
+	injected := namespace(t, client, map[string]string{"inject": "yes"})
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: hook.Certificate().Raw})
+	none, ignore := admissionregistrationv1.SideEffectClassNone, admissionregistrationv1.Ignore
+	hooks := client.AdmissionregistrationV1().MutatingWebhookConfigurations()
+	made := must(hooks.Create(t.Context(), &admissionregistrationv1.MutatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "yaci-test-"},
+		Webhooks: []admissionregistrationv1.MutatingWebhook{{
+			Name:                    "inject.yaci.test",
+			ClientConfig:            admissionregistrationv1.WebhookClientConfig{URL: &hook.URL, CABundle: ca},
+			FailurePolicy:           &ignore,
+			SideEffects:             &none,
+			AdmissionReviewVersions: []string{"v1"},
+			NamespaceSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": injected}},
+			Rules: []admissionregistrationv1.RuleWithOperations{{
+				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
+				Rule:       admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
+			}},
+		}},
+	}, metav1.CreateOptions{}))(t)
+	t.Cleanup(func() { _ = hooks.Delete(context.Background(), made.Name, metav1.DeleteOptions{}) })
+
+	w := newWorld(t, "YACI_NAMESPACE="+injected)
+	w.end([]ending{
+		{"c8-passes", "image: IMAGE\ntimeout: 5m\nsteps: [echo hi]\n", "success", `Passed in .*`, time.Minute},
+		{"c8-fails", "image: IMAGE\ntimeout: 5m\nsteps: [{name: bad, run: exit 3}, 'true']\n", "failure", `bad failed in .* \(exit 3\)`, time.Minute},
+		{"c8-service", "image: IMAGE\ntimeout: 5m\nservices: [{name: db, image: IMAGE, command: [sleep, '600']}]\nsteps: [echo hi]\n", "success", `Passed in .*`, time.Minute},
+	})
+	w.until("the pods are gone", func() bool {
+		pods := must(client.CoreV1().Pods(injected).List(t.Context(), metav1.ListOptions{}))(t)
+		for _, p := range pods.Items {
+			if len(p.Spec.Containers) < 2 {
+				t.Fatalf("pod %s has no added container", p.Name)
+			}
+		}
+		return len(pods.Items) == 0
 	})
 }
