@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A token that is not given back is told of in a record that else stays as it was.
@@ -35,5 +36,31 @@ func TestRevokeIsNoted(t *testing.T) {
 				t.Errorf("record %+v", r)
 			}
 		})
+	}
+}
+
+// TestC1RevocationIsBounded: the steps wait for the end of the clone container, so
+// a GitHub that does not answer costs them little.
+func TestC1RevocationIsBounded(t *testing.T) {
+	p := newPod(t, "true")
+	if err := copyFile(os.Args[0], filepath.Join(p.dir, "yaci-step"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(p.dir, "yaci"), []byte("#!/bin/sh\nexec sleep 600\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p.write("seed/token", "ghs_secret")
+	cmd := p.command("again", "prepare")
+	cmd.Path = filepath.Join(p.dir, "yaci-step")
+	cmd.Env = append(cmd.Env, "YACI_CLONE_REVOKE=https://hub")
+	began := time.Now()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	if r := p.record("again"); r.Exit != 0 || !strings.HasPrefix(r.Note, "the clone token was not given back: signal: killed") {
+		t.Errorf("record %+v", r)
+	}
+	if took := time.Since(began); took < revokeTimeout || took > revokeTimeout+20*time.Second {
+		t.Errorf("it took %v", took)
 	}
 }

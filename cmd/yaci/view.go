@@ -116,6 +116,12 @@ func shown(s terminal.Screen, c client.Client, t told, jobs []wire.Job, now time
 			state := terminal.State(j.State)
 			rows = append(rows, []terminal.Cell{state, {Text: terminal.Cut(j.Title, 50), Colour: terminal.Bold}, {Text: span(j.Started, j.Finished, now)}, {Text: j.Message}})
 		}
+		for _, service := range j.Services {
+			state := terminal.State(service.State)
+			state.Text = indent + state.Text
+			name := indent + terminal.Cut(service.Name, 40) + " (service)"
+			rows = append(rows, []terminal.Cell{state, {Text: name}, {Text: span(service.Started, service.Finished, now)}, {}})
+		}
 		for _, st := range j.Steps {
 			state := terminal.State(st.State)
 			state.Text = indent + state.Text

@@ -81,6 +81,9 @@ var rpc = regexp.MustCompile(`^(Back-off pulling image "[^"]*": )?(ErrImagePull:
 
 // words are the registry's own, as far as they can be told from the rest.
 func words(message string) string {
+	if strings.Contains(message, "no match for platform") { // containerd, of an image of other architectures only
+		return "the image is not built for the architecture of the node. Use an image for it, or one for several architectures."
+	}
 	if rest := strings.TrimSpace(rpc.ReplaceAllString(message, "")); rest != "" {
 		return rest
 	}

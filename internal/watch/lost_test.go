@@ -74,6 +74,9 @@ func TestObserveLosses(t *testing.T) {
 		"image not there": {func(s *scene) {
 			s.live(running("1-build"), waiting("2-test", "ErrImagePull", `rpc error: code = NotFound desc = failed to pull and unpack image "r.io/x:1": failed to resolve reference "r.io/x:1": r.io/x:1: not found`))
 		}, "", 0, "test cannot start with image alpine: r.io/x:1: not found"},
+		"F26 image of another architecture": {func(s *scene) {
+			s.live(running("1-build"), waiting("2-test", "ErrImagePull", `rpc error: code = NotFound desc = failed to pull and unpack image "r.io/x:1": no match for platform in manifest: not found`))
+		}, "", 0, "test cannot start with image alpine: the image is not built for the architecture of the node. Use an image for it, or one for several architectures."},
 		"registry down": {func(s *scene) {
 			s.live(running("1-build"), waiting("2-test", "ImagePullBackOff", `Back-off pulling image "r.io/x:1": ErrImagePull: rpc error: code = Unknown desc = failed to pull and unpack image "r.io/x:1": dial tcp: connection refused`))
 		}, "", grace, "test cannot start with image alpine: dial tcp: connection refused"},
