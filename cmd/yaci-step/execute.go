@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -139,6 +141,27 @@ func killAll() {
 	if os.Getpid() == 1 {
 		syscall.Kill(-1, syscall.SIGKILL)
 	}
+}
+
+// reserveThreads has the Go runtime create threads, which it keeps. A step can use
+// up all processes that its pod may have, and the runtime aborts the program when it
+// cannot create a thread that it needs.
+func reserveThreads() {
+	const threads = 12
+	var begun, done sync.WaitGroup
+	release := make(chan struct{})
+	begun.Add(threads)
+	for range threads {
+		done.Go(func() {
+			runtime.LockOSThread() // so that each has a thread of its own
+			begun.Done()
+			<-release
+			runtime.UnlockOSThread()
+		})
+	}
+	begun.Wait()
+	close(release)
+	done.Wait()
 }
 
 // reap waits for any child until the command itself has ended.

@@ -119,6 +119,7 @@ func run(p plan, at layout, r *record, out *output) {
 		return
 	}
 	out.mask = mask
+	reserveThreads()
 	killed := killedForMemory(at.cgroup)
 	defer func() { r.usage(at, killed) }()
 	for r.Attempts = 1; ; r.Attempts++ {
