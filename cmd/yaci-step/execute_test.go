@@ -103,6 +103,7 @@ func TestC20Timeout(t *testing.T) {
 			slow := script(text)
 			slow.TimeoutMS = 1000
 			p := newPodOf(t, slow)
+			p.endLeftovers()
 			cmd := p.command("0", "run", "0")
 			cmd.Stdout, _ = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 			began := time.Now()
@@ -126,6 +127,7 @@ func TestC20OtherUser(t *testing.T) {
 	}
 	slow := plan{Command: []string{"setpriv", "--reuid", "65534", "sleep", "50"}, TimeoutMS: 1000}
 	p := newPodOf(t, slow)
+	p.endLeftovers()
 	inner := p.command("0", "run", "0")
 	cmd := exec.Command("setpriv", append([]string{"--bounding-set=-kill", "--inh-caps=-kill"}, inner.Args...)...)
 	cmd.Dir, cmd.Env = inner.Dir, inner.Env
@@ -137,12 +139,18 @@ func TestC20OtherUser(t *testing.T) {
 	if took := time.Since(began); took > 40*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	// What a pod would end with the container is ended here.
-	entries, _ := filepath.Glob("/proc/[0-9]*/cwd")
-	for _, cwd := range entries {
-		if dir, _ := os.Readlink(cwd); dir == inner.Dir {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(cwd)))
-			_ = syscall.Kill(pid, syscall.SIGKILL)
+}
+
+// endLeftovers ends, at the end of a test, what its steps have left running: in a
+// pod their container's end does that.
+func (p pod) endLeftovers() {
+	p.t.Cleanup(func() {
+		links, _ := filepath.Glob("/proc/[0-9]*/cwd")
+		for _, link := range links {
+			if dir, _ := os.Readlink(link); strings.HasPrefix(dir, p.dir+"/") {
+				pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(link)))
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
 		}
-	}
+	})
 }

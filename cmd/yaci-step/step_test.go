@@ -315,6 +315,7 @@ func TestShErrexitAndMissingShell(t *testing.T) {
 // A child that keeps the output open must not keep the step.
 func TestLeftoverChild(t *testing.T) {
 	p := newPod(t, "sleep 600 & setsid sleep 3 & echo done")
+	p.endLeftovers()
 	out, err := p.command("0", "run", "0").Output()
 	if err != nil || string(out) != "done\n" {
 		t.Errorf("%q, %v", out, err)
