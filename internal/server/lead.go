@@ -57,6 +57,9 @@ func (t term) lead(ctx context.Context, all *store.Store) error {
 	if err != nil {
 		return err
 	}
+	if t.cluster.Installation, err = db.Installation(start); err != nil {
+		return err
+	}
 	t.log.Info("acquired leadership")
 	t.seen.Leads(true)
 	defer t.seen.Leads(false)

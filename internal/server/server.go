@@ -88,9 +88,6 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 		return err
 	}
 	defer bucket.Close()
-	if cluster.Installation, err = db.Installation(ctx); err != nil {
-		return err
-	}
 	s, err := wire(cfg, db, gh, cluster, bucket, log)
 	if err != nil {
 		return err
