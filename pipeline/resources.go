@@ -1,6 +1,10 @@
 package pipeline
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 )
@@ -79,4 +83,24 @@ func (c *Compiled) Requests() (cpu, memory int64) {
 		sidecars[1] += one.Resources.Requests.Memory().Value()
 	}
 	return max(before[0], sidecars[0]), max(before[1], sidecars[1])
+}
+
+// Disk is how much disk the largest container may use, in bytes.
+func (c *Compiled) Disk() int64 {
+	largest := largestDisk(c.Job.Spec.Template.Spec.Containers)
+	return largest.Value()
+}
+
+// Pool names what the pod needs of the cluster besides amounts: its namespace, its
+// runtime class and its node selector. Pods of one pool compete for the same nodes.
+func (c *Compiled) Pool() string {
+	pod := c.Job.Spec.Template.Spec
+	parts := []string{c.Job.Namespace}
+	if pod.RuntimeClassName != nil {
+		parts = append(parts, "runtime="+*pod.RuntimeClassName)
+	}
+	for _, label := range slices.Sorted(maps.Keys(pod.NodeSelector)) {
+		parts = append(parts, label+"="+pod.NodeSelector[label])
+	}
+	return strings.Join(parts, " ")
 }

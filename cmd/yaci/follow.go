@@ -20,6 +20,7 @@ type logsCmd struct {
 	oneRun
 	Follow bool     `short:"f" help:"Wait for more, to the end of the run."`
 	Failed bool     `help:"Of the steps that failed alone."`
+	Raw    bool     `help:"Pass on every control sequence; without it, colours only."`
 	Step   []string `sep:"none" help:"Of this step alone; may be given several times."`
 }
 
@@ -77,7 +78,7 @@ func (l logsCmd) Run(ctx context.Context, out output) error {
 				continue
 			}
 			heading(terminal.New(out.stderr, os.Getenv), jobs[i], s)
-			if err := stepLog(ctx, c, t, jobs[i], at, l.Follow, out.stdout); err != nil {
+			if err := stepLog(ctx, c, t, jobs[i], at, l.Follow, l.to(out)); err != nil {
 				return err
 			}
 		}
@@ -86,6 +87,14 @@ func (l logsCmd) Run(ctx context.Context, out output) error {
 		return printJSON(out, append([]map[string]any{}, list...))
 	}
 	return nil
+}
+
+// to is where logs are printed. What they hold is a stranger's text.
+func (l logsCmd) to(out output) io.Writer {
+	if l.Raw {
+		return out.stdout
+	}
+	return terminal.NewSanitizer(out.stdout)
 }
 
 func (l logsCmd) wants(s wire.Step) bool {

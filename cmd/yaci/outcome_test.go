@@ -106,13 +106,13 @@ func TestRefusedPods(t *testing.T) {
 	client := clientset(t)
 	strict := namespace(t, client, map[string]string{"pod-security.kubernetes.io/enforce": "restricted"})
 	newWorld(t, "YACI_NAMESPACE="+strict).end([]ending{
-		{"admission", passing, "error", `The cluster refuses the job's pod: pods "[^"]*" is forbidden: violates PodSecurity.*`, time.Minute},
+		{"admission", passing, "error", `The cluster refuses the job's pod: it violates PodSecurity of the namespace.*`, time.Minute},
 	})
 	full := namespace(t, client, nil)
 	must(client.CoreV1().ResourceQuotas(full).Create(t.Context(), &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"},
 		Spec: corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"pods": resource.MustParse("0")}}}, metav1.CreateOptions{}))(t)
 	newWorld(t, "YACI_NAMESPACE="+full, "YACI_PENDING_TIMEOUT=2s").end([]ending{
-		{"quota", passing, "error", `The namespace's quota had no room for the job for 2.0s: pods "[^"]*" is forbidden: exceeded quota: none.*`, time.Minute},
+		{"quota", passing, "error", `The namespace's quota had no room for the job for 2.0s: the quota of the namespace is used up: .*`, time.Minute},
 	})
 }
 

@@ -35,11 +35,15 @@ func TestTooLargeForEveryNode(t *testing.T) {
 // Where nodes are added it waits for one, says so, and not for ever.
 func TestWaitsForANode(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "YACI_NODES_GROW=true", "YACI_PENDING_TIMEOUT=10s")
+	w := newWorld(t, "YACI_NODES_GROW=true", "YACI_PENDING_TIMEOUT=40s")
 	r := w.repo("patient", false)
 	sha := w.push(r, "image: IMAGE\nresources: {cpu: 500}\nsteps: ['true']\n")
-	w.waits(r, sha, "Waiting: no node has room for the job: 0/1 nodes are available")
-	if st := w.final(r, sha); st.State != "error" || !strings.HasPrefix(st.Description, "No node had room for the job for 10s: 0/1 nodes are available") {
+	w.waits(r, sha, "Waiting: no node ")
+	small := w.repo("small", false) // S9: what asks for less does not wait behind it
+	if st := w.final(small, w.push(small, "image: IMAGE\nresources: {cpu: 10m}\nsteps: ['true']\n")); st.State != "success" {
+		t.Errorf("status of the small job %+v", st)
+	}
+	if st := w.final(r, sha); st.State != "error" || !strings.HasPrefix(st.Description, "No node had room for the job for 40s: no node ") {
 		t.Errorf("status %+v", st)
 	}
 }
@@ -55,7 +59,7 @@ func TestWaitsForTheQuota(t *testing.T) {
 	w := newWorld(t, "YACI_NAMESPACE="+space)
 	r := w.repo("quota", false)
 	first := w.push(r, "image: IMAGE\nsteps: ['true'] # first\n")
-	w.waits(r, first, "Waiting: the quota of the namespace is used up (few, requested: pods=1")
+	w.waits(r, first, "Waiting: the quota of the namespace is used up: pods")
 	second := w.push(r, "image: IMAGE\nsteps: ['true'] # second\n")
 	w.waits(r, second, "Waiting: 1st in line, the cluster is full: the quota of the namespace is used up")
 	if err := quotas.Delete(t.Context(), "few", metav1.DeleteOptions{}); err != nil {

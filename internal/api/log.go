@@ -23,7 +23,7 @@ const patience = 30 * time.Second
 // more, from= and to= are lines, times=1 puts each line's time before it. Events
 // carry the line's number as their id, so that Last-Event-ID resumes.
 func (a *API) StepLog(w http.ResponseWriter, r *http.Request) {
-	id, err := a.logOf(r)
+	job, id, err := a.logOf(r)
 	if errors.Is(err, ci.ErrNotFound) {
 		Problem(w, http.StatusNotFound, "there is no such step")
 		return
@@ -37,6 +37,7 @@ func (a *API) StepLog(w http.ResponseWriter, r *http.Request) {
 		Problem(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	want.Job = job
 	to := text(w)
 	if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 		to = events(w)
@@ -67,29 +68,29 @@ func (a *API) StepLog(w http.ResponseWriter, r *http.Request) {
 }
 
 // logOf finds the log that a path means.
-func (a *API) logOf(r *http.Request) (ci.LogID, error) {
+func (a *API) logOf(r *http.Request) (ci.JobName, ci.LogID, error) {
 	job, err := a.Jobs.Job(r.Context(), ci.JobName(chi.URLParam(r, "job")))
 	if err != nil {
-		return ci.LogID{}, err
+		return "", ci.LogID{}, err
 	}
 	step := chi.URLParam(r, "step")
 	if job.Run != ci.RunID(chi.URLParam(r, "run")) {
-		return ci.LogID{}, ci.ErrNotFound
+		return "", ci.LogID{}, ci.ErrNotFound
 	}
 	if n, err := strconv.Atoi(step); err == nil && n >= 1 && n <= len(job.Steps) {
-		return ci.LogID{UID: job.UID, Container: job.Steps[n-1].Container}, nil
+		return job.Name, ci.LogID{UID: job.UID, Container: job.Steps[n-1].Container}, nil
 	}
 	for _, st := range job.Steps {
 		if st.Container == step {
-			return ci.LogID{UID: job.UID, Container: step}, nil
+			return job.Name, ci.LogID{UID: job.UID, Container: step}, nil
 		}
 	}
 	for _, s := range job.Services {
 		if s.Container == step {
-			return ci.LogID{UID: job.UID, Container: step}, nil
+			return job.Name, ci.LogID{UID: job.UID, Container: step}, nil
 		}
 	}
-	return ci.LogID{}, ci.ErrNotFound
+	return "", ci.LogID{}, ci.ErrNotFound
 }
 
 func logRange(r *http.Request) (want ci.LogRange, err error) {

@@ -70,6 +70,7 @@ func TestStepLog(t *testing.T) {
 		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/"+c.path, nil)
 		r.Header.Set("Accept", c.accept)
 		r.Header.Set("Last-Event-ID", c.last)
+		c.want.Job = "yaci-r1-1"
 		router.ServeHTTP(w, r)
 		if w.Code != c.code || c.code == 200 && (w.Body.String() != c.body || w.Header().Get("Content-Type") != c.kind || book.id != (ci.LogID{UID: "u", Container: c.id}) || book.want != c.want) {
 			t.Errorf("%s: %d %q %q, asked for %+v %+v\nwant %d %q %+v", c.path, w.Code, w.Header().Get("Content-Type"), w.Body.String(), book.id, book.want, c.code, c.body, c.want)

@@ -42,10 +42,11 @@ type LogCursor struct {
 
 // LogRange is what to read of a log.
 type LogRange struct {
-	From, To int64 // lines, from 1, both included; To 0: the end
-	Follow   bool  // wait for more until the log is closed
-	Times    bool  // each line with its time before it
-	Notes    bool  // say in lines of their own what was cut and what is missing
+	From, To int64   // lines, from 1, both included; To 0: the end
+	Follow   bool    // wait for more until the log is closed, or Job is over
+	Times    bool    // each line with its time before it
+	Notes    bool    // say in lines of their own what was cut and what is missing
+	Job      JobName // whose log it is; needed to follow
 }
 
 // LogLine is a whole line, or a piece of a long one.

@@ -1,6 +1,9 @@
 package ci
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Contender is a job that has not ended, as the queue sees it.
 type Contender struct {
@@ -16,6 +19,8 @@ type Contender struct {
 	Limit    int       // how many runs may be in the group at once
 	CPU      int64     // requested, in thousandths of a core
 	Memory   int64     // requested, in bytes
+	Disk     int64     // limit of one container, in bytes
+	Pool     string    // what its pod needs besides amounts: namespace, runtime class and the like; jobs of one pool compete for the same nodes
 	Person   int64     // GitHub's number of who caused it; 0: unknown
 	Login    string
 	Repo     int64  // 0: none
@@ -44,6 +49,47 @@ type Place struct {
 	Seconds  int64         `json:"starts_in,omitempty"` // the same in seconds
 	Launch   bool          `json:"-"`                   // it is its turn now
 	Key      string        `json:"-"`                   // changes when people should be told anew
+}
+
+// Resource is something that a pod needs of the cluster.
+type Resource string
+
+// The resources that a pod can lack.
+const (
+	ResourceCPU    Resource = "cpu"
+	ResourceMemory Resource = "memory"
+	ResourceDisk   Resource = "disk"
+	ResourcePods   Resource = "pods"  // room for one more pod, however small
+	ResourceOther  Resource = "other" // something that is no amount: a node selector, a taint, a volume
+)
+
+// Obstacle is a launched job for which the cluster has no room, and what it lacks.
+type Obstacle struct {
+	Job   JobName
+	Lacks []Resource
+	Quota bool   // the namespace's quota has no room; else no node has
+	Why   string // what is missing, in YACI's words: "no node has enough free CPU"
+}
+
+// QuotaWait is the key of a launched job that waits because the quota lacks something.
+func QuotaWait(lacks []Resource) string {
+	key := WaitQuota
+	for _, r := range lacks {
+		key += " " + string(r)
+	}
+	return key
+}
+
+// ParseWait returns the Wait constant of a launched job's key, and what the quota lacks for it.
+func ParseWait(key string) (reason string, lacks []Resource) {
+	words := strings.Fields(key)
+	if len(words) == 0 {
+		return "", nil
+	}
+	for _, w := range words[1:] {
+		lacks = append(lacks, Resource(w))
+	}
+	return words[0], lacks
 }
 
 // What a job waits for.

@@ -66,8 +66,11 @@ type Job struct {
 	Memory   int64     // that its pod requests, in bytes; as stored, not as read back
 	When     When      // whether it runs when jobs that it needs did not pass
 	Ready    bool      // nothing that it needs keeps it from being launched; as read back, not as stored
+	Disk     int64     // limit of one of its containers, in bytes; as stored, not as read back
+	Pool     string    // what its pod needs besides amounts; see Contender; as stored, not as read back
 	State    State
 	Message  string
+	Detail   string   // the cluster's own words behind the message; empty: there are none
 	Manifest []byte   // the batch/v1 Job as JSON, compiled when the run was created
 	Files    []byte   // JSON map of file name to content that the clone container hands to the steps
 	CloneURL string   // where its repository is now, should that differ from the manifest; only for a launch
@@ -103,8 +106,9 @@ type Step struct {
 
 // Loss is a time that the cluster lost a job's pod, so that it is run again.
 type Loss struct {
-	At  time.Time
-	Why string // a sentence without the full stop
+	At     time.Time
+	Why    string // a sentence without the full stop
+	Detail string `json:",omitempty"` // the cluster's own words
 }
 
 // MaxLosses is how many times a job is run again after the cluster lost it.

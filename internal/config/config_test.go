@@ -37,7 +37,7 @@ func TestDefaults(t *testing.T) {
 		Listen: ":4000", MetricsListen: "127.0.0.1:4001", Pages: config.Pages{Checks: "off"}, Storage: config.Storage{DatabaseURL: "sqlite:///var/lib/yaci/yaci.db", LogStore: "/var/lib/yaci/logs"}, GithubAPIURL: "https://api.github.com/", Namespace: "yaci-builds", LogLimit: 64 << 20,
 		Pods: config.Pods{Image: "ghcr.io/yaci-ci/yaci:latest", Timeout: time.Hour, MaxTimeout: 6 * time.Hour, KeepJobs: time.Hour, PendingTimeout: 10 * time.Minute,
 			CPURequest: "250m", MemoryRequest: "256Mi", MemoryLimit: "4Gi", DiskLimit: "10Gi"},
-		Retention: config.Retention{KeepRunsDays: 90, KeepDeliveriesDays: 14},
+		Retention: config.Retention{KeepRunsDays: 90, RepoStoreLimit: 256 << 20, KeepDeliveriesDays: 14},
 		RunImage:  "alpine", MaxRunning: 50, HealEvery: 5 * time.Minute, ForkPolicy: "approval",
 	}
 	if diff := cmp.Diff(want, parse(t)); diff != "" {

@@ -41,7 +41,7 @@ const look = 250 * time.Millisecond
 func (r Runner) Run(ctx context.Context, file *pipeline.File, tree *Snapshot) (ci.State, error) {
 	id := newID()
 	file.On = pipeline.On{}
-	in := pipeline.Input{RunID: id, JobName: "yaci-exec-" + id, Attempt: 1, Event: "push", Branch: tree.Branch, Ref: "refs/heads/" + tree.Branch, SHA: tree.Commit, Pack: true, Secrets: map[string]pipeline.SecretRef{}}
+	in := input(id, tree)
 	for name := range r.Secrets {
 		in.Secrets[name] = pipeline.SecretRef{Key: name}
 	}
@@ -70,6 +70,22 @@ func (r Runner) Run(ctx context.Context, file *pipeline.File, tree *Snapshot) (c
 		if ended[i].Worse(worst) {
 			worst = ended[i]
 		}
+	}
+}
+
+// input is a push of the branch that is checked out, with the working tree as its commit.
+func input(id string, tree *Snapshot) pipeline.Input {
+	return pipeline.Input{
+		RunID:   id,
+		JobName: "yaci-exec-" + id,
+		Attempt: 1,
+		Repo:    tree.Repo,
+		Event:   "push",
+		Branch:  tree.Branch,
+		Ref:     tree.Ref(),
+		SHA:     tree.Commit,
+		Pack:    true,
+		Secrets: map[string]pipeline.SecretRef{},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -16,6 +17,7 @@ import (
 type Snapshot struct {
 	Commit string // full id
 	Branch string // that is checked out; empty: none
+	Repo   string // owner/name of the remote origin; local/DIRECTORY if there is none
 	Pack   string // path of the git pack that has the commit
 	Bytes  int64  // of the pack
 
@@ -77,7 +79,28 @@ func (s *Snapshot) take(g git) error {
 	if s.Branch, err = g.run(nil, "branch", "--show-current"); err != nil {
 		return err
 	}
+	origin, _ := g.run(nil, "remote", "get-url", "origin") // it fails when there is none
+	s.Repo = repoName(origin, g.dir)
 	return s.pack(g)
+}
+
+// remotePath is the end of a remote's address: https://host/owner/name.git, git@host:owner/name.
+var remotePath = regexp.MustCompile(`[/:]([\w.-]+)/([\w.-]+?)(?:\.git)?/?$`)
+
+// repoName reads owner/name out of a remote's address, or makes a name of the directory.
+func repoName(origin, dir string) string {
+	if m := remotePath.FindStringSubmatch(origin); m != nil {
+		return m[1] + "/" + m[2]
+	}
+	return "local/" + filepath.Base(dir)
+}
+
+// Ref is the full name of the branch; without one, the commit itself, as a detached HEAD has it.
+func (s *Snapshot) Ref() string {
+	if s.Branch == "" {
+		return s.Commit
+	}
+	return "refs/heads/" + s.Branch
 }
 
 func (s *Snapshot) pack(g git) error {

@@ -66,6 +66,7 @@ func newJob(run ci.Run, compiled []*pipeline.Compiled, at int) (job ci.Job, err 
 		job.Services = append(job.Services, ci.Service{Name: s.Name, Container: s.Container})
 	}
 	job.CPU, job.Memory = c.Requests()
+	job.Disk, job.Pool = c.Disk(), c.Pool()
 	if job.Manifest, err = json.Marshal(c.Job); err != nil {
 		return job, fmt.Errorf("encode job: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -55,6 +56,16 @@ func (k *Keeper) Read(ctx context.Context, id ci.LogID, want ci.LogRange, to fun
 			}
 			return nil
 		}
+		why, err := k.neverCame(ctx, id, want.Job)
+		if err != nil {
+			return err
+		}
+		if why != "" && want.Notes && expect == 1 {
+			return to(note(expect, why))
+		}
+		if why != "" {
+			return nil
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -62,6 +73,42 @@ func (k *Keeper) Read(ctx context.Context, id ci.LogID, want ci.LogRange, to fun
 		case <-time.After(5 * storeEvery): // a log that nobody follows here
 		}
 	}
+}
+
+// neverCame says why nothing more will come of a log that nobody has closed: its
+// job is over, and all logs of what ran are closed by then; or the step was
+// skipped. It is empty while something may come.
+func (k *Keeper) neverCame(ctx context.Context, id ci.LogID, name ci.JobName) (why string, err error) {
+	if name == "" {
+		return "", nil
+	}
+	job, err := k.Jobs.Job(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	step := ci.Step{}
+	for _, s := range job.Steps {
+		if s.Container == id.Container {
+			step = s
+		}
+	}
+	over := job.State.Final() && (job.UID == "" || job.Settled)
+	switch {
+	case id.UID != job.UID:
+		return "The cluster lost this pod. The job runs again, with a log of its own.", nil
+	case !over && step.State != ci.Skipped:
+		return "", nil
+	case !step.Started.IsZero():
+		return "No output of this step was kept.", nil
+	}
+	reason := step.Reason
+	if reason == "" && step.State != ci.Skipped {
+		reason = job.Message
+	}
+	if reason = strings.TrimRight(reason, "."); reason == "" {
+		return "This step did not run.", nil
+	}
+	return "This step did not run: " + reason + ".", nil
 }
 
 func note(line int64, text string) ci.LogLine {

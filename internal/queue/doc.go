@@ -5,8 +5,9 @@
 // serves [Queue.Line].
 //
 // Who has used least is next: of persons, then of their repositories, in
-// core-seconds that count half after an hour. While the cluster finds no node for
-// what was launched, nothing more is. A job that cannot be launched now lets
+// core-seconds that count half after an hour. While the cluster finds no room for
+// a launched job, jobs that would meet the same obstacle wait behind it, and
+// smaller ones go on. A job that cannot be launched now lets
 // others go first for a while.
 //
 // Invariant: launching is idempotent. A crash after the Kubernetes Job was made

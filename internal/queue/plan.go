@@ -18,7 +18,7 @@ type Scene struct {
 	Recent  []ci.Spent     // what has been used, the newest first
 	Caps    Caps
 	Room    int                   // how many more the cluster may be given now
-	Full    string                // the cluster's words why it may be given none; empty: it may
+	Blocked []ci.Obstacle         // launched jobs for which the cluster has no room
 	Trouble map[ci.JobName]string // jobs whose launch failed and that let others go first, with the error
 }
 
@@ -35,15 +35,13 @@ const (
 func Plan(s Scene) []ci.Place {
 	l := newLine(s)
 	var places []ci.Place
-	if s.Full == "" {
-		for range s.Room {
-			j := l.next(l.mayStart)
-			if j == nil {
-				break
-			}
-			l.start(j)
-			places = append(places, ci.Place{Job: j.Job, Run: j.Run, Launch: true})
+	for range s.Room {
+		j := l.next(l.mayStart)
+		if j == nil {
+			break
 		}
+		l.start(j)
+		places = append(places, ci.Place{Job: j.Job, Run: j.Run, Launch: true})
 	}
 	clock := l.clock()
 	for j := l.next(nil); j != nil; j = l.next(nil) {
@@ -64,6 +62,8 @@ type line struct {
 	groups  map[string]*group
 	ends    []time.Duration // of what runs, from now, as expected
 	started int
+	blocked []blockedJob
+	stuck   map[int64]int // blocked jobs of repositories
 }
 
 // who is a person or a repository; the zero who is everybody.
@@ -94,6 +94,7 @@ func newLine(s Scene) *line {
 		of(anybody(u.Person, u.Repo)).use += used
 		l.use[u.Repo] += used
 	}
+	l.block(s.Blocked)
 	for i := range s.Jobs {
 		j := &s.Jobs[i]
 		j.Person = anybody(j.Person, j.Repo)

@@ -72,7 +72,9 @@ func TestPlan(t *testing.T) {
 		"needs are not met": {queue.Scene{Caps: two, Jobs: []ci.Contender{{Job: "a", State: ci.Queued}}}, "", nil},
 		"little room": {queue.Scene{Caps: queue.Caps{All: 9}, Room: 1, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 1, 1, 2)}}, "a",
 			[]string{"b: Waiting: 1st in line, others are being launched; starts in about 1m."}},
-		"full": {queue.Scene{Caps: two, Full: "no node.", Jobs: []ci.Contender{job("a", 1, 1, 1)}}, "", []string{"a: Waiting: 1st in line, the cluster is full: no node."}},
+		"full": {queue.Scene{Caps: two, Blocked: []ci.Obstacle{{Job: "x", Why: "no node"}}, Jobs: []ci.Contender{running(job("x", 1, 1, 0)), job("a", 1, 1, 1)}}, "",
+			[]string{"a: Waiting: 1st in line, the cluster is full: no node."}},
+		"what was in the way has ended": {queue.Scene{Caps: two, Blocked: []ci.Obstacle{{Job: "x", Why: "no node"}}, Jobs: []ci.Contender{job("a", 1, 1, 1)}}, "a", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := c.scene

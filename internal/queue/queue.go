@@ -52,10 +52,10 @@ type Launcher interface {
 	Launch(ctx context.Context, job ci.Job, token string) (uid string, err error)
 }
 
-// Cluster tells how many of these jobs, which were launched, have no node yet,
-// and the scheduler's words when it finds none for one of them.
+// Cluster tells how many of these jobs, which were launched, are on their way to
+// a node, and for which of them the scheduler finds none.
 type Cluster interface {
-	Unplaced(jobs []ci.JobName) (n int, words string)
+	Unplaced(jobs []ci.JobName) (underway int, blocked []ci.Obstacle)
 }
 
 // Queue launches waiting jobs. One goroutine at a time may call Pass.
@@ -158,8 +158,8 @@ func (q *Queue) scene(ctx context.Context) (Scene, error) {
 		switch {
 		case j.State == ci.Running:
 			running = append(running, j.Job)
-			if j.Waits == ci.WaitQuota {
-				s.Full = "the quota of the namespace is used up"
+			if reason, lacks := ci.ParseWait(j.Waits); reason == ci.WaitQuota {
+				s.Blocked = append(s.Blocked, ci.Obstacle{Job: j.Job, Lacks: lacks, Quota: true, Why: "the quota of the namespace is used up"})
 			}
 		case j.Ready:
 			ready++
@@ -167,15 +167,13 @@ func (q *Queue) scene(ctx context.Context) (Scene, error) {
 	}
 	s.Trouble = q.trouble()
 	if q.Handover {
-		s.Caps, s.Full = Caps{}, ""
+		s.Caps, s.Blocked = Caps{}, nil
 		return s, nil
 	}
-	unplaced, words := q.Cluster.Unplaced(running)
-	s.Room = max(inFlight-unplaced, 0)
-	if s.Full == "" {
-		s.Full = words
-	}
-	if ready > min(s.Room, s.Caps.All-len(running)) || s.Full != "" || s.Caps.PerRepo > 0 || s.Caps.PerPerson > 0 {
+	underway, blocked := q.Cluster.Unplaced(running)
+	s.Room = max(inFlight-underway, 0)
+	s.Blocked = append(s.Blocked, blocked...)
+	if ready > min(s.Room, s.Caps.All-len(running)) || len(s.Blocked) > 0 || s.Caps.PerRepo > 0 || s.Caps.PerPerson > 0 {
 		s.Recent, err = q.Jobs.Spent(ctx, s.Now.Add(-window), maxRecent)
 	}
 	return s, err
@@ -201,6 +199,9 @@ func (q *Queue) launchAll(ctx context.Context, names []ci.JobName) error {
 	var wg sync.WaitGroup
 	for i, name := range names {
 		slots <- struct{}{}
+		if ctx.Err() != nil { // the server is shutting down: what has not begun is the next one's
+			break
+		}
 		wg.Go(func() {
 			errs[i] = q.try(ctx, name)
 			<-slots

@@ -30,11 +30,13 @@ type world struct {
 	mu       sync.Mutex
 	told     []string
 	waits    map[ci.JobName]string
-	unplaced int
-	words    string
+	underway int
+	blocked  []ci.Obstacle
 	started  time.Time     // of all that run
 	slow     time.Duration // that reading takes
 	renewals []ci.JobName
+
+	launching func() // called in each launch
 }
 
 func newWorld(queued ...ci.JobName) *world {
@@ -78,7 +80,7 @@ func (w *world) Contenders(context.Context) (list []ci.Contender, err error) {
 // Nothing is launched while the quota has no room for what was, and the others are told why.
 func TestPassBrakesOnAFullQuota(t *testing.T) {
 	w := newWorld("a", "b")
-	w.jobs[0].State, w.waits["a"] = ci.Running, ci.WaitQuota
+	w.jobs[0].State, w.waits["a"] = ci.Running, ci.QuotaWait([]ci.Resource{ci.ResourcePods})
 	q := w.queue(10)
 	for range 2 {
 		if err := q.Pass(t.Context()); err != nil {
@@ -104,7 +106,7 @@ func (w *world) Explain(_ context.Context, places []ci.Place) error {
 	return nil
 }
 
-func (w *world) Unplaced([]ci.JobName) (int, string) { return w.unplaced, w.words }
+func (w *world) Unplaced([]ci.JobName) (int, []ci.Obstacle) { return w.underway, w.blocked }
 
 func (w *world) Job(_ context.Context, name ci.JobName) (ci.Job, error) {
 	w.mu.Lock()
@@ -112,9 +114,12 @@ func (w *world) Job(_ context.Context, name ci.JobName) (ci.Job, error) {
 	return *w.job(name), nil
 }
 
-func (w *world) Launched(_ context.Context, name ci.JobName, uid string) error {
+func (w *world) Launched(ctx context.Context, name ci.JobName, uid string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if w.writeErr != nil {
 		return w.writeErr
 	}
@@ -150,9 +155,15 @@ func (w *world) CloneToken(_ context.Context, repo ci.Repo, others []ci.Repo) (c
 	return access, w.tokenErr[w.jobs[repo.Installation].Name]
 }
 
-func (w *world) Launch(_ context.Context, job ci.Job, token string) (string, error) {
+func (w *world) Launch(ctx context.Context, job ci.Job, token string) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.launching != nil {
+		w.launching()
+	}
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
 	w.launched, w.tokens = append(w.launched, job.Name), append(w.tokens, token)
 	w.readable = append(w.readable, job.Readable)
 	slices.Sort(w.launched) // several are launched at once
@@ -317,10 +328,11 @@ func TestLaunchedButNotWrittenDown(t *testing.T) {
 	})
 }
 
-// While the cluster finds no node for what was launched, nothing more is; and what waits is told once.
+// While the cluster finds no node for a launched job, no other of its size is launched; and what waits is told once.
 func TestAFullCluster(t *testing.T) {
-	w := newWorld("a", "b")
-	w.words = "0/1 nodes are available: 1 Insufficient cpu."
+	w := newWorld("x", "a", "b")
+	w.jobs[0].State = ci.Running
+	w.blocked = []ci.Obstacle{{Job: "x", Lacks: []ci.Resource{ci.ResourceCPU}, Why: "no node has enough free CPU"}}
 	q := w.queue(5)
 	for range 2 {
 		if err := q.Pass(t.Context()); err != nil {
@@ -328,12 +340,12 @@ func TestAFullCluster(t *testing.T) {
 		}
 	}
 	same(t, "launched", w.launched)
-	want := []string{"a: Waiting: 1st in line, the cluster is full: 0/1 nodes are available: 1 Insufficient cpu.",
-		"b: Waiting: 2nd in line, the cluster is full: 0/1 nodes are available: 1 Insufficient cpu."}
+	want := []string{"a: Waiting: 1st in line, the cluster is full: no node has enough free CPU.",
+		"b: Waiting: 2nd in line, the cluster is full: no node has enough free CPU."}
 	if !slices.Equal(w.told, want) {
 		t.Errorf("told %q", w.told)
 	}
-	w.words, w.unplaced = "", 24 // of 25
+	w.blocked, w.underway = nil, 24 // of 25
 	if err := q.Pass(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -346,7 +358,7 @@ func TestAFullCluster(t *testing.T) {
 // With Kueue, the bounds and the cluster's room are Kueue's.
 func TestHandover(t *testing.T) {
 	w := newWorld("a", "b", "c")
-	w.words, w.unplaced = "no node", 99
+	w.blocked, w.underway = []ci.Obstacle{{Job: "a", Lacks: []ci.Resource{ci.ResourceCPU}, Why: "no node"}}, 99
 	q := w.queue(1)
 	q.Handover = true
 	if err := q.Pass(t.Context()); err != nil {
@@ -369,6 +381,28 @@ func TestC7OtherRepositories(t *testing.T) {
 		q.Access = w
 		if err := q.Pass(t.Context()); err != nil || len(w.readable) != 1 || len(w.readable[0]) != want {
 			t.Errorf("fork %v: %v, readable %q", fork, err, w.readable)
+		}
+	}
+}
+
+// T1: when the server shuts down, what is in hand is launched and recorded, and no other launch begins.
+func TestT1NoLaunchBeginsAfterShutdown(t *testing.T) {
+	var names []ci.JobName
+	for n := range 50 {
+		names = append(names, ci.JobName(fmt.Sprintf("j%02d", n)))
+	}
+	w := newWorld(names...)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.launching = cancel // SIGTERM comes between the decision to launch and the creation of the first Job
+	if err := w.queue(100).Pass(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if len(w.launched) == 0 || len(w.launched) > 8 {
+		t.Errorf("launched %d, want those in hand", len(w.launched))
+	}
+	for _, name := range w.launched {
+		if w.job(name).State != ci.Running {
+			t.Errorf("%s was made in the cluster, and the database does not know", name)
 		}
 	}
 }

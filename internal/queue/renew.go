@@ -27,7 +27,8 @@ func stale(now time.Time, jobs []ci.Contender, renewed map[ci.JobName]time.Time)
 		if at := renewed[j.Job]; at.After(since) {
 			since = at
 		}
-		if j.State == ci.Running && j.Repo != 0 && slices.Contains(waits, j.Waits) && now.Sub(since) > renewAfter {
+		reason, _ := ci.ParseWait(j.Waits)
+		if j.State == ci.Running && j.Repo != 0 && slices.Contains(waits, reason) && now.Sub(since) > renewAfter {
 			names = append(names, j.Job)
 		}
 	}

@@ -38,8 +38,8 @@ func (l *line) reason(j *ci.Contender) (reason, what string) {
 			return ci.WaitGroup, busy(n, j.Limit, "concurrency group "+name)
 		}
 		return ci.WaitGroup, "behind older runs of concurrency group " + name
-	case l.Full != "":
-		return ci.WaitCluster, "the cluster is full: " + strings.TrimRight(l.Full, ". ")
+	case l.behind(j) != nil:
+		return ci.WaitCluster, "the cluster is full: " + l.behind(j).Why
 	case j.Person != 0 && full(l.running[who{person: j.Person}], l.Caps.PerPerson):
 		return ci.WaitPerson, busy(l.running[who{person: j.Person}], l.Caps.PerPerson, named(j.Login, "whoever pushed it"))
 	case j.Repo != 0 && full(l.running[who{repo: j.Repo}], l.Caps.PerRepo):

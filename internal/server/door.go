@@ -9,11 +9,8 @@ import (
 	"github.com/yaci-ci/yaci/internal/api"
 )
 
-// Bounds of what strangers can hold of the server at once.
-const (
-	maxConnections = 8192      // each costs some kilobytes; slow ones end by the timeouts of run
-	bodyBudget     = 128 << 20 // bytes of deliveries that are being read
-)
+// bodyBudget bounds the bytes of deliveries that are being read at once.
+const bodyBudget = 128 << 20
 
 // headers tell browsers to trust nothing here: answers are data, and a page says
 // for itself what more it needs.

@@ -149,7 +149,7 @@ func (l *line) Line(ctx context.Context) ([]ci.Place, error) {
 type unseen struct{}
 
 // Unplaced knows of none.
-func (unseen) Unplaced([]ci.JobName) (int, string) { return 0, "" }
+func (unseen) Unplaced([]ci.JobName) (int, []ci.Obstacle) { return 0, nil }
 
 // launcher launches for the leader only: what it makes in the cluster would stay.
 type launcher struct {

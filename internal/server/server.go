@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"github.com/yaci-ci/yaci/internal/api"
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/config"
@@ -55,6 +53,7 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	}
 	defer db.Close()
 	db.Redact = hushed(plain, cfg).text
+	db.LimitPlans(cfg.RepoStoreLimit)
 	if cfg.Checks == "on" {
 		db.TellChecks()
 	}
@@ -209,6 +208,20 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 	return s, nil
 }
 
+// httpServer is the server for the public address.
+func httpServer(h http.Handler, conns *connections) *http.Server {
+	return &http.Server{
+		Handler:           conns.guard(h),
+		ConnContext:       withConnection,
+		ConnState:         conns.idle,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+}
+
 // run serves until the context ends and all loops have come to rest.
 func (s *server) run(ctx context.Context, listener, operators net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -221,11 +234,9 @@ func (s *server) run(ctx context.Context, listener, operators net.Listener) erro
 	if operators != nil {
 		wg.Go(func() { failed <- serveOperators(ctx, operators, s.operate) })
 	}
-	srv := &http.Server{
-		Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
-		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-	}
-	go func() { failed <- srv.Serve(netutil.LimitListener(listener, maxConnections)) }()
+	conns := limitConnections(listener)
+	srv := httpServer(s.handler, conns)
+	go func() { failed <- srv.Serve(conns) }()
 	select {
 	case err := <-failed:
 		if ctx.Err() == nil {

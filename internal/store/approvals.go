@@ -34,6 +34,10 @@ func (s *Store) Approval(ctx context.Context, run ci.Run) (*ci.Approval, error) 
 // request has got another base since the run was read.
 func (s *Store) ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci.Approval, jobs []ci.Job) (changed bool, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
+		jobs, plans, err := s.fit(ctx, tx, &run, jobs)
+		if err != nil {
+			return err
+		}
 		res, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, message = ?, finished = ? WHERE id = ? AND attempt = ? AND retargets = ? AND state = 'held' AND finished = 0`,
 			run.State, run.Message, millis(run.Finished), run.ID, run.Attempt, run.Retargets)
 		if err != nil {
@@ -52,7 +56,7 @@ func (s *Store) ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci
 		if err := keepBroken(ctx, tx, run); err != nil {
 			return err
 		}
-		if err := s.addJobs(ctx, tx, run, jobs); err != nil {
+		if err := s.addJobs(ctx, tx, run, jobs, plans); err != nil {
 			return err
 		}
 		if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, "Approved run "+string(run.ID)+"."); err != nil {
@@ -76,6 +80,10 @@ func (s *Store) ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, 
 		if err != nil {
 			return err
 		}
+		jobs, plans, err := s.fit(ctx, tx, &run, jobs)
+		if err != nil {
+			return err
+		}
 		res, err := tx.ExecContext(ctx, `UPDATE runs SET attempt = ?, state = ?, message = ?, started = 0, finished = ?, event = ?,
 			  retargets = ?, identity = ?, awaits_pr = ?, branch = ?, actor = ?, person = ?, supersedes = ?, superseded = ''
 			WHERE id = ? AND attempt = ?`,
@@ -95,7 +103,7 @@ func (s *Store) ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, 
 		if err := keepBroken(ctx, tx, run); err != nil {
 			return err
 		}
-		if err := s.addJobs(ctx, tx, run, jobs); err != nil {
+		if err := s.addJobs(ctx, tx, run, jobs, plans); err != nil {
 			return err
 		}
 		if err := awaitNoMore(ctx, tx, run.Event); err != nil {

@@ -41,6 +41,9 @@ func (s *Store) cancel(ctx context.Context, id ci.RunID, why string, by ci.SHA) 
 				return err
 			}
 		}
+		if err := dropPlans(ctx, tx, id); err != nil {
+			return err
+		}
 		return s.tellAll(ctx, tx, run, jobs)
 	})
 	if err != nil {

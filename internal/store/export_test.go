@@ -16,6 +16,8 @@ var (
 	ForPostgres = forPostgres
 
 	DropRunStatements = dropRun
+
+	Publish = publish
 )
 
 // Counts says how many rows each table has.

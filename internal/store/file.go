@@ -103,10 +103,25 @@ func Backup(ctx context.Context, path, to string) error {
 	if _, err := d.ExecContext(ctx, `VACUUM INTO ?`, part); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	if err := errors.Join(os.Chmod(part, 0o600), flush(part), os.Rename(part, to), flush(filepath.Dir(to))); err != nil {
+	if err := publish(part, to, flush); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	return nil
+}
+
+// publish gives a finished copy its name, once it is on the disk. It stops at the
+// first error: a copy that may not survive a power loss gets no name.
+func publish(part, to string, flush func(path string) error) error {
+	if err := os.Chmod(part, 0o600); err != nil {
+		return err
+	}
+	if err := flush(part); err != nil {
+		return err
+	}
+	if err := os.Rename(part, to); err != nil {
+		return err
+	}
+	return flush(filepath.Dir(to))
 }
 
 // flush has a file, or the names in a directory, survive a power loss.

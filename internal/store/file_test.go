@@ -2,7 +2,9 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,5 +130,35 @@ func TestDamagedFileIsRefused(t *testing.T) {
 				t.Errorf("open: %v", err)
 			}
 		})
+	}
+}
+
+// O6: the database is its owner's alone, also one that an earlier version made for others to read.
+func TestO6DatabaseIsPrivate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "yaci.db")
+	must(t, os.WriteFile(path, nil, 0o644))
+	must(t, os.Chmod(path, 0o644))
+	s := open(t, path)
+	must(t, s.AddDelivery(t.Context(), delivery("g")))
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(name)
+		must(t, err)
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", filepath.Base(name), info.Mode().Perm())
+		}
+	}
+}
+
+// O6: a copy that could not be written to the disk gets no name.
+func TestO6BackupStopsAtTheFirstError(t *testing.T) {
+	dir := t.TempDir()
+	part, to := filepath.Join(dir, "copy.part"), filepath.Join(dir, "copy.db")
+	must(t, os.WriteFile(part, []byte("x"), 0o600))
+	broken := errors.New("input/output error")
+	if err := store.Publish(part, to, func(string) error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("err %v", err)
+	}
+	if _, err := os.Stat(to); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the copy has its name: %v", err)
 	}
 }

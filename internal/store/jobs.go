@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	jobHead    = `name, run, attempt, title, grp, grp_limit, state, message, uid, `
+	jobHead    = `name, run, attempt, title, grp, grp_limit, state, message, detail, uid, `
 	jobTail    = `, steps, services, created, started, finished, losses, settled, waits, run_when, ready`
 	jobColumns = jobHead + `manifest, files` + jobTail
 	jobOutline = jobHead + `'', ''` + jobTail // without what only its launch takes, which is most of it
@@ -19,7 +19,11 @@ const (
 
 // Job returns a job by its name, or ErrNotFound.
 func (s *Store) Job(ctx context.Context, name ci.JobName) (ci.Job, error) {
-	return scanJob(s.db.QueryRowContext(ctx, `SELECT `+jobColumns+` FROM jobs WHERE name = ?`, name))
+	j, err := scanJob(s.db.QueryRowContext(ctx, `SELECT `+jobColumns+` FROM jobs WHERE name = ?`, name))
+	if err != nil || len(j.Manifest) == 0 {
+		return j, err
+	}
+	return j, s.readPlan(ctx, &j)
 }
 
 // RunningJobs returns the jobs that have been launched and not ended.
@@ -40,7 +44,7 @@ func (s *Store) jobs(ctx context.Context, query string, args ...any) ([]ci.Job, 
 func scanJob(row row) (j ci.Job, err error) {
 	var steps, services, losses []byte
 	var created, started, finished int64
-	err = row.Scan(&j.Name, &j.Run, &j.Attempt, &j.Title, &j.Group, &j.Limit, &j.State, &j.Message, &j.UID, &j.Manifest, &j.Files, &steps, &services, &created, &started, &finished,
+	err = row.Scan(&j.Name, &j.Run, &j.Attempt, &j.Title, &j.Group, &j.Limit, &j.State, &j.Message, &j.Detail, &j.UID, &j.Manifest, &j.Files, &steps, &services, &created, &started, &finished,
 		&losses, &j.Settled, &j.Waits, &j.When, &j.Ready)
 	if errors.Is(err, sql.ErrNoRows) {
 		return j, fmt.Errorf("job: %w", ErrNotFound)
@@ -67,7 +71,7 @@ func (s *Store) Launched(ctx context.Context, name ci.JobName, uid string) error
 		if err := tx.QueryRowContext(ctx, `SELECT waits FROM jobs WHERE name = ?`, name).Scan(&waited); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'running', message = '', waits = '', uid = ?, started = ? WHERE name = ? AND state = 'queued'`, uid, now, name)
+		res, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'running', message = '', detail = '', waits = '', uid = ?, started = ? WHERE name = ? AND state = 'queued'`, uid, now, name)
 		if err != nil {
 			return err
 		}

@@ -16,7 +16,7 @@ import (
 // was the last, and writes the statuses that tell of it. It reports false, and
 // changes nothing, for a job that has ended before.
 func (s *Store) Observe(ctx context.Context, seen ci.Job) (changed bool, err error) {
-	seen.Message = s.clean(seen.Message)
+	seen.Message, seen.Detail = s.clean(seen.Message), s.clean(seen.Detail)
 	err = s.tx(ctx, func(tx *sql.Tx) error {
 		steps, err := json.Marshal(seen.Steps)
 		if err != nil {
@@ -32,8 +32,8 @@ func (s *Store) Observe(ctx context.Context, seen ci.Job) (changed bool, err err
 		if seen.State.Final() && seen.Finished.IsZero() {
 			seen.Finished = s.now()
 		}
-		res, err := tx.ExecContext(ctx, `UPDATE jobs SET state = ?, message = ?, steps = ?, services = ?, finished = ? WHERE name = ? AND finished = 0`,
-			seen.State, seen.Message, steps, services, millis(seen.Finished), seen.Name)
+		res, err := tx.ExecContext(ctx, `UPDATE jobs SET state = ?, message = ?, detail = ?, steps = ?, services = ?, finished = ? WHERE name = ? AND finished = 0`,
+			seen.State, seen.Message, seen.Detail, steps, services, millis(seen.Finished), seen.Name)
 		if err != nil {
 			return err
 		}
@@ -89,6 +89,9 @@ func (s *Store) settle(ctx context.Context, tx *sql.Tx, run ci.RunID, attempt in
 				return err
 			}
 		}
+	}
+	if err := dropPlans(ctx, tx, run); err != nil {
+		return err
 	}
 	stored, err := scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = ?`, run))
 	if err != nil || stored.Attempt != attempt {

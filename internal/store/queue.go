@@ -13,7 +13,7 @@ import (
 // Contenders returns all jobs that wait or run, oldest first, without what
 // launching them takes.
 func (s *Store) Contenders(ctx context.Context) ([]ci.Contender, error) {
-	return collect(ctx, s.db, scanContender, "unfinished jobs", `SELECT j.name, j.run, j.title, j.state, j.losses <> 'null', j.created, j.started, j.grp, j.grp_limit, j.cpu, j.memory, j.waits,
+	return collect(ctx, s.db, scanContender, "unfinished jobs", `SELECT j.name, j.run, j.title, j.state, j.losses <> 'null', j.created, j.started, j.grp, j.grp_limit, j.cpu, j.memory, j.disk, j.pool, j.waits,
 			r.person, r.actor, r.repo_id, COALESCE(p.owner, ''), COALESCE(p.name, ''),
 			j.ready
 		FROM jobs j JOIN runs r ON r.id = j.run LEFT JOIN repos p ON p.id = r.repo_id
@@ -23,7 +23,7 @@ func (s *Store) Contenders(ctx context.Context) ([]ci.Contender, error) {
 func scanContender(row row) (c ci.Contender, err error) {
 	var created, started int64
 	var owner, name string
-	err = row.Scan(&c.Job, &c.Run, &c.Title, &c.State, &c.Again, &created, &started, &c.Group, &c.Limit, &c.CPU, &c.Memory, &c.Waits,
+	err = row.Scan(&c.Job, &c.Run, &c.Title, &c.State, &c.Again, &created, &started, &c.Group, &c.Limit, &c.CPU, &c.Memory, &c.Disk, &c.Pool, &c.Waits,
 		&c.Person, &c.Login, &c.Repo, &owner, &name, &c.Ready)
 	c.Created, c.Started = moment(created), moment(started)
 	if owner != "" {
@@ -50,7 +50,7 @@ func (s *Store) Explain(ctx context.Context, places []ci.Place) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		last := map[ci.RunID]ci.Place{} // a run says what the last of its jobs waits for, so it is told once
 		for _, p := range places {
-			run, err := s.note(ctx, tx, p.Job, p.Key, p.Why, `state = 'queued'`)
+			run, err := s.note(ctx, tx, ci.Job{Name: p.Job, Waits: p.Key, Message: p.Why}, `state = 'queued'`)
 			if err != nil {
 				return err
 			}
@@ -67,26 +67,27 @@ func (s *Store) Explain(ctx context.Context, places []ci.Place) error {
 }
 
 // Waits tells what a job that has been launched, as a certain Kubernetes Job,
-// waits for in the cluster; an empty key: for nothing any more.
-func (s *Store) Waits(ctx context.Context, job ci.Job, key, why string) error {
+// waits for in the cluster, by its Waits, Message and Detail; with an empty Waits
+// it waits for nothing any more.
+func (s *Store) Waits(ctx context.Context, job ci.Job) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		run, err := s.note(ctx, tx, job.Name, key, why, `state = 'running' AND uid = ?`, job.UID)
+		run, err := s.note(ctx, tx, job, `state = 'running' AND uid = ?`, job.UID)
 		if err == nil && run != "" {
-			err = s.retell(ctx, tx, job.Name, why)
+			err = s.retell(ctx, tx, job.Name, job.Message)
 		}
 		return err
 	})
 }
 
 // note writes what a job waits for and returns its run, or nothing when the job waits no more.
-func (s *Store) note(ctx context.Context, tx *sql.Tx, name ci.JobName, key, why, where string, args ...any) (run ci.RunID, err error) {
-	err = tx.QueryRowContext(ctx, `UPDATE jobs SET message = ?, waits = ? WHERE name = ? AND finished = 0 AND `+where+` RETURNING run`,
-		append([]any{why, key, name}, args...)...).Scan(&run)
+func (s *Store) note(ctx context.Context, tx *sql.Tx, job ci.Job, where string, args ...any) (run ci.RunID, err error) {
+	err = tx.QueryRowContext(ctx, `UPDATE jobs SET message = ?, detail = ?, waits = ? WHERE name = ? AND finished = 0 AND `+where+` RETURNING run`,
+		append([]any{job.Message, s.clean(job.Detail), job.Waits, job.Name}, args...)...).Scan(&run)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("say what %s waits for: %w", name, err)
+		return "", fmt.Errorf("say what %s waits for: %w", job.Name, err)
 	}
 	return run, nil
 }

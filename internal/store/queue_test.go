@@ -30,11 +30,16 @@ func theQueue(t *testing.T, s *store.Store) {
 	told(t, s, "Running.") // who was told that it waits is told that it runs
 	job, err := s.Job(ctx, "yaci-r1-1")
 	must(t, err)
-	must(t, s.Waits(ctx, job, ci.WaitNode, "Waiting for a node."))
+	waiting := job
+	waiting.Waits, waiting.Message, waiting.Detail = ci.WaitNode, "Waiting for a node.", "0/1 nodes are available"
+	must(t, s.Waits(ctx, waiting))
+	if stored, err := s.Job(ctx, job.Name); err != nil || stored.Detail != waiting.Detail {
+		t.Errorf("detail %q, %v", stored.Detail, err)
+	}
 	told(t, s, "Waiting for a node.")
 	must(t, s.Explain(ctx, []ci.Place{{Job: "yaci-r1-1", Key: "x", Why: "too late"}}))
 	told(t, s, "Waiting for a node.")
-	must(t, s.Waits(ctx, job, "", ""))
+	must(t, s.Waits(ctx, job))
 	told(t, s, "Running.")
 	job.State, job.Message = ci.Success, "Passed in 1s"
 	_, err = s.Observe(ctx, job)

@@ -20,6 +20,10 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 		if err != nil {
 			return err
 		}
+		jobs, plans, err := s.fit(ctx, tx, run, jobs)
+		if err != nil {
+			return err
+		}
 		repo := run.Event.Repo.ID
 		if err := know(ctx, tx, run.Event.Repo); err != nil {
 			return err
@@ -46,7 +50,7 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 		if err := keepBroken(ctx, tx, *run); err != nil {
 			return err
 		}
-		if err := s.addJobs(ctx, tx, *run, jobs); err != nil {
+		if err := s.addJobs(ctx, tx, *run, jobs, plans); err != nil {
 			return err
 		}
 		if err := awaitNoMore(ctx, tx, run.Event); err != nil {
@@ -68,6 +72,10 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 // another attempt was faster, or its pull request has got another base since the run was read.
 func (s *Store) AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs []ci.Job) (added bool, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
+		jobs, plans, err := s.fit(ctx, tx, &run, jobs)
+		if err != nil {
+			return err
+		}
 		res, err := tx.ExecContext(ctx, `UPDATE runs SET attempt = ?, state = ?, message = ?, started = 0, finished = ?,
 			  identity = ?, awaits_pr = ? WHERE id = ? AND attempt = ? AND retargets = ? AND finished > 0`,
 			run.Attempt, run.State, run.Message, millis(run.Finished), run.Identity, run.AwaitsPR,
@@ -82,7 +90,7 @@ func (s *Store) AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs
 		if err := keepBroken(ctx, tx, run); err != nil {
 			return err
 		}
-		if err := s.addJobs(ctx, tx, run, jobs); err != nil {
+		if err := s.addJobs(ctx, tx, run, jobs, plans); err != nil {
 			return err
 		}
 		if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, "Run "+string(run.ID)+" again."); err != nil {
@@ -97,7 +105,7 @@ func (s *Store) AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs
 }
 
 // addJobs stores the jobs of an attempt. [Store.settle] then decides which of them may be launched.
-func (s *Store) addJobs(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.Job) error {
+func (s *Store) addJobs(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.Job, plans []plan) error {
 	now := s.now().UnixMilli()
 	for i, j := range jobs {
 		if j.State.Final() && j.Finished.IsZero() { // skipped from the start
@@ -113,9 +121,9 @@ func (s *Store) addJobs(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.J
 		}
 		// created grows by one, so that jobs of a run stay in the order of the file.
 		if _, err := tx.ExecContext(ctx, `INSERT INTO jobs (name, run, attempt, title, state, message, manifest, files, steps, services, grp, grp_limit, created,
-			uid, started, finished, settled, cpu, memory, run_when)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, j.Name, j.Run, j.Attempt, j.Title, j.State, j.Message, j.Manifest, j.Files, steps, services,
-			j.Group, j.Limit, now+int64(i), j.UID, millis(j.Started), millis(j.Finished), integer(j.Settled), j.CPU, j.Memory, j.When); err != nil {
+			uid, started, finished, settled, cpu, memory, run_when, disk, pool, base, stored)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, j.Name, j.Run, j.Attempt, j.Title, j.State, j.Message, plans[i].manifest, plans[i].files, steps, services,
+			j.Group, j.Limit, now+int64(i), j.UID, millis(j.Started), millis(j.Finished), integer(j.Settled), j.CPU, j.Memory, j.When, j.Disk, j.Pool, plans[i].base, plans[i].size()); err != nil {
 			return err
 		}
 		for _, need := range j.Needs {

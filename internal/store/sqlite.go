@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite" // the driver named sqlite
@@ -21,6 +23,9 @@ const sqliteReaders = 4
 // neither wait for it nor hold it up.
 func openSQLite(ctx context.Context, path string) (db, error) {
 	pragmas := []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}
+	if err := makePrivate(path); err != nil {
+		return db{}, fmt.Errorf("open %s: %w", path, err)
+	}
 	write, err := openFile(path, 1, url.Values{"_pragma": pragmas, "_txlock": {"immediate"}})
 	if err != nil {
 		return db{}, err
@@ -33,6 +38,26 @@ func openSQLite(ctx context.Context, path string) (db, error) {
 		return db{}, errors.Join(err, write.Close())
 	}
 	return db{write: write, read: read, dialect: goose.DialectSQLite3, clock: &clock{}}, nil
+}
+
+// makePrivate creates the file for its owner alone, and takes the rights of others
+// from one that an earlier version made. SQLite gives the -wal and -shm files the
+// rights of the file. One that belongs to another user stays as it is.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		err := os.Chmod(name, 0o600)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+	}
+	return nil
 }
 
 func openFile(path string, conns int, q url.Values) (*sql.DB, error) {

@@ -20,10 +20,11 @@ type Store struct {
 	// GitHub or the cluster answered; nil: nothing is taken out.
 	Redact func(string) string
 
-	db     db
-	now    func() time.Time
-	intake *intake
-	checks bool // the outbox gets an entry for a check run beside each status
+	db        db
+	now       func() time.Time
+	intake    *intake
+	planLimit int64 // bytes of the plans of a repository's unfinished jobs; 0: no limit
+	checks    bool  // the outbox gets an entry for a check run beside each status
 }
 
 // TellChecks has the outbox get an entry for a check run beside each status.

@@ -27,10 +27,12 @@ func (s *Sighting) blocked(pod *corev1.Pod, patience time.Duration) {
 	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, slices.DeleteFunc(slices.Clone(pod.Status.ContainerStatuses), foreign)) {
 		if w := c.State.Waiting; w != nil {
 			switch w.Reason {
-			case "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError":
+			case "InvalidImageName", "ErrImageNeverPull":
+				s.cannotPull(c)
+			case "CreateContainerConfigError":
 				s.cannotStart(c, 0)
 			case "ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable":
-				s.cannotStart(c, patienceWith(w.Message))
+				s.cannotPull(c)
 			case "CreateContainerError", "RunContainerError", "PostStartHookError":
 				s.cannotStart(c, grace)
 			default:
@@ -45,23 +47,37 @@ func (s *Sighting) blocked(pod *corev1.Pod, patience time.Duration) {
 			s.Stop = true
 			return
 		}
-		s.end(ci.Error, fmt.Sprintf("No node had room for the job for %s: %s Ask for less in resources, or add a node.", ci.Duration(patience), sentence(trim(why))))
+		_, words := nodeShortage(why)
+		s.end(ci.Error, fmt.Sprintf("No node had room for the job for %s: %s. Ask for less in resources, or add a node.", ci.Duration(patience), words))
+		s.detail(why)
 		s.Stop, s.Wait = true, patience
 	}
 }
 
-// final are a registry's words that another try does not change.
-var final = regexp.MustCompile(`(?i)not ?found|does not exist|denied|unauthorized|forbidden|manifest unknown|no match for platform|invalid reference`)
-
-func patienceWith(registry string) time.Duration {
-	if final.MatchString(registry) && !strings.Contains(registry, "no such host") {
-		return 0
+// cannotPull ends a job whose image cannot be had: at once if another try does not change that.
+func (s *Sighting) cannotPull(c corev1.ContainerStatus) {
+	message := c.State.Waiting.Message
+	if reason := c.State.Waiting.Reason; reason == "InvalidImageName" {
+		message = "invalid image name: " + message
+	} else if reason == "ErrImageNeverPull" {
+		message = "not present: " + message
 	}
-	return grace
+	why, final := imageTrouble(message)
+	wait := grace
+	if final {
+		wait = 0
+	}
+	s.notStarted(c, why, wait)
 }
 
+// cannotStart ends a job one of whose containers the runtime cannot start.
 func (s *Sighting) cannotStart(c corev1.ContainerStatus, wait time.Duration) {
-	why := fmt.Sprintf("cannot start with image %s: %s", c.Image, words(c.State.Waiting.Message))
+	s.notStarted(c, words(c.State.Waiting.Message), wait)
+}
+
+// notStarted ends a job for the container that keeps its pod from starting.
+func (s *Sighting) notStarted(c corev1.ContainerStatus, cause string, wait time.Duration) {
+	why := fmt.Sprintf("cannot start with image %s: %s", c.Image, cause)
 	for i := range s.Job.Steps {
 		if step := &s.Job.Steps[i]; step.Container == c.Name {
 			step.State, step.Reason = ci.Error, ci.CleanText(why, maxText)
@@ -73,6 +89,7 @@ func (s *Sighting) cannotStart(c corev1.ContainerStatus, wait time.Duration) {
 		}
 	}
 	s.end(ci.Error, s.name(c.Name)+" "+why)
+	s.detail(c.State.Waiting.Message)
 	s.Stop, s.Wait = true, wait
 }
 
@@ -81,9 +98,6 @@ var rpc = regexp.MustCompile(`^(Back-off pulling image "[^"]*": )?(ErrImagePull:
 
 // words are the registry's own, as far as they can be told from the rest.
 func words(message string) string {
-	if strings.Contains(message, "no match for platform") { // containerd, of an image of other architectures only
-		return "the image is not built for the architecture of the node. Use an image for it, or one for several architectures."
-	}
 	if rest := strings.TrimSpace(rpc.ReplaceAllString(message, "")); rest != "" {
 		return rest
 	}
@@ -96,11 +110,13 @@ func (s *Sighting) refused(why string, patience time.Duration) {
 	case why == "":
 		return
 	case strings.Contains(why, exceeded):
-		s.end(ci.Error, fmt.Sprintf("The namespace's quota had no room for the job for %s: %s", ci.Duration(patience), why))
+		_, words := quotaShortage(why)
+		s.end(ci.Error, fmt.Sprintf("The namespace's quota had no room for the job for %s: %s.", ci.Duration(patience), words))
 		s.Wait = patience
 	default:
-		s.end(ci.Error, "The cluster refuses the job's pod: "+why)
+		s.end(ci.Error, "The cluster refuses the job's pod: "+refusalWords(why))
 		s.Wait = doubtFor
 	}
+	s.detail(why)
 	s.Stop = true
 }

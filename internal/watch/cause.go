@@ -12,8 +12,9 @@ import (
 
 // cause is why the cluster, or somebody in it, ended a pod; the zero cause: it did not.
 type cause struct {
-	why  string // a sentence without the full stop
-	lost bool   // the cluster's doing, so that the job is run again
+	why    string // a sentence without the full stop
+	lost   bool   // the cluster's doing, so that the job is run again
+	detail string // the cluster's own words
 }
 
 // deleted may turn out to be the Job controller's doing, whose own word comes after.
@@ -28,28 +29,28 @@ func causeOf(pod *corev1.Pod, named func(container string) string) cause {
 	}
 	if pod.Status.Reason == "Evicted" {
 		if why := ownDisk(pod.Status.Message, named); why != "" {
-			return cause{why: why}
+			return cause{why: why, detail: pod.Status.Message}
 		}
 	}
 	if c := condition(pod, corev1.DisruptionTarget); c != nil && c.Status == corev1.ConditionTrue {
-		return cause{disrupted(c, pod.Status.Message), true}
+		return disrupted(c, pod.Status.Message)
 	}
 	switch {
 	case pod.Status.Reason != "":
-		return cause{fmt.Sprintf("the cluster ended the pod (%s: %s)", pod.Status.Reason, trim(pod.Status.Message)), true}
+		return cause{fmt.Sprintf("the cluster ended the pod (%s)", pod.Status.Reason) + shortOf(pod.Status.Message), true, pod.Status.Message}
 	case pod.DeletionTimestamp != nil:
-		return cause{deleted, true}
+		return cause{why: deleted, lost: true}
 	}
 	for _, c := range allContainers(pod) {
 		if t := c.State.Terminated; t != nil && t.Reason == "ContainerStatusUnknown" {
-			return cause{"the node lost the pod's containers", true}
+			return cause{why: "the node lost the pod's containers", lost: true}
 		}
 	}
 	return cause{}
 }
 
 // disrupted says in plain words why the cluster took the pod's place.
-func disrupted(c *corev1.PodCondition, message string) string {
+func disrupted(c *corev1.PodCondition, message string) cause {
 	words := map[string]string{
 		"PreemptionByScheduler":   "a pod of higher priority took its place",
 		"DeletionByTaintManager":  "its node became unusable",
@@ -63,9 +64,25 @@ func disrupted(c *corev1.PodCondition, message string) string {
 		detail = message // such as: The node was low on resource: memory.
 	}
 	if words == "" {
-		words = "the cluster ended the pod: " + c.Reason
+		words = "the cluster ended the pod (" + c.Reason + ")"
 	}
-	return fmt.Sprintf("%s (%s)", words, trim(detail))
+	return cause{words + shortOf(detail), true, detail}
+}
+
+// lowOn is how the kubelet names what its node is short of (pkg/kubelet/eviction/helpers.go).
+var lowOn = regexp.MustCompile(`low on resource: (\w[\w-]*)`)
+
+// shortOf says what a node was short of, if the kubelet's words tell.
+func shortOf(message string) string {
+	m := lowOn.FindStringSubmatch(message)
+	if m == nil {
+		return ""
+	}
+	names := map[string]string{"ephemeral-storage": "disk space", "nodefs": "disk space", "imagefs": "disk space", "pids": "process ids"}
+	if name := names[m[1]]; name != "" {
+		return ": the node was short of " + name
+	}
+	return ": the node was short of " + m[1]
 }
 
 // The kubelet's words for a pod that used more disk than it may (pkg/kubelet/eviction/helpers.go).
@@ -106,6 +123,7 @@ func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodConditi
 
 // blame ends the job by what the cluster did, or else by what its own containers left.
 func (s *Sighting) blame(by cause, otherwise string) {
+	s.detail(by.detail)
 	switch {
 	case by.lost:
 		s.lose(by.why)

@@ -57,7 +57,9 @@ func (s *Sighting) timedOut(job *batchv1.Job, pod *corev1.Pod) {
 		}
 	}
 	if why := unscheduled(pod); why != "" {
-		s.end(ci.Error, fmt.Sprintf("Timed out%s: no node had room for the job: %s", limit, why))
+		_, words := nodeShortage(why)
+		s.end(ci.Error, fmt.Sprintf("Timed out%s: no node had room for the job: %s.", limit, words))
+		s.detail(why)
 		return
 	}
 	if fetching(pod) {

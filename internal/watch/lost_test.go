@@ -36,15 +36,15 @@ func TestObserveLosses(t *testing.T) {
 		wait    time.Duration
 		message string
 	}{
-		"preempted":        {func(s *scene) { s.disrupted("PreemptionByScheduler", "x: preempting") }, "a pod of higher priority took its place (x: preempting)", 0, ""},
-		"drained":          {func(s *scene) { s.disrupted("EvictionByEvictionAPI", "x.") }, "its node was drained, or the pod evicted (x)", 0, ""},
-		"node gone":        {func(s *scene) { s.disrupted("DeletionByPodGC", "x") }, "its node is gone (x)", 0, ""},
-		"node unreachable": {func(s *scene) { s.disrupted("DeletionByTaintManager", "x") }, "its node became unusable (x)", 0, ""},
-		"something new":    {func(s *scene) { s.disrupted("ByTheMoon", "full") }, "the cluster ended the pod: ByTheMoon (full)", 0, ""},
+		"preempted":        {func(s *scene) { s.disrupted("PreemptionByScheduler", "x: preempting") }, "a pod of higher priority took its place", 0, ""},
+		"drained":          {func(s *scene) { s.disrupted("EvictionByEvictionAPI", "x.") }, "its node was drained, or the pod evicted", 0, ""},
+		"node gone":        {func(s *scene) { s.disrupted("DeletionByPodGC", "x") }, "its node is gone", 0, ""},
+		"node unreachable": {func(s *scene) { s.disrupted("DeletionByTaintManager", "x") }, "its node became unusable", 0, ""},
+		"something new":    {func(s *scene) { s.disrupted("ByTheMoon", "full") }, "the cluster ended the pod (ByTheMoon)", 0, ""},
 		"pressure of memory": {func(s *scene) {
 			s.disrupted("TerminationByKubelet", "x")
 			s.pod().Status.Reason, s.pod().Status.Message = "Evicted", "The node was low on resource: memory. Threshold quantity: 100Mi, available: 51Mi. "
-		}, "its node ran short of something, or shut down (The node was low on resource: memory. Threshold quantity: 100Mi, available: 51Mi)", 0, ""},
+		}, "its node ran short of something, or shut down: the node was short of memory", 0, ""},
 		"deleted":       {func(s *scene) { s.over(ended("1-build", 143, ""), running("2-test")); s.deleting() }, deleted, doubtFor, ""},
 		"being deleted": {func(s *scene) { s.live(running("1-build"), running("2-test")); s.deleting() }, deleted, grace, ""},
 		"started twice": {func(s *scene) { s.pods = append(s.pods, s.pod().DeepCopy()) }, "its Job controller started it twice", 0, ""},
@@ -56,7 +56,7 @@ func TestObserveLosses(t *testing.T) {
 		"lost too often": {func(s *scene) {
 			s.stored.Losses = make([]ci.Loss, ci.MaxLosses)
 			s.disrupted("DeletionByPodGC", "x")
-		}, "", 0, "The cluster lost the job 4 times, the last time because its node is gone (x). Retry the run when the cluster is well."},
+		}, "", 0, "The cluster lost the job 4 times, the last time because its node is gone. Retry the run when the cluster is well."},
 
 		"own disk, a step": {func(s *scene) { s.evicted(`Container 1-build exceeded its local ephemeral storage limit "1Gi". `) }, "", 0,
 			"Build used more disk than its limit of 1Gi; raise resources.disk."},
@@ -67,22 +67,22 @@ func TestObserveLosses(t *testing.T) {
 		}, "", 0,
 			"The job used more disk than its limit of 3Gi; raise resources.disk."},
 		"node's disk": {func(s *scene) { s.evicted("The node was low on resource: ephemeral-storage. ") },
-			"the cluster ended the pod (Evicted: The node was low on resource: ephemeral-storage)", 0, ""},
+			"the cluster ended the pod (Evicted): the node was short of disk space", 0, ""},
 
 		"no node": {func(s *scene) { s.unscheduled() }, "", patience,
-			"No node had room for the job for 10m00s: 0/1 nodes are available: 1 Insufficient cpu. Ask for less in resources, or add a node."},
+			"No node had room for the job for 10m00s: no node has enough free CPU. Ask for less in resources, or add a node."},
 		"image not there": {func(s *scene) {
 			s.live(running("1-build"), waiting("2-test", "ErrImagePull", `rpc error: code = NotFound desc = failed to pull and unpack image "r.io/x:1": failed to resolve reference "r.io/x:1": r.io/x:1: not found`))
-		}, "", 0, "test cannot start with image alpine: r.io/x:1: not found"},
+		}, "", 0, "test cannot start with image alpine: the image was not found. Check its name and tag."},
 		"F26 image of another architecture": {func(s *scene) {
 			s.live(running("1-build"), waiting("2-test", "ErrImagePull", `rpc error: code = NotFound desc = failed to pull and unpack image "r.io/x:1": no match for platform in manifest: not found`))
 		}, "", 0, "test cannot start with image alpine: the image is not built for the architecture of the node. Use an image for it, or one for several architectures."},
 		"registry down": {func(s *scene) {
 			s.live(running("1-build"), waiting("2-test", "ImagePullBackOff", `Back-off pulling image "r.io/x:1": ErrImagePull: rpc error: code = Unknown desc = failed to pull and unpack image "r.io/x:1": dial tcp: connection refused`))
-		}, "", grace, "test cannot start with image alpine: dial tcp: connection refused"},
+		}, "", grace, "test cannot start with image alpine: the registry does not answer (connection refused)."},
 		"registry's name unknown": {func(s *scene) {
 			s.live(running("1-build"), waiting("2-test", "ErrImagePull", "lookup r.io: no such host"))
-		}, "", grace, "test cannot start with image alpine: lookup r.io: no such host"},
+		}, "", grace, "test cannot start with image alpine: the registry's name cannot be resolved (no such host). Check the image's name."},
 		"no key": {func(s *scene) {
 			s.live(running("1-build"), waiting("2-test", "CreateContainerConfigError", "couldn't find key K in Secret builds/s"))
 		}, "", 0, "test cannot start with image alpine: couldn't find key K in Secret builds/s"},
@@ -115,12 +115,15 @@ func TestObserveRefusal(t *testing.T) {
 	}{
 		"": {},
 		`pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=0, limited: pods=0`: {time.Hour,
-			`The namespace's quota had no room for the job for 1h00m: pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=0, limited: pods=0`},
-		`admission webhook "w" denied the request: no`: {doubtFor, `The cluster refuses the job's pod: admission webhook "w" denied the request: no`},
+			"The namespace's quota had no room for the job for 1h00m: the quota of the namespace is used up: pods."},
+		`admission webhook "w" denied the request: no`: {doubtFor, "The cluster refuses the job's pod: the admission webhook w denied it. Ask the operator of the cluster."},
 	} {
 		s := passed()
 		s.pods = nil
 		got := Observe(View{Stored: s.stored, Job: s.job, Refusal: refusal, Patience: time.Hour})
+		if got.Job.Detail != refusal {
+			t.Errorf("%s: detail %q", refusal, got.Job.Detail)
+		}
 		if got.Job.Message != c.message || got.Wait != c.wait || got.Stop != (refusal != "") || got.Job.State.Final() != (refusal != "") {
 			t.Errorf("%s: %s %q, wait %v, stop %v; want %q, %v", refusal, got.Job.State, got.Job.Message, got.Wait, got.Stop, c.message, c.wait)
 		}

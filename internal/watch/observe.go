@@ -55,6 +55,9 @@ func Observe(v View) Sighting {
 	return s
 }
 
+// detail keeps the cluster's own words, which the job's page shows and a status does not.
+func (s *Sighting) detail(words string) { s.Job.Detail = ci.CleanText(words, maxDetail) }
+
 // end sets the outcome. Steps that have none are over with the job.
 func (s *Sighting) end(state ci.State, message string) {
 	s.Job.State, s.Job.Message = state, ci.CleanText(message, maxMessage)

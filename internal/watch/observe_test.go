@@ -249,14 +249,14 @@ func TestObserve(t *testing.T) {
 		// images
 		"image pull": {func(s *scene) {
 			s.live(running("1-build"), waiting("2-test", "ImagePullBackOff", `Back-off pulling image "alpine"`))
-		}, ci.Error, `test cannot start with image alpine: Back-off pulling image "alpine"`, true},
+		}, ci.Error, "test cannot start with image alpine: the image cannot be pulled.", true},
 		"image name": {func(s *scene) {
 			s.live(waiting("1-build", "InvalidImageName", "bad"), waiting("2-test", "PodInitializing", ""))
-		}, ci.Error, "build cannot start with image alpine: bad", true},
+		}, ci.Error, "build cannot start with image alpine: this is not a valid image name.", true},
 		"YACI's own image": {func(s *scene) {
 			s.live(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
 			s.clone(waiting("clone", "ErrImageNeverPull", "not present"))
-		}, ci.Error, "clone cannot start with image alpine: not present", true},
+		}, ci.Error, "clone cannot start with image alpine: the image is not present on the node, and the cluster does not pull it.", true},
 		"starting": {func(s *scene) {
 			s.live(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
 			s.clone(running("clone"))
@@ -274,7 +274,7 @@ func TestObserve(t *testing.T) {
 		"a service's image": {func(s *scene) {
 			s.service(waiting("s1-db", "ImagePullBackOff", "not found"))
 			s.live(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
-		}, ci.Error, "Service db cannot start with image alpine: not found", true},
+		}, ci.Error, "Service db cannot start with image alpine: the image was not found. Check its name and tag.", true},
 
 		// the clone container
 		"clone failed": {func(s *scene) {
@@ -289,22 +289,22 @@ func TestObserve(t *testing.T) {
 			s.over(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
 			s.clone(ended("clone", 137, ""))
 			s.pod().Status.Reason, s.pod().Status.Message = "Evicted", "low on disk."
-		}, ci.Error, "The cluster ended the pod (Evicted: low on disk). Retry the run.", false},
+		}, ci.Error, "The cluster ended the pod (Evicted). Retry the run.", false},
 
 		// the cluster
 		"evicted": {func(s *scene) {
 			s.over(ended("1-build", 0, pass), ended("2-test", 143, stopped))
 			s.pod().Status.Reason, s.pod().Status.Message = "Evicted", "low on disk."
-		}, ci.Error, "The cluster ended the pod (Evicted: low on disk). Retry the run.", false},
+		}, ci.Error, "The cluster ended the pod (Evicted). Retry the run.", false},
 		"evicted without a word from the containers": {func(s *scene) {
 			s.over(running("1-build"), running("2-test"))
 			s.pod().Status.Reason, s.pod().Status.Message = "Evicted", "low on disk."
-		}, ci.Error, "The cluster ended the pod (Evicted: low on disk). Retry the run.", false},
+		}, ci.Error, "The cluster ended the pod (Evicted). Retry the run.", false},
 		"never admitted": {func(s *scene) {
 			s.over(running("1-build"), running("2-test"))
 			s.pod().Status.InitContainerStatuses, s.pod().Status.ContainerStatuses = nil, nil
 			s.pod().Status.Reason, s.pod().Status.Message = "OutOfcpu", "no cpu."
-		}, ci.Error, "The cluster ended the pod (OutOfcpu: no cpu). Retry the run.", false},
+		}, ci.Error, "The cluster ended the pod (OutOfcpu). Retry the run.", false},
 		"failed before the eviction": {func(s *scene) {
 			s.over(ended("1-build", 2, `{"exit":2,"started":2000,"finished":4000}`), ended("2-test", 0, skipped))
 			s.pod().Status.Reason, s.pod().Status.Message = "Evicted", "low on disk."
@@ -313,7 +313,7 @@ func TestObserve(t *testing.T) {
 			s.live(running("1-build"), running("2-test"))
 			s.deleting()
 			s.pod().Status.Conditions = []corev1.PodCondition{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "EvictionByEvictionAPI", Message: "drain"}}
-		}, ci.Error, "Its node was drained, or the pod evicted (drain). Retry the run.", false},
+		}, ci.Error, "Its node was drained, or the pod evicted. Retry the run.", false},
 		"may be preempted": {func(s *scene) {
 			s.live(running("1-build"), running("2-test"))
 			s.pod().Status.Conditions = []corev1.PodCondition{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "PreemptionByScheduler"}}
@@ -343,7 +343,7 @@ func TestObserve(t *testing.T) {
 			s.pod().Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{
 				{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/1 nodes are available: 1 Insufficient cpu."}}}
 			s.condition(batchv1.JobFailed, "DeadlineExceeded", "x")
-		}, ci.Error, "Timed out: no node had room for the job: 0/1 nodes are available: 1 Insufficient cpu.", false},
+		}, ci.Error, "Timed out: no node had room for the job: no node has enough free CPU.", false},
 		"waits for a node": {func(s *scene) {
 			s.pod().Status = corev1.PodStatus{Phase: corev1.PodPending}
 		}, ci.Running, "", false},

@@ -108,7 +108,7 @@ func (w *Watcher) judge(ctx context.Context, v View) error {
 		if err != nil {
 			return err
 		}
-		seen.Job.Waits, seen.Job.Message = told.Waits, told.Message
+		seen.Job.Waits, seen.Job.Message, seen.Job.Detail = told.Waits, told.Message, told.Detail
 		v.Stored = told
 		return w.act(ctx, v, seen)
 	}
@@ -117,18 +117,19 @@ func (w *Watcher) judge(ctx context.Context, v View) error {
 // tell has people told what a launched job waits for, when that has changed, and
 // returns the job as it is stored then.
 func (w *Watcher) tell(ctx context.Context, stored ci.Job, v View) (ci.Job, error) {
-	reason, why, again := waitsFor(v)
+	waits, again := waitsFor(v)
 	if again > 0 {
 		w.keys.AddAfter(stored.Name, again)
 	}
-	why = ci.CleanText(why, maxMessage)
-	if reason == stored.Waits {
+	if waits.reason == stored.Waits {
 		return stored, nil
 	}
-	if err := w.Outcomes.Waits(ctx, stored, reason, why); err != nil {
+	told := stored
+	told.Waits, told.Message, told.Detail = waits.reason, ci.CleanText(waits.why, maxMessage), ci.CleanText(waits.detail, maxDetail)
+	if err := w.Outcomes.Waits(ctx, told); err != nil {
 		return stored, err
 	}
-	stored.Waits, stored.Message = reason, why
+	stored = told
 	w.Changed()
 	return stored, nil
 }
@@ -217,6 +218,7 @@ func (w *Watcher) again(ctx context.Context, stored ci.Job, s Sighting) error {
 	if err := w.Cluster.DropSecret(ctx, stored.Name); err != nil {
 		return err
 	}
+	stored.Detail = s.Job.Detail
 	changed, err := w.Outcomes.Lost(ctx, stored, s.Lost)
 	if err != nil {
 		return err

@@ -44,6 +44,7 @@ const (
 	maxCount   = 1 << 50  // bytes, lines, milliseconds
 	maxText    = 1000     // bytes of a reason or a note
 	maxMessage = 2000     // bytes of a job's message
+	maxDetail  = 2000     // bytes of the cluster's own words
 )
 
 var errNoRecord = errors.New("no record")

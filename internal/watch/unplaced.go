@@ -7,13 +7,13 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Unplaced tells how many of these jobs, which were launched, have no pod on a
-// node yet, and the scheduler's words when it finds none for one of them. Until
-// the cluster has been listed, that is all of them.
-func (w *Watcher) Unplaced(jobs []ci.JobName) (n int, words string) {
+// Unplaced tells how many of these jobs, which were launched, are on their way to
+// a node, and for which of them the scheduler finds none. Until the cluster has
+// been listed, all of them are on their way.
+func (w *Watcher) Unplaced(jobs []ci.JobName) (underway int, blocked []ci.Obstacle) {
 	pods, err := w.seenPods(labels.Everything())
 	if err != nil { // never: it is a cache
-		return len(jobs), ""
+		return len(jobs), nil
 	}
 	waiting := map[ci.JobName]*corev1.Pod{}
 	placed := map[ci.JobName]bool{}
@@ -29,10 +29,13 @@ func (w *Watcher) Unplaced(jobs []ci.JobName) (n int, words string) {
 		if placed[name] {
 			continue
 		}
-		n++
-		if why := unscheduled(waiting[name]); why != "" {
-			words = why
+		why := unscheduled(waiting[name])
+		if why == "" {
+			underway++
+			continue
 		}
+		lacks, words := nodeShortage(why)
+		blocked = append(blocked, ci.Obstacle{Job: name, Lacks: lacks, Why: words})
 	}
-	return n, words
+	return underway, blocked
 }

@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -15,39 +14,46 @@ import (
 const tellAfter = 5 * time.Second
 
 // waitsFor says what a launched job waits for in the cluster: the reason in one
-// word (ci.WaitNode and so on) and a sentence; both empty when it waits for
-// nothing that is worth telling. again, when positive, is when to look again.
-func waitsFor(v View) (reason, why string, again time.Duration) {
+// word (ci.WaitNode and so on), a sentence, and the cluster's own words; all empty
+// when it waits for nothing that is worth telling. again, when positive, is when
+// to look again.
+func waitsFor(v View) (w wait, again time.Duration) {
 	if len(v.Pods) == 0 {
 		switch {
 		case v.Job == nil:
 		case v.Job.Spec.Suspend != nil && *v.Job.Spec.Suspend:
-			return later(v, v.Stored.Started, ci.WaitKueue, "Waiting: Kueue has not admitted the job yet.")
+			return later(v, v.Stored.Started, wait{reason: ci.WaitKueue, why: "Waiting: Kueue has not admitted the job yet."})
 		case strings.Contains(v.Refusal, exceeded):
-			return ci.WaitQuota, fmt.Sprintf("Waiting: the quota of the namespace is used up (%s).", quotaWords(v.Refusal)), 0
+			lacks, why := quotaShortage(v.Refusal)
+			return wait{ci.QuotaWait(lacks), "Waiting: " + why + ".", v.Refusal}, 0
 		}
-		return "", "", 0
+		return wait{}, 0
 	}
 	pod := v.Pods[len(v.Pods)-1]
-	if !alive(pod) || pod.DeletionTimestamp != nil {
-		return "", "", 0
+	scheduled := condition(pod, corev1.PodScheduled)
+	if !alive(pod) || pod.DeletionTimestamp != nil || scheduled == nil {
+		return wait{}, 0
 	}
-	if c := condition(pod, corev1.PodScheduled); c == nil {
-		return "", "", 0
-	} else if c.Status != corev1.ConditionTrue {
-		return later(v, c.LastTransitionTime.Time, ci.WaitNode, "Waiting: no node has room for the job: "+trim(c.Message)+".")
-	} else if images := pulled(pod); images != "" {
-		return later(v, c.LastTransitionTime.Time, ci.WaitImage, "Waiting: "+images+" is being pulled.")
+	since := scheduled.LastTransitionTime.Time
+	if scheduled.Status != corev1.ConditionTrue {
+		_, why := nodeShortage(scheduled.Message)
+		return later(v, since, wait{ci.WaitNode, "Waiting: " + why + ".", scheduled.Message})
 	}
-	return "", "", 0
+	if images := pulled(pod); images != "" {
+		return later(v, since, wait{reason: ci.WaitImage, why: "Waiting: " + images + " is being pulled."})
+	}
+	return wait{}, 0
 }
 
+// wait is what a launched job waits for: in one word, in a sentence, and in the cluster's own words.
+type wait struct{ reason, why, detail string }
+
 // later tells nothing of what has not lasted yet.
-func later(v View, since time.Time, reason, why string) (string, string, time.Duration) {
+func later(v View, since time.Time, w wait) (wait, time.Duration) {
 	if left := tellAfter - v.Now.Sub(since); left > 0 {
-		return "", "", left
+		return wait{}, left
 	}
-	return reason, why, 0
+	return w, 0
 }
 
 // pulled names the image that a pod waits for: that of the first container that
@@ -70,13 +76,4 @@ func pulled(pod *corev1.Pod) string {
 		}
 	}
 	return image
-}
-
-// exceeded is how a quota says no (plugin/pkg/admission/resourcequota).
-const exceeded = "exceeded quota"
-
-// quotaWords are what comes after that: requested, used, limited.
-func quotaWords(refusal string) string {
-	_, words, _ := strings.Cut(refusal, exceeded+": ")
-	return trim(words)
 }

@@ -44,10 +44,10 @@ func TestWaitsFor(t *testing.T) {
 		"Kueue":               {func(s *scene) { suspended(s, long) }, "", ci.WaitKueue, "Waiting: Kueue has not admitted the job yet.", 0},
 		"Kueue, a moment ago": {func(s *scene) { suspended(s, short) }, "", "", "", 3 * time.Second},
 		"quota": {func(s *scene) { s.pods = nil }, `pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2`,
-			ci.WaitQuota, "Waiting: the quota of the namespace is used up (q, requested: pods=1, used: pods=2, limited: pods=2).", 0},
+			"quota pods", "Waiting: the quota of the namespace is used up: pods.", 0},
 		"another refusal": {func(s *scene) { s.pods = nil }, `admission webhook "w" denied the request`, "", "", 0},
 		"no node": {func(s *scene) { s.unscheduled(); s.conditions(long, "PodScheduled", "False") }, "",
-			ci.WaitNode, "Waiting: no node has room for the job: 0/1 nodes are available: 1 Insufficient cpu.", 0},
+			ci.WaitNode, "Waiting: no node has enough free CPU.", 0},
 		"no node for a moment": {func(s *scene) { s.unscheduled(); s.conditions(short, "PodScheduled", "False") }, "", "", "", 3 * time.Second},
 		"image":                {func(s *scene) { pulling(s, long) }, "", ci.WaitImage, "Waiting: image golang is being pulled.", 0},
 		"image, a moment ago":  {func(s *scene) { pulling(s, short) }, "", "", "", 3 * time.Second},
@@ -59,9 +59,9 @@ func TestWaitsFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := passed()
 			c.change(s)
-			reason, why, again := waitsFor(View{Stored: s.stored, Job: s.job, Pods: s.pods, Refusal: c.refusal, Now: now})
-			if reason != c.reason || why != c.why || again != c.again {
-				t.Errorf("%q, %q, again %v\nwant %q, %q, %v", reason, why, again, c.reason, c.why, c.again)
+			got, again := waitsFor(View{Stored: s.stored, Job: s.job, Pods: s.pods, Refusal: c.refusal, Now: now})
+			if got.reason != c.reason || got.why != c.why || again != c.again {
+				t.Errorf("%q, %q, again %v\nwant %q, %q, %v", got.reason, got.why, again, c.reason, c.why, c.again)
 			}
 		})
 	}
@@ -140,7 +140,7 @@ func TestReconcileTellsWhatAJobWaitsFor(t *testing.T) {
 			t.Errorf("waits %q, message %q, status %q\nwant %q, %q, %q", job.Waits, job.Message, due[0].Description, waits, message, status)
 		}
 	}
-	const words = "Waiting: no node has room for the job: 0/1 nodes are available: 1 Insufficient cpu."
+	const words = "Waiting: no node has enough free CPU."
 	check(ci.WaitNode, words, words)
 	pod := s.pod().DeepCopy()
 	pod.Status.Conditions[0].Status = corev1.ConditionTrue

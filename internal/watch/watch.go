@@ -36,7 +36,7 @@ type Outcomes interface {
 	Observe(ctx context.Context, job ci.Job) (bool, error)
 	Lost(ctx context.Context, job ci.Job, why string) (bool, error)
 	Settled(ctx context.Context, name ci.JobName) error
-	Waits(ctx context.Context, job ci.Job, reason, why string) error
+	Waits(ctx context.Context, job ci.Job) error
 }
 
 // Cluster is what the watcher does in the cluster.

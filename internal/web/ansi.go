@@ -15,7 +15,8 @@ const maxShown = 16 << 10
 var (
 	// images are the sequences that would become pictures, from anywhere in the
 	// world (1338) or out of the log itself (1337): iterm2.com/documentation-images.html.
-	images = regexp.MustCompile(`\x1b\]133[78];[^\x07\x1b]*(\x07|\x1b\\)?`)
+	// 1339 is the emulator's own kind of link, which hides its target.
+	images = regexp.MustCompile(`\x1b\]133[789];[^\x07\x1b]*(\x07|\x1b\\)?`)
 	// private are messages to one program, among them the emulator's own time marks.
 	private = regexp.MustCompile(`\x1b_[^\x07\x1b]*(\x07|\x1b\\)?`)
 	colour  = regexp.MustCompile(`\x1b\[([0-9;]*)m`)
@@ -37,7 +38,7 @@ func (p *painter) paint(text string) template.HTML {
 	case p.on == "" && plain(text):
 		out = html.EscapeString(text)
 	default:
-		text = private.ReplaceAllString(images.ReplaceAllString(text, ""), "")
+		text = honestLinks(private.ReplaceAllString(images.ReplaceAllString(text, ""), ""))
 		out = strings.ReplaceAll(terminal.Render([]byte(p.on+text)), "\n", " ")
 		if strings.Contains(out, "<img") { // whatever else can make one
 			out = html.EscapeString(strings.ToValidUTF8(text, "\uFFFD"))

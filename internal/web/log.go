@@ -198,7 +198,7 @@ func (p *Pages) raw(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	want.Follow, want.Times = r.URL.Query().Get("follow") == "1", r.URL.Query().Get("times") == "1"
+	want.Follow, want.Times, want.Job = r.URL.Query().Get("follow") == "1", r.URL.Query().Get("times") == "1", pl.Jobs[pl.Index].Name
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "private, no-store")
 	if r.URL.Query().Get("download") == "1" {
@@ -247,7 +247,7 @@ func (p *Pages) live(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, stop := p.whileSeen(r, place.Run.Event.Repo)
 	defer stop()
-	want.Follow = true
+	want.Follow, want.Job = true, place.Jobs[place.Index].Name
 	if last, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64); err == nil && last > 0 {
 		want.From = last + 1
 	}

@@ -46,6 +46,7 @@ type Job struct {
 	Title    string     `json:"title,omitempty"`
 	State    ci.State   `json:"state"`
 	Message  string     `json:"message"`
+	Detail   string     `json:"detail,omitempty"` // the cluster's own words
 	Started  *time.Time `json:"started,omitempty"`
 	Finished *time.Time `json:"finished,omitempty"`
 	Losses   []Loss     `json:"losses"`
@@ -65,8 +66,9 @@ type Service struct {
 
 // Loss is one time that the cluster lost a job.
 type Loss struct {
-	At  time.Time `json:"at"`
-	Why string    `json:"why"`
+	At     time.Time `json:"at"`
+	Why    string    `json:"why"`
+	Detail string    `json:"detail,omitempty"`
 }
 
 // Step is a step of a job.
@@ -88,10 +90,10 @@ type Step struct {
 
 // OfJob is a job as JSON tells of it.
 func OfJob(j ci.Job) Job {
-	out := Job{Name: j.Name, Run: j.Run, Attempt: j.Attempt, Title: j.Title, State: j.State, Message: j.Message,
+	out := Job{Name: j.Name, Run: j.Run, Attempt: j.Attempt, Title: j.Title, State: j.State, Message: j.Message, Detail: j.Detail,
 		Started: At(j.Started), Finished: At(j.Finished), Losses: []Loss{}, Steps: []Step{}}
 	for _, l := range j.Losses {
-		out.Losses = append(out.Losses, Loss{l.At, l.Why})
+		out.Losses = append(out.Losses, Loss{At: l.At, Why: l.Why, Detail: l.Detail})
 	}
 	for _, s := range j.Steps {
 		out.Steps = append(out.Steps, Step{Name: s.Name, Container: s.Container, State: s.State, Exit: s.Exit, Allowed: s.Allowed, Reason: s.Reason,

@@ -1,0 +1,75 @@
+package logs_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/logs"
+)
+
+// oneJob is a database with one job, and no log.
+type oneJob struct{ job ci.Job }
+
+func (o *oneJob) Job(context.Context, ci.JobName) (ci.Job, error)                      { return o.job, nil }
+func (o *oneJob) Log(_ context.Context, id ci.LogID) (ci.Log, error)                   { return ci.Log{ID: id}, nil }
+func (o *oneJob) CloseLog(context.Context, ci.Log) error                               { return nil }
+func (o *oneJob) LogChunks(context.Context, ci.LogID) ([]ci.LogChunk, error)           { return nil, nil }
+func (o *oneJob) AddLogChunk(context.Context, ci.LogID, ci.JobName, ci.LogChunk) error { return nil }
+func (o *oneJob) DropLogChunk(context.Context, ci.LogID, int) error                    { return nil }
+
+// L1: following the log of a step that never printed ends with its job, with a sentence, and not before.
+func TestL1FollowingEndsWithTheJob(t *testing.T) {
+	step := func(state ci.State, reason string) ci.Step {
+		return ci.Step{Name: "test", Container: "1-test", State: state, Reason: reason}
+	}
+	ran := step(ci.Failure, "")
+	ran.Started = time.Now()
+	job := func(state ci.State, uid, message string, settled bool, s ci.Step) ci.Job {
+		return ci.Job{Name: "j", State: state, UID: uid, Message: message, Settled: settled, Steps: []ci.Step{s}, Services: []ci.Service{{Name: "db", Container: "s1-db"}}}
+	}
+	for name, c := range map[string]struct {
+		job  ci.Job
+		id   ci.LogID
+		want string // empty: it waits
+	}{
+		"superseded before its launch":   {job(ci.Cancelled, "", "Superseded by 9c2f1ab.", false, step(ci.Cancelled, "")), ci.LogID{Container: "1-test"}, "This step did not run: Superseded by 9c2f1ab."},
+		"refused by the cluster":         {job(ci.Error, "", "The cluster refuses the job.", false, step(ci.Cancelled, "")), ci.LogID{Container: "1-test"}, "This step did not run: The cluster refuses the job."},
+		"a skipped job":                  {job(ci.Skipped, "", "Skipped: build did not pass.", false, step(ci.Queued, "")), ci.LogID{Container: "1-test"}, "This step did not run: Skipped: build did not pass."},
+		"a skipped step, its job runs":   {job(ci.Running, "u", "", false, step(ci.Skipped, "lint failed")), ci.LogID{UID: "u", Container: "1-test"}, "This step did not run: lint failed."},
+		"a skipped step, no reason":      {job(ci.Running, "u", "", false, step(ci.Skipped, "")), ci.LogID{UID: "u", Container: "1-test"}, "This step did not run."},
+		"its service died":               {job(ci.Error, "u", "Service db ended with 1.", true, step(ci.Cancelled, "")), ci.LogID{UID: "u", Container: "1-test"}, "This step did not run: Service db ended with 1."},
+		"its image cannot be pulled":     {job(ci.Error, "u", "test cannot start.", true, step(ci.Error, "")), ci.LogID{UID: "u", Container: "1-test"}, "This step did not run: test cannot start."},
+		"a service that never began":     {job(ci.Error, "u", "Service db cannot start.", true, step(ci.Cancelled, "")), ci.LogID{UID: "u", Container: "s1-db"}, "This step did not run: Service db cannot start."},
+		"a lost pod":                     {job(ci.Running, "v", "", false, step(ci.Queued, "")), ci.LogID{UID: "u", Container: "1-test"}, "The cluster lost this pod. The job runs again, with a log of its own."},
+		"ran, but its node is gone":      {job(ci.Error, "u", "x", true, ran), ci.LogID{UID: "u", Container: "1-test"}, "No output of this step was kept."},
+		"queued":                         {job(ci.Queued, "", "Waiting.", false, step(ci.Queued, "")), ci.LogID{Container: "1-test"}, ""},
+		"runs":                           {job(ci.Running, "u", "", false, step(ci.Running, "")), ci.LogID{UID: "u", Container: "1-test"}, ""},
+		"has ended, logs are still read": {job(ci.Failure, "u", "x", false, ran), ci.LogID{UID: "u", Container: "1-test"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := &oneJob{c.job}
+			k := &logs.Keeper{Jobs: db, Index: db, Bells: &logs.Bells{}, Log: slog.New(slog.DiscardHandler)}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if c.want == "" {
+				ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+				defer cancel()
+			}
+			got := ""
+			err := k.Read(ctx, c.id, ci.LogRange{From: 1, Follow: true, Notes: true, Job: "j"}, func(l ci.LogLine) error {
+				got += string(l.Text)
+				return nil
+			})
+			if (err != nil) != (c.want == "") {
+				t.Errorf("err %v", err)
+			}
+			if strings.TrimSuffix(strings.TrimPrefix(got, "[yaci] "), "\n") != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,126 @@
+package queue_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/queue"
+)
+
+// sized is a job of a repository of its own that asks for cores, GiB of memory and GiB of disk.
+func sized(name string, repo, cores, memory, disk int64) ci.Contender {
+	j := job(name, repo, repo, int(repo))
+	j.CPU, j.Memory, j.Disk, j.Pool = cores*1000, memory<<30, disk<<30, "builds"
+	return j
+}
+
+func inPool(j ci.Contender, pool string) ci.Contender { j.Pool = pool; return j }
+
+// S9: behind a job for which the cluster has no room wait only those that ask for as much of what is missing, or
+// need the same thing.
+func TestS9OnlyWhatMeetsTheSameObstacleWaits(t *testing.T) {
+	blocked := func(quota bool, lacks ...ci.Resource) ci.Obstacle {
+		return ci.Obstacle{Job: "big", Lacks: lacks, Quota: quota, Why: "no room"}
+	}
+	for name, c := range map[string]struct {
+		obstacle ci.Obstacle
+		want     string // launched
+	}{
+		"CPU":            {blocked(false, ci.ResourceCPU), "small sandboxed wide"},
+		"memory":         {blocked(false, ci.ResourceMemory), "small sandboxed tall"},
+		"disk":           {blocked(false, ci.ResourceDisk), "sandboxed small tall wide"},
+		"CPU and memory": {blocked(false, ci.ResourceCPU, ci.ResourceMemory), "sandboxed small tall wide"},
+		"a pod":          {blocked(false, ci.ResourcePods), "sandboxed"},
+		"something else": {blocked(false, ci.ResourceOther), "sandboxed"},
+		"quota of CPU":   {blocked(true, ci.ResourceCPU), "small wide"},
+		"quota of pods":  {blocked(true, ci.ResourcePods), ""},
+	} {
+		scene := queue.Scene{Now: noon, Room: 10, Caps: queue.Caps{All: 10}, Blocked: []ci.Obstacle{c.obstacle}, Jobs: []ci.Contender{
+			running(sized("big", 1, 4, 4, 40)),
+			sized("same", 2, 4, 4, 40),
+			sized("larger", 3, 8, 8, 80),
+			sized("small", 4, 1, 1, 10),
+			sized("tall", 5, 8, 1, 10),
+			sized("wide", 6, 1, 8, 10),
+			inPool(sized("sandboxed", 7, 8, 8, 80), "builds runtime=gvisor"),
+		}}
+		var launched []string
+		for _, p := range queue.Plan(scene) {
+			if p.Launch {
+				launched = append(launched, string(p.Job))
+			} else if !strings.Contains(p.Why, "the cluster is full: no room") || p.Reason != ci.WaitCluster {
+				t.Errorf("%s: %s", name, p.Why)
+			}
+		}
+		want := strings.Fields(c.want)
+		slices.Sort(launched)
+		slices.Sort(want)
+		if !slices.Equal(launched, want) {
+			t.Errorf("%s: launched %q, want %q", name, launched, want)
+		}
+	}
+}
+
+// A repository cannot take all slots by jobs of which each asks for a little less than the one before.
+func TestS9ARepositoryHoldsFewSlotsWithoutRoom(t *testing.T) {
+	scene := queue.Scene{Now: noon, Room: 10, Caps: queue.Caps{All: 50}}
+	for n := range int64(3) {
+		j := running(sized(fmt.Sprintf("b%d", n), 1, 100-n, 1, 1))
+		scene.Jobs = append(scene.Jobs, j)
+		scene.Blocked = append(scene.Blocked, ci.Obstacle{Job: j.Job, Lacks: []ci.Resource{ci.ResourceCPU}, Why: "no room"})
+	}
+	scene.Jobs = append(scene.Jobs, sized("less", 1, 50, 1, 1), sized("other", 2, 50, 1, 1))
+	places := queue.Plan(scene)
+	if len(places) != 2 || places[0].Job != "other" || !places[0].Launch || places[1].Launch {
+		t.Errorf("places %+v", places)
+	}
+}
+
+// S9, as a property: whatever cannot be placed, a job that asks for less than it of what is missing is launched while
+// there are slots, and one that asks for as much of everything in the same pool is not.
+func TestS9Property(t *testing.T) {
+	kinds := []ci.Resource{ci.ResourceCPU, ci.ResourceMemory, ci.ResourceDisk, ci.ResourcePods, ci.ResourceOther}
+	for seed := range uint64(2000) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		size := func() int64 { return int64(r.IntN(4)) }
+		s := queue.Scene{Now: noon, Room: 1000, Caps: queue.Caps{All: 1000}}
+		for i := range 1 + r.IntN(30) {
+			j := inPool(sized(fmt.Sprint(i), int64(i+1), size(), size(), size()), []string{"builds", "builds runtime=x", "forks"}[r.IntN(3)])
+			if r.IntN(3) == 0 {
+				j = running(j)
+				if r.IntN(2) == 0 {
+					o := ci.Obstacle{Job: j.Job, Quota: r.IntN(3) == 0, Why: "x"}
+					for _, k := range kinds {
+						if r.IntN(3) == 0 {
+							o.Lacks = append(o.Lacks, k)
+						}
+					}
+					s.Blocked = append(s.Blocked, o)
+				}
+			}
+			s.Jobs = append(s.Jobs, j)
+		}
+		byName := map[ci.JobName]ci.Contender{}
+		for _, j := range s.Jobs {
+			byName[j.Job] = j
+		}
+		for _, p := range queue.Plan(clone(s)) {
+			j, mayFit := byName[p.Job], true
+			for _, o := range s.Blocked {
+				b := byName[o.Job]
+				less := j.Pool != b.Pool && !(o.Quota && strings.Fields(j.Pool)[0] == strings.Fields(b.Pool)[0])
+				for _, k := range o.Lacks {
+					less = less || k == ci.ResourceCPU && j.CPU < b.CPU || k == ci.ResourceMemory && j.Memory < b.Memory || k == ci.ResourceDisk && j.Disk < b.Disk
+				}
+				mayFit = mayFit && less
+			}
+			if p.Launch != mayFit {
+				t.Fatalf("seed %d: job %+v launched %v behind %+v", seed, j, p.Launch, s.Blocked)
+			}
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package store_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/store"
+)
+
+// matrix is a run of many jobs whose plans are large and differ little.
+func matrix(id ci.RunID, cells int) (*ci.Run, []ci.Job) {
+	run, _ := pushRun(id, "refs/heads/"+string(id))
+	r := rand.New(rand.NewPCG(1, 2))
+	var common strings.Builder
+	for range 2000 {
+		fmt.Fprintf(&common, "step %x; ", r.Uint64())
+	}
+	var jobs []ci.Job
+	for n := range cells {
+		manifest, _ := json.Marshal(map[string]any{"cell": n, "steps": common.String()})
+		files, _ := json.Marshal(map[string]string{"plan.json": common.String() + fmt.Sprint(n)})
+		jobs = append(jobs, ci.Job{Name: ci.JobName(fmt.Sprintf("yaci-%s-1-%d", id, n)), Run: id, Attempt: 1, State: ci.Queued, Manifest: manifest, Files: files})
+	}
+	return run, jobs
+}
+
+func storedBytes(t *testing.T, s *store.Store) (n int64) {
+	t.Helper()
+	must(t, s.Writer().QueryRow(`SELECT coalesce(sum(length(manifest) + length(files)), 0) FROM jobs`).Scan(&n))
+	return n
+}
+
+func TestS16PlansAreSmallAndTemporary(t *testing.T) { both(t, smallPlans) }
+
+// S16: the plans of a matrix take little more than one, come back as they were, and go when their jobs have ended.
+func smallPlans(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	run, jobs := matrix("r1", 50)
+	var plain int64
+	for _, j := range jobs {
+		plain += int64(len(j.Manifest) + len(j.Files))
+	}
+	must(t, s.CreateRun(ctx, 0, run, jobs))
+	if stored := storedBytes(t, s); stored > plain/20 {
+		t.Errorf("%d bytes of plans take %d", plain, stored)
+	}
+	for i, j := range jobs {
+		got, err := s.Job(ctx, j.Name)
+		must(t, err)
+		if !bytes.Equal(got.Manifest, j.Manifest) || !bytes.Equal(got.Files, j.Files) {
+			t.Fatalf("the plan of job %d came back as %d and %d bytes", i, len(got.Manifest), len(got.Files))
+		}
+	}
+	for i, j := range jobs {
+		j.State = ci.Success
+		_, err := s.Observe(ctx, j)
+		must(t, err)
+		if i+1 < len(jobs) { // the first one's plan is what the others' are read with
+			got, err := s.Job(ctx, jobs[i+1].Name)
+			must(t, err)
+			if !bytes.Equal(got.Manifest, jobs[i+1].Manifest) {
+				t.Fatalf("after the end of job %d the plan of the next is not readable", i)
+			}
+		}
+	}
+	if stored := storedBytes(t, s); stored != 0 {
+		t.Errorf("%d bytes are left of ended jobs", stored)
+	}
+	run, jobs = matrix("r2", 3)
+	must(t, s.CreateRun(ctx, 0, run, jobs))
+	_, err := s.CancelRun(ctx, run.ID, "Cancelled.")
+	must(t, err)
+	if stored := storedBytes(t, s); stored != 0 {
+		t.Errorf("%d bytes are left of cancelled jobs", stored)
+	}
+}
+
+func TestS16ARepositoryHasALimit(t *testing.T) { both(t, planLimit) }
+
+// S16: a repository whose unfinished jobs fill its share gets an error that says what to do, and another one goes on.
+func planLimit(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	s.LimitPlans(1 << 20)
+	refused := 0
+	for n := range 100 {
+		run, jobs := matrix(ci.RunID(fmt.Sprintf("r%d", n)), 2)
+		must(t, s.CreateRun(ctx, 0, run, jobs))
+		stored, err := s.Run(ctx, run.ID)
+		must(t, err)
+		if stored.State == ci.Error {
+			refused++
+			if !strings.Contains(stored.Message, "YACI_REPO_STORE_LIMIT") || stored.Finished.IsZero() {
+				t.Fatalf("run %+v", stored)
+			}
+		}
+	}
+	if total := storedBytes(t, s); total > 1<<20 || refused == 0 || refused > 90 {
+		t.Errorf("%d bytes are stored, %d runs refused", total, refused)
+	}
+	other, jobs := matrix("other", 2)
+	other.Event.Repo.ID = 2
+	must(t, s.CreateRun(ctx, 0, other, jobs))
+	if stored, err := s.Run(ctx, "other"); err != nil || stored.State != ci.Queued {
+		t.Errorf("another repository's run %+v, %v", stored, err)
+	}
+}
+
+func TestS16OldPlansAreRead(t *testing.T) { both(t, oldPlans) }
+
+// S16: what earlier versions stored without compression is launched as it is.
+func oldPlans(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	run, jobs := pushRun("r1", "refs/heads/main")
+	must(t, s.CreateRun(ctx, 0, run, jobs))
+	_, err := s.Writer().Exec(`UPDATE jobs SET manifest = '{"a":1}', files = '{"b":"c"}', base = ''`)
+	must(t, err)
+	got, err := s.Job(ctx, jobs[0].Name)
+	must(t, err)
+	if string(got.Manifest) != `{"a":1}` || string(got.Files) != `{"b":"c"}` {
+		t.Errorf("plan %s, %s", got.Manifest, got.Files)
+	}
+}
