@@ -35,6 +35,21 @@ func clusterTrials() []trial {
 				return len(must(clientset(c.t).CoreV1().Pods(space).List(c.t.Context(), metav1.ListOptions{}))(c.t).Items) == 0
 			})
 		}},
+		{"f17-limitrange-min", "requests are at least what the namespace asks for", func(c *played) {
+			for name, item := range map[string]corev1.LimitRangeItem{
+				"min":   {Min: corev1.ResourceList{"cpu": resource.MustParse("10m"), "memory": resource.MustParse("4Mi")}},
+				"ratio": {MaxLimitRequestRatio: corev1.ResourceList{"memory": resource.MustParse("8")}},
+			} {
+				client := clientset(c.t)
+				space := namespace(c.t, client, nil)
+				item.Type = corev1.LimitTypeContainer
+				must(client.CoreV1().LimitRanges(space).Create(c.t.Context(), &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Name: name},
+					Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{item}}}, metav1.CreateOptions{}))(c.t)
+				own := c.elsewhere("YACI_NAMESPACE=" + space)
+				_, sha := own.pushes(nil)
+				own.ends(sha, "success", "Passed in ")
+			}
+		}},
 	}
 }
 

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 )
 
 // stepTrials are about what a step finds around it.
@@ -26,6 +29,13 @@ func stepTrials() []trial {
 			c.ends(sha, "success", "Passed in ")
 			if log := c.log(1); !strings.Contains(log, "v1.0\n") {
 				c.t.Errorf("git describe says %q", log)
+			}
+		}},
+		{"f07-python-input", "standard input is empty, not closed", func(c *played) {
+			_, sha := c.pushes(nil)
+			c.ends(sha, "failure", "exit 1")
+			if log := c.log(1); !strings.Contains(log, "EOFError: EOF when reading a line") {
+				c.t.Errorf("log %q", log)
 			}
 		}},
 		{"f07-stdin", "standard input is empty, not closed", func(c *played) {
@@ -53,6 +63,19 @@ func stepTrials() []trial {
 				c.t.Errorf("the file is %q", log)
 			}
 		}},
+		{"f11-chmod-as-user", "the user of a step can do with the files what their owner can", func(c *played) {
+			_, sha := c.pushes(map[string]string{"gradlew": "#!/bin/sh\n"})
+			c.ends(sha, "success", "Passed in ")
+		}},
+		{"f11-dpkg", "files have git's own modes", func(c *played) {
+			control := must(os.ReadFile(filepath.Join(c.dir, "pkg/DEBIAN/control")))(c.t)
+			_, sha := c.pushes(map[string]string{"pkg/DEBIAN/control": string(control)})
+			c.ends(sha, "success", "Passed in ")
+		}},
+		{"f12-home", "a home that cannot be written is replaced by one that can", func(c *played) {
+			_, sha := c.pushes(nil)
+			c.ends(sha, "success", "Passed in ")
+		}},
 		{"f13-allow-failure-missing", "a step that may fail may also miss its program, in both spellings", func(c *played) {
 			_, sha := c.pushes(nil)
 			c.ends(sha, "success", "Passed in ")
@@ -61,6 +84,32 @@ func stepTrials() []trial {
 			}
 			if log := c.log(2); !strings.HasSuffix(log, "next\n") {
 				c.t.Errorf("the next step says %q", log)
+			}
+		}},
+		{"f14-own-names", "what the file sets is what a step sees, or the file is refused", func(c *played) {
+			_, sha := c.pushes(nil)
+			st := c.final(c.r, sha)
+			switch {
+			case st.State == "error" && strings.Contains(st.Description, ".yaci.yml:2:"):
+			case st.State != "success" || !strings.HasSuffix(c.log(1), "false mine\n"):
+				c.t.Errorf("%s %q, and the step says %q", st.State, st.Description, c.log(1))
+			}
+		}},
+		{"f15-follow-never", "following a log ends with the job, also when no step ran", func(c *played) {
+			_, sha := c.pushes(nil)
+			c.ends(sha, "error", "No node is large enough")
+			began := time.Now()
+			text, err := c.follow(c.runs()[0].ID, 1)
+			if took := time.Since(began); err != nil || took > 10*time.Second || strings.Contains(text, "never\n") {
+				c.t.Errorf("%q after %v, %v", text, took, err)
+			}
+		}},
+		{"f19-silent", "the log shows what was run, and the status how it ended", func(c *played) {
+			_, sha := c.pushes(nil)
+			c.ends(sha, "failure", "build failed in ")
+			c.ends(sha, "failure", "(exit 1)")
+			if log := c.log(1); !strings.Contains(log, "test -d src") || strings.HasSuffix(log, "\nbuilt\n") {
+				c.t.Errorf("log %q", log)
 			}
 		}},
 		{"f26-arch", "a program of another architecture is called that", func(c *played) {

@@ -25,7 +25,7 @@ type trial struct {
 
 // trials are all cases, in the order of their ids.
 func trials() []trial {
-	return slices.Concat(stepTrials(), lintTrials(), clusterTrials())
+	return slices.Concat(eventTrials(), stepTrials(), lintTrials(), clusterTrials())
 }
 
 // TestCases plays each case of testdata/cases: a small pipeline, and what somebody
@@ -107,6 +107,17 @@ func (c *played) pushes(more map[string]string) (*citest.Clone, string) {
 	return clone, must(clone.Push("Change", c.files(more)))(c.t)
 }
 
+// handled waits until the server has done what the webhooks so far ask for.
+func (c *played) handled() {
+	c.t.Helper()
+	c.drain()
+	c.until("deliveries are handled", func() bool {
+		var pending []struct{ Repo string }
+		c.get("/api/v1/deliveries?state=pending&limit=200", &pending)
+		return !slices.ContainsFunc(pending, func(d struct{ Repo string }) bool { return d.Repo == c.r.FullName() })
+	})
+}
+
 func (c *played) get(path string, into any) {
 	c.t.Helper()
 	code, body := c.call("GET", path, "", apiToken)
@@ -168,5 +179,22 @@ func (c *played) endsIn(context, sha, state, description string) {
 	st := must(c.r.WaitStatus(citesttest.Context(c.t, 90*time.Second), sha, context, citest.Finished))(c.t)
 	if st.State != state || !strings.Contains(st.Description, description) {
 		c.t.Errorf("%s of %.7s: %s %q, want %s %q", context, sha, st.State, st.Description, state, description)
+	}
+}
+
+// neverGreen is for a commit whose run fails: no status of it was ever a success.
+func (c *played) neverGreen(sha string) {
+	c.t.Helper()
+	for i, st := range c.r.Statuses(sha) {
+		if st.State == "success" {
+			c.t.Errorf("status %d of %.7s was success: %q", i+1, sha, st.Description)
+		}
+	}
+}
+
+func (c *played) noStatus(sha string) {
+	c.t.Helper()
+	if all := c.r.Statuses(sha); len(all) > 0 {
+		c.t.Errorf("%.7s has statuses: %+v", sha, all)
 	}
 }
