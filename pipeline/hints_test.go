@@ -88,7 +88,7 @@ func TestC14(t *testing.T) {
 		"of a job":            {"image: a\njobs: {b: {setps: [x]}}\n", `:2:12: unknown key "setps" in a job, did you mean "steps"?`},
 		"of run":              {"image: a\nsteps: [{rnu: x}]\n", `:2:10: unknown key "rnu" in a step, did you mean "run"?`},
 		"of image":            {"imgae: a\nsteps: [x]\n", `:1:1: unknown key "imgae" in the file, did you mean "image"?`},
-		"of a service":        {"image: a\nservices: [{nmae: b, image: c}]\nsteps: [x]\n", `:2:13: unknown key "nmae" in a service, did you mean "name"?`},
+		"of a service":        {"image: a\nservices: [{naem: b, image: c}]\nsteps: [x]\n", `:2:13: unknown key "naem" in a service, did you mean "name"?`},
 		"no space":            {"image: a\nsteps:\n  - run:make\n", `:3:5: a space is missing behind the colon of "run:make"`},
 		"two lines":           {"image: a\nsteps:\n  - go vet ./...\n    go test ./...\n", ":3:5: this command goes on in the next line, and YAML joins the lines into one"},
 		"two lines of run":    {"image: a\nsteps:\n  - run: go vet ./... \\\n      -x\n", ":3:10: this command goes on in the next line"},

@@ -54,7 +54,7 @@ func (d *decoder) file(f *File) {
 	if f.has("version") && f.Version != 1 {
 		d.problem(f.at("version"), "version must be 1, the only one there is")
 	}
-	d.topMeant = f.source.meant
+	d.topMeant = f.meant
 	d.triggers(&f.On)
 	jobs := f.Jobs
 	if !f.has("jobs") {

@@ -76,7 +76,7 @@ func (s *structure) node() {
 		}
 		s.at++
 	case b == '&' || b == '*' || b == '!':
-		for !isSpace(s.byteAt(s.at)) && !(s.flow > 0 && isFlow(s.byteAt(s.at))) {
+		for !isSpace(s.byteAt(s.at)) && (s.flow == 0 || !isFlow(s.byteAt(s.at))) {
 			s.at++
 		}
 	case b == '"' || b == '\'':

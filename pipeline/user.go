@@ -27,8 +27,9 @@ func (u *User) decode(d *decoder, n *yaml.Node, what string) {
 		return
 	}
 	uid, gid, both := strings.Cut(n.Value, ":")
-	ok := true
-	if u.UID, ok = userID(uid); ok && both {
+	number, ok := userID(uid)
+	u.UID = number
+	if ok && both {
 		u.GID = new(int64)
 		*u.GID, ok = userID(gid)
 	}

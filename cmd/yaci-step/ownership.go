@@ -328,8 +328,11 @@ func appendOnce(path, lines string) error {
 		return nil
 	}
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil // a root file system that is read-only, or that has no such directory
+	}
 	if err != nil {
-		return nil // a read-only root file system
+		return err
 	}
 	if len(data) > 0 && data[len(data)-1] != '\n' {
 		lines = "\n" + lines

@@ -17,7 +17,7 @@ func eventTrials() []trial {
 			before := c.topic(clone, "one")
 			c.handled()
 			c.noStatus(before)
-			c.opens("topic", "main")
+			c.opens("main")
 			c.ends(before, "failure", "exit 1")
 			after := c.topic(clone, "two")
 			c.ends(after, "failure", "exit 1")
@@ -28,7 +28,7 @@ func eventTrials() []trial {
 		{"f01-pr-push-green-first", "no success on a commit that another event of it will still test", func(c *played) {
 			clone, _ := c.pushes(nil)
 			c.topic(clone, "one")
-			c.opens("topic", "main")
+			c.opens("main")
 			sha := c.topic(clone, "two")
 			c.ends(sha, "failure", "exit 1")
 			c.handled()
@@ -43,7 +43,7 @@ func eventTrials() []trial {
 			clone := c.clone()
 			must(clone.Git("switch", "--quiet", "-c", "topic", "origin/parent"))(c.t)
 			sha := must(clone.Push("Child", map[string]string{"child": "x\n"}))(c.t)
-			p := c.opens("topic", "parent")
+			p := c.opens("parent")
 			c.handled()
 			c.neverGreen(sha)
 			if err := p.Retarget("main", c.ada); err != nil {
@@ -90,7 +90,7 @@ func eventTrials() []trial {
 			}
 			must(clone.Git("switch", "--quiet", "-c", "topic"))(c.t)
 			topic := must(clone.Push("[skip ci] docs", map[string]string{"README": "topic\n"}))(c.t)
-			c.opens("topic", "main")
+			c.opens("main")
 			c.handled()
 			c.noStatus(topic)
 			if runs := c.runs(); len(runs) != 1 {
@@ -100,7 +100,7 @@ func eventTrials() []trial {
 		{"f25-closed-pr", "closing a pull request ends the run that waits and the one that runs", func(c *played) {
 			clone, _ := c.pushes(nil)
 			running := c.topic(clone, "one")
-			p := c.opens("topic", "main")
+			p := c.opens("main")
 			c.until("the step runs", func() bool { return len(c.runs()) == 1 && c.runs()[0].State == "running" })
 			eve := c.github.CreateUser("eve-" + c.id)
 			fork := must(must(c.github.Fork(c.r, eve))(c.t).Clone(c.t.TempDir(), eve))(c.t)
@@ -128,9 +128,9 @@ func (c *played) topic(clone *citest.Clone, text string) string {
 	return must(clone.Push(text, map[string]string{"topic": text + "\n"}))(c.t)
 }
 
-func (c *played) opens(head, base string) *citest.Pull {
+func (c *played) opens(base string) *citest.Pull {
 	c.t.Helper()
-	return must(c.r.OpenPull(head, base, "Change", c.ada))(c.t)
+	return must(c.r.OpenPull("topic", base, "Change", c.ada))(c.t)
 }
 
 // startsWith opens a pull request that only a later action starts the run of.
@@ -138,7 +138,7 @@ func (c *played) startsWith(action string) {
 	c.t.Helper()
 	clone, _ := c.pushes(nil)
 	sha := c.topic(clone, "one")
-	c.opens("topic", "main")
+	c.opens("main")
 	c.handled()
 	c.neverGreen(sha)
 	c.actsAgain(action)

@@ -18,9 +18,8 @@ import (
 
 // memoryLimit is a control group of version 1 or 2 that the kernel holds to a limit.
 type memoryLimit struct {
-	dir           string
-	limit, peak   string // file names
-	pressureLimit int64
+	dir         string
+	limit, peak string // file names
 }
 
 // limitMemory moves the server's process into a control group with a limit of memory.

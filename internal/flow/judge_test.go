@@ -62,9 +62,8 @@ func (w *world) shown() string {
 	return strings.Join(list, ", ")
 }
 
-// at is an event at a commit, some seconds after a fixed time.
-func at(ev ci.Event, digit string, seconds int) ci.Event {
-	ev.SHA = shaOf(digit)
+// at is an event some seconds after a fixed time.
+func at(ev ci.Event, seconds int) ci.Event {
 	ev.At = time.Date(2026, 11, 2, 3, 4, 0, 0, time.UTC).Add(time.Duration(seconds) * time.Second)
 	return ev
 }
@@ -122,13 +121,13 @@ func TestG1(t *testing.T) {
 // TestG1OtherEvents: a skip is not told before the other events of its commit are handled, and then it is.
 func TestG1OtherEvents(t *testing.T) {
 	const file = "on: {push: {paths: ['docs/**']}, pull_request: {branches: [main]}}\n" + steps
-	opened := at(pull("opened", "topic", false), "a", 1)
+	opened := at(pull("opened", "topic", false), 1)
 	t.Run("its pull request's event is stored", func(t *testing.T) {
 		w := newWorld(t)
 		w.flow.Heads = &heads{}
 		w.gh.file = file
 		w.store("p", opened)
-		w.deliver("g", at(push("topic"), "a", 0))
+		w.deliver("g", at(push("topic"), 0))
 		if got := w.shown(); got != "yaci pending" {
 			t.Errorf("shown: %q", got)
 		}
@@ -139,7 +138,7 @@ func TestG1OtherEvents(t *testing.T) {
 		w.gh.file = file
 		other := opened
 		other.PRBase = "release"
-		w.store("g", at(push("topic"), "a", 0))
+		w.store("g", at(push("topic"), 0))
 		w.store("p", other)
 		w.drain()
 		if got := w.shown(); got != "yaci success" {
@@ -150,7 +149,7 @@ func TestG1OtherEvents(t *testing.T) {
 		w := newWorld(t)
 		w.flow.Heads = &heads{pulls: []ci.Pull{{Number: 7, Head: shaOf("a"), Base: "main", Open: true}}}
 		w.gh.file = file
-		w.deliver("g", at(push("topic"), "a", 0))
+		w.deliver("g", at(push("topic"), 0))
 		if got := w.shown(); got != "" {
 			t.Fatalf("before: %q", got)
 		}
@@ -163,8 +162,8 @@ func TestG1OtherEvents(t *testing.T) {
 		w := newWorld(t)
 		w.flow.Heads = &heads{pulls: []ci.Pull{{Number: 7, Head: shaOf("a"), Base: "main", Open: true}}}
 		w.gh.file = file
-		w.deliver("g", at(push("topic"), "a", 0))
-		w.deliver("p", at(pull("closed", "topic", false), "a", 2))
+		w.deliver("g", at(push("topic"), 0))
+		w.deliver("p", at(pull("closed", "topic", false), 2))
 		if got := w.shown(); got != "yaci success" {
 			t.Errorf("after: %q", got)
 		}
@@ -174,13 +173,13 @@ func TestG1OtherEvents(t *testing.T) {
 // TestG2 holds sequences of events at one commit against the attempts that they start.
 func TestG2(t *testing.T) {
 	retarget := func(base string, seconds int) ci.Event {
-		ev := at(pull("edited", "topic", false), "a", seconds)
+		ev := at(pull("edited", "topic", false), seconds)
 		ev.Retarget, ev.PRBase = true, base
 		return ev
 	}
-	action := func(name string, seconds int) ci.Event { return at(pull(name, "topic", false), "a", seconds) }
+	action := func(name string, seconds int) ci.Event { return at(pull(name, "topic", false), seconds) }
 	tagged := func(object, before string, seconds int) ci.Event {
-		ev := at(push("x"), "a", seconds)
+		ev := at(push("x"), seconds)
 		ev.Kind, ev.Ref, ev.Branch, ev.Tag = ci.Tag, "refs/tags/v1", "", "v1"
 		ev.Object, ev.Before = shaOf(object), shaOf(before)
 		return ev
@@ -299,13 +298,13 @@ func TestC15(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.gh.file = c.file
-			opened := at(pull("opened", "x", c.fork), "a", 0)
+			opened := at(pull("opened", "x", c.fork), 0)
 			w.deliver("g", opened)
 			if c.running {
 				w.must(w.db.Launched(t.Context(), ci.JobNameOf(w.runOf(opened).ID, 1), "uid"))
 			}
 			w.pulls.pull = ci.Pull{Number: 7, Head: opened.SHA, Base: "main", Open: c.open}
-			w.deliver("c", at(pull("closed", "x", c.fork), "a", 9))
+			w.deliver("c", at(pull("closed", "x", c.fork), 9))
 			if run := w.runOf(opened); run.State != c.want || run.Attempt != 1 {
 				t.Errorf("%s, attempt %d: %s; want %s", run.State, run.Attempt, run.Message, c.want)
 			}

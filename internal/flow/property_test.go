@@ -49,7 +49,6 @@ type pullStory struct {
 	newest   int
 	base     string
 	open     bool
-	labels   int
 	late     []ci.Event // happened, and not delivered yet
 	sent     []ci.Event // delivered
 	guid     int

@@ -112,7 +112,7 @@ func TestS9Property(t *testing.T) {
 			j, mayFit := byName[p.Job], true
 			for _, o := range s.Blocked {
 				b := byName[o.Job]
-				less := j.Pool != b.Pool && !(o.Quota && strings.Fields(j.Pool)[0] == strings.Fields(b.Pool)[0])
+				less := j.Pool != b.Pool && (!o.Quota || strings.Fields(j.Pool)[0] != strings.Fields(b.Pool)[0])
 				for _, k := range o.Lacks {
 					less = less || k == ci.ResourceCPU && j.CPU < b.CPU || k == ci.ResourceMemory && j.Memory < b.Memory || k == ci.ResourceDisk && j.Disk < b.Disk
 				}

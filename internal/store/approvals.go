@@ -56,7 +56,7 @@ func (s *Store) ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci
 		if err := keepBroken(ctx, tx, run); err != nil {
 			return err
 		}
-		if err := s.addJobs(ctx, tx, run, jobs, plans); err != nil {
+		if err := s.addJobs(ctx, tx, jobs, plans); err != nil {
 			return err
 		}
 		if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, "Approved run "+string(run.ID)+"."); err != nil {
@@ -103,7 +103,7 @@ func (s *Store) ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, 
 		if err := keepBroken(ctx, tx, run); err != nil {
 			return err
 		}
-		if err := s.addJobs(ctx, tx, run, jobs, plans); err != nil {
+		if err := s.addJobs(ctx, tx, jobs, plans); err != nil {
 			return err
 		}
 		if err := awaitNoMore(ctx, tx, run.Event); err != nil {

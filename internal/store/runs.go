@@ -50,7 +50,7 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 		if err := keepBroken(ctx, tx, *run); err != nil {
 			return err
 		}
-		if err := s.addJobs(ctx, tx, *run, jobs, plans); err != nil {
+		if err := s.addJobs(ctx, tx, jobs, plans); err != nil {
 			return err
 		}
 		if err := awaitNoMore(ctx, tx, run.Event); err != nil {
@@ -90,7 +90,7 @@ func (s *Store) AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs
 		if err := keepBroken(ctx, tx, run); err != nil {
 			return err
 		}
-		if err := s.addJobs(ctx, tx, run, jobs, plans); err != nil {
+		if err := s.addJobs(ctx, tx, jobs, plans); err != nil {
 			return err
 		}
 		if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, "Run "+string(run.ID)+" again."); err != nil {
@@ -105,7 +105,7 @@ func (s *Store) AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs
 }
 
 // addJobs stores the jobs of an attempt. [Store.settle] then decides which of them may be launched.
-func (s *Store) addJobs(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.Job, plans []plan) error {
+func (s *Store) addJobs(ctx context.Context, tx *sql.Tx, jobs []ci.Job, plans []plan) error {
 	now := s.now().UnixMilli()
 	for i, j := range jobs {
 		if j.State.Final() && j.Finished.IsZero() { // skipped from the start

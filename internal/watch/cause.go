@@ -106,8 +106,6 @@ func ownDisk(message string, named func(string) string) string {
 	return ""
 }
 
-func trim(s string) string { return strings.TrimRight(strings.TrimSpace(s), ".") }
-
 // condition is nil when the pod, or the condition, is missing.
 func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
 	if pod == nil {
