@@ -20,6 +20,7 @@ func TestS1Budgets(t *testing.T) {
 		t.Fatalf("%d files", len(corpus))
 	}
 	in := input()
+	in.Event, in.PRAction, in.PRBase = "pull_request", "opened", "main"
 	in.Paths, in.PathsKnown = hostile.Paths(), true
 	for name, text := range corpus {
 		var before, after runtime.MemStats
@@ -74,6 +75,7 @@ func meet(data []byte, in pipeline.Input) (shown string, size int) {
 func TestS1Limits(t *testing.T) {
 	corpus := hostile.Corpus()
 	in := input()
+	in.Event, in.PRAction, in.PRBase = "pull_request", "opened", "main"
 	in.Paths, in.PathsKnown = hostile.Paths(), true
 	for name, want := range map[string]string{
 		"matrix: 1000 bytes, many cells, image": ":1:8: the values of the matrix, filled in, come to more than 4194304 bytes",
@@ -85,7 +87,7 @@ func TestS1Limits(t *testing.T) {
 		"words: aliases":                        "run has more than 65536 bytes",
 		"lists: of exit codes":                  "on_exit has 15001 values; at most 200 are allowed",
 		"patterns: many":                        "the file has more than 2000 patterns; use fewer, or wider ones",
-		"patterns: stars":                       ":1:5: comparing the patterns of on.push.paths (1001 of them) and those before with 3000 changed paths",
+		"patterns: stars":                       ":1:5: comparing the patterns of on.pull_request.paths (1001 of them) and those before with 3000 changed paths",
 		"patterns: alternatives":                "at most 500 bytes and 64 alternatives are allowed: write several patterns",
 		"problems: tags":                        "and at least 150 more problems; the rest of the file was not read",
 		"problems: in each cell":                `image "-0x" is not the name of an image`,

@@ -67,12 +67,12 @@ func Corpus() map[string]string {
 	c["lists: of events"] = head + "x-e: &e [" + strings.Repeat("push, ", 15_000) + "push]\nsteps: [{run: x, when: {event: *e}}]\n"
 	c["lists: of secrets"] = head + "x-s: &s [" + strings.Repeat("A, ", 180) + "A]\nsteps:\n" + lines(90, "- {run: x, secrets: *s}")
 	c["lists: of exit codes"] = head + "steps: [{run: x, retry: {attempts: 2, on_exit: [" + strings.Repeat("1, ", 15_000) + "1]}}]\n"
-	c["patterns: many"] = "on: {push: {paths: [" + strings.Repeat("'**/x', ", 15_000) + "y]}}\n" + head + "steps: [x]\n"
+	c["patterns: many"] = "on: {pull_request: {paths: [" + strings.Repeat("'**/x', ", 15_000) + "y]}}\n" + head + "steps: [x]\n"
 	c["patterns: shared"] = head + "x-p: &p [" + strings.Repeat("'**/x', ", 190) + "y]\nsteps:\n" + lines(90, "- {run: x, when: {paths: *p}}")
-	c["patterns: stars"] = "on: {push: {paths: [" + strings.Repeat("'"+strings.Repeat("*a", 100)+"', ", 1000) + "y]}}\n" + head + "steps: [x]\n"
-	c["patterns: alternatives"] = "on: {push: {paths: ['" + strings.Repeat("{a,a}", 40) + "']}}\n" + head + "steps: [x]\n"
-	c["patterns: nested alternatives"] = "on: {push: {branches: ['" + strings.Repeat("{a,{b,", 40) + strings.Repeat("}}", 40) + "']}}\n" + head + "steps: [x]\n"
-	c["patterns: as many as are allowed"] = "on: {push: {paths: [" + strings.Repeat("'**/*x*/{a,b}/*.y', ", 1999) + "z]}}\n" + head + "steps: [x]\n"
+	c["patterns: stars"] = "on: {pull_request: {paths: [" + strings.Repeat("'"+strings.Repeat("*a", 100)+"', ", 1000) + "y]}}\n" + head + "steps: [x]\n"
+	c["patterns: alternatives"] = "on: {pull_request: {paths: ['" + strings.Repeat("{a,a}", 40) + "']}}\n" + head + "steps: [x]\n"
+	c["patterns: nested alternatives"] = "on: {pull_request: {branches: ['" + strings.Repeat("{a,{b,", 40) + strings.Repeat("}}", 40) + "']}}\n" + head + "steps: [x]\n"
+	c["patterns: as many as are allowed"] = "on: {pull_request: {paths: [" + strings.Repeat("'**/*x*/{a,b}/*.y', ", 1999) + "z]}}\n" + head + "steps: [x]\n"
 	c["patterns: of cells"] = head + "matrix: {a: " + values(50, 1) + "}\nsteps:\n" + lines(90, "- {run: x, when: {branch: ["+strings.Repeat("'*a*', ", 20)+"main]}}")
 	c["needs: a full graph"] = head + "steps:\n" + fullGraph(100)
 	c["needs: a full graph of cells"] = head + "matrix: {a: " + values(50, 1) + "}\nsteps:\n" + fullGraph(60)
