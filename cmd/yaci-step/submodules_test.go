@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -21,9 +22,10 @@ import (
 type forge struct {
 	origin
 	dir     string
-	host    string   // and port
-	private []string // owner/name
-	reads   []string // owner/name that the token is good for
+	host    string     // and port
+	private []string   // owner/name
+	reads   []string   // owner/name that the token is good for
+	mu      sync.Mutex // for what follows, and private
 	sent    map[string]bool
 }
 
@@ -39,6 +41,8 @@ func newForge(t *testing.T) *forge {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.ToLower(repositoryName(r.URL.Path))
 		_, password, _ := r.BasicAuth()
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		if password != "" {
 			f.sent[name] = true
 		}
@@ -138,8 +142,10 @@ func (f *forge) clone(sha string, readable []string, env map[string]string) (dir
 	p := newPod(f.t, "true")
 	p.write("seed/token", "ghs_secret\n")
 	p.write("seed/repositories", strings.Join(readable, "\n"))
+	f.mu.Lock()
 	f.reads = append([]string{"acme/app"}, lower(readable)...)
 	f.sent, f.waited = map[string]bool{}, nil
+	f.mu.Unlock()
 	get := func(k string) string {
 		return map[string]string{"YACI_CLONE_SHA": sha, "YACI_CLONE_SUBMODULES": "true", "YACI_CLONE_FORK": env["YACI_CLONE_FORK"],
 			"YACI_CLONE_LFS": env["YACI_CLONE_LFS"]}[k]

@@ -104,14 +104,6 @@ func stepTrials() []trial {
 				c.t.Errorf("%q after %v, %v", text, took, err)
 			}
 		}},
-		{"f19-silent", "the log shows what was run, and the status how it ended", func(c *played) {
-			_, sha := c.pushes(nil)
-			c.ends(sha, "failure", "build failed in ")
-			c.ends(sha, "failure", "(exit 1)")
-			if log := c.log(1); !strings.Contains(log, "test -d src") || strings.HasSuffix(log, "\nbuilt\n") {
-				c.t.Errorf("log %q", log)
-			}
-		}},
 		{"f26-arch", "a program of another architecture is called that", func(c *played) {
 			_, sha := c.pushes(nil)
 			st := c.final(c.r, sha)

@@ -35,7 +35,7 @@ func (c *chaos) kind(rng *rand.Rand) (yaml, want string, job bool) {
 	case n < 250:
 		return "image: IMAGE\nstpes: []\n", "error", false
 	case n < 400:
-		return "image: IMAGE\non: {push: {branches: [never]}}\nsteps: ['true']\n", "success", false
+		return "image: IMAGE\nsteps: [{run: 'true', when: {branch: never}}]\n", "success", false
 	}
 	return "", "", false
 }

@@ -154,7 +154,7 @@ steps:
 image: IMAGE
 shell: [nosuchshell]
 steps: ['true']
-`, "error", "the image has no nosuchshell"},
+`, "failure", "nosuchshell: command not found in the image"},
 	}
 	repos, shas := map[string]*citest.Repo{}, map[string]string{}
 	for _, c := range cases {

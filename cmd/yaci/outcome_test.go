@@ -152,7 +152,7 @@ func TestLostPodsRunAgain(t *testing.T) {
 		}, "Runs again (1 of 3): the pod "},
 		"evicted": {func(p *corev1.Pod) error {
 			return client.PolicyV1().Evictions(p.Namespace).Evict(t.Context(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: p.Name, Namespace: p.Namespace}})
-		}, "Runs again (1 of 3): its node was drained, or the pod evicted (Eviction API: evicting)."},
+		}, "Runs again (1 of 3): its node was drained, or the pod evicted."},
 		"gone": {func(p *corev1.Pod) error {
 			return client.CoreV1().Pods(p.Namespace).Delete(t.Context(), p.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
 		}, "Runs again (1 of 3): the pod "},

@@ -174,7 +174,7 @@ func TestLogin(t *testing.T) {
 
 func TestCompletion(t *testing.T) {
 	for words, want := range map[string]string{
-		"complete -- re":                 "render\nretry\n",
+		"complete -- re":                 "render\nrepo\nretry\n",
 		"complete -- token ":             "create\n",
 		"complete -- ls --state s":       "skipped\nsuccess\n",
 		"complete -- logs --fo":          "--follow\n",

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,14 +17,18 @@ import (
 // slowGitHub answers for the repositories that are in slow when they are let go.
 type slowGitHub struct {
 	*gitHub
+	mu    sync.Mutex
 	slow  map[int64]chan struct{}
 	asked chan int64 // repositories whose file was asked for
 }
 
 func (g *slowGitHub) File(ctx context.Context, repo ci.Repo, _ ci.SHA, _ string) ([]byte, error) {
 	g.asked <- repo.ID
+	g.mu.Lock()
+	slow := g.slow[repo.ID]
+	g.mu.Unlock()
 	select {
-	case <-g.slow[repo.ID]:
+	case <-slow:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -42,6 +47,8 @@ func TestS8RepositoriesAreHandledSideBySide(t *testing.T) {
 		body, err := json.Marshal(ev)
 		w.must(err)
 		w.must(w.db.AddDelivery(t.Context(), ci.Delivery{HookID: 1, GUID: fmt.Sprint(repo, n), Name: "push", Body: body, RepoID: repo}))
+		gh.mu.Lock()
+		defer gh.mu.Unlock()
 		if gh.slow[repo] == nil {
 			gh.slow[repo] = make(chan struct{})
 			if released {

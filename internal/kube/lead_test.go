@@ -3,6 +3,7 @@ package kube_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,10 +57,12 @@ func TestH2LeaseIsReleasedByWhoResigns(t *testing.T) {
 func TestH4LeaseThatCannotBeRenewedEndsTheTerm(t *testing.T) {
 	client := fake.NewClientset()
 	c := &kube.Cluster{Client: client, Namespace: "builds"}
+	var away atomic.Bool
+	client.PrependReactor("*", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return away.Load(), nil, errors.New("connection refused")
+	})
 	err := c.Lead(t.Context(), "a", able, func(ctx context.Context) error {
-		client.PrependReactor("*", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
-			return true, nil, errors.New("connection refused")
-		})
+		away.Store(true)
 		<-ctx.Done()
 		return nil
 	})

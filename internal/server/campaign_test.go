@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,12 +38,17 @@ func TestH4CampaignGoesOnAfterEveryEnd(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		away := errors.New("the database is away")
-		able := away
+		var able atomic.Bool
 		ends := []error{away, store.ErrDeposed, kube.ErrLeaseLost, nil}
 		terms := 0
 		state := &leadership{}
 		c := campaign{
-			able:  func(context.Context) error { return able },
+			able: func(context.Context) error {
+				if able.Load() {
+					return nil
+				}
+				return away
+			},
 			elect: direct,
 			lead: func(ctx context.Context) error {
 				if terms++; terms <= len(ends) {
@@ -62,7 +68,7 @@ func TestH4CampaignGoesOnAfterEveryEnd(t *testing.T) {
 		if err := state.ready(ctx); terms != 0 || !errors.Is(err, away) {
 			t.Errorf("%d terms without a database, readiness %v", terms, err)
 		}
-		able = nil
+		able.Store(true)
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		if terms != len(ends)+1 {

@@ -68,6 +68,6 @@ try 'release agent' bash -c 'for f in $(find /sys/fs/cgroup -name release_agent)
 try 'disks of the node' bash -c 'ls /dev/sd* /dev/vd* /dev/nvme* /dev/xvd*'
 try 'sockets of the runtime' bash -c 'ls /var/run/docker.sock /run/containerd/containerd.sock /run/crio/crio.sock'
 # Mounts: the image, the pod's own volumes, the four files that the kubelet writes.
-awk '{ print $5 }' /proc/self/mountinfo | grep -vE '^(/|/proc(/.*)?|/dev(/.*)?|/sys(/.*)?|/etc/(hosts|hostname|resolv.conf)|/workspace|/yaci/(bin|sync|own))$' >/tmp/mounts
+awk '{ print $5 }' /proc/self/mountinfo | grep -vE '^(/|/proc(/.*)?|/dev(/.*)?|/sys(/.*)?|/etc/(hosts|hostname|resolv.conf)|/workspace|/yaci/(bin|sync|own|home))$' >/tmp/mounts
 try 'mounts of the node' grep . /tmp/mounts
 echo "UIDMAP $(awk 'NR == 1 { print $2 }' /proc/self/uid_map)"
