@@ -10,12 +10,14 @@ import (
 // Container runtimes may drop what lies in their pipes when a process ends:
 // containerd 1.6 lost up to 120 KB of the last output of a process that printed
 // as fast as it could, in 10 of 24 containers, and none when the process stayed
-// for 100 ms more.
+// for 100 ms more. On a machine whose CPUs are all busy, 100 ms were not always enough.
 const (
 	drainPoll  = time.Millisecond
 	drainLimit = 2 * time.Second
 	flood      = 4 << 10                // bytes lately: the pipes behind ours may be full too
-	settle     = 100 * time.Millisecond // for them
+	fullPipes  = 128 << 10              // bytes that those pipes hold
+	settle     = 100 * time.Millisecond // for a flood; settleFull for as much as fullPipes
+	settleFull = 500 * time.Millisecond
 )
 
 // drain waits until the runtime has taken what was printed. The waiting steps
@@ -25,17 +27,22 @@ func (o *output) drain(stdout *os.File) {
 	for unread(stdout) > 0 && time.Since(began) < drainLimit {
 		time.Sleep(drainPoll)
 	}
-	if o.flooded(began) {
-		time.Sleep(min(settle+time.Since(began), drainLimit)) // a slow reader here is a slow reader there
+	if wait := o.settling(began); wait > 0 {
+		time.Sleep(min(wait+time.Since(began), drainLimit)) // a slow reader here is a slow reader there
 	}
 }
 
-// flooded reports whether much was printed just before a moment.
-func (o *output) flooded(at time.Time) bool {
+// settling returns how long the runtime needs, after our pipe is empty, for what was
+// printed just before a moment: 0 after little output, more the fuller the pipes
+// behind ours can be.
+func (o *output) settling(at time.Time) time.Duration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.age(at)
-	return o.recent > flood
+	if o.recent <= flood {
+		return 0
+	}
+	return settle + (settleFull-settle)*time.Duration(min(o.recent, fullPipes))/fullPipes
 }
 
 // age forgets half of what was printed for every settle that has gone by.

@@ -36,18 +36,25 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-func TestFlooded(t *testing.T) {
+func TestSettling(t *testing.T) {
 	now := time.Now()
-	o := &output{recent: 64 << 10, aged: now}
 	for _, c := range []struct {
-		after time.Duration
-		want  bool
-	}{{0, true}, {settle, true}, {3 * settle, true}, {4 * settle, false}, {time.Hour, false}} {
-		if got := (&output{recent: o.recent, aged: o.aged}).flooded(now.Add(c.after)); got != c.want {
-			t.Errorf("64 KiB, %v later: %v", c.after, got)
+		printed int
+		after   time.Duration
+		want    time.Duration
+	}{
+		{printed: 0, want: 0},
+		{printed: flood, want: 0},
+		{printed: fullPipes / 2, want: (settle + settleFull) / 2},
+		{printed: fullPipes, want: settleFull},
+		{printed: 100 * fullPipes, want: settleFull},
+		{printed: fullPipes, after: settle, want: (settle + settleFull) / 2},
+		{printed: fullPipes, after: 5 * settle, want: 0},
+		{printed: fullPipes, after: time.Hour, want: 0},
+	} {
+		o := &output{recent: c.printed, aged: now}
+		if got := o.settling(now.Add(c.after)); got != c.want {
+			t.Errorf("%d bytes, %v later: %v, want %v", c.printed, c.after, got, c.want)
 		}
-	}
-	if newOutput().flooded(now) {
-		t.Error("flooded without output")
 	}
 }

@@ -330,12 +330,13 @@ func (p *pullStory) fail(sha ci.SHA, format string, args ...any) {
 		text += fmt.Sprintf("  %s %s %s into %s at %s, before %s\n", ev.Kind, ev.PRAction, ev.SHA[32:], ev.PRBase, ev.At.Format("05"), ev.Before)
 	}
 	data, _ := json.Marshal(p.pull())
-	p.Fatalf("%s shows success: %s\nfile:\n%s\ndelivered:\n%snow: %s", sha[32:], fmt.Sprintf(format, args...), p.file, text, data)
+	p.Fatalf("story %d: %s shows success: %s\nfile:\n%s\ndelivered:\n%snow: %s", p.repo-1, sha[32:], fmt.Sprintf(format, args...), p.file, text, data)
 }
 
 // TestPullRequestProperty generates sequences of what can happen to a pull request, with deliveries that come late,
 // twice and in any order, and holds after each of them that no commit shows success for something that the file, at
-// that state, would not have passed or skipped. YACI_PULL_STORIES=100000 plays that many.
+// that state, would not have passed or skipped. YACI_PULL_STORIES=100000 plays that many; YACI_PULL_SEED and
+// YACI_PULL_FIRST play those of one seed again, from one of them on.
 func TestPullRequestProperty(t *testing.T) {
 	stories := 300
 	if n, err := strconv.Atoi(os.Getenv("YACI_PULL_STORIES")); err == nil {
@@ -346,11 +347,12 @@ func TestPullRequestProperty(t *testing.T) {
 		seed = n
 	}
 	t.Logf("seed %d", seed)
+	first, _ := strconv.Atoi(os.Getenv("YACI_PULL_FIRST"))
 	files := pullFiles()
 	var w *world
 	green, attempts := 0, 0
-	for i := range stories {
-		if i%100 == 0 {
+	for i := first; i < first+stories; i++ {
+		if w == nil || i%100 == 0 {
 			w = newWorld(t)
 		}
 		p := &pullStory{
