@@ -1,6 +1,10 @@
 package decide
 
-import "github.com/yaci-ci/yaci/internal/ci"
+import (
+	"fmt"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
 
 // Outcome is a run of a commit with the jobs of its newest attempt, in the order of the file.
 type Outcome struct {
@@ -15,6 +19,10 @@ type Report struct {
 	Message string
 	From    Outcome // whose page it leads to
 	Job     int     // index into From.Jobs; -1 when the report is on the whole run
+
+	// Withdraws says that the report only takes back a success that the context shows
+	// already. A context that shows none stays as it is.
+	Withdraws bool
 }
 
 // Reports decides which contexts a commit has and what they say, for all runs of the commit, oldest first.
@@ -22,11 +30,14 @@ type Report struct {
 // Each context shows the worst of its runs, so that no run's success hides another's failure. What was skipped
 // says so with success only when nothing else can start a run of this commit any more: not while expecting says
 // that another event of it is stored and not handled yet, and not while a run awaits the event of an open pull
-// request. Runs of forks that were held, refused or broken never count for a commit of the repository's own.
+// request. Such a success can have been shown before, since a branch can move back to an older commit: while a run
+// awaits an event, it is withdrawn. Runs of forks that were held, refused or broken never count for a commit of the
+// repository's own.
 func Reports(all []Outcome, expecting bool) []Report {
 	all = counting(all)
+	awaited := 0 // number of the pull request
 	for _, o := range all {
-		expecting = expecting || o.Run.AwaitsPR != 0
+		awaited = max(awaited, o.Run.AwaitsPR)
 	}
 	var reports []Report
 	at := map[string]int{}
@@ -52,7 +63,15 @@ func Reports(all []Outcome, expecting bool) []Report {
 	}
 	var shown []Report
 	for _, r := range reports {
-		if r.State != ci.Skipped || !expecting {
+		switch {
+		case r.State != ci.Skipped:
+			shown = append(shown, r)
+		case awaited != 0:
+			r.State = ci.Queued
+			r.Message = fmt.Sprintf("Waiting: an event of pull request #%d may start a run.", awaited)
+			r.Withdraws = true
+			shown = append(shown, r)
+		case !expecting:
 			shown = append(shown, r)
 		}
 	}

@@ -43,7 +43,7 @@ func TestReports(t *testing.T) {
 		"G1 another event is stored": {[]string{"skipped unit=skipped"}, true,
 			""},
 		"G1 a job is skipped, another event is stored":     {[]string{"success unit=success ship=skipped"}, true, "yaci=success yaci/unit=success"},
-		"G1 a pull request is open":                        {[]string{"skipped awaits unit=skipped"}, false, ""},
+		"G1 a pull request is open":                        {[]string{"skipped awaits unit=skipped"}, false, "yaci=withdrawn yaci/unit=withdrawn"},
 		"G1 a pull request is open, another run has ended": {[]string{"skipped awaits unit=skipped", "success unit=success"}, false, "yaci=success yaci/unit=success"},
 		"G1 the pull request runs":                         {[]string{"skipped unit=skipped", "queued unit=queued"}, false, "yaci=queued yaci/unit=queued"},
 		"the worst run":                                    {[]string{"success a=success", "failure b=failure"}, false, "yaci=failure yaci/a=success yaci/b=failure"},
@@ -62,7 +62,11 @@ func TestReports(t *testing.T) {
 			}
 			var got []string
 			for _, r := range decide.Reports(all, c.expecting) {
-				got = append(got, fmt.Sprintf("%s=%s", r.Context, r.State))
+				state := string(r.State)
+				if r.Withdraws {
+					state = "withdrawn"
+				}
+				got = append(got, fmt.Sprintf("%s=%s", r.Context, state))
 			}
 			if text := strings.Join(got, " "); text != c.want {
 				t.Errorf("got  %s\nwant %s", text, c.want)

@@ -15,7 +15,7 @@ const (
 	First  Order = "first"  // the first event is the newer
 	Second Order = "second" // the second event is the newer
 	Unsure Order = "unsure" // the events themselves do not tell
-	Torn   Order = "torn"   // which commit was replaced says one thing, and the dates another
+	Torn   Order = "torn"   // which commit was replaced says one thing, and the dates do not agree
 )
 
 // Newer tells which of two events is the newer by what they say about
@@ -25,8 +25,8 @@ func Newer(a, b ci.Event) (newer Order, why string) {
 	onto, under := b.Before == a.SHA, a.Before == b.SHA
 	dated := !a.At.IsZero() && !b.At.IsZero()
 	switch {
-	case onto && !under && dated && a.At.After(b.At), under && !onto && dated && b.At.After(a.At):
-		return Torn, "" // the ref has come back to a commit that had been replaced, or a date is wrong
+	case onto && !under && dated && !b.At.After(a.At), under && !onto && dated && !a.At.After(b.At):
+		return Torn, "" // the ref has come back to a commit that had been replaced (dates have seconds), or a date is wrong
 	case onto && !under:
 		return Second, "it replaced " + a.SHA.Short()
 	case under && !onto:
@@ -40,7 +40,7 @@ func Newer(a, b ci.Event) (newer Order, why string) {
 }
 
 // ByHead is Newer where the events contradict each other: the one whose commit is the head of the branch or pull
-// request now is the newer one. Where neither is, the dates decide.
+// request now is the newer one. Where neither is, the dates decide, and in the same second the order of the commits.
 func ByHead(a, b ci.Event, head ci.SHA) (newer Order, why string) {
 	switch {
 	case head == b.SHA:
@@ -49,8 +49,12 @@ func ByHead(a, b ci.Event, head ci.SHA) (newer Order, why string) {
 		return First, "it is the head now"
 	case b.At.After(a.At):
 		return Second, "GitHub dates it later"
+	case a.At.After(b.At):
+		return First, "GitHub dates it later"
+	case b.Before == a.SHA:
+		return Second, "it replaced " + a.SHA.Short()
 	}
-	return First, "GitHub dates it later"
+	return First, "it replaced " + b.SHA.Short()
 }
 
 // ByHistory is Newer where the events do not tell: relation is how GitHub says

@@ -20,6 +20,7 @@ func TestNewer(t *testing.T) {
 	}{
 		"pushed onto it":          {ev("a", "0", at(1)), ev("b", "a", at(2)), decide.Second, "it replaced a"},
 		"the dates contradict it": {ev("a", "0", at(2)), ev("b", "a", at(1)), decide.Torn, ""},
+		"in the same second":      {ev("a", "0", at(1)), ev("b", "a", at(1)), decide.Torn, ""},
 		"the ref came back":       {ev("a", "c", at(9)), ev("b", "a", at(1)), decide.Torn, ""},
 		"later":                   {ev("a", "0", at(1)), ev("c", "b", at(3)), decide.Second, "GitHub dates it later"},
 		"to and fro":              {ev("a", "b", at(3)), ev("b", "a", at(2)), decide.First, "GitHub dates it later"},
@@ -44,6 +45,13 @@ func TestByHead(t *testing.T) {
 		if got, _ := decide.ByHead(a, b, head); got != want {
 			t.Errorf("head %q: %s, want %s", head, got, want)
 		}
+	}
+	b = ci.Event{SHA: "b", Before: "a", At: a.At}
+	if got, why := decide.ByHead(a, b, "c"); got != decide.Second || why != "it replaced a" {
+		t.Errorf("in the same second: %s, %q", got, why)
+	}
+	if got, why := decide.ByHead(b, a, "c"); got != decide.First || why != "it replaced a" {
+		t.Errorf("in the same second, the other way round: %s, %q", got, why)
 	}
 }
 

@@ -30,6 +30,9 @@ func (s *Store) tellAll(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.J
 		return err
 	}
 	for _, r := range decide.Reports(all, expecting) {
+		if r.Withdraws && told[r.Context].state != githubState(ci.Success) {
+			continue
+		}
 		page := r.From.Run.PageOfOutcome(r.From.Jobs)
 		if r.Job >= 0 {
 			page = r.From.Run.PageOfJob(r.From.Jobs, r.Job)
