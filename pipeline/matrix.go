@@ -204,7 +204,31 @@ func envOf(name string) string {
 	return "MATRIX_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
-var expression = regexp.MustCompile(`\$\{\{([^}]*)\}\}`)
+// cutExpression returns the first ${{ ... }} of a text, and what stands before and after it. found is empty where
+// there is none. A regular expression would do the same at many times the cost in memory, which strangers cause.
+func cutExpression(text string) (before, found, after string) {
+	for at := 0; ; {
+		begin := strings.Index(text[at:], "${{")
+		if begin < 0 {
+			return text, "", ""
+		}
+		begin += at
+		end := strings.IndexByte(text[begin:], '}')
+		if end < 0 {
+			return text, "", ""
+		}
+		end += begin
+		if strings.HasPrefix(text[end:], "}}") {
+			return text[:begin], text[begin : end+2], text[end+2:]
+		}
+		at = end + 1
+	}
+}
+
+// insideOf returns what an expression asks for: matrix.NAME.
+func insideOf(expression string) string {
+	return strings.TrimSpace(expression[len("${{") : len(expression)-len("}}")])
+}
 
 // What looking at an expression costs, counted as bytes; that of an unknown name is held against all others.
 const fillCost, unknownCost = 64, 8 << 10
@@ -215,31 +239,42 @@ func (d *decoder) fill(text string, cell []variable, n *yaml.Node) string {
 		return text
 	}
 	d.spend(n, len(text))
-	return expression.ReplaceAllStringFunc(text, func(found string) string {
-		inner := strings.TrimSpace(found[3 : len(found)-2])
-		name, ok := strings.CutPrefix(inner, "matrix.")
-		d.spend(n, fillCost)
-		if !ok {
-			d.problem(n, "%s cannot be filled in: only ${{ matrix.NAME }} can; everything else is an environment variable", found)
-			return ""
+	var filled strings.Builder
+	for rest := text; ; {
+		before, found, after := cutExpression(rest)
+		filled.WriteString(before)
+		if found == "" {
+			return filled.String()
 		}
-		var names []string
-		for _, v := range cell {
-			if v.name == name {
-				d.spend(n, len(v.value))
-				return v.value
-			}
-			names = append(names, v.name)
-		}
-		d.spend(n, unknownCost)
-		switch hint := suggestion(name, names); {
-		case len(cell) == 0:
-			d.problem(n, "%s: this job has no matrix", found)
-		case hint != "":
-			d.problem(n, "the matrix has no variable %q%s", name, hint)
-		default:
-			d.problem(n, "the matrix has no variable %q in its combination (%s)", name, label(cell))
-		}
+		filled.WriteString(d.fillOne(found, cell, n))
+		rest = after
+	}
+}
+
+// fillOne returns what an expression stands for in a combination.
+func (d *decoder) fillOne(expression string, cell []variable, n *yaml.Node) string {
+	name, ok := strings.CutPrefix(insideOf(expression), "matrix.")
+	d.spend(n, fillCost)
+	if !ok {
+		d.problem(n, "%s cannot be filled in: only ${{ matrix.NAME }} can; everything else is an environment variable", expression)
 		return ""
-	})
+	}
+	var names []string
+	for _, v := range cell {
+		if v.name == name {
+			d.spend(n, len(v.value))
+			return v.value
+		}
+		names = append(names, v.name)
+	}
+	d.spend(n, unknownCost)
+	switch hint := suggestion(name, names); {
+	case len(cell) == 0:
+		d.problem(n, "%s: this job has no matrix", expression)
+	case hint != "":
+		d.problem(n, "the matrix has no variable %q%s", name, hint)
+	default:
+		d.problem(n, "the matrix has no variable %q in its combination (%s)", name, label(cell))
+	}
+	return ""
 }

@@ -81,9 +81,12 @@ func (d *decoder) step(j *Job, s *Step) {
 			d.problem(s.at("secrets"), "%s is in env and in secrets: keep one of them", name)
 		}
 	}
-	for _, m := range expression.FindAllStringSubmatch(s.Run.Script, -1) {
-		if name, ok := strings.CutPrefix(strings.TrimSpace(m[1]), "matrix."); ok && j.Matrix != nil {
-			d.problem(s.at("run"), "nothing is written into scripts: use \"$%s\" instead of %s", envOf(name), m[0])
+	if j.Matrix == nil {
+		return
+	}
+	for _, found, after := cutExpression(s.Run.Script); found != ""; _, found, after = cutExpression(after) {
+		if name, ok := strings.CutPrefix(insideOf(found), "matrix."); ok {
+			d.problem(s.at("run"), "nothing is written into scripts: use \"$%s\" instead of %s", envOf(name), found)
 		}
 	}
 }
