@@ -149,6 +149,15 @@ chaos-ha: image postgres ## two servers whose database, cluster and processes fa
 	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run 'TestChaosHA$$' -chaos-ha-seed $(SEED) -chaos-ha-runs $(HA_RUNS) -chaos-ha-rounds $(HA_ROUNDS) \
 	-chaos-ha-takeover 15s -count 1 -v -timeout 20m
 
+SEQUENCES ?= 100000
+
+.PHONY: properties
+properties: ## the property tests, each with SEQUENCES generated sequences instead of the few of make test
+	TMPDIR=/dev/shm YACI_PULL_STORIES=$(SEQUENCES) $(GO) test ./internal/flow -run TestPullRequestProperty -count 1 -v -timeout 6h
+	$(GO) test ./internal/watch -run TestS4HostileRecords -hostile-records $(SEQUENCES) -count 1 -v -timeout 1h
+	YACI_SEQUENCES=$(SEQUENCES) $(GO) test ./cmd/yaci-step -run 'TestS11$$' -count 1 -v -timeout 1h
+	$(GO) test ./internal/server -run TestS2S7S12Sequences -repo-sequences $(SEQUENCES) -count 1 -v -timeout 6h
+
 .PHONY: soak
 soak: build local ## a million lines, 50 kills of the server and 20 rotations of the log; a log of 1 GiB; 1,000 fast steps; on a cluster of its own
 	@export YACI_LOCAL_NAME=soak YACI_LOCAL_LOG_SIZE=1Mi YACI_LOCAL_PORT_BASE=30700 YACI_LOCAL_SUBNET=10.127.7; \
