@@ -173,6 +173,7 @@ func (c *Client) confirmed(ctx context.Context, repo ci.Repo, call func(repo ci.
 		switch {
 		case lookErr != nil:
 			return lookErr
+		case redirected(err): // it had another name for a moment
 		case now.Owner == at.Owner && now.Name == at.Name && now.Installation == at.Installation:
 			return err
 		}
@@ -227,16 +228,24 @@ func (c *Client) named(ctx context.Context, repo ci.Repo, call func(repo ci.Repo
 // another name, has moved to another installation, or is gone.
 func misplaced(err error) bool {
 	status, wait := answer(err)
-	return wait == 0 && slices.Contains([]int{
-		http.StatusMovedPermanently,
-		http.StatusFound,
-		http.StatusTemporaryRedirect,
-		http.StatusPermanentRedirect,
+	return redirected(err) || wait == 0 && slices.Contains([]int{
 		http.StatusForbidden,
 		http.StatusNotFound,
 		http.StatusGone,
 		http.StatusUnprocessableEntity,
 		http.StatusUnavailableForLegalReasons,
+	}, status)
+}
+
+// redirected reports whether GitHub answered a call with an address of a repository that is not the one meant, which
+// says nothing about the repository itself.
+func redirected(err error) bool {
+	status, wait := answer(err)
+	return wait == 0 && slices.Contains([]int{
+		http.StatusMovedPermanently,
+		http.StatusFound,
+		http.StatusTemporaryRedirect,
+		http.StatusPermanentRedirect,
 	}, status)
 }
 
