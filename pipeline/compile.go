@@ -64,6 +64,7 @@ type StepPlan struct {
 	Class        int         `json:"class,omitempty"`    // steps of one class run as one user
 	Adopt        bool        `json:"adopt,omitempty"`    // this step makes the workspace its user's
 	OwnHome      bool        `json:"own_home,omitempty"` // the file sets HOME
+	Quiet        bool        `json:"quiet,omitempty"`    // the script is not printed
 	Needs        []int       `json:"needs"`              // indexes of the steps to wait for
 	When         string      `json:"when,omitempty"`     // failure or always
 	TimeoutMS    int64       `json:"timeout_ms,omitempty"`

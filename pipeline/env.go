@@ -87,3 +87,16 @@ func secrets(names []string, granted map[string]SecretRef) []corev1.EnvVar {
 	}
 	return vars
 }
+
+// passRuntimeVariables renames the variables that the runtime of yaci-step, a Go
+// program, would obey itself. It gives them to the step's command under their own
+// names (cmd/yaci-step/environment.go).
+func passRuntimeVariables(vars []corev1.EnvVar) []corev1.EnvVar {
+	for i, v := range vars {
+		switch v.Name {
+		case "GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK":
+			vars[i].Name = "YACI_PASS_" + v.Name
+		}
+	}
+	return vars
+}

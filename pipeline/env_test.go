@@ -74,3 +74,30 @@ func TestC11(t *testing.T) {
 		t.Error("YACI's own names are accepted")
 	}
 }
+
+// TestS11RunnerEnvironment holds that no variable that a file sets for a step reaches
+// the Go runtime of yaci-step, whose container it is.
+func TestS11RunnerEnvironment(t *testing.T) {
+	file, err := pipeline.Parse([]byte("image: golang:1.26\nenv: {GOMEMLIMIT: 64MiB, GOGC: 'off'}\n" +
+		"steps: [{run: go test, env: {GODEBUG: gctrace=1, GOMAXPROCS: '1', GOFLAGS: -v}, secrets: [GOTRACEBACK]}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := pipeline.Input{RunID: "r", JobName: "r", Event: "api", Secrets: map[string]pipeline.SecretRef{"GOTRACEBACK": {Name: "s", Key: "k"}}}
+	jobs, err := pipeline.Compile(file, in, operator())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for _, v := range jobs[0].Job.Spec.Template.Spec.Containers[0].Env {
+		got[v.Name] = true
+	}
+	for _, name := range []string{"GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK"} {
+		if got[name] || !got["YACI_PASS_"+name] {
+			t.Errorf("%s is not passed under another name", name)
+		}
+	}
+	if !got["GOFLAGS"] || got["YACI_PASS_GOFLAGS"] {
+		t.Error("GOFLAGS is not what the file says")
+	}
+}

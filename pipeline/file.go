@@ -54,6 +54,7 @@ type Job struct {
 	Env         Env          `yaml:"env" doc:"Environment variables of every step."`
 	User        *User        `yaml:"user" doc:"User that the steps run as, by number: 1000, or 1000:1000 with a group. Default: the image's own. One user for all steps owns the workspace from the start; when steps have different users, each owns it, or may change its files, while it runs."`
 	WorkingDir  string       `yaml:"working_directory" doc:"Directory that the steps start in, relative to the workspace. It must exist when a step starts."`
+	Quiet       *bool        `yaml:"quiet" doc:"Do not print the scripts of the steps in their logs."`
 	Timeout     Duration     `yaml:"timeout" doc:"Time that the whole job may take, like 20m."`
 	Resources   Resources    `yaml:"resources" doc:"What each step may use."`
 	Clone       Clone        `yaml:"clone" doc:"How the repository is cloned, or false."`
@@ -79,6 +80,7 @@ type Step struct {
 	Env          Env       `yaml:"env" doc:"Environment variables of this step."`
 	User         *User     `yaml:"user" doc:"User that this step runs as, by number. When the step before ran as root, everything in the workspace becomes this user's; otherwise its files are open to this user."`
 	WorkingDir   string    `yaml:"working_directory" doc:"Directory that this step starts in, relative to the workspace."`
+	Quiet        *bool     `yaml:"quiet" doc:"Do not print the script, as it is written here, at the beginning of the log. Pages fold it."`
 	Timeout      Duration  `yaml:"timeout" doc:"Time that one attempt may take."`
 	Retry        *Retry    `yaml:"retry" doc:"Try again when it fails."`
 	Needs        *[]string `yaml:"needs" doc:"Steps that must have ended before. Default: the step before; [] starts at once."`

@@ -44,7 +44,14 @@ func OneCommand(image, command string) (*File, error) {
 	case len(command) > MaxScriptBytes:
 		return nil, fmt.Errorf("the command has %d bytes; at most %d are allowed", len(command), MaxScriptBytes)
 	}
-	step := &Step{Name: "run", Image: image, Run: Command{Script: command}, Shell: Shell{"sh", "-e"}}
+	quiet := true // what the command prints is the answer
+	step := &Step{
+		Name:  "run",
+		Image: image,
+		Run:   Command{Script: command},
+		Shell: Shell{"sh", "-e"},
+		Quiet: &quiet,
+	}
 	return &File{Jobs: Jobs{{Steps: []*Step{step}, Clone: Clone{Off: true}}}}, nil
 }
 
@@ -93,6 +100,9 @@ func (j *Job) inherit(top *Job) {
 	}
 	if !j.has("shell") {
 		j.Shell = top.Shell
+	}
+	if !j.has("quiet") {
+		j.Quiet = top.Quiet
 	}
 	if !j.has("timeout") {
 		j.Timeout = top.Timeout

@@ -68,6 +68,8 @@ func examples() map[string]string {
 		"services.resources.disk":   "services:\n  - { name: db, image: postgres:17, resources: { disk: 20Gi } }",
 		"services.resources.memory": "services:\n  - { name: db, image: postgres:17, resources: { memory: 2Gi } }",
 		"steps":                     "steps:\n  - go vet ./...\n  - go test ./...",
+		"quiet":                     "quiet: true",
+		"steps.quiet":               "steps:\n  - { run: \"./generated.sh\", quiet: true }",
 		"steps.allow_failure":       "steps:\n  - { run: make lint, allow_failure: true }",
 		"steps.env":                 "steps:\n  - { run: make test, env: { VERBOSE: \"1\" } }",
 		"steps.image":               "steps:\n  - { run: hadolint Dockerfile, image: \"hadolint/hadolint:v2-debian\" }",

@@ -31,7 +31,16 @@ func (b *builder) steps(j *Job, selected JobSelection) (plans []StepPlan, steps 
 }
 
 func planOf(s *Step, i int, needs []int) StepPlan {
-	p := StepPlan{Name: s.Name, Needs: needs, Command: s.Run.Words, When: s.When.Status, AllowFailure: s.AllowFailure, TimeoutMS: int64(s.Timeout) / 1e6, Mask: s.Secrets}
+	p := StepPlan{
+		Name:         s.Name,
+		Needs:        needs,
+		Command:      s.Run.Words,
+		Quiet:        s.Quiet != nil && *s.Quiet,
+		When:         s.When.Status,
+		AllowFailure: s.AllowFailure,
+		TimeoutMS:    int64(s.Timeout) / 1e6,
+		Mask:         s.Secrets,
+	}
 	if s.Run.Words == nil {
 		p.Command, p.Script = s.Shell, fmt.Sprintf("step-%d.sh", i+1)
 	}
@@ -78,7 +87,7 @@ func (b *builder) step(i int, s *Step, j *Job) corev1.Container {
 		Name: containerName("", i, s.Name), Image: s.Image, ImagePullPolicy: corev1.PullPolicy(b.op.PullPolicy),
 		Command:         []string{binDir + "/yaci-step", "run", strconv.Itoa(i)},
 		WorkingDir:      workspaceDir,
-		Env:             append(environment(env), secrets(s.Secrets, b.in.Secrets)...),
+		Env:             passRuntimeVariables(append(environment(env), secrets(s.Secrets, b.in.Secrets)...)),
 		SecurityContext: sec,
 		Resources:       b.limits(s.Resources),
 		VolumeMounts: []corev1.VolumeMount{

@@ -68,6 +68,9 @@ func (d *decoder) step(j *Job, s *Step) {
 	if s.Shell == nil {
 		s.Shell = Shell{"sh", "-e"}
 	}
+	if s.Quiet == nil {
+		s.Quiet = j.Quiet
+	}
 	d.shebang(s)
 	if r := s.Retry; r != nil && (r.Attempts < 2 || r.Attempts > 10) {
 		d.problem(s.at("retry"), "retry needs attempts from 2 to 10")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"runtime"
 	"sync"
 	"syscall"
@@ -22,9 +21,11 @@ const (
 // command is one attempt of a step; the fields below out say how it ended.
 type command struct {
 	argv    []string
+	env     []string
 	script  bool          // argv is a shell and a script of the file
 	timeout time.Duration // 0: none
 	out     *output
+	stop    <-chan os.Signal // signals from outside, which end the command
 
 	exit     int
 	reason   string // a sentence, when the exit code does not say it all
@@ -54,11 +55,8 @@ func (c *command) execute() {
 		return
 	}
 	defer r.Close()
-	stop := make(chan os.Signal, 4)
-	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer signal.Stop(stop)
 	proc, err := os.StartProcess(path, c.argv, &os.ProcAttr{
-		Env: os.Environ(),
+		Env: c.env,
 		// A nil entry would close descriptor 0, and the first file that the command opens would become it.
 		Files: []*os.File{stdin, w, w},
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
@@ -73,7 +71,7 @@ func (c *command) execute() {
 	ended := make(chan syscall.WaitStatus, 1)
 	go func() { ended <- reap(proc.Pid) }()
 
-	c.exit = exitCode(c.watchOver(proc.Pid, stop, ended))
+	c.exit = exitCode(c.watchOver(proc.Pid, c.stop, ended))
 	syscall.Kill(-proc.Pid, syscall.SIGKILL) // what the command left running in its group
 	for range 2 {
 		select {

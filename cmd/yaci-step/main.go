@@ -54,6 +54,10 @@ func dispatch(args []string, at layout) int {
 		return credential(os.Stdin, os.Stdout, os.Getenv)
 	case len(args) == 2 && args[0] == "run":
 		if n, err := strconv.Atoi(args[1]); err == nil && n >= 0 {
+			if err := shedRuntimeVariables(); err != nil {
+				fmt.Fprintln(os.Stderr, "yaci-step:", err)
+				return 1
+			}
 			return step(n, at)
 		}
 	}

@@ -77,6 +77,9 @@ func (o *output) totals() (size, lines int64) {
 	return o.size, o.lines
 }
 
+// print prints text of the runner's own, in which secrets are masked already.
+func (o *output) print(text string) { o.Write([]byte(text)) }
+
 // say prints a line of the runner's own.
 func (o *output) say(text string) { o.Write([]byte("yaci-step: " + o.mask.text(text) + "\n")) }
 

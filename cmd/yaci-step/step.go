@@ -29,11 +29,14 @@ type plan struct {
 	Class        int      `json:"class"`        // steps of one class run as one user
 	Adopt        bool     `json:"adopt"`        // this step makes the workspace its user's
 	OwnHome      bool     `json:"own_home"`     // the file sets HOME
+	Quiet        bool     `json:"quiet"`        // the script is not printed
 	RecordBytes  int      `json:"record_bytes"` // what the kubelet keeps of each container's record
 }
 
 // step is one container's life: wait, run, record. It returns the exit code.
 func step(index int, at layout) int {
+	caught := catchSignals()
+	begin := caught.exitOnStop()
 	out := newOutput()
 	r := record{}
 	plans, err := readPlans(at.bin)
@@ -60,8 +63,9 @@ func step(index int, at layout) int {
 	case skips(p.When, r.Failed):
 		r.Skipped, r.Reason = true, "skipped: "+whySkipped(p.When)
 	default:
-		run(p, at, &r, out)
+		run(p, at, &r, out, caught.stop, begin)
 	}
+	begin() // a record can be written now
 	code := end(r, plans, index, at, out)
 	if owner != nil {
 		owner.finish()
@@ -95,8 +99,9 @@ func whySkipped(when string) string {
 	return "a step before it did not pass"
 }
 
-// run makes the attempts that the plan allows.
-func run(p plan, at layout, r *record, out *output) {
+// run makes the attempts that the plan allows. It calls begin before the first one,
+// and passes signals from stop on to the command.
+func run(p plan, at layout, r *record, out *output, stop <-chan os.Signal, begin func()) {
 	for _, s := range p.Ready {
 		if err := s.await(); err != nil {
 			r.Exit, r.Reason, r.Broken = 1, err.Error(), true
@@ -113,29 +118,62 @@ func run(p plan, at layout, r *record, out *output) {
 	if p.Script != "" {
 		argv = append(slices.Clone(argv), filepath.Join(at.bin, p.Script))
 	}
-	mask, err := newMasker(p.Mask, os.Getenv)
+	mask, err := newMasker(p.Mask, commandVariable)
 	if err != nil {
 		r.Exit, r.Reason, r.Broken = 1, err.Error(), true
 		return
 	}
 	out.mask = mask
+	if err := p.printScript(at, out); err != nil {
+		r.Exit, r.Reason, r.Broken = 1, err.Error(), true
+		return
+	}
+	env := commandEnvironment()
+	if p.canTrap(env) {
+		env = append(env, setTraps(at)...)
+	}
 	reserveThreads()
+	begin()
 	killed := killedForMemory(at.cgroup)
 	defer func() { r.usage(at, killed) }()
 	for r.Attempts = 1; ; r.Attempts++ {
 		c := command{
 			argv:    argv,
+			env:     env,
 			script:  p.Script != "",
+			stop:    stop,
 			timeout: time.Duration(p.TimeoutMS) * time.Millisecond,
 			out:     out,
 		}
+		os.Remove(filepath.Join(at.own, failureFile)) // of an attempt before
 		c.execute()
 		r.Exit, r.Reason, r.TimedOut, r.Stopped, r.Broken = c.exit, mask.text(c.reason), c.timedOut, c.stopped, c.broken
-		if r.Exit == 0 || c.stopped || c.broken || c.stuck || r.Attempts >= p.Attempts || len(p.OnExit) > 0 && !slices.Contains(p.OnExit, r.Exit) {
+		last := r.Exit == 0 || c.stopped || c.broken || c.stuck || r.Attempts >= p.Attempts || len(p.OnExit) > 0 && !slices.Contains(p.OnExit, r.Exit)
+		if why := p.explain(at, c, last); why != "" {
+			out.say(why)
+		}
+		if last {
 			return
 		}
 		out.say(fmt.Sprintf("attempt %d of %d ended with %d; trying again", r.Attempts, p.Attempts, r.Exit))
 	}
+}
+
+// explain returns a line for the log of a command that failed and gave no reason:
+// which command of the script it was, or else the exit code, unless another line says it.
+func (p plan) explain(at layout, c command, last bool) string {
+	if c.exit == 0 || c.reason != "" {
+		return ""
+	}
+	if p.Script != "" {
+		if why := failedCommand(at, c.argv[len(c.argv)-1], c.exit); why != "" {
+			return why
+		}
+	}
+	if p.Quiet || !last {
+		return ""
+	}
+	return fmt.Sprintf("exit code %d", c.exit)
 }
 
 // enter makes working_directory the current directory. That it is missing is a

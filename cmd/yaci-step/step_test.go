@@ -65,8 +65,8 @@ func newPod(t *testing.T, scripts ...string) pod {
 	return newPodOf(t, plans...)
 }
 
-// script is a plan whose Script is the text; newPodOf makes a file of it.
-func script(text string) plan { return plan{Script: text, Command: []string{"sh", "-e"}} }
+// script is a plan whose Script is the text; newPodOf makes a file of it. The log has only what it prints.
+func script(text string) plan { return plan{Script: text, Command: []string{"sh", "-e"}, Quiet: true} }
 
 func newPodOf(t *testing.T, plans ...plan) pod {
 	p := pod{t, t.TempDir()}
@@ -232,7 +232,7 @@ func TestTimeout(t *testing.T) {
 }
 
 func TestCommandWithoutShell(t *testing.T) {
-	p := newPodOf(t, plan{Command: []string{"echo", "$HOME", "a  b"}})
+	p := newPodOf(t, plan{Command: []string{"echo", "$HOME", "a  b"}, Quiet: true})
 	cmd := p.command("0", "run", "0")
 	if out, err := cmd.Output(); err != nil || string(out) != "$HOME a  b\n" {
 		t.Errorf("%q, %v", out, err)

@@ -104,6 +104,14 @@ func stepTrials() []trial {
 				c.t.Errorf("%q after %v, %v", text, took, err)
 			}
 		}},
+		{"f19-silent", "the log has the script, and says with which exit code it ended", func(c *played) {
+			_, sha := c.pushes(nil)
+			c.ends(sha, "failure", "(exit 1)")
+			want := "::group::Run true\n  true\n  test -d src\n  echo built\n::endgroup::\nyaci-step: exit code 1\n"
+			if log := c.log(1); log != want {
+				c.t.Errorf("log %q", log)
+			}
+		}},
 		{"f26-arch", "a program of another architecture is called that", func(c *played) {
 			_, sha := c.pushes(nil)
 			st := c.final(c.r, sha)

@@ -23,6 +23,7 @@ type Reading struct {
 	first       [kinds]int64
 	tests       goTests
 	matched     int // bytes that were matched with regular expressions
+	inScript    bool
 }
 
 // What tells of an error, the most telling first.
@@ -36,6 +37,9 @@ const (
 // Add reads a line.
 func (r *Reading) Add(number int64, line string) {
 	line = PlainLine(line[:min(len(line), maxRead)])
+	if r.inScript = r.isScript(number, line); r.inScript {
+		return
+	}
 	if a, ok := compiled(line); ok {
 		r.annotate(number, a)
 	}
@@ -59,6 +63,16 @@ func (r *Reading) Add(number int64, line string) {
 	if r.complains(line) {
 		r.see(marked, number)
 	}
+}
+
+// isScript reports whether a line belongs to the script that the runner prints at
+// the beginning of a step's log (cmd/yaci-step/script.go): a group whose lines are
+// indented. What a script contains is no error.
+func (r *Reading) isScript(number int64, line string) bool {
+	if number == 1 {
+		return strings.HasPrefix(line, "::group::Run ")
+	}
+	return r.inScript && strings.HasPrefix(line, "  ")
 }
 
 // annotate takes an annotation in, if it is one.

@@ -41,6 +41,7 @@ const look = 250 * time.Millisecond
 func (r Runner) Run(ctx context.Context, file *pipeline.File, tree *Snapshot) (ci.State, error) {
 	id := newID()
 	file.On = pipeline.On{}
+	silence(file)
 	in := input(id, tree)
 	for name := range r.Secrets {
 		in.Secrets[name] = pipeline.SecretRef{Key: name}
@@ -86,6 +87,16 @@ func input(id string, tree *Snapshot) pipeline.Input {
 		SHA:     tree.Commit,
 		Pack:    true,
 		Secrets: map[string]pipeline.SecretRef{},
+	}
+}
+
+// silence keeps scripts out of the output, which programs may read: it is what the steps print.
+func silence(file *pipeline.File) {
+	quiet := true
+	for _, j := range file.Jobs {
+		for _, s := range j.Steps {
+			s.Quiet = &quiet
+		}
 	}
 }
 

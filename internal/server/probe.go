@@ -120,7 +120,7 @@ func (p probe) run(ctx context.Context, change func(*batchv1.Job), args ...strin
 	if err != nil {
 		return "", nil, err
 	}
-	text := fmt.Sprintf("image: %q\nclone: false\ntimeout: 10m\nsteps:\n  - {name: look, run: %s}\n", p.op.Image, words)
+	text := fmt.Sprintf("image: %q\nclone: false\ntimeout: 10m\nsteps:\n  - {name: look, run: %s, quiet: true}\n", p.op.Image, words)
 	file, err := pipeline.Parse([]byte(text))
 	if err != nil {
 		return "", nil, err
