@@ -62,6 +62,7 @@ func TestLogs(t *testing.T) {
 	r := w.repo("logs", false)
 	sha := w.push(r, `
 image: IMAGE
+quiet: true
 steps:
   - head -c 3000000 /dev/urandom | tr -d '\r' > noise; cat noise
   - echo >> noise; sha256sum noise
@@ -114,7 +115,7 @@ func TestLogIsLive(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.repo("live", false)
-	sha := w.push(r, "image: IMAGE\nsteps: ['for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 1; done']\n")
+	sha := w.push(r, "image: IMAGE\nquiet: true\nsteps: ['for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 1; done']\n")
 	w.until("launched", func() bool { return strings.Contains(w.log.String(), "msg=launched") })
 	var first string
 	w.until("a line", func() bool {
@@ -146,7 +147,7 @@ func TestLogSurvivesKills(t *testing.T) {
 	}
 	w := newWorld(t)
 	r := w.repo("kills", false)
-	sha := w.push(r, fmt.Sprintf("image: IMAGE\nsteps:\n  - for i in $(seq 0 %d); do seq $((i * %d + 1)) $((i * %d + %d)); sleep 0.8; done\n", rounds-1, each, each, each))
+	sha := w.push(r, fmt.Sprintf("image: IMAGE\nquiet: true\nsteps:\n  - for i in $(seq 0 %d); do seq $((i * %d + 1)) $((i * %d + %d)); sleep 0.8; done\n", rounds-1, each, each, each))
 	w.until("launched", func() bool { return strings.Contains(w.log.String(), "msg=launched") })
 	pause := time.Duration(rounds) * 800 * time.Millisecond / time.Duration(kills+1)
 	for range kills {
