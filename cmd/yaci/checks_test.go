@@ -34,7 +34,7 @@ jobs:
   fine: {steps: ['true']}
   broken:
     steps:
-      - echo built
+      - echo built $YACI_RUN_URL
       - name: test
         run: |
           for i in $(seq 30); do echo "line $i"; done
@@ -61,6 +61,14 @@ jobs:
 	}
 	if c := w.check(r, sha, "yaci/fine", 0); c.Conclusion != "success" || len(c.Annotations) != 0 || c.Text != "" {
 		t.Errorf("check of the job that passed: %+v", c)
+	}
+	started := w.stored("SELECT id FROM runs")
+	if code, body := w.call("GET", page+"/attempts/1/jobs/2/steps/1-step/log.txt", "", ""); code != http.StatusOK ||
+		!strings.Contains(body, "built http://"+w.listen+"/-/runs/"+started+"\n") {
+		t.Errorf("C16: the first step knows its run's address as %d %s", code, body)
+	}
+	if code, body := w.call("GET", "/-/runs/"+started, "", ""); code != http.StatusOK || !strings.Contains(body, `id="2-test:L31"`) {
+		t.Errorf("C16: that address leads to %d %s", code, body)
 	}
 	if code, body := w.call("GET", page, "", ""); code != http.StatusOK || !strings.Contains(body, `data-error="31"`) || !strings.Contains(body, `class="l wrong" id="2-test:L31"`) {
 		t.Errorf("page: %d %s", code, body)

@@ -8,10 +8,14 @@ import (
 // Page is the path of a run's page. Runs without a number have no repository.
 func (r Run) Page() string {
 	if r.Event.Repo.ID == 0 || r.Number == 0 {
-		return "/-/runs/" + string(r.ID)
+		return r.ID.Page()
 	}
 	return fmt.Sprintf("/%s/runs/%d", r.Event.Repo.FullName(), r.Number)
 }
+
+// Page is a path that leads to a run's page. Unlike [Run.Page] it is known before the run is stored, and it stays
+// valid when the repository is renamed.
+func (id RunID) Page() string { return "/-/runs/" + string(id) }
 
 // PageOfJob is the path of the page of a run's newest attempt with one of its
 // jobs, by its place in the file from 0, at the step that failed.

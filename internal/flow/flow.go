@@ -67,6 +67,7 @@ type Flow struct {
 	Decode   func(ci.Delivery) (ci.Event, error)
 	Operator pipeline.Operator
 	ForFork  pipeline.Operator // for pull requests from forks, whoever approved them
+	URL      string            // of this server, without a slash at its end; empty: not known
 	Queued   func()            // called after something was stored; wakes queue and report
 }
 
@@ -222,6 +223,9 @@ func (f *Flow) input(run ci.Run) pipeline.Input {
 		SHA: string(ev.SHA), Ref: ev.Ref, Branch: ev.Branch, Tag: ev.Tag, Event: string(ev.Kind),
 		PR: ev.PR, PRBase: ev.PRBase, PRBaseSHA: string(ev.BaseSHA), PRAction: ev.PRAction, PRRetargeted: ev.Retarget,
 		Fork: ev.Fork, Actor: ev.Actor.Login,
+	}
+	if f.URL != "" {
+		in.RunURL = f.URL + run.ID.Page()
 	}
 	if ev.Kind != ci.API {
 		in.Repo, in.CloneURL, in.RevokeURL = ev.Repo.FullName(), f.GitHub.CloneURL(ev.Repo), f.GitHub.RevokeURL()

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -170,7 +171,7 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 	spine.Stopper, spine.Rivals, spine.Ancestry, spine.Commits, spine.Access, spine.Unfinished = stop, stop, gh, gh, gh, db
 	spine.Repositories, spine.Hider, spine.RunsOfRepo, spine.Refusals, spine.Pins = gh, db, db, db, db
 	gh.Learned = db.LearnRepo
-	spine.Heads = gh
+	spine.Heads, spine.URL = gh, strings.TrimSuffix(cfg.PublicURL, "/")
 	line := &line{waiting: &queue.Queue{Clock: db.Now, Jobs: db, Cluster: unseen{}, Caps: caps(cfg), Handover: cfg.KueueQueue != "", Log: log}}
 	book := &logs.Keeper{Clock: db.Now, Jobs: db, Index: db, Bucket: bucket, Limit: cfg.LogLimit, Bells: stored, Log: log}
 	calls := &api.API{

@@ -117,6 +117,22 @@ type stepView struct {
 	Base    string // address of its log
 }
 
+// byID answers for the address that contains nothing but a run's id: with the page of a run of no repository, or with a
+// redirect to the page of a repository's run. Readers who may not see that page get the same answer as for an unknown id.
+func (p *Pages) byID(w http.ResponseWriter, r *http.Request) error {
+	run, err := p.Runs.Run(r.Context(), ci.RunID(chi.URLParam(r, "run")))
+	switch {
+	case err != nil:
+		return err
+	case run.Event.Repo.ID == 0:
+		return p.run(w, r)
+	case run.Number == 0 || !p.sees(r, run.Event.Repo):
+		return ci.ErrNotFound
+	}
+	http.Redirect(w, r, run.Page(), http.StatusFound)
+	return nil
+}
+
 func (p *Pages) run(w http.ResponseWriter, r *http.Request) error {
 	pl, err := p.find(r)
 	if err != nil {

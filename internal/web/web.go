@@ -75,9 +75,9 @@ func (p *Pages) Routes(r chi.Router) {
 	r.Get("/-/signed-in", p.page(p.signedIn))
 	r.Post("/-/sign-out", p.page(p.signOut))
 	r.Get("/{owner}/{repo}", p.page(p.repository))
-	for _, base := range []string{"/{owner}/{repo}/runs/{number}", "/-/runs/{run}"} {
+	for base, page := range map[string]handler{"/{owner}/{repo}/runs/{number}": p.run, "/-/runs/{run}": p.byID} {
 		r.Route(base, func(r chi.Router) {
-			r.Get("/", p.page(p.run))
+			r.Get("/", p.page(page))
 			r.Post("/{verb}", p.page(p.act))
 			r.Get("/attempts/{attempt}", p.page(p.run))
 			r.Route("/attempts/{attempt}/jobs/{job}", func(r chi.Router) {
@@ -97,8 +97,11 @@ func (p *Pages) Routes(r chi.Router) {
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// page wraps a handler that returns what went wrong.
-func (p *Pages) page(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+// handler is an http.HandlerFunc that returns what went wrong.
+type handler func(http.ResponseWriter, *http.Request) error
+
+// page makes a handler an http.HandlerFunc that answers errors by a page.
+func (p *Pages) page(h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Content-Security-Policy", policy)
