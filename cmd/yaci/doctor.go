@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 
 	"github.com/yaci-ci/yaci/internal/config"
 	"github.com/yaci-ci/yaci/internal/server"
@@ -27,12 +28,20 @@ func (d doctorCmd) Run(ctx context.Context, out output) error {
 type probe struct {
 	Listen string            `help:"Accept connections here until the end."`
 	Dial   map[string]string `help:"Name and host:port of what to reach for." mapsep:"none"`
+	Fill   bool              `help:"Start threads until the kernel refuses one."`
 }
 
 // Run looks around.
 func (p probe) Run(ctx context.Context, out output) error {
+	if p.Fill {
+		return server.StartThreads(out.stdout)
+	}
 	if p.Dial == nil {
 		p.Dial = map[string]string{}
 	}
-	return server.Probe(ctx, p.Listen, p.Dial, out.stdout)
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return server.Probe(ctx, p.Listen, p.Dial, []string{self, "probe", "--fill"}, out.stdout)
 }

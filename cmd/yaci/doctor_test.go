@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	nodev1 "k8s.io/api/node/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/yaci-ci/yaci/internal/doctor"
 )
@@ -46,4 +51,61 @@ func TestDoctorOnIsolation(t *testing.T) {
 			t.Errorf("%s: %s: %+v", c.env, c.check, f)
 		}
 	}
+}
+
+// TestS15DoctorTellsWhetherProcessesAreLimited: the kubelet of the local cluster has podPidsLimit: 512, which no file in a
+// container shows: pids.max is "max" there. The doctor finds it, and finds that it is missing when the node's cgroup of
+// its pod has none.
+func TestS15DoctorTellsWhetherProcessesAreLimited(t *testing.T) {
+	t.Parallel()
+	client := clientset(t)
+	cgroups := must(filepath.Glob("/sys/fs/cgroup/pids/yaci-*"))(t)
+	if more := must(filepath.Glob("/sys/fs/cgroup/yaci-*/pids.max"))(t); len(cgroups)+len(more) == 0 {
+		t.Skip("the cgroups of the cluster's node are not on this machine")
+	}
+	w := newWorld(t)
+	if f := w.doctor(t)["process limit"]; f.Level != doctor.Good || !strings.Contains(f.Found, "podPidsLimit of the kubelet is in force") {
+		t.Errorf("with a limit: %+v", f)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	lifted := make(chan int, 1)
+	go func() { lifted <- liftProcessLimits(ctx, client) }()
+	f := w.doctor(t)["process limit"]
+	cancel()
+	if n := <-lifted; n == 0 {
+		t.Error("no pod of the doctor's was found in the cgroups")
+	}
+	if f.Level != doctor.Warning || !strings.Contains(f.Found, "was refused none") || !strings.Contains(f.Mend, "podPidsLimit") {
+		t.Errorf("without a limit: %+v", f)
+	}
+}
+
+// liftProcessLimits takes the limit on processes off the pods of the doctor, as soon as the kubelet has made their
+// cgroups, until the context ends. It returns from how many.
+func liftProcessLimits(ctx context.Context, client kubernetes.Interface) int {
+	lifted := map[string]bool{}
+	for ctx.Err() == nil {
+		pods, err := client.CoreV1().Pods(buildNamespace).List(ctx, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name"})
+		if err != nil {
+			continue
+		}
+		for _, pod := range pods.Items {
+			if !strings.HasPrefix(pod.Labels["batch.kubernetes.io/job-name"], "yaci-doctor-") {
+				continue
+			}
+			for _, pattern := range []string{"/sys/fs/cgroup/pids/yaci-*/*/pod%s/pids.max", "/sys/fs/cgroup/yaci-*/*/pod%s/pids.max"} {
+				files, _ := filepath.Glob(fmt.Sprintf(pattern, pod.UID))
+				for _, file := range files {
+					if os.WriteFile(file, []byte("max"), 0) == nil {
+						lifted[file] = true
+					}
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return len(lifted)
 }

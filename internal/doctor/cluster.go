@@ -79,7 +79,7 @@ const probing = "Run yaci doctor without --no-probe where YACI's image can be pu
 // builds judges what a build's pod has seen.
 func builds(b Builds) []Finding {
 	how := probing
-	checks := []string{"network policy", "user namespaces", "pod hardening"}
+	checks := []string{"network policy", "user namespaces", "pod hardening", "process limit"}
 	switch {
 	case b.Skipped || b.Err != nil:
 		why, level := "Not looked at: no pod was started.", Unknown
@@ -98,7 +98,7 @@ func builds(b Builds) []Finding {
 		}
 		return append(append(all, podSecurity(b)), runtimeClass(b)...)
 	}
-	return append(append([]Finding{network(b.Sight), userSpace(b), hardening(b.Sight), podSecurity(b)}, limitRange(b)...), runtimeClass(b)...)
+	return append(append([]Finding{network(b.Sight), userSpace(b), hardening(b.Sight), processLimit(b.Sight.Processes), podSecurity(b)}, limitRange(b)...), runtimeClass(b)...)
 }
 
 func network(s Sight) Finding {

@@ -25,7 +25,7 @@ func healthy() Facts {
 		Database: Database{Version: 23, Latest: 23},
 		GitHub: GitHub{Clock: true, App: "yaci", Permissions: needed(false), Events: heard(false), Hook: "https://ci.example.com/webhook", PublicURL: "https://ci.example.com/",
 			Sent: []ci.Sent{{At: time.Unix(1, 0), Code: 202}, {Code: 202}}},
-		Builds: Builds{Sight: Sight{UserSpace: true, Seccomp: true, NoNewPrivs: true, Dials: map[string]string{Peer: "timeout", API: "timeout", Metadata: "timeout", Kubelet: "timeout"}}},
+		Builds: Builds{Sight: Sight{Processes: Processes{Started: 480, Refused: true}, UserSpace: true, Seccomp: true, NoNewPrivs: true, Dials: map[string]string{Peer: "timeout", API: "timeout", Metadata: "timeout", Kubelet: "timeout"}}},
 	}
 }
 
@@ -44,7 +44,7 @@ func TestHealthy(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	if len(all) != 11 || Problems(all) != 0 {
+	if len(all) != 12 || Problems(all) != 0 {
 		t.Errorf("%d findings, %d problems", len(all), Problems(all))
 	}
 }
@@ -107,6 +107,12 @@ func TestSick(t *testing.T) {
 		"soft": {func(f *Facts) {
 			f.Builds.Sight.Seccomp, f.Builds.Sight.NoNewPrivs, f.Builds.Sight.Token = false, false, true
 		}, "pod hardening", Problem, "no seccomp filter is in force and setuid programs gain privileges and a service account's token is mounted", "webhook"},
+		"S15: no limit on processes": {func(f *Facts) { f.Builds.Sight.Processes = Processes{Started: 4096} }, "process limit", Warning, "4096 threads", "podPidsLimit"},
+		"S15: not found out":         {func(f *Facts) { f.Builds.Sight.Processes = Processes{Err: "killed"} }, "process limit", Unknown, "killed", "again"},
+		"S15: an older image":        {func(f *Facts) { f.Builds.Sight.Processes = Processes{} }, "process limit", Unknown, "older", "YACI_IMAGE"},
+		"S15: for forks": {func(f *Facts) {
+			f.Forks = forksOf(func(b *Builds) { b.Sight.Processes = Processes{Started: 4096} })
+		}, "forks: process limit", Warning, "4096 threads", "podPidsLimit"},
 		"takes privileged": {func(f *Facts) { f.Builds.Privileged = true }, "pod security", Warning, "takes privileged pods", "kubectl label"},
 		"no idea":          {func(f *Facts) { f.Builds.PodErr = errors.New("slow") }, "pod security", Unknown, "slow", "yaci doctor"},
 		"no pod in one":    {func(f *Facts) { f.Builds.Err, f.Builds.Wanted.UserNamespaces = errors.New("sandbox"), true }, "user namespaces", Problem, "is set, and", "Linux 6.3"},

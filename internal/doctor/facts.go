@@ -61,6 +61,14 @@ type Sight struct {
 	Seccomp    bool              `json:"seccomp"`      // a filter is in force
 	NoNewPrivs bool              `json:"no_new_privs"` // setuid programs gain nothing
 	Token      bool              `json:"token"`        // a service account's token is mounted
+	Processes  Processes         `json:"processes"`
+}
+
+// Processes is what a build met that started one thread after another. A limit of the kubelet counts threads as processes.
+type Processes struct {
+	Started int    `json:"started"`         // threads
+	Refused bool   `json:"refused"`         // the kernel refused one more
+	Err     string `json:"error,omitempty"` // why that is not known
 }
 
 // Names of what a build tries to reach.

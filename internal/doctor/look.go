@@ -22,8 +22,9 @@ const dialTime = 3 * time.Second
 // (kubernetes.io/docs/tasks/run-application/access-api-from-pod).
 const serviceToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
-// Look is what this process sees of where it runs. targets are names and host:port.
-func Look(ctx context.Context, targets map[string]string) Sight {
+// Look is what this process sees of where it runs. targets are names and host:port. fill is a command line whose
+// process calls [StartThreads].
+func Look(ctx context.Context, targets map[string]string, fill ...string) Sight {
 	targets = maps.Clone(targets)
 	targets[Nobody] = nobody
 	status, _ := os.ReadFile("/proc/self/status")
@@ -44,6 +45,7 @@ func Look(ctx context.Context, targets map[string]string) Sight {
 		})
 	}
 	wg.Wait()
+	s.Processes = countProcesses(ctx, fill)
 	return s
 }
 
