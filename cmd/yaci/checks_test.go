@@ -63,7 +63,7 @@ jobs:
 		t.Errorf("check of the job that passed: %+v", c)
 	}
 	started := w.stored("SELECT id FROM runs")
-	if code, body := w.call("GET", page+"/attempts/1/jobs/2/steps/1-step/log.txt", "", ""); code != http.StatusOK ||
+	if code, body := w.call("GET", page+"/attempts/1/jobs/2/steps/1-echo-built-yaci-run-url/log.txt", "", ""); code != http.StatusOK ||
 		!strings.Contains(body, "built http://"+w.listen+"/-/runs/"+started+"\n") {
 		t.Errorf("C16: the first step knows its run's address as %d %s", code, body)
 	}

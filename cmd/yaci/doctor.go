@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"os"
+	"os/exec"
+	"strings"
+	"time"
 
 	"github.com/yaci-ci/yaci/internal/config"
 	"github.com/yaci-ci/yaci/internal/server"
@@ -39,9 +42,25 @@ func (p probe) Run(ctx context.Context, out output) error {
 	if p.Dial == nil {
 		p.Dial = map[string]string{}
 	}
+	return server.Probe(ctx, p.Listen, p.Dial, fill, out.stdout)
+}
+
+// fillTime is how long starting all threads may take.
+const fillTime = 20 * time.Second
+
+// fill runs yaci probe --fill in a process of its own, since the Go runtime ends a process that is refused a thread.
+func fill(ctx context.Context) (f server.Filled) {
 	self, err := os.Executable()
 	if err != nil {
-		return err
+		return server.Filled{Err: err}
 	}
-	return server.Probe(ctx, p.Listen, p.Dial, []string{self, "probe", "--fill"}, out.stdout)
+	ctx, cancel := context.WithTimeout(ctx, fillTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, self, "probe", "--fill")
+	cmd.Env = append(os.Environ(), "GOTRACEBACK=none")
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	f.Err = cmd.Run()
+	f.Out, f.Errs = out.String(), errs.String()
+	return f
 }

@@ -60,7 +60,7 @@ func TestS15DoctorTellsWhetherProcessesAreLimited(t *testing.T) {
 	t.Parallel()
 	client := clientset(t)
 	cgroups := must(filepath.Glob("/sys/fs/cgroup/pids/yaci-*"))(t)
-	if more := must(filepath.Glob("/sys/fs/cgroup/yaci-*/pids.max"))(t); len(cgroups)+len(more) == 0 {
+	if more := must(filepath.Glob("/sys/fs/cgroup/yaci-*/kubepods"))(t); len(cgroups)+len(more) == 0 {
 		t.Skip("the cgroups of the cluster's node are not on this machine")
 	}
 	w := newWorld(t)
@@ -93,7 +93,7 @@ func liftProcessLimits(ctx context.Context, client kubernetes.Interface) int {
 			if !strings.HasPrefix(pod.Labels["batch.kubernetes.io/job-name"], "yaci-doctor-") {
 				continue
 			}
-			for _, pattern := range []string{"/sys/fs/cgroup/pids/yaci-*/*/pod%s/pids.max", "/sys/fs/cgroup/yaci-*/*/pod%s/pids.max"} {
+			for _, pattern := range []string{"/sys/fs/cgroup/pids/yaci-*/kubepods/*/pod%s/pids.max", "/sys/fs/cgroup/yaci-*/kubepods/*/pod%s/pids.max"} {
 				files, _ := filepath.Glob(fmt.Sprintf(pattern, pod.UID))
 				for _, file := range files {
 					if os.WriteFile(file, []byte("max"), 0) == nil {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"net"
@@ -217,8 +218,9 @@ func TestLook(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	s := Look(t.Context(), map[string]string{"closed": "127.0.0.1:1", "silent": silent.Addr().String(), "open": answering.Listener.Addr().String()})
-	if s.Dials["open"] != Open || s.Dials["closed"] == Open || s.Dials["silent"] != "connected, without an answer" || s.Dials[Nobody] == "" {
+	s := Look(t.Context(), map[string]string{"closed": "127.0.0.1:1", "silent": silent.Addr().String(), "open": answering.Listener.Addr().String()},
+		func(context.Context) Filled { return Filled{Out: "1\n2\n"} })
+	if s.Dials["open"] != Open || s.Dials["closed"] == Open || s.Dials["silent"] != "connected, without an answer" || s.Dials[Nobody] == "" || s.Processes != (Processes{Started: 2}) {
 		t.Errorf("%+v", s)
 	}
 	for mapped, want := range map[string]bool{"         0          0 4294967295\n": false, "0 65536 65536\n": true, "": false, "1000 0 1\n": false} {

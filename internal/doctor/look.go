@@ -22,9 +22,9 @@ const dialTime = 3 * time.Second
 // (kubernetes.io/docs/tasks/run-application/access-api-from-pod).
 const serviceToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
-// Look is what this process sees of where it runs. targets are names and host:port. fill is a command line whose
-// process calls [StartThreads].
-func Look(ctx context.Context, targets map[string]string, fill ...string) Sight {
+// Look is what this process sees of where it runs. targets are names and host:port. fill runs a process that
+// calls [StartThreads].
+func Look(ctx context.Context, targets map[string]string, fill func(context.Context) Filled) Sight {
 	targets = maps.Clone(targets)
 	targets[Nobody] = nobody
 	status, _ := os.ReadFile("/proc/self/status")
@@ -45,7 +45,7 @@ func Look(ctx context.Context, targets map[string]string, fill ...string) Sight 
 		})
 	}
 	wg.Wait()
-	s.Processes = countProcesses(ctx, fill)
+	s.Processes = fill(ctx).processes()
 	return s
 }
 

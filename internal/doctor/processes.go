@@ -1,18 +1,14 @@
 package doctor
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // The kubelet sets podPidsLimit on the cgroup of the pod, which a container does not see: its own cgroup has no limit. So
@@ -21,7 +17,6 @@ import (
 const (
 	// usualLimit is how many processes a build may have where many people share a node.
 	usualLimit  = 4096
-	fillTime    = 20 * time.Second
 	threadBytes = 64 << 10 // more than the kernel and the Go runtime keep for a thread that waits
 )
 
@@ -38,8 +33,8 @@ func StartThreads(out io.Writer) error {
 		if err != nil {
 			continue
 		}
-		if bytes, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64); err == nil { // not "max"
-			limit = int(min(uint64(limit), bytes/4/threadBytes))
+		if memory, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64); err == nil { // not "max"
+			limit = int(min(uint64(limit), memory/4/threadBytes))
 		}
 	}
 	for n := range limit {
@@ -57,32 +52,25 @@ func StartThreads(out io.Writer) error {
 	return nil
 }
 
-// countProcesses runs a command that calls StartThreads, and says how far it came.
-func countProcesses(ctx context.Context, command []string) (p Processes) {
-	if len(command) == 0 {
-		return Processes{Err: "nothing was started"}
-	}
-	ctx, cancel := context.WithTimeout(ctx, fillTime)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Env = append(os.Environ(), "GOTRACEBACK=none")
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	for line := range strings.Lines(out.String()) {
+// Filled is what a process that called StartThreads has printed, and how it ended.
+type Filled struct {
+	Out, Errs string
+	Err       error // of starting it, or its end
+}
+
+// processes says how far it came.
+func (f Filled) processes() (p Processes) {
+	for line := range strings.Lines(f.Out) {
 		if n, err := strconv.Atoi(strings.TrimSpace(line)); err == nil {
 			p.Started = n
 		}
 	}
 	// The Go runtime prints the first of these (newosproc in runtime/os_linux.go), with cgo the second
 	// (runtime/cgo/gcc_libinit.c); EAGAIN says that not even a process was started.
-	refused := strings.Contains(errs.String(), "failed to create new OS thread") ||
-		strings.Contains(errs.String(), "pthread_create failed: Resource temporarily unavailable") || errors.Is(err, syscall.EAGAIN)
-	switch {
-	case refused:
-		p.Refused = true
-	case err != nil:
-		p.Err = fmt.Sprintf("%v: %.200s", err, errs.String())
+	p.Refused = strings.Contains(f.Errs, "to create new OS thread") ||
+		strings.Contains(f.Errs, "pthread_create failed: Resource temporarily unavailable") || errors.Is(f.Err, syscall.EAGAIN)
+	if f.Err != nil && !p.Refused {
+		p.Err = fmt.Sprintf("%v: %.200s", f.Err, f.Errs)
 	}
 	return p
 }

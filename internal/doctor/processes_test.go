@@ -1,10 +1,13 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -43,16 +46,35 @@ func TestS15ALimitOnProcessesIsMet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := countProcesses(t.Context(), []string{"/nowhere"}); p.Err == "" || p.Refused {
-		t.Errorf("a command that is not there: %+v", p)
-	}
-	t.Setenv("TEST_START_THREADS", "1")
 	const limit = 200
-	p := countProcesses(t.Context(), append(limited(t, limit), self))
+	line := append(limited(t, limit), self)
+	cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
+	cmd.Env = append(os.Environ(), "TEST_START_THREADS=1", "GOTRACEBACK=none")
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err = cmd.Run()
+	p := Filled{out.String(), errs.String(), err}.processes()
 	if !p.Refused || p.Started < limit/2 || p.Started > limit || p.Err != "" {
 		t.Errorf("under a limit of %d: %+v", limit, p)
 	}
 	if f := processLimit(p); f.Level != Good || !strings.Contains(f.Found, fmt.Sprint(p.Started)) {
 		t.Errorf("%+v", f)
+	}
+}
+
+func TestS15WhatAProcessCameTo(t *testing.T) {
+	for name, c := range map[string]struct {
+		filled Filled
+		want   Processes
+	}{
+		"all started":            {Filled{Out: "1\n2\n3\n"}, Processes{Started: 3}},
+		"cut while it printed":   {Filled{Out: "1\n2", Errs: "runtime: failed to create new OS thread (have 9 already; errno=11)", Err: errors.New("exit status 2")}, Processes{Started: 2, Refused: true}},
+		"not even one process":   {Filled{Err: &os.PathError{Op: "fork/exec", Path: "yaci", Err: syscall.EAGAIN}}, Processes{Refused: true}},
+		"killed, out of memory":  {Filled{Out: "1\n", Err: errors.New("signal: killed")}, Processes{Started: 1, Err: "signal: killed: "}},
+		"a program that is gone": {Filled{Err: os.ErrNotExist, Errs: ""}, Processes{Err: "file does not exist: "}},
+	} {
+		if got := c.filled.processes(); got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
 	}
 }

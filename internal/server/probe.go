@@ -198,8 +198,8 @@ func pause(ctx context.Context) error {
 }
 
 // Probe is the other side, inside such a Job: it listens until it is ended, or
-// prints what it sees as one line of JSON. fill is a command line that calls doctor.StartThreads.
-func Probe(ctx context.Context, listen string, targets map[string]string, fill []string, out io.Writer) error {
+// prints what it sees as one line of JSON. fill runs a process that calls StartThreads.
+func Probe(ctx context.Context, listen string, targets map[string]string, fill func(context.Context) Filled, out io.Writer) error {
 	if listen != "" {
 		l, err := net.Listen("tcp", listen)
 		if err != nil {
@@ -219,8 +219,11 @@ func Probe(ctx context.Context, listen string, targets map[string]string, fill [
 	if host := os.Getenv("KUBERNETES_SERVICE_HOST"); host != "" {
 		targets[doctor.API] = net.JoinHostPort(host, os.Getenv("KUBERNETES_SERVICE_PORT"))
 	}
-	return json.NewEncoder(out).Encode(doctor.Look(ctx, targets, fill...))
+	return json.NewEncoder(out).Encode(doctor.Look(ctx, targets, fill))
 }
 
-// StartThreads is what a Probe runs in a process of its own.
+// Filled is what the process of a probe that calls StartThreads came to.
+type Filled = doctor.Filled
+
+// StartThreads starts threads until the kernel refuses one, which ends the process.
 func StartThreads(out io.Writer) error { return doctor.StartThreads(out) }
