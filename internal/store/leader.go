@@ -16,11 +16,18 @@ var ErrDeposed = errors.New("another server leads now")
 // it likes, at whatever line, and wakes up without power.
 //
 // The epoch is the time of the database in microseconds, and more than the last one. A copy that was promoted or a backup
-// that was restored may lack the last elections, so a number that only counts up would be given a second time.
+// that was restored may lack the last elections, so a number that only counts up would be given a second time. Postgres is
+// asked for its time here: what this process reckons it to be ([Store.Now]) may step back a little when it is measured anew.
 func (s *Store) Lead(ctx context.Context) (*Store, error) {
 	leader := *s
-	now := s.now().UnixMicro()
 	err := s.tx(ctx, func(tx *sql.Tx) error {
+		now := s.now().UnixMicro()
+		if s.db.postgres() {
+			const asked = `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
+			if err := tx.QueryRowContext(ctx, asked).Scan(&now); err != nil {
+				return err
+			}
+		}
 		return tx.QueryRowContext(ctx, `UPDATE leader SET epoch = CASE WHEN epoch < ? THEN ? ELSE epoch + 1 END WHERE id = 1 RETURNING epoch`,
 			now, now).Scan(&leader.db.epoch)
 	})
