@@ -86,6 +86,6 @@ func TestMissingSecretKey(t *testing.T) {
 	id := keepSecret(t, "EMPTIED", "some value", "ada/keyless")
 	must(client.CoreV1().Secrets(buildNamespace).Patch(t.Context(), id, types.JSONPatchType, []byte(`[{"op": "remove", "path": "/data/value"}]`), metav1.PatchOptions{}))(t)
 	w.end([]ending{
-		{"keyless", "image: IMAGE\nsteps: [{name: use, run: 'true', secrets: [EMPTIED]}]\n", "error", `use cannot start with image \S+: couldn't find key value in Secret .*`, time.Minute},
+		{"keyless", "image: IMAGE\nsteps: [{name: use, run: 'true', secrets: [EMPTIED]}]\n", "error", `use cannot start with image \S+: the Secret \S+ has no key value\. .*`, time.Minute},
 	})
 }

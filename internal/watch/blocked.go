@@ -2,7 +2,6 @@ package watch
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -72,7 +71,11 @@ func (s *Sighting) cannotPull(c corev1.ContainerStatus) {
 
 // cannotStart ends a job one of whose containers the runtime cannot start.
 func (s *Sighting) cannotStart(c corev1.ContainerStatus, wait time.Duration) {
-	s.notStarted(c, words(c.State.Waiting.Message), wait)
+	why, passes := startTrouble(c.State.Waiting.Message)
+	if passes {
+		wait = grace
+	}
+	s.notStarted(c, why, wait)
 }
 
 // notStarted ends a job for the container that keeps its pod from starting.
@@ -91,17 +94,6 @@ func (s *Sighting) notStarted(c corev1.ContainerStatus, cause string, wait time.
 	s.end(ci.Error, s.name(c.Name)+" "+why)
 	s.detail(c.State.Waiting.Message)
 	s.Stop, s.Wait = true, wait
-}
-
-// rpc is what the container runtime puts before what the registry said.
-var rpc = regexp.MustCompile(`^(Back-off pulling image "[^"]*": )?(ErrImagePull: )?((rpc error: code = \w+ desc = )?[a-z]+ to (pull and unpack image|resolve reference|copy|do request) ?("[^"]*")?: )*((Head|Get) "[^"]*": )?`)
-
-// words are the registry's own, as far as they can be told from the rest.
-func words(message string) string {
-	if rest := strings.TrimSpace(rpc.ReplaceAllString(message, "")); rest != "" {
-		return rest
-	}
-	return message
 }
 
 // refused ends a job whose pod the cluster does not take. A full quota may have room again.

@@ -85,10 +85,10 @@ func TestObserveLosses(t *testing.T) {
 		}, "", grace, "test cannot start with image alpine: the registry's name cannot be resolved (no such host). Check the image's name."},
 		"no key": {func(s *scene) {
 			s.live(running("1-build"), waiting("2-test", "CreateContainerConfigError", "couldn't find key K in Secret builds/s"))
-		}, "", 0, "test cannot start with image alpine: couldn't find key K in Secret builds/s"},
+		}, "", 0, "test cannot start with image alpine: the Secret s has no key K. Ask who operates YACI to set the secret again."},
 		"runtime stumbles": {func(s *scene) {
 			s.live(running("1-build"), waiting("2-test", "CreateContainerError", "context deadline exceeded"))
-		}, "", grace, "test cannot start with image alpine: context deadline exceeded"},
+		}, "", grace, "test cannot start with image alpine: the node did not start it in time. Retry the run."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := passed()

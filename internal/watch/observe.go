@@ -83,6 +83,9 @@ func (s *Sighting) pod(v View, pod *corev1.Pod) {
 		}
 	case s.Cloned && clone.ExitCode != 0:
 		s.blame(by, cloneMessage(clone))
+		if by.detail == "" {
+			s.startDetail(seen, cloneContainer)
+		}
 		s.Stop = alive(pod)
 	case over:
 		s.verdict(pod, by)
@@ -94,6 +97,7 @@ func (s *Sighting) pod(v View, pod *corev1.Pod) {
 		s.Stop = true
 	case !some && s.deadService(seen) != "":
 		s.end(ci.Error, s.deadService(seen))
+		s.startDetail(seen, s.serviceContainers()...)
 		s.Stop = true
 	default:
 		s.blocked(pod, v.Patience)

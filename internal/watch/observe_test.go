@@ -241,7 +241,7 @@ func TestObserve(t *testing.T) {
 		"the container did not start": {func(s *scene) {
 			s.live(ended("1-build", 128, "exec format error"), running("2-test"))
 			s.pod().Status.ContainerStatuses[0].State.Terminated.Reason = "StartError"
-		}, ci.Error, "build could not start: exec format error", true},
+		}, ci.Error, "build could not start: its program is not built for the architecture of the node. Use an image for it, or one for several architectures.", true},
 		"first wrong step counts": {func(s *scene) {
 			s.over(ended("1-build", 1, `{"exit":1,"started":2000,"finished":4000}`), ended("2-test", 137, ""))
 		}, ci.Failure, "build failed in 2.0s (exit 1)", false},

@@ -164,6 +164,10 @@ func readStep(step *ci.Step, t *corev1.ContainerStateTerminated) (r record, agre
 	r, err := parseRecord(t.Message)
 	if err != nil || !r.agrees(t.ExitCode) {
 		step.State, step.Exit = ci.Error, int(t.ExitCode)
+		if words := startError(t); words != "" {
+			why, _ := startTrouble(words)
+			step.Reason = "could not start: " + why
+		}
 		return record{}, false
 	}
 	step.Exit, step.Reason = int(r.Exit), r.why()
@@ -237,6 +241,10 @@ func (r record) times(t *corev1.ContainerStateTerminated) (started, finished tim
 func cloneMessage(t *corev1.ContainerStateTerminated) string {
 	if r, err := parseRecord(t.Message); err == nil && r.Reason != "" {
 		return "Could not prepare the job: " + r.Reason
+	}
+	if words := startError(t); words != "" {
+		why, _ := startTrouble(words)
+		return "Could not prepare the job: the clone container could not start: " + why
 	}
 	return fmt.Sprintf("Could not prepare the job: the clone container ended with %d (%s).", t.ExitCode, t.Reason)
 }

@@ -13,6 +13,10 @@ func (s *Sighting) deadService(seen map[string]corev1.ContainerStatus) string {
 	for i, service := range s.Job.Services {
 		if t := lastEnd(seen[service.Container]); t != nil {
 			s.Job.Services[i].State = ci.Failure
+			if words := startError(t); words != "" {
+				why, _ := startTrouble(words)
+				return fmt.Sprintf("Service %s could not start: %s", short(service.Name), why)
+			}
 			return fmt.Sprintf("Service %s ended with %d (%s) before a step was done; look at its log.", short(service.Name), t.ExitCode, t.Reason)
 		}
 	}
@@ -23,6 +27,9 @@ func (s *Sighting) deadService(seen map[string]corev1.ContainerStatus) string {
 func (s *Sighting) brokenServices(seen map[string]corev1.ContainerStatus) string {
 	for _, service := range s.Job.Services {
 		if t := seen[service.Container].LastTerminationState.Terminated; t != nil {
+			if startError(t) != "" {
+				return fmt.Sprintf(" (service %s could not start)", short(service.Name))
+			}
 			return fmt.Sprintf(" (service %s ended with %d: %s)", short(service.Name), t.ExitCode, t.Reason)
 		}
 	}
@@ -35,6 +42,13 @@ func lastEnd(c corev1.ContainerStatus) *corev1.ContainerStateTerminated {
 		return c.State.Terminated
 	}
 	return c.LastTerminationState.Terminated
+}
+
+func (s *Sighting) serviceContainers() (names []string) {
+	for _, service := range s.Job.Services {
+		names = append(names, service.Container)
+	}
+	return names
 }
 
 // name is a container as people named it.

@@ -18,9 +18,13 @@ func (s *Sighting) verdict(pod *corev1.Pod, by cause) {
 		switch {
 		case st.State == ci.Failure && !st.Allowed:
 			s.end(ci.Failure, failed(st)+s.brokenServices(seen))
+			s.startDetail(seen, s.serviceContainers()...)
 			return
 		case st.State == ci.Error:
 			s.blame(by, unproven(st, pod)+s.brokenServices(seen))
+			if by.detail == "" {
+				s.startDetail(seen, append([]string{st.Container}, s.serviceContainers()...)...)
+			}
 			return
 		}
 	}
@@ -124,8 +128,9 @@ func unproven(st ci.Step, pod *corev1.Pod) string {
 	switch {
 	case st.OOM > 0 || t != nil && t.Reason == outOfMemory:
 		return fmt.Sprintf("%s ran out of memory%s; raise resources.memory.", short(st.Name), memoryLimit(pod, st.Container))
-	case t != nil && (t.Reason == "StartError" || t.Reason == "ContainerCannotRun"):
-		return fmt.Sprintf("%s could not start: %s", short(st.Name), t.Message)
+	case startError(t) != "":
+		why, _ := startTrouble(startError(t))
+		return fmt.Sprintf("%s could not start: %s", short(st.Name), why)
 	case st.Reason != "":
 		return fmt.Sprintf("%s: %s", short(st.Name), st.Reason)
 	}
