@@ -57,6 +57,22 @@ steps:
 		{"c20-other-user", "image: IMAGE\nsteps: [{name: db, timeout: 2s, run: 'echo u:x:1000:1000::/:/bin/sh >>/etc/passwd; exec su u -c \"sleep 50\"'}]\n", "failure", `db failed in [23]\.\ds: timed out after 2s`, time.Minute},
 		{"c20-killed-by-root", "image: IMAGE\nsteps: ['echo u:x:1000:1000::/:/bin/sh >>/etc/passwd; su u -c \"exec sleep 50\" & sleep 1; kill $!; wait $! || test $? = 143']\n", "success", `Passed in .*`, time.Minute},
 		{"c20-port", "image: IMAGE\nsteps: ['timeout 1 nc -l -p 80 || test $? = 143']\n", "success", `Passed in .*`, time.Minute},
+		{
+			"s11-signals",
+			"image: IMAGE\nsteps: [{name: kill, run: 'for s in ABRT SEGV ILL BUS SYS USR1 PIPE 16 34 STOP KILL; do kill -$s 1; done; exit 3'}]\n",
+			"failure", `kill failed in .* \(exit 3\)`, time.Minute,
+		},
+		{"s11-quit", "image: IMAGE\nsteps: [{name: quit, run: 'kill -QUIT 1; sleep 50'}]\n", "error", `quit: stopped from outside.*`, time.Minute},
+		{
+			"s11-environment",
+			"image: IMAGE\nenv: {GOMEMLIMIT: malformed, GODEBUG: gctrace=1}\nsteps: ['test $GOMEMLIMIT-$GODEBUG = malformed-gctrace=1']\n",
+			"success", `Passed in .*`, time.Minute,
+		},
+		{
+			"c24-service",
+			"image: IMAGE\nservices: [{name: db, image: IMAGE, command: [nope]}]\nsteps: [sleep 50]\n",
+			"error", `Service db could not start: the image has no program nope\. .*`, time.Minute,
+		},
 		{"s17-40-steps", manySteps(40, 20, "{name: slow, timeout: 1s, run: sleep 60}"), "failure", `slow failed in .*: timed out after 1s`, 3 * time.Minute},
 		{"s17-100-steps", manySteps(100, 50, "{name: middle, run: exit 3}"), "failure", `middle failed in .* \(exit 3\)`, 4 * time.Minute},
 	})
