@@ -171,3 +171,45 @@ func firstError(t *testing.T, b *tab) {
 	b.visit("/Ada/Hello/runs/1")
 	b.until(`document.querySelector("[id='2-test'] .l.wrong")?.innerText.includes("undefined: x")`)
 }
+
+// groups holds the script at the beginning of a log, and other groups of lines: folded
+// once they have ended, open while they have not, and where a link or the first error leads.
+func groups(_ *testing.T, b *tab) {
+	const script = "::group::Run make <b>\n  make <b>\n  echo done\n::endgroup::\n"
+	b.prints["1-build"] = script + "compiled\n"
+	b.prints["2-test"] = script + "hello\n::group::Unit\nfine\n::group::More\nerror: not so fine\n::endgroup::\n::group::Unended\nlast\n"
+	b.run(pushed(), ci.Step{Name: "build", Container: "1-build", State: ci.Success},
+		ci.Step{Name: "test", Container: "2-test", State: ci.Failure, Exit: 1})
+	const shown = `[...document.querySelectorAll("[id^='2-test:L']")].filter(l => l.checkVisibility()).map(l => l.querySelector("a.n").dataset.n).join(" ")`
+	check := func() {
+		b.until(shown + ` === "1 5 6 8 9 11 12"`) // the error of line 9 is unfolded, and what has not ended
+	}
+	b.visit("/Ada/Hello/runs/1")
+	check()
+	if text := eval[string](b, `document.getElementById("2-test:L1").querySelector(".c").innerText`); !strings.HasSuffix(text, "Run make <b>") {
+		b.t.Errorf("the title is %q", text)
+	}
+	b.click(`[id='2-test'] details.group > summary .c`)
+	b.until(shown + ` === "1 2 3 5 6 8 9 11 12"`)
+	b.visit("/Ada/Hello/runs/1#2-test:L7") // a link into a group unfolds it
+	b.until(`document.getElementById("2-test:L7").checkVisibility()`)
+	b.visit("/Ada/Hello/runs/1#1-build:L3")
+	b.until(`document.getElementById("1-build:L3").checkVisibility()`)
+	base := eval[string](b, `document.getElementById("2-test").dataset.base`)
+	b.visit(base)
+	check()
+	b.visit(base + "#2-test:L2")
+	b.until(`document.getElementById("2-test:L2").checkVisibility()`)
+
+	run, p := b.start(pushed())
+	p.print("::group::Run make")
+	p.print("  make")
+	b.visit(run.Page())
+	b.click("details.step > summary")
+	b.until(`document.querySelector("details.group[open] > .l")?.innerText.includes("make")`)
+	p.print("::endgroup::")
+	p.print("compiled")
+	b.until(`document.querySelector("details.group:not([open])") && document.querySelector(".log").innerText.includes("compiled")`)
+	b.until(`!document.querySelector("details.group").innerText.includes("compiled")`)
+	p.end(ci.Success)
+}

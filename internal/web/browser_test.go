@@ -26,7 +26,7 @@ import (
 func TestBrowser(t *testing.T) {
 	browser := startBrowser(t)
 	for name, test := range map[string]func(*testing.T, *tab){
-		"live log": liveLog, "first error": firstError, "fold": fold, "lines": linkToLines, "search": searchLogs, "no script": noScript, "dark": dark,
+		"live log": liveLog, "first error": firstError, "fold": fold, "groups": groups, "lines": linkToLines, "search": searchLogs, "no script": noScript, "dark": dark,
 		"narrow": narrow, "long log": longLog, "hostile": hostile, "axe": axe, "keys": keys, "sign in": signIn, "shots": shots,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, openTab(t, browser)) })

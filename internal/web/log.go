@@ -24,6 +24,7 @@ type line struct {
 	Time   time.Time
 	Text   string
 	HTML   template.HTML
+	Group  string // "begins" or "ends" a group of lines; empty: neither
 }
 
 // read hands whole lines to a reader, painted.
@@ -37,7 +38,9 @@ func (p *Pages) read(ctx context.Context, id ci.LogID, want ci.LogRange, to func
 			return nil
 		}
 		l.Text = strings.TrimSuffix(text.String(), "\n")
-		l.HTML = paint.paint(l.Text)
+		shown := l.Text
+		l.Group, shown = groupOf(l.Text)
+		l.HTML = paint.paint(shown)
 		text.Reset()
 		done := l
 		l = line{}

@@ -14,7 +14,7 @@ func functions() template.FuncMap {
 	return template.FuncMap{
 		"asset": asset, "icon": icon, "word": word, "took": took, "age": age, "iso": iso, "clock": clock,
 		"bytes": size, "percent": percent, "address": ci.Run.Page, "where": where, "title": title, "sum": func(a, b int) int { return a + b },
-		"plural": plural[int], "plural64": plural[int64], "rows": rows, "lineOf": asLine, "linesOf": asLines, "around": around, "failed": wrong, "final": ci.State.Final,
+		"plural": plural[int], "plural64": plural[int64], "rows": rows, "lineOf": asLine, "linesOf": asLines, "blocks": blocksOf, "around": around, "failed": wrong, "final": ci.State.Final,
 	}
 }
 

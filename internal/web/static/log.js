@@ -6,6 +6,13 @@
 const most = 2000; // lines that one answer of the server has
 const piece = 500; // lines of a part
 
+// unfold opens the group of a line, and returns the line.
+function unfold(line) {
+  const group = line?.closest("details.group");
+  if (group) group.open = true;
+  return line;
+}
+
 class Log {
   constructor(step) {
     this.step = step;
@@ -13,6 +20,7 @@ class Log {
     this.from = this.to = 0; // lines that are shown; 0: none
     const shown = this.box.querySelectorAll("a.n");
     if (shown.length) this.reach(shown);
+    this.group = this.lastGroup(); // that further lines belong to
     this.edges = new IntersectionObserver((seen) => {
       for (const s of seen) if (s.isIntersecting) s.target.click();
     }, { root: this.box });
@@ -47,23 +55,56 @@ class Log {
     return res.text();
   }
 
+  // lastGroup is the group that the lines shown end in; null: none, or it has ended.
+  lastGroup() {
+    const all = this.box.querySelectorAll("details.group");
+    const last = all[all.length - 1];
+    return last && !last.querySelector(".l.ends") ? last : null;
+  }
+
+  // fold puts the lines of each group into an element that can be folded. A group is
+  // open until it ends.
+  fold(lines, group) {
+    const nodes = [];
+    for (const line of lines) {
+      if (line.classList.contains("begins")) {
+        if (group) group.open = false;
+        group = document.createElement("details");
+        group.className = "group";
+        group.open = true;
+        group.append(document.createElement("summary"));
+        group.firstChild.append(line);
+        nodes.push(group);
+      } else if (group) {
+        group.append(line);
+        if (line.classList.contains("ends")) {
+          group.open = false;
+          group = null;
+        }
+      } else nodes.push(line);
+    }
+    return { nodes, group };
+  }
+
   // put adds lines as parts, at the end or at the beginning.
   put(html, before) {
     const all = document.createElement("template");
     all.innerHTML = html;
     const lines = [...all.content.querySelectorAll(".l")];
+    const { nodes, group } = this.fold(lines, before ? null : this.group);
+    if (!before) this.group = group;
     const parts = [];
-    for (let i = 0; i < lines.length; i += piece) {
+    for (let i = 0; i < nodes.length; i += piece) {
       const part = document.createElement("div");
       part.className = "part";
-      part.append(...lines.slice(i, i + piece));
+      part.append(...nodes.slice(i, i + piece));
       part.style.containIntrinsicBlockSize = `auto ${18 * part.children.length}px`;
       parts.push(part);
     }
     const numbers = lines.map((l) => l.querySelector("a.n")).filter(Boolean);
     if (numbers.length) this.reach(numbers);
     if (before) this.box.prepend(...parts); else this.box.append(...parts);
-    this.line(this.error)?.classList.add("wrong");
+    unfold(this.line(this.error))?.classList.add("wrong");
   }
 
   // show replaces what is shown by a range of lines.
@@ -72,6 +113,7 @@ class Log {
     this.stop();
     this.box.replaceChildren();
     this.from = this.to = 0;
+    this.group = null;
     this.put(html);
     this.ends();
   }
@@ -129,7 +171,7 @@ class Log {
     this.leapt = true;
     const line = this.line(error);
     if (!line) return; // it was cut out of the middle
-    line.classList.add("wrong");
+    unfold(line).classList.add("wrong");
     this.box.scrollTop += line.getBoundingClientRect().top - this.box.getBoundingClientRect().top - 60;
   }
 
@@ -180,7 +222,7 @@ async function goTo() {
     if (!from) log.step.scrollIntoView();
     else await log.one(async () => { if (!line(from)) await log.show(from - 200, from + 800); });
   }
-  for (let n = from; n && n <= to && line(n); n++) line(n).classList.add("on");
+  for (let n = from; n && n <= to && line(n); n++) unfold(line(n)).classList.add("on");
   if (from) line(from)?.scrollIntoView({ block: "center" });
 }
 
