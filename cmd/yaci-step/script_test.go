@@ -181,7 +181,7 @@ func TestC13SameResult(t *testing.T) {
 		"extdebug":           "shopt -s extdebug inherit_errexit; x=$(false; true)",
 		"posix":              "set -o posix; false",
 		"eval":               "eval 'true; (exit 3)'",
-		"nested":             "bash -e -c 'trap; false' || echo $?; bash -c 'trap -p; echo ${BASH_ENV-unset}'",
+		"nested":             "bash -e -c 'trap -p ERR EXIT; false' || echo $?; bash -c 'trap -p ERR EXIT; echo ${BASH_ENV-unset}'",
 	}
 	var plans []plan
 	for _, name := range slices.Sorted(maps.Keys(scripts)) {
