@@ -90,7 +90,7 @@ func sizeOf(words []string) (size int) {
 func (j *Job) size() int {
 	size, shared := stepBytes, j.Env.size()
 	for _, s := range j.Steps {
-		size += stepBytes + s.Run.Size() + shared + s.Env.size() + sizeOf(s.Shell) + sizeOf(s.Secrets)
+		size += stepBytes + s.Run.Size() + 2*sizeOf(s.Args) + shared + s.Env.size() + sizeOf(s.Shell) + sizeOf(s.Secrets)
 	}
 	for _, s := range j.Services {
 		size += stepBytes + s.Env.size() + sizeOf(s.Command) + sizeOf(s.Args)

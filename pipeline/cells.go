@@ -30,6 +30,23 @@ func (d *decoder) cells(f *File, jobs []*Job) {
 			f.Jobs = append(f.Jobs, d.cell(j, cell))
 		}
 	}
+	d.imageCount(f)
+}
+
+// imageCount bounds how many images the server must ask registries about for a file.
+func (d *decoder) imageCount(f *File) {
+	asked := map[string]bool{}
+	for _, j := range f.Jobs {
+		for _, s := range j.Steps {
+			if !s.runsImage() {
+				continue
+			}
+			if asked[s.Image] = true; len(asked) > MaxAskedImages {
+				d.problem(s.at("image"), "the steps without run have more than %d different images; write run on some of them", MaxAskedImages)
+				return
+			}
+		}
+	}
 }
 
 // sameLabels refuses combinations that people and GitHub could not tell apart.
@@ -71,6 +88,9 @@ func (d *decoder) cell(j *Job, cell []variable) *Job {
 		} else {
 			d.image(s.at("image"), c.Image)
 		}
+		if c.runsImage() {
+			d.fillArgs(&c, s, cell, i)
+		}
 		if c.Image == "" && !s.meant["image"] && !j.meant["image"] && !d.topMeant["image"] {
 			d.problem(s.at(""), "step %d has no image: set image on the step, or at the top for all steps", i+1)
 		}
@@ -96,6 +116,18 @@ func (d *decoder) cell(j *Job, cell []variable) *Job {
 	}
 	d.envSize(&out)
 	return &out
+}
+
+// fillArgs fills in the args of a step, and its name where they make it. No shell reads args, so values cannot become
+// commands.
+func (d *decoder) fillArgs(filled, s *Step, cell []variable, i int) {
+	filled.Args = nil
+	for _, arg := range s.Args {
+		filled.Args = append(filled.Args, d.fill(arg, cell, s.at("args")))
+	}
+	if !s.has("name") {
+		filled.Name = title(filled, i)
+	}
 }
 
 func (d *decoder) fillEnv(env Env, cell []variable, n *yaml.Node) Env {

@@ -50,6 +50,7 @@ type Compiled struct {
 	Files       map[string]string // name to content; they travel in a Secret
 	Steps       []Named           // in order
 	Services    []Named
+	Images      []string // what steps without run run is decided by these; see ImageCommand
 }
 
 // Named is a container and what people call it.
@@ -59,7 +60,7 @@ type Named struct{ Name, Container string }
 type StepPlan struct {
 	Name         string      `json:"name"`
 	Script       string      `json:"script,omitempty"`   // file name
-	Command      []string    `json:"command"`            // what to run; the script's path comes behind it
+	Command      []string    `json:"command"`            // what to run; the script's path comes behind it; nil: the container's arguments
 	Dir          string      `json:"dir,omitempty"`      // where it starts, relative to the workspace
 	Class        int         `json:"class,omitempty"`    // steps of one class run as one user
 	Adopt        bool        `json:"adopt,omitempty"`    // this step makes the workspace its user's
@@ -152,7 +153,7 @@ func numbered(name string, i, of int) string {
 func files(plans []StepPlan, steps []*Step) (map[string]string, error) {
 	files := map[string]string{}
 	for i, s := range steps {
-		if s.Run.Words == nil {
+		if s.Run.Script != "" {
 			files[plans[i].Script] = s.Run.Script
 		}
 	}

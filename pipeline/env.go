@@ -76,6 +76,14 @@ func environment(env Env) []corev1.EnvVar {
 
 func literal(s string) string { return strings.ReplaceAll(s, "$", "$$") }
 
+// literals returns words of a command that Kubernetes hands over as they are.
+func literals(words []string) (list []string) {
+	for _, w := range words {
+		list = append(list, literal(w))
+	}
+	return list
+}
+
 // secrets are variables whose values only the kubelet reads.
 func secrets(names []string, granted map[string]SecretRef) []corev1.EnvVar {
 	var vars []corev1.EnvVar

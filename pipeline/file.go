@@ -73,9 +73,10 @@ type Jobs []*Job
 // Step is one container.
 type Step struct {
 	source
-	Name         string    `yaml:"name" doc:"How people see it. Default: the first line of run."`
-	Image        string    `yaml:"image" doc:"Image of this step."`
+	Name         string    `yaml:"name" doc:"How people see it. Default: the first line of run, or the image and args."`
+	Image        string    `yaml:"image" doc:"Image of this step. Without run, the step runs what the image is made to run: its ENTRYPOINT and CMD."`
 	Run          Command   `yaml:"run" doc:"A script for the shell, or a command as a list, which needs no shell."`
+	Args         []string  `yaml:"args" doc:"Arguments for the image's ENTRYPOINT instead of the image's CMD, in a step without run. ${{ matrix.NAME }} is filled in; no shell reads them."`
 	Shell        Shell     `yaml:"shell" doc:"What runs the script of this step."`
 	Env          Env       `yaml:"env" doc:"Environment variables of this step."`
 	User         *User     `yaml:"user" doc:"User that this step runs as, by number. When the step before ran as root, everything in the workspace becomes this user's; otherwise its files are open to this user."`

@@ -11,6 +11,7 @@ const (
 	MaxEnvBytes    = 64 << 10  // of one env
 	MaxJobEnvBytes = 512 << 10 // of all steps of a job; a Job must fit in an etcd request
 	MaxRunBytes    = 16 << 20  // of all jobs of a run, as they are stored and sent
+	MaxAskedImages = 20        // of the steps without run: their ENTRYPOINT is asked for at a registry
 	MaxNameRunes   = 300
 	MaxPatterns    = 2_000 // of a file
 	maxPathBytes   = 1000

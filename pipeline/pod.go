@@ -30,6 +30,7 @@ func (b *builder) job(j *Job, selected JobSelection, name string) (*Compiled, er
 	c := &Compiled{Name: j.Title()}
 	spec := b.pod(j, name)
 	plans, steps, containers := b.steps(j, selected)
+	c.Images = askedImages(steps)
 	spec.Containers = containers
 	settleOwner(&spec.InitContainers[0], plans, steps)
 	for i := range plans {
@@ -110,17 +111,17 @@ func scratch(name string, limit resource.Quantity) corev1.Volume {
 // service is a native sidecar: it starts as its image is made to start.
 func (b *builder) service(i int, s *Service) corev1.Container {
 	always := corev1.ContainerRestartPolicyAlways
-	c := corev1.Container{
-		Name: serviceName(i, s), Image: s.Image, ImagePullPolicy: corev1.PullPolicy(b.op.PullPolicy),
-		RestartPolicy: &always, Env: environment(s.Env), SecurityContext: hardened(rootInside()), Resources: b.limits(s.Resources),
+	return corev1.Container{
+		Name:            serviceName(i, s),
+		Image:           s.Image,
+		ImagePullPolicy: corev1.PullPolicy(b.op.PullPolicy),
+		Command:         literals(s.Command),
+		Args:            literals(s.Args),
+		RestartPolicy:   &always,
+		Env:             environment(s.Env),
+		SecurityContext: hardened(rootInside()),
+		Resources:       b.limits(s.Resources),
 	}
-	for _, word := range s.Command {
-		c.Command = append(c.Command, literal(word))
-	}
-	for _, word := range s.Args {
-		c.Args = append(c.Args, literal(word))
-	}
-	return c
 }
 
 func serviceName(i int, s *Service) string { return containerName("s", i, s.Name) }

@@ -71,6 +71,7 @@ func examples() map[string]string {
 		"quiet":                     "quiet: true",
 		"steps.quiet":               "steps:\n  - { run: \"./generated.sh\", quiet: true }",
 		"steps.allow_failure":       "steps:\n  - { run: make lint, allow_failure: true }",
+		"steps.args":                "steps:\n  - { image: \"aquasec/trivy:0.66.0\", args: [fs, --exit-code, \"1\", .] }",
 		"steps.env":                 "steps:\n  - { run: make test, env: { VERBOSE: \"1\" } }",
 		"steps.image":               "steps:\n  - { run: hadolint Dockerfile, image: \"hadolint/hadolint:v2-debian\" }",
 		"steps.name":                "steps:\n  - { name: unit tests, run: make test }",

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -41,7 +42,7 @@ func planOf(s *Step, i int, needs []int) StepPlan {
 		TimeoutMS:    int64(s.Timeout) / 1e6,
 		Mask:         s.Secrets,
 	}
-	if s.Run.Words == nil {
+	if s.Run.Script != "" {
 		p.Command, p.Script = s.Shell, fmt.Sprintf("step-%d.sh", i+1)
 	}
 	_, p.OwnHome = s.Env["HOME"]
@@ -52,6 +53,24 @@ func planOf(s *Step, i int, needs []int) StepPlan {
 		p.Attempts, p.OnExit = s.Retry.Attempts, s.Retry.OnExit
 	}
 	return p
+}
+
+// ImageCommand is the last word of the command of a container whose step has no run. The runner runs the container's
+// arguments. Compile, which asks nobody, leaves there what the file has under args; before the Job is made, the image's
+// ENTRYPOINT comes before them, or its ENTRYPOINT and CMD instead of none.
+const ImageCommand = "--"
+
+// runsImage reports whether a step runs what its image is made to run.
+func (s *Step) runsImage() bool { return s.Run.Script == "" && s.Run.Words == nil }
+
+// askedImages returns the images of the steps without run, each once.
+func askedImages(steps []*Step) (images []string) {
+	for _, s := range steps {
+		if s.runsImage() && !slices.Contains(images, s.Image) {
+			images = append(images, s.Image)
+		}
+	}
+	return images
 }
 
 func awaited(services []*Service) (list []ReadyPlan) {
@@ -83,9 +102,14 @@ func (b *builder) step(i int, s *Step, j *Job) corev1.Container {
 	if s.User != nil {
 		sec.RunAsUser, sec.RunAsGroup = &s.User.UID, s.User.GID
 	}
+	command := []string{binDir + "/yaci-step", "run", strconv.Itoa(i)}
+	if s.runsImage() {
+		command = append(command, ImageCommand)
+	}
 	return corev1.Container{
 		Name: containerName("", i, s.Name), Image: s.Image, ImagePullPolicy: corev1.PullPolicy(b.op.PullPolicy),
-		Command:         []string{binDir + "/yaci-step", "run", strconv.Itoa(i)},
+		Command:         command,
+		Args:            literals(s.Args),
 		WorkingDir:      workspaceDir,
 		Env:             passRuntimeVariables(append(environment(env), secrets(s.Secrets, b.in.Secrets)...)),
 		SecurityContext: sec,

@@ -48,20 +48,18 @@ func (d *decoder) steps(j *Job) {
 			}
 			lines[s.Name] = s.at("name").Line
 		} else {
-			s.Name = title(s.Run, i)
+			s.Name = title(s, i)
 		}
 		d.step(j, s)
-		size += s.Run.Size()
+		size += s.Run.Size() + sizeOf(s.Args)
 	}
 	if size > MaxScriptBytes {
-		d.problem(j.at("steps"), "the scripts have %d bytes; at most %d are allowed", size, MaxScriptBytes)
+		d.problem(j.at("steps"), "the scripts and args have %d bytes; at most %d are allowed", size, MaxScriptBytes)
 	}
 }
 
 func (d *decoder) step(j *Job, s *Step) {
-	if s.node != nil && s.node.Kind == yaml.MappingNode && s.lacks("run") {
-		d.problem(s.at(""), "run is missing: say which command the step runs; for an image without a shell, write it as a list")
-	}
+	d.command(s)
 	if s.Shell == nil {
 		s.Shell = j.Shell
 	}
@@ -91,6 +89,35 @@ func (d *decoder) step(j *Job, s *Step) {
 		if name, ok := strings.CutPrefix(insideOf(found), "matrix."); ok {
 			d.problem(s.at("run"), "nothing is written into scripts: use \"$%s\" instead of %s", envOf(name), found)
 		}
+	}
+}
+
+// command checks that a step says what it runs: a command, or an image with perhaps
+// args. An image that only stands at the top is not enough, since a forgotten run
+// would then start an image's shell, which ends with 0 at once.
+func (d *decoder) command(s *Step) {
+	switch {
+	case s.has("run") && s.has("args"):
+		d.problem(s.at("args"), "args cannot stand beside run: write the arguments into run, or remove run to run the image's ENTRYPOINT with them")
+	case s.has("run") || s.node == nil || s.node.Kind != yaml.MappingNode || s.meant["run"]:
+	case s.has("args") || s.has("image"):
+		d.imageCommand(s)
+	case s.lacks("image") && s.lacks("args"):
+		d.problem(s.at(""), "run is missing: say which command the step runs; for an image without a shell, write it as a list; "+
+			"to run what an image is made to run, write image on the step")
+	}
+}
+
+// imageCommand checks a step that runs its image's ENTRYPOINT.
+func (d *decoder) imageCommand(s *Step) {
+	if s.has("shell") {
+		d.problem(s.at("shell"), "shell has no effect without run: no shell reads the image's ENTRYPOINT and args; remove it, or write run")
+	}
+	switch n := s.at("args"); {
+	case s.has("args") && len(s.Args) == 0 && n.Kind == yaml.SequenceNode:
+		d.problem(n, "args is empty: leave it out to run the image's ENTRYPOINT with its CMD")
+	case sizeOf(s.Args) > maxWordsBytes:
+		d.problem(n, "args has %d bytes; at most %d are allowed", sizeOf(s.Args), maxWordsBytes)
 	}
 }
 
@@ -183,11 +210,14 @@ func inJob(j *Job) string {
 	return fmt.Sprintf(" in job %q", j.Name)
 }
 
-// title names a step that has no name by the first line of its script.
-func title(c Command, i int) string {
-	script := c.Script
-	if c.Words != nil {
-		script = joined(c.Words, " ")
+// title names a step that has no name by the first line of its script, or by its image and args.
+func title(s *Step, i int) string {
+	script := s.Run.Script
+	switch {
+	case s.Run.Words != nil:
+		script = joined(s.Run.Words, " ")
+	case script == "" && (s.Image != "" || s.Args != nil):
+		script = strings.TrimSpace(joined(append([]string{s.Image}, s.Args...), " "))
 	}
 	for line := range strings.Lines(script) {
 		line = strings.TrimSpace(line)

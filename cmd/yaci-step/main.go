@@ -52,15 +52,15 @@ func dispatch(args []string, at layout) int {
 			return 0
 		}
 		return credential(os.Stdin, os.Stdout, os.Getenv)
-	case len(args) == 2 && args[0] == "run":
+	case len(args) == 2 && args[0] == "run", len(args) > 2 && args[0] == "run" && args[2] == "--":
 		if n, err := strconv.Atoi(args[1]); err == nil && n >= 0 {
 			if err := shedRuntimeVariables(); err != nil {
 				fmt.Fprintln(os.Stderr, "yaci-step:", err)
 				return 1
 			}
-			return step(n, at)
+			return step(n, args[min(3, len(args)):], at)
 		}
 	}
-	fmt.Fprintln(os.Stderr, "usage: yaci-step prepare | yaci-step run N")
+	fmt.Fprintln(os.Stderr, "usage: yaci-step prepare | yaci-step run N [-- COMMAND [ARG...]]")
 	return 2
 }

@@ -33,8 +33,9 @@ type plan struct {
 	RecordBytes  int      `json:"record_bytes"` // what the kubelet keeps of each container's record
 }
 
-// step is one container's life: wait, run, record. It returns the exit code.
-func step(index int, at layout) int {
+// step is one container's life: wait, run, record. It returns the exit code. A step whose plan has no command runs what
+// the image is made to run, which is imageCommand.
+func step(index int, imageCommand []string, at layout) int {
 	caught := catchSignals()
 	begin := caught.exitOnStop()
 	out := newOutput()
@@ -44,10 +45,13 @@ func step(index int, at layout) int {
 	var owner *ownership
 	switch {
 	case err != nil:
-	case index >= len(plans) || len(plans[index].Command) == 0:
+	case index >= len(plans) || len(plans[index].Command)+len(imageCommand) == 0:
 		err = fmt.Errorf("read plan: there is no step %d", index+1)
 	default:
 		p = plans[index]
+		if len(p.Command) == 0 {
+			p.Command = imageCommand
+		}
 		owner = newOwnership(at, plans, index, out.say)
 		if err = owner.announce(); err != nil {
 			break

@@ -363,3 +363,34 @@ func TestC22WorkingDirectory(t *testing.T) {
 		t.Errorf("a file: %+v", r)
 	}
 }
+
+// TestC19ImageCommand runs what stands behind -- when the plan has no command: an image's ENTRYPOINT and CMD.
+func TestC19ImageCommand(t *testing.T) {
+	p := newPodOf(t, plan{}, script("echo from the plan"))
+	cmd := p.command("0", "run", "0", "--", "sh", "-c", `cat; printf '%s|' "$0" "$@"; pwd; exit 7`, "a b", "$HOME", "--", "")
+	cmd.Stdin = strings.NewReader("not for the command")
+	out, _ := cmd.Output()
+	if got, want := string(out), "a b|$HOME|--||"+filepath.Join(p.dir, "workspace")+"\n"; !strings.Contains(got, want) {
+		t.Errorf("printed %q, want %q", got, want)
+	}
+	if code := cmd.ProcessState.ExitCode(); code != 7 {
+		t.Errorf("exit %d, want 7", code)
+	}
+	out, _ = p.command("1", "run", "1", "--", "echo", "from the arguments").Output()
+	if !strings.Contains(string(out), "from the plan") && !strings.Contains(string(out), "skipped") {
+		t.Errorf("the plan's command does not win: %q", out)
+	}
+
+	for name, args := range map[string][]string{
+		"no command":   {"run", "0", "--"},
+		"not in PATH":  {"run", "0", "--", "no-such-program"},
+		"no separator": {"run", "0", "echo"},
+	} {
+		p := newPodOf(t, plan{})
+		cmd := p.command("0", args...)
+		out, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code == 0 {
+			t.Errorf("%s: ended with 0: %s", name, out)
+		}
+	}
+}

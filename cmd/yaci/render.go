@@ -85,6 +85,9 @@ func (r render) Run(out output) error {
 		if err != nil {
 			return err
 		}
+		for _, image := range j.Images {
+			fmt.Fprintf(out.stderr, "%s: what it runs is asked at its registry when the job starts; here are the file's args alone.\n", image)
+		}
 		fmt.Fprintf(out.stdout, "---\n%s", strings.ReplaceAll(string(data), "status: {}\n", ""))
 	}
 	return nil

@@ -21,7 +21,7 @@ const (
 func mayImport() map[string][]string {
 	onlyNouns := []string{"internal/ci", "internal/failpoint"}
 	all := []string{"internal/ci", "internal/failpoint", "internal/api", "internal/config", "internal/decide", "internal/doctor", "internal/exec", "internal/flow", "internal/github", "internal/heal", "internal/kube",
-		"internal/logs", "internal/metrics", "internal/queue", "internal/report", "internal/setup", "internal/store", "internal/terminal", "internal/watch", "internal/web", "internal/wire", "pipeline", "webhook"}
+		"internal/logs", "internal/metrics", "internal/queue", "internal/registry", "internal/report", "internal/setup", "internal/store", "internal/terminal", "internal/watch", "internal/web", "internal/wire", "pipeline", "webhook"}
 	return map[string][]string{
 		"webhook": nil, "pipeline": nil, "internal/ci": nil, "internal/failpoint": nil, "internal/config": nil, "internal/client": nil, "internal/arch": nil, "internal/store/pgtest": nil, "cmd/yaci-step": nil,
 		"internal/dial": nil, "internal/faultproxy": nil,
@@ -29,9 +29,10 @@ func mayImport() map[string][]string {
 		"internal/kube": {"internal/ci", "internal/failpoint", "internal/dial"}, "internal/watch": onlyNouns, "internal/report": onlyNouns, "internal/api": {"internal/ci", "internal/failpoint", "internal/wire"}, "internal/wire": onlyNouns, "internal/doctor": onlyNouns, "internal/setup": onlyNouns, "internal/logs": onlyNouns, "internal/metrics": onlyNouns, "internal/web": onlyNouns,
 		"internal/flow":     {"internal/ci", "internal/failpoint", "internal/decide", "pipeline"},
 		"internal/terminal": onlyNouns, "internal/exec": {"internal/ci", "internal/kube", "internal/terminal", "internal/watch", "pipeline"},
-		"internal/server": all,
-		"cmd/yaci":        {"internal/ci", "internal/client", "internal/config", "internal/server", "internal/terminal", "internal/wire", "pipeline"},
-		"internal/citest": nil, "internal/citest/citesttest": {"internal/citest"}, "internal/citest/demo": {"internal/citest"}, "internal/citest/hostile": nil,
+		"internal/registry": {"internal/ci", "internal/dial"},
+		"internal/server":   all,
+		"cmd/yaci":          {"internal/ci", "internal/client", "internal/config", "internal/server", "internal/terminal", "internal/wire", "pipeline"},
+		"internal/citest":   nil, "internal/citest/citesttest": {"internal/citest"}, "internal/citest/demo": {"internal/citest"}, "internal/citest/hostile": nil,
 	}
 }
 
@@ -45,15 +46,16 @@ func onlyIn() map[string]struct {
 		why string
 	}
 	return map[string]rule{
-		"github.com/google/go-github":           {[]string{"webhook", "internal/github"}, "GitHub's types stay at the edge"},
-		"golang.org/x/oauth2":                   {[]string{"internal/github"}, "signing in is GitHub's"},
-		"k8s.io/client-go":                      {[]string{"internal/kube", "internal/watch"}, "the cluster is reached through two packages"},
-		"modernc.org/sqlite":                    {[]string{"internal/store"}, "only the store knows its engine"},
-		"github.com/jackc/pgx":                  {[]string{"internal/store", "internal/store/pgtest"}, "only the store knows its engine"},
-		"github.com/buildkite/terminal-to-html": {[]string{"internal/web"}, "terminals are drawn in one place"},
-		"github.com/prometheus":                 {[]string{"internal/metrics"}, "metrics are named in one place"},
-		"gocloud.dev":                           {[]string{"internal/logs"}, "only the log store knows where logs lie"},
-		"gopkg.in/yaml.v3":                      {[]string{"pipeline"}, "only the language reads YAML"},
+		"github.com/google/go-github":            {[]string{"webhook", "internal/github"}, "GitHub's types stay at the edge"},
+		"golang.org/x/oauth2":                    {[]string{"internal/github"}, "signing in is GitHub's"},
+		"github.com/google/go-containerregistry": {[]string{"internal/registry"}, "registries are asked in one place"},
+		"k8s.io/client-go":                       {[]string{"internal/kube", "internal/watch"}, "the cluster is reached through two packages"},
+		"modernc.org/sqlite":                     {[]string{"internal/store"}, "only the store knows its engine"},
+		"github.com/jackc/pgx":                   {[]string{"internal/store", "internal/store/pgtest"}, "only the store knows its engine"},
+		"github.com/buildkite/terminal-to-html":  {[]string{"internal/web"}, "terminals are drawn in one place"},
+		"github.com/prometheus":                  {[]string{"internal/metrics"}, "metrics are named in one place"},
+		"gocloud.dev":                            {[]string{"internal/logs"}, "only the log store knows where logs lie"},
+		"gopkg.in/yaml.v3":                       {[]string{"pipeline"}, "only the language reads YAML"},
 	}
 }
 

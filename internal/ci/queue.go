@@ -94,15 +94,16 @@ func ParseWait(key string) (reason string, lacks []Resource) {
 
 // What a job waits for.
 const (
-	WaitPerson  = "person"  // the slots of who caused it
-	WaitRepo    = "repo"    // the slots of its repository
-	WaitAll     = "all"     // the slots of the server
-	WaitGroup   = "group"   // its concurrency group
-	WaitCluster = "cluster" // the cluster, which has no room for what was launched before
-	WaitTurn    = "turn"    // others that are being launched
-	WaitTrouble = "trouble" // an error that made the launch fail
-	WaitNode    = "node"    // launched: a node with room
-	WaitQuota   = "quota"   // launched: the quota of the namespace
-	WaitImage   = "image"   // launched: its images
-	WaitKueue   = "kueue"   // launched: Kueue's admission
+	WaitPerson   = "person"   // the slots of who caused it
+	WaitRepo     = "repo"     // the slots of its repository
+	WaitAll      = "all"      // the slots of the server
+	WaitGroup    = "group"    // its concurrency group
+	WaitCluster  = "cluster"  // the cluster, which has no room for what was launched before
+	WaitTurn     = "turn"     // others that are being launched
+	WaitTrouble  = "trouble"  // an error that made the launch fail
+	WaitRegistry = "registry" // what a registry says about its images
+	WaitNode     = "node"     // launched: a node with room
+	WaitQuota    = "quota"    // launched: the quota of the namespace
+	WaitImage    = "image"    // launched: its images
+	WaitKueue    = "kueue"    // launched: Kueue's admission
 )

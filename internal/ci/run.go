@@ -73,6 +73,7 @@ type Job struct {
 	Detail   string   // the cluster's own words behind the message; empty: there are none
 	Manifest []byte   // the batch/v1 Job as JSON, compiled when the run was created
 	Files    []byte   // JSON map of file name to content that the clone container hands to the steps
+	Images   []Image  // of its steps without run
 	CloneURL string   // where its repository is now, should that differ from the manifest; only for a launch
 	Readable []string // owner/name of what its token can read beside its repository; only for a launch
 	UID      string   // of the Kubernetes Job, empty until it exists; of a job that waits to be run again, the lost one's

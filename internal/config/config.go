@@ -28,6 +28,7 @@ type Config struct {
 	LogLimit      int64  `default:"67108864" env:"YACI_LOG_LIMIT" help:"Bytes that are kept of a step's log; half of them its beginning, half its end."`
 	Namespace     string `default:"yaci-builds" env:"YACI_NAMESPACE" help:"Namespace of the Jobs."`
 	Retention
+	Registries
 	Pods
 	RunImage            string        `default:"alpine" env:"YACI_RUN_IMAGE" help:"Image of POST /run when it names none."`
 	HealEvery           time.Duration `default:"5m" env:"YACI_HEAL_EVERY" help:"How often to look for webhooks that never came: GitHub's list of deliveries, and the heads of branches and pull requests."`
@@ -90,5 +91,6 @@ func (c Config) Problems() (ps []string) {
 		problem("YACI_MAX_RUNNING_PER_REPO and YACI_MAX_RUNNING_PER_PERSON cannot be less than 0, which is no bound.")
 	}
 	ps = append(ps, c.Retention.Problems()...)
+	ps = append(ps, c.Registries.problems()...)
 	return append(ps, c.Pods.problems()...)
 }

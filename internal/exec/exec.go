@@ -29,7 +29,13 @@ type Runner struct {
 	Out      terminal.Screen
 	Errs     terminal.Screen   // what is said besides the steps' output
 	Secrets  map[string]string // what steps ask for by name; in a Secret of the Job's, and gone with it
+	Registry Registry          // nil: steps need run
 	JSON     bool              // Out gets an object a line: of what a step prints, of a step's end and of a job's
+}
+
+// Registry tells what an image is made to run.
+type Registry interface {
+	Image(ctx context.Context, name string, anonymous bool) (ci.Image, error)
 }
 
 // look is how often the cluster is asked how a job stands.
@@ -125,6 +131,9 @@ func passed(j *pipeline.Compiled, ended []ci.State) bool {
 
 // job runs one job and takes it away again.
 func (r Runner) job(ctx context.Context, c *pipeline.Compiled, tree *Snapshot) (ci.State, error) {
+	if err := r.useImages(ctx, c); err != nil {
+		return "", err
+	}
 	made, err := r.Cluster.LaunchAside(ctx, c.Job, c.Files, r.Secrets)
 	if err != nil {
 		return "", err
@@ -173,6 +182,22 @@ func (r Runner) job(ctx context.Context, c *pipeline.Compiled, tree *Snapshot) (
 	}
 	r.summary(end)
 	return end.State, nil
+}
+
+// useImages completes the steps without run of a job.
+func (r Runner) useImages(ctx context.Context, c *pipeline.Compiled) error {
+	var images []ci.Image
+	for _, name := range c.Images {
+		if r.Registry == nil {
+			return fmt.Errorf("image %s: no registry is asked here; set run on the step", name)
+		}
+		image, err := r.Registry.Image(ctx, name, false)
+		if err != nil {
+			return err
+		}
+		images = append(images, image)
+	}
+	return kube.UseImages(c.Job, images)
 }
 
 // reads reports whether a Job waits for a pack.

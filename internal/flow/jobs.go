@@ -65,6 +65,9 @@ func newJob(run ci.Run, compiled []*pipeline.Compiled, at int) (job ci.Job, err 
 	for _, s := range c.Services {
 		job.Services = append(job.Services, ci.Service{Name: s.Name, Container: s.Container})
 	}
+	for _, name := range c.Images {
+		job.Images = append(job.Images, ci.Image{Name: name})
+	}
 	job.CPU, job.Memory = c.Requests()
 	job.Disk, job.Pool = c.Disk(), c.Pool()
 	if job.Manifest, err = json.Marshal(c.Job); err != nil {

@@ -149,6 +149,9 @@ func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string,
 	if err != nil {
 		return "", err
 	}
+	if err := UseImages(&want, job.Images); err != nil {
+		return "", err
+	}
 	space := want.Namespace
 	want.Finalizers = append(want.Finalizers, Finalizer)
 	if err := c.removeLost(ctx, space, job); err != nil {

@@ -12,7 +12,8 @@ func full(taken, limit int) bool { return limit > 0 && taken >= limit }
 
 // mayStart reports whether nothing stands against a job.
 func (l *line) mayStart(j *ci.Contender) bool {
-	return l.Trouble[j.Job] == "" && l.behind(j) == nil && !full(l.running[who{}], l.Caps.All) && !full(l.running[who{repo: j.Repo}], l.Caps.PerRepo) &&
+	_, asking := l.Asking[j.Job]
+	return !asking && l.Trouble[j.Job] == "" && l.behind(j) == nil && !full(l.running[who{}], l.Caps.All) && !full(l.running[who{repo: j.Repo}], l.Caps.PerRepo) &&
 		!full(l.running[who{person: j.Person}], l.Caps.PerPerson) && l.groups[j.Group].admits(j)
 }
 

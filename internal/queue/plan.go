@@ -19,6 +19,7 @@ type Scene struct {
 	Caps    Caps
 	Room    int                   // how many more the cluster may be given now
 	Blocked []ci.Obstacle         // launched jobs for which the cluster has no room
+	Asking  map[ci.JobName]string // jobs whose images a registry is asked about, with what is to be told of it
 	Trouble map[ci.JobName]string // jobs whose launch failed and that let others go first, with the error
 }
 

@@ -27,6 +27,7 @@ type Runs interface {
 	Job(ctx context.Context, name ci.JobName) (ci.Job, error)
 	Run(ctx context.Context, id ci.RunID) (ci.Run, error)
 	Launched(ctx context.Context, name ci.JobName, uid string) error
+	SaveImages(ctx context.Context, name ci.JobName, images []ci.Image) error
 }
 
 // Outcomes records the end of a job that cannot start.
@@ -69,6 +70,8 @@ type Queue struct {
 	Launcher Launcher
 	Renewer  Renewer
 	Cluster  Cluster
+	Registry Registry // nil: steps need run
+	Wake     func()   // called when a job can be launched that waited for a registry; nil: the clock does it
 	Caps     Caps
 	CloneURL func(ci.Repo) string // where a repository is now; nil: where the manifest says
 	Handover bool                 // to Kueue: it has the caps and knows the cluster's room
@@ -76,6 +79,10 @@ type Queue struct {
 
 	mu    sync.Mutex
 	later map[ci.JobName]pause // forgetting it costs a try
+
+	inquiries map[ci.JobName]*inquiry // forgetting it costs a try, too
+	asksOnce  sync.Once
+	asksWake  chan struct{}
 
 	renewed map[ci.JobName]time.Time // when a token was; only Pass has it
 	read    time.Time                // when a pass had read what it plans from, and how long that took
@@ -165,7 +172,7 @@ func (q *Queue) scene(ctx context.Context) (Scene, error) {
 			ready++
 		}
 	}
-	s.Trouble = q.trouble()
+	s.Trouble, s.Asking = q.trouble(), q.unknownImages()
 	if q.Handover {
 		s.Caps, s.Blocked = Caps{}, nil
 		return s, nil
@@ -243,6 +250,10 @@ func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
 	if err != nil {
 		return err
 	}
+	if !job.ImagesKnown() {
+		q.inquire(job.Name, run)
+		return nil
+	}
 	token := ""
 	if run.Event.Repo.ID != 0 {
 		token, err = q.cloneToken(ctx, run, &job)
@@ -262,6 +273,8 @@ func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
 	switch {
 	case errors.Is(err, ci.ErrTooLarge):
 		return q.end(ctx, job, strings.TrimPrefix(err.Error(), ci.ErrTooLarge.Error()+": "))
+	case errors.Is(err, ci.ErrInvalid):
+		return q.end(ctx, job, sentenceOf(err))
 	case errors.Is(err, ci.ErrRefused):
 		return q.end(ctx, job, "The cluster does not take the job: "+err.Error())
 	case err != nil:

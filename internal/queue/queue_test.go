@@ -69,6 +69,8 @@ func (w *world) job(name ci.JobName) *ci.Job {
 
 func (w *world) Contenders(context.Context) (list []ci.Contender, err error) {
 	time.Sleep(w.slow)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for i, j := range w.jobs {
 		if j.State == ci.Queued || j.State == ci.Running {
 			list = append(list, ci.Contender{Job: j.Name, Run: j.Run, State: j.State, Ready: true, Repo: w.repo.ID, Created: time.UnixMilli(int64(i)), Started: w.started, Waits: w.waits[j.Name]})

@@ -14,7 +14,7 @@ func (l *line) place(j *ci.Contender, position int, starts time.Duration) ci.Pla
 	var what string
 	p.Reason, what = l.reason(j)
 	switch p.Reason {
-	case ci.WaitTrouble, ci.WaitCluster, ci.WaitGroup: // history cannot tell how long these last
+	case ci.WaitTrouble, ci.WaitRegistry, ci.WaitCluster, ci.WaitGroup: // history cannot tell how long these last
 		p.Starts = 0
 	}
 	p.Why = fmt.Sprintf("Waiting: %s in line, %s", ordinal(position), what)
@@ -32,6 +32,8 @@ func (l *line) reason(j *ci.Contender) (reason, what string) {
 	switch {
 	case l.Trouble[j.Job] != "":
 		return ci.WaitTrouble, "tried again soon: " + l.Trouble[j.Job]
+	case l.Asking[j.Job] != "":
+		return ci.WaitRegistry, l.Asking[j.Job]
 	case !l.groups[j.Group].admits(j):
 		_, name, _ := strings.Cut(j.Group, "/")
 		if n := l.groups[j.Group].occupied(); n >= j.Limit {

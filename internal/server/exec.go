@@ -12,6 +12,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/config"
 	"github.com/yaci-ci/yaci/internal/exec"
 	"github.com/yaci-ci/yaci/internal/kube"
+	"github.com/yaci-ci/yaci/internal/registry"
 	"github.com/yaci-ci/yaci/internal/terminal"
 	"github.com/yaci-ci/yaci/pipeline"
 )
@@ -45,6 +46,6 @@ func Exec(ctx context.Context, e Execution, stdout, stderr io.Writer) (state ci.
 		}
 	}()
 	errs.Say("%s", errs.Paint(terminal.Dim, tree.String()))
-	r := exec.Runner{Cluster: cluster, Operator: Operator(e.Pods), Patience: e.PendingTimeout, Out: terminal.New(stdout, os.Getenv), Errs: errs, Secrets: e.Secrets, JSON: e.JSON}
+	r := exec.Runner{Cluster: cluster, Operator: Operator(e.Pods), Patience: e.PendingTimeout, Out: terminal.New(stdout, os.Getenv), Errs: errs, Secrets: e.Secrets, JSON: e.JSON, Registry: registry.NewLocal()}
 	return r.Run(ctx, e.File, tree)
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/logs"
 	"github.com/yaci-ci/yaci/internal/metrics"
 	"github.com/yaci-ci/yaci/internal/queue"
+	"github.com/yaci-ci/yaci/internal/registry"
 	"github.com/yaci-ci/yaci/internal/report"
 	"github.com/yaci-ci/yaci/internal/store"
 	"github.com/yaci-ci/yaci/internal/watch"
@@ -92,10 +94,14 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 		return err
 	}
 	keeper.Closed = watcher.Look
+	listed, err := registry.ParseListed(cfg.Registries.Registries)
+	if err != nil {
+		return fmt.Errorf("YACI_REGISTRIES: %w", err)
+	}
 	queue := &queue.Queue{
 		Clock: db.Now,
 		Jobs:  db, Runs: db, Outcomes: outcomes, Tokens: t.gh, Launcher: launcher{t.cluster, db}, Renewer: launcher{t.cluster, db}, Cluster: watcher, Log: log, Handover: cfg.KueueQueue != "", Caps: caps(cfg),
-		CloneURL: t.gh.CloneURL, Access: db,
+		CloneURL: t.gh.CloneURL, Access: db, Wake: b.queued.ring, Registry: registry.New(listed, registry.Credentials(cfg.RegistryConfig)),
 	}
 	t.line.leading.Store(queue)
 	defer t.line.leading.Store(nil)
@@ -109,6 +115,7 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 	defer cancel()
 	loops := loops{log, t.seen}
 	wg.Go(func() { loops.run(ctx, "queue", b.queued, pollEvery, limited(queueTime, queue.Pass)) })
+	wg.Go(func() { queue.AskRegistries(ctx) })
 	wg.Go(func() { loops.run(ctx, "outbox", b.ended, pollEvery, sender.Pass); sender.Wait() }) // each call of it has a limit
 	wg.Go(func() {
 		loops.run(ctx, "look", b.looked, lookEvery, func(context.Context) error { watcher.Sweep(); return nil })

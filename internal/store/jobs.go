@@ -13,8 +13,8 @@ import (
 const (
 	jobHead    = `name, run, attempt, title, grp, grp_limit, state, message, detail, uid, `
 	jobTail    = `, steps, services, created, started, finished, losses, settled, waits, run_when, ready`
-	jobColumns = jobHead + `manifest, files` + jobTail
-	jobOutline = jobHead + `'', ''` + jobTail // without what only its launch takes, which is most of it
+	jobColumns = jobHead + `manifest, files, images` + jobTail
+	jobOutline = jobHead + `'', '', 'null'` + jobTail // without what only its launch takes, which is most of it
 )
 
 // Job returns a job by its name, or ErrNotFound.
@@ -42,9 +42,9 @@ func (s *Store) jobs(ctx context.Context, query string, args ...any) ([]ci.Job, 
 }
 
 func scanJob(row row) (j ci.Job, err error) {
-	var steps, services, losses []byte
+	var images, steps, services, losses []byte
 	var created, started, finished int64
-	err = row.Scan(&j.Name, &j.Run, &j.Attempt, &j.Title, &j.Group, &j.Limit, &j.State, &j.Message, &j.Detail, &j.UID, &j.Manifest, &j.Files, &steps, &services, &created, &started, &finished,
+	err = row.Scan(&j.Name, &j.Run, &j.Attempt, &j.Title, &j.Group, &j.Limit, &j.State, &j.Message, &j.Detail, &j.UID, &j.Manifest, &j.Files, &images, &steps, &services, &created, &started, &finished,
 		&losses, &j.Settled, &j.Waits, &j.When, &j.Ready)
 	if errors.Is(err, sql.ErrNoRows) {
 		return j, fmt.Errorf("job: %w", ErrNotFound)
@@ -53,7 +53,7 @@ func scanJob(row row) (j ci.Job, err error) {
 		return j, fmt.Errorf("job: %w", err)
 	}
 	j.Created, j.Started, j.Finished = moment(created), moment(started), moment(finished)
-	err = errors.Join(json.Unmarshal(steps, &j.Steps), json.Unmarshal(services, &j.Services), json.Unmarshal(losses, &j.Losses))
+	err = errors.Join(json.Unmarshal(steps, &j.Steps), json.Unmarshal(services, &j.Services), json.Unmarshal(losses, &j.Losses), json.Unmarshal(images, &j.Images))
 	if err != nil {
 		return j, fmt.Errorf("job %s: %w", j.Name, err)
 	}

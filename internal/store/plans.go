@@ -145,7 +145,7 @@ func (s *Store) fit(ctx context.Context, tx *sql.Tx, run *ci.Run, jobs []ci.Job)
 // dropPlans deletes the plans of a run's jobs that have ended: only a launch
 // needs them. The first job's stays as long as another one's needs it.
 func dropPlans(ctx context.Context, tx *sql.Tx, run ci.RunID) error {
-	_, err := tx.ExecContext(ctx, `UPDATE jobs SET manifest = '', files = '', stored = 0 WHERE run = ? AND finished > 0 AND stored > 0
+	_, err := tx.ExecContext(ctx, `UPDATE jobs SET manifest = '', files = '', images = 'null', stored = 0 WHERE run = ? AND finished > 0 AND stored > 0
 		AND NOT EXISTS (SELECT 1 FROM jobs AS o WHERE o.run = jobs.run AND o.base = jobs.name AND o.finished = 0)`, run)
 	return err
 }

@@ -1,0 +1,26 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+)
+
+// SaveImages keeps what registries said about the images of a job that was not launched yet, so that every launch of it
+// uses the same ones.
+func (s *Store) SaveImages(ctx context.Context, name ci.JobName, images []ci.Image) error {
+	data, err := json.Marshal(images)
+	if err == nil {
+		err = s.tx(ctx, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, `UPDATE jobs SET images = ? WHERE name = ? AND state = 'queued' AND finished = 0`, string(data), name)
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("images of %s: %w", name, err)
+	}
+	return nil
+}
