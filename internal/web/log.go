@@ -38,7 +38,7 @@ func (p *Pages) read(ctx context.Context, id ci.LogID, want ci.LogRange, to func
 			return nil
 		}
 		l.Text = strings.TrimSuffix(text.String(), "\n")
-		shown := l.Text
+		var shown string
 		l.Group, shown = groupOf(l.Text)
 		l.HTML = paint.paint(shown)
 		text.Reset()
