@@ -30,6 +30,7 @@ func TestChecks(t *testing.T) {
 	r := w.repo("checks", false)
 	sha := w.push(r, `
 image: IMAGE
+quiet: true
 jobs:
   fine: {steps: ['true']}
   broken:

@@ -42,6 +42,7 @@ func TestCanaries(t *testing.T) {
 image: IMAGE
 steps:
   - name: print
+    quiet: true
     secrets: [%s]
     run: |
       for i in $(seq 0 49); do
