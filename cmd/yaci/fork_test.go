@@ -113,7 +113,7 @@ func TestForksHaveTheirNamespace(t *testing.T) {
 	}
 	eve := w.github.CreateUser("eve")
 	clone := must(must(w.github.Fork(r, eve))(t).Clone(t.TempDir(), eve))(t)
-	sha := w.pushFrom(clone, "image: IMAGE\nsteps: ['echo from a fork', 'exit 3']\n")
+	sha := w.pushFrom(clone, "image: IMAGE\nquiet: true\nsteps: ['echo from a fork', 'exit 3']\n")
 	must(r.OpenPull("eve:main", "main", "Change", eve))(t)
 	if st := w.final(r, sha); st.State != "failure" {
 		t.Errorf("of a fork: %+v", st)
