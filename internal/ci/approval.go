@@ -19,4 +19,5 @@ type Pull struct {
 	Head   SHA
 	Base   string // branch
 	Open   bool
+	Fork   bool // its head is in another repository, or in one that is gone
 }

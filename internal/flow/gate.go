@@ -17,6 +17,7 @@ type Changes interface {
 	AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs []ci.Job) (bool, error)
 	ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci.Approval, jobs []ci.Job) (bool, error)
 	ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, jobs []ci.Job) (bool, error)
+	AwaitPull(ctx context.Context, ev ci.Event) error
 	ForgetPull(ctx context.Context, ev ci.Event) error
 }
 

@@ -161,13 +161,27 @@ func (f *Flow) notSelected(ctx context.Context, d ci.Delivery, run ci.Run, not n
 				return err
 			}
 		}
-		if !not.ever {
-			if err := f.Changes.ForgetPull(ctx, ev); err != nil {
-				return err
-			}
+		if err := f.await(ctx, ev, not.ever); err != nil {
+			return err
 		}
 	}
 	return f.ignoreAndReport(ctx, d, "Ignored: "+not.why)
+}
+
+// await has the runs of a pull request's head wait for another event of it, if one may still start a run, and no
+// longer otherwise. They may have been skipped before the commit became its head.
+func (f *Flow) await(ctx context.Context, ev ci.Event, ever bool) error {
+	if !ever {
+		return f.Changes.ForgetPull(ctx, ev)
+	}
+	if ev.Fork {
+		return nil // a stranger must not take back what a commit of the repository shows
+	}
+	now, err := f.Pulls.Pull(ctx, ev.Repo, ev.PR) // deliveries may be late
+	if err != nil || !now.Open || now.Head != ev.SHA {
+		return err
+	}
+	return f.Changes.AwaitPull(ctx, ev)
 }
 
 // closed ends what a pull request that was closed leaves behind: what waits, and what runs unless its file keeps
@@ -209,7 +223,8 @@ func (f *Flow) asksToSkip(ctx context.Context, ev ci.Event) (bool, error) {
 }
 
 // awaited returns the number of an open pull request whose event may still start a run of the commit, or 0. It
-// matters only where something was skipped.
+// matters only where something was skipped. One of a fork counts only for forks: anybody can open it on a commit of
+// the repository.
 func (f *Flow) awaited(ctx context.Context, ev ci.Event, file *pipeline.File) (int, error) {
 	if ev.Kind != ci.Push && ev.Kind != ci.PullRequest || f.Heads == nil {
 		return 0, nil
@@ -219,7 +234,7 @@ func (f *Flow) awaited(ctx context.Context, ev ci.Event, file *pipeline.File) (i
 		return 0, err
 	}
 	for _, pull := range pulls {
-		if !pull.Open || pull.Head != ev.SHA || pull.Number == ev.PR || !file.CouldSelectPull(pull.Base) {
+		if !pull.Open || pull.Head != ev.SHA || pull.Number == ev.PR || pull.Fork && !ev.Fork || !file.CouldSelectPull(pull.Base) {
 			continue
 		}
 		_, err := f.Runs.RunOf(ctx, ev.Repo.ID, ev.SHA, ci.PullRequest, fmt.Sprintf("refs/pull/%d/head", pull.Number))

@@ -81,13 +81,15 @@ func TestG1(t *testing.T) {
 		pulls []ci.Pull
 		want  string
 	}{
-		"not named":              {"on: {pull_request: {}}\n" + steps, push("topic"), nil, ""},
-		"branch filter":          {"on: {push: {branches: [main]}}\n" + steps, push("topic"), nil, ""},
-		"branch filter, open":    {"on: {push: {branches: [main]}, pull_request: {}}\n" + steps, push("topic"), open, ""},
-		"type filter":            {"on: {pull_request: {types: [labeled]}}\n" + steps, pull("opened", "topic", false), open, ""},
-		"base filter":            {"on: {pull_request: {branches: [release]}}\n" + steps, pull("opened", "topic", false), open, ""},
-		"paths":                  {"on: {push: {paths: [" + docs + "]}}\n" + steps, push("topic"), nil, "yaci success"},
-		"paths, open, may run":   {"on: {push: {paths: [" + docs + "]}, pull_request: {}}\n" + steps, push("topic"), open, ""},
+		"not named":            {"on: {pull_request: {}}\n" + steps, push("topic"), nil, ""},
+		"branch filter":        {"on: {push: {branches: [main]}}\n" + steps, push("topic"), nil, ""},
+		"branch filter, open":  {"on: {push: {branches: [main]}, pull_request: {}}\n" + steps, push("topic"), open, ""},
+		"type filter":          {"on: {pull_request: {types: [labeled]}}\n" + steps, pull("opened", "topic", false), open, ""},
+		"base filter":          {"on: {pull_request: {branches: [release]}}\n" + steps, pull("opened", "topic", false), open, ""},
+		"paths":                {"on: {push: {paths: [" + docs + "]}}\n" + steps, push("topic"), nil, "yaci success"},
+		"paths, open, may run": {"on: {push: {paths: [" + docs + "]}, pull_request: {}}\n" + steps, push("topic"), open, ""},
+		"paths, open, of a fork": {"on: {push: {paths: [" + docs + "]}, pull_request: {}}\n" + steps, push("topic"),
+			[]ci.Pull{{Number: 7, Head: shaOf("a"), Base: "main", Open: true, Fork: true}}, "yaci success"},
 		"paths, open, never run": {"on: {push: {paths: [" + docs + "]}}\n" + steps, push("topic"), open, "yaci success"},
 		"paths, open, may be labelled": {"on: {push: {paths: [" + docs + "]}, pull_request: {types: [labeled]}}\n" + steps,
 			push("topic"), open, ""},
@@ -156,6 +158,30 @@ func TestG1OtherEvents(t *testing.T) {
 		w.deliver("p", opened)
 		if got := w.shown(); got != "yaci pending" {
 			t.Errorf("after: %q", got)
+		}
+	})
+	t.Run("the commit becomes the head of a pull request that may be labelled", func(t *testing.T) {
+		w := newWorld(t)
+		w.flow.Heads = &heads{}
+		w.gh.file = "on: {push: {paths: ['docs/**']}, pull_request: {types: [labeled]}}\n" + steps
+		w.deliver("g", at(push("topic"), 0))
+		if got := w.shown(); got != "yaci success" {
+			t.Fatalf("before: %q", got)
+		}
+		w.pulls.pull = ci.Pull{Number: 7, Head: opened.SHA, Base: "main", Open: true}
+		fork := at(pull("opened", "topic", true), 1)
+		w.deliver("f", fork)
+		if got := w.shown(); got != "yaci success" {
+			t.Errorf("a fork's pull request: %q", got)
+		}
+		w.deliver("p", opened)
+		if got := w.shown(); got != "yaci pending" {
+			t.Errorf("opened: %q", got)
+		}
+		w.pulls.pull.Open = false
+		w.deliver("c", at(pull("closed", "topic", false), 2))
+		if got := w.shown(); got != "yaci success" {
+			t.Errorf("closed: %q", got)
 		}
 	})
 	t.Run("the pull request is closed instead", func(t *testing.T) {

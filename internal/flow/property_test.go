@@ -375,6 +375,9 @@ func TestPullRequestProperty(t *testing.T) {
 			}
 		}
 		attempts += p.retire()
+		if played := i - first + 1; played%5000 == 0 {
+			t.Logf("%d stories", played)
+		}
 	}
 	t.Logf("%d stories: %d commits end green, %d attempts", stories, green, attempts)
 	if green < stories/5 || attempts < stories {

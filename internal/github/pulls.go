@@ -63,6 +63,7 @@ func pullOf(pr *github.PullRequest) ci.Pull {
 		Head:   ci.SHA(pr.GetHead().GetSHA()),
 		Base:   pr.GetBase().GetRef(),
 		Open:   pr.GetState() == "open",
+		Fork:   pr.GetHead().GetRepo().GetID() != pr.GetBase().GetRepo().GetID(),
 	}
 }
 

@@ -58,7 +58,8 @@ func TestPullsAndPeople(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v", name, got, err, w.want)
 		}
 	}
-	if got, err := c.Pull(t.Context(), r, pull.Number); err != nil || got != (ci.Pull{Number: pull.Number, Head: ci.SHA(sha), Base: "main", Open: true}) {
+	want := ci.Pull{Number: pull.Number, Head: ci.SHA(sha), Base: "main", Open: true, Fork: true}
+	if got, err := c.Pull(t.Context(), r, pull.Number); err != nil || got != want {
 		t.Errorf("pull %+v, %v", got, err)
 	}
 	comment := pull.Say("/ok-to-test", ada)

@@ -135,6 +135,25 @@ func cancelAttempt(ctx context.Context, tx *sql.Tx, id ci.RunID, attempt int, wh
 	return nil
 }
 
+// AwaitPull records that an event of a pull request may start a run of a commit, so that what was skipped there is not
+// reported before, and a success that is shown for it is withdrawn. Nothing changes if the pull request has a run of
+// the commit.
+func (s *Store) AwaitPull(ctx context.Context, ev ci.Event) error {
+	err := s.tx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE runs SET awaits_pr = ? WHERE repo_id = ? AND sha = ? AND kind = ? AND awaits_pr = 0
+			AND NOT EXISTS (SELECT 1 FROM runs pull WHERE pull.repo_id = ? AND pull.sha = ? AND pull.kind = ? AND pull.pr = ?)`,
+			ev.PR, ev.Repo.ID, ev.SHA, ci.Push, ev.Repo.ID, ev.SHA, ci.PullRequest, ev.PR)
+		if err != nil {
+			return err
+		}
+		return s.refreshStatuses(ctx, tx, ev.Repo.ID, ev.SHA)
+	})
+	if err != nil {
+		return fmt.Errorf("await pull request #%d: %w", ev.PR, err)
+	}
+	return nil
+}
+
 // ForgetPull records that no event of a pull request will start a run of a commit, so that what was skipped there
 // need not wait for one.
 func (s *Store) ForgetPull(ctx context.Context, ev ci.Event) error {
