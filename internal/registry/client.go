@@ -80,10 +80,10 @@ func (c *Client) Image(ctx context.Context, image string, anonymous bool) (ci.Im
 	})
 	select {
 	case <-ctx.Done():
-		return ci.Image{}, explain(ref, ctx.Err())
+		return ci.Image{}, explain(ref, image, ctx.Err())
 	case r := <-flight:
 		if r.Err != nil {
-			return ci.Image{}, explain(ref, r.Err)
+			return ci.Image{}, explain(ref, image, r.Err)
 		}
 		found, _ := r.Val.(ci.Image)
 		found.Name, found.Pinned = image, withoutTag(image)+"@"+found.Pinned

@@ -29,9 +29,8 @@ func statusOf(err error) int {
 }
 
 // explain makes a sentence of an error. What a registry writes in its answers is not repeated.
-func explain(ref name.Reference, err error) error {
+func explain(ref name.Reference, image string, err error) error {
 	host := ref.Context().RegistryStr()
-	image := ref.Name()
 	final := func(format string, args ...any) error {
 		return fmt.Errorf("%w: image %s: %s", ci.ErrInvalid, image, fmt.Sprintf(format, args...))
 	}
