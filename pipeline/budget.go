@@ -98,6 +98,14 @@ func (j *Job) size() int {
 	return size
 }
 
+// JobBytes estimates what the jobs of the file come to when they are stored.
+func (f *File) JobBytes() (size int) {
+	for _, j := range f.Jobs {
+		size += j.size()
+	}
+	return size
+}
+
 func (e Env) size() (size int) {
 	for k, v := range e {
 		size += len(k) + len(v) + variableBytes

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,43 +54,77 @@ func (m memoryLimit) used(t *testing.T) int64 {
 	return must(strconv.ParseInt(strings.TrimSpace(string(data)), 10, 64))(t)
 }
 
-// TestS1HostileCorpus: a server with 512 MiB gets each file of the hostile corpus
-// as a stranger's pull request that nobody approved. It survives, says what is
-// wrong with each file, and serves another repository meanwhile.
+// heaviest are those of the accepted files of the hostile corpus that take most memory.
+func heaviest() []string {
+	return []string{
+		"needs: weights", "cells: as large as is allowed", "patterns: of cells", "needs: a full graph of cells",
+	}
+}
+
+// stranger opens pull requests with hostile files in a repository of its own.
+type stranger struct {
+	repo  *citest.Repo
+	clone *citest.Clone
+	eve   citest.User
+	heads map[string]string // of its pull requests, by the name of the file
+}
+
+func (s *stranger) open(t *testing.T, branch, name, text string) {
+	t.Helper()
+	must(s.clone.Git("switch", "--quiet", "-c", branch, "origin/main"))(t)
+	files := map[string]string{".yaci.yml": text}
+	if strings.HasPrefix(name, "patterns:") {
+		for n, path := range hostile.Paths()[:300] {
+			files[path] = strconv.Itoa(n)
+		}
+	}
+	s.heads[name] = must(s.clone.Push("Change "+name, files))(t)
+	must(s.repo.OpenPull("eve:"+branch, "main", "Change", s.eve))(t)
+}
+
+// TestS1HostileCorpus: a server with 512 MiB gets each file of the hostile corpus as a stranger's pull request that
+// nobody approved, in as many repositories as it handles side by side. Each begins with one of the files that take
+// most memory, while the first file that GitHub hands out is slow, so that those are handled at the same moment. The
+// server survives, says what is wrong with each file, and serves another repository meanwhile.
 func TestS1HostileCorpus(t *testing.T) {
 	if inCluster() {
 		t.Skip("the server is a pod, whose limit is the manifest's")
 	}
 	w := newWorld(t)
 	group := limitMemory(t, w.cmd.Process.Pid, 512<<20)
-	r, other := w.repo("victim", false), w.repo("bystander", false)
-	w.push(r, "")
+	other := w.repo("bystander", false)
 	eve := w.github.CreateUser("eve")
-	clone := must(must(w.github.Fork(r, eve))(t).Clone(t.TempDir(), eve))(t)
 	corpus := hostile.Corpus()
-	heads := map[string]string{}
-	for i, name := range slices.Sorted(maps.Keys(corpus)) {
-		branch := fmt.Sprintf("b%d", i)
-		must(clone.Git("switch", "--quiet", "-c", branch, "origin/main"))(t)
-		files := map[string]string{".yaci.yml": corpus[name]}
-		if strings.HasPrefix(name, "patterns:") {
-			for n, path := range hostile.Paths()[:300] {
-				files[path] = strconv.Itoa(n)
-			}
-		}
-		heads[name] = must(clone.Push("Change "+name, files))(t)
-		must(r.OpenPull("eve:"+branch, "main", "Change", eve))(t)
+	names := slices.Sorted(maps.Keys(corpus))
+	var strangers []*stranger
+	for i := range 8 {
+		s := &stranger{repo: w.repo(fmt.Sprintf("victim%d", i), false), eve: eve, heads: map[string]string{}}
+		w.push(s.repo, "")
+		s.clone = must(must(w.github.Fork(s.repo, eve))(t).Clone(t.TempDir(), eve))(t)
+		strangers = append(strangers, s)
+	}
+	w.github.Inject(citest.Fault{Prefix: "/repos/ada/victim", Match: func(r *http.Request) bool {
+		return strings.Contains(r.URL.Path, "/contents/")
+	}, Times: len(strangers), Delay: 5 * time.Second})
+	for i, s := range strangers {
+		name := heaviest()[i%len(heaviest())]
+		s.open(t, "heavy", name, corpus[name])
+	}
+	for i, name := range names {
+		strangers[i%len(strangers)].open(t, fmt.Sprintf("b%d", i), name, corpus[name])
 	}
 	begin := time.Now()
 	sha := w.push(other, passing)
 	must(other.WaitStatus(citesttest.Context(t, time.Minute), sha, "yaci", nil))(t)
 	t.Logf("the other repository's first status came after %v", time.Since(begin).Round(time.Millisecond))
-	for name, sha := range heads {
-		judged := func(s citest.Status) bool {
-			return s.State == "error" || s.State == "success" || strings.HasPrefix(s.Description, "Waiting for approval")
-		}
-		if _, err := r.WaitStatus(citesttest.Context(t, 2*time.Minute), sha, "yaci", judged); err != nil {
-			t.Errorf("%s: %v, statuses %+v", name, err, r.Statuses(sha))
+	for _, s := range strangers {
+		for name, sha := range s.heads {
+			judged := func(st citest.Status) bool {
+				return st.State == "error" || st.State == "success" || strings.HasPrefix(st.Description, "Waiting for approval")
+			}
+			if _, err := s.repo.WaitStatus(citesttest.Context(t, 2*time.Minute), sha, "yaci", judged); err != nil {
+				t.Errorf("%s: %v, statuses %+v", name, err, s.repo.Statuses(sha))
+			}
 		}
 	}
 	if st := w.final(other, sha); st.State != "success" {

@@ -69,6 +69,8 @@ type Flow struct {
 	ForFork  pipeline.Operator // for pull requests from forks, whoever approved them
 	URL      string            // of this server, without a slash at its end; empty: not known
 	Queued   func()            // called after something was stored; wakes queue and report
+
+	heavy heavyWork
 }
 
 // Handle takes one delivery to its end. An error means: try again later.
@@ -113,9 +115,10 @@ func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) ([]
 	none := decide.Permit{}
 	run.Identity, run.AwaitsPR = decide.Identity(run.Event, false, "broken"), 0
 	file, digest, in, err := f.read(ctx, run)
-	var compiled []*pipeline.Compiled
+	var selection pipeline.Selection
+	var jobs []ci.Job
 	if err == nil {
-		compiled, err = pipeline.Compile(file, in, f.operator(run.Event))
+		selection, jobs, err = f.makeJobs(ctx, *run, file, in)
 	}
 	var problems pipeline.Problems
 	switch {
@@ -126,15 +129,10 @@ func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) ([]
 	case err != nil:
 		return nil, none, err
 	}
-	selection := file.Select(in)
 	if !selection.Selected {
 		return nil, none, notSelected{why: selection.Why, ever: file.CouldSelectPull(run.Event.PRBase)}
 	}
 	run.Identity = decide.Identity(run.Event, file.SelectsByType(run.Event.PRAction), selection.Digest())
-	jobs, err := newJobs(*run, selection, compiled)
-	if err != nil {
-		return nil, none, err
-	}
 	if slices.ContainsFunc(jobs, func(j ci.Job) bool { return j.State == ci.Skipped }) {
 		if run.AwaitsPR, err = f.awaited(ctx, run.Event, file); err != nil {
 			return nil, none, err
