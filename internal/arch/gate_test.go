@@ -46,7 +46,8 @@ func TestOneGate(t *testing.T) {
 		"AddAttempt":     {"internal/flow/gate.go attempt"},
 		"ApproveRun":     {"internal/flow/gate.go release"},
 		"ReplaceAttempt": {"internal/flow/gate.go replaceAttempt"},
-		"addJobs": {"internal/store/runs.go CreateRun", "internal/store/runs.go AddAttempt", "internal/store/approvals.go ApproveRun",
+		"addJobs":        {"internal/store/runs.go beginAttempt"},
+		"beginAttempt": {"internal/store/runs.go CreateRun", "internal/store/runs.go AddAttempt", "internal/store/approvals.go ApproveRun",
 			"internal/store/approvals.go ReplaceAttempt"},
 		"Launch": {"internal/queue/queue.go launch", "internal/server/lead.go Launch", // which asks before whether it leads
 			"internal/server/probe.go run"}, // the doctor's own, of no repository

@@ -87,7 +87,7 @@ func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
 		return f.obey(ctx, d, ev)
 	}
 	if ev.Kind == ci.PullRequest && ev.PRAction == "closed" {
-		if _, err := f.closed(ctx, ev); err != nil {
+		if err := f.closed(ctx, ev); err != nil {
 			return err
 		}
 	}

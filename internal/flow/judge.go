@@ -51,7 +51,11 @@ func (f *Flow) judge(ctx context.Context, d ci.Delivery, ev ci.Event) error {
 		why := fmt.Sprintf("Ignored: %s has no %s at %s.", ev.Repo.FullName(), pipeline.FileName, ev.SHA.Short())
 		return f.ignore(ctx, d, why, nil)
 	case errors.As(err, &not):
-		return f.notSelected(ctx, d, run, not)
+		var stored *ci.Run
+		if exists {
+			stored = &known
+		}
+		return f.notSelected(ctx, d, run, stored, not)
 	case errors.As(err, &nothing):
 		// The push that has this commit's run came for this pull request too.
 		_, _, err := f.rank(ctx, run)
@@ -142,15 +146,12 @@ func (f *Flow) replace(ctx context.Context, d ci.Delivery, p decide.Permit, run 
 var errOvertaken = errors.New("the run has another attempt now")
 
 // notSelected ends a delivery whose event the file does not select. An unfinished run for another base branch is of
-// no use to anybody, and neither are those of older commits.
-func (f *Flow) notSelected(ctx context.Context, d ci.Delivery, run ci.Run, not notSelected) error {
+// no use to anybody, and neither are those of older commits. known is the stored run of the commit and ref; nil: there
+// is none.
+func (f *Flow) notSelected(ctx context.Context, d ci.Delivery, run ci.Run, known *ci.Run, not notSelected) error {
 	ev := run.Event
 	if ev.Kind == ci.PullRequest {
-		known, err := f.Runs.RunOf(ctx, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref)
-		if err != nil && !errors.Is(err, ci.ErrNotFound) {
-			return err
-		}
-		if err == nil && !known.State.Final() && known.Event.PRBase != ev.PRBase {
+		if known != nil && !known.State.Final() && known.Event.PRBase != ev.PRBase {
 			why := fmt.Sprintf("Cancelled: pull request #%d is for base %s now.", ev.PR, ev.PRBase)
 			if _, err := f.Stopper.CancelRun(ctx, known.ID, why); err != nil {
 				return err
@@ -186,28 +187,25 @@ func (f *Flow) await(ctx context.Context, ev ci.Event, ever bool) error {
 
 // closed ends what a pull request that was closed leaves behind: what waits, and what runs unless its file keeps
 // older runs. Deliveries may be late, so GitHub is asked whether it is closed now.
-func (f *Flow) closed(ctx context.Context, ev ci.Event) (ended int, err error) {
+func (f *Flow) closed(ctx context.Context, ev ci.Event) error {
 	now, err := f.Pulls.Pull(ctx, ev.Repo, ev.PR)
 	if err != nil || now.Open {
-		return 0, err
+		return err
 	}
 	runs, err := f.Unfinished.UnfinishedOfPull(ctx, ev.Repo.ID, ev.Ref)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	for _, run := range runs {
 		if run.State == ci.Running && !run.Supersedes || run.Event.PRAction == "closed" {
 			continue
 		}
-		cancelled, err := f.Stopper.CancelRun(ctx, run.ID, fmt.Sprintf("Cancelled: pull request #%d was closed.", ev.PR))
-		if err != nil {
-			return ended, err
-		}
-		if cancelled {
-			ended++
+		why := fmt.Sprintf("Cancelled: pull request #%d was closed.", ev.PR)
+		if _, err := f.Stopper.CancelRun(ctx, run.ID, why); err != nil {
+			return err
 		}
 	}
-	return ended, f.Changes.ForgetPull(ctx, ev)
+	return f.Changes.ForgetPull(ctx, ev)
 }
 
 // asksToSkip reports whether the message of a pull request's head asks to skip CI. Of a push the event tells.

@@ -53,16 +53,7 @@ func (s *Store) ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci
 			run.ID, run.Retargets, a.SHA, a.Base, a.Digest, a.By.ID, a.By.Login, a.Via, millis(a.At)); err != nil {
 			return err
 		}
-		if err := keepBroken(ctx, tx, run); err != nil {
-			return err
-		}
-		if err := s.addJobs(ctx, tx, jobs, plans); err != nil {
-			return err
-		}
-		if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, "Approved run "+string(run.ID)+"."); err != nil {
-			return err
-		}
-		return s.settle(ctx, tx, run.ID, run.Attempt)
+		return s.beginAttempt(ctx, tx, run, jobs, plans, delivery, fmt.Sprintf("Approved run %s.", run.ID))
 	})
 	if err != nil {
 		return false, fmt.Errorf("approve run %s: %w", run.ID, err)
@@ -100,20 +91,10 @@ func (s *Store) ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, 
 		if err := cancelAttempt(ctx, tx, run.ID, run.Attempt-1, "Cancelled: replaced by a new attempt.", s.now()); err != nil {
 			return err
 		}
-		if err := keepBroken(ctx, tx, run); err != nil {
-			return err
-		}
-		if err := s.addJobs(ctx, tx, jobs, plans); err != nil {
-			return err
-		}
 		if err := awaitNoMore(ctx, tx, run.Event); err != nil {
 			return err
 		}
-		reason := fmt.Sprintf("Attempt %d of run %s.", run.Attempt, run.ID)
-		if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, reason); err != nil {
-			return err
-		}
-		return s.settle(ctx, tx, run.ID, run.Attempt)
+		return s.beginAttempt(ctx, tx, run, jobs, plans, delivery, fmt.Sprintf("Attempt %d of run %s.", run.Attempt, run.ID))
 	})
 	if err != nil {
 		return false, fmt.Errorf("attempt %d of run %s: %w", run.Attempt, run.ID, err)

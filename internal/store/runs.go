@@ -47,19 +47,10 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 			}
 			return s.refreshStatuses(ctx, tx, repo, run.Event.SHA)
 		}
-		if err := keepBroken(ctx, tx, *run); err != nil {
-			return err
-		}
-		if err := s.addJobs(ctx, tx, jobs, plans); err != nil {
-			return err
-		}
 		if err := awaitNoMore(ctx, tx, run.Event); err != nil {
 			return err
 		}
-		if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, "Run "+string(run.ID)+"."); err != nil {
-			return err
-		}
-		return s.settle(ctx, tx, run.ID, run.Attempt)
+		return s.beginAttempt(ctx, tx, *run, jobs, plans, delivery, fmt.Sprintf("Run %s.", run.ID))
 	})
 	if err != nil {
 		return fmt.Errorf("create run %s: %w", run.ID, err)
@@ -87,21 +78,28 @@ func (s *Store) AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs
 			return nil
 		}
 		added = true
-		if err := keepBroken(ctx, tx, run); err != nil {
-			return err
-		}
-		if err := s.addJobs(ctx, tx, jobs, plans); err != nil {
-			return err
-		}
-		if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, "Run "+string(run.ID)+" again."); err != nil {
-			return err
-		}
-		return s.settle(ctx, tx, run.ID, run.Attempt)
+		return s.beginAttempt(ctx, tx, run, jobs, plans, delivery, fmt.Sprintf("Run %s again.", run.ID))
 	})
 	if err != nil {
 		return false, fmt.Errorf("attempt %d of run %s: %w", run.Attempt, run.ID, err)
 	}
 	return added, nil
+}
+
+// beginAttempt stores what an attempt consists of, ends the delivery that it came from (0: none), and settles the run.
+func (s *Store) beginAttempt(
+	ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.Job, plans []plan, delivery int64, reason string,
+) error {
+	if err := keepBroken(ctx, tx, run); err != nil {
+		return err
+	}
+	if err := s.addJobs(ctx, tx, jobs, plans); err != nil {
+		return err
+	}
+	if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, reason); err != nil {
+		return err
+	}
+	return s.settle(ctx, tx, run.ID, run.Attempt)
 }
 
 // addJobs stores the jobs of an attempt. [Store.settle] then decides which of them may be launched.
