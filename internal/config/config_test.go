@@ -189,3 +189,15 @@ func TestFirstStart(t *testing.T) {
 		t.Errorf("an id without its key: %v", c.Problems())
 	}
 }
+
+func TestC19Registries(t *testing.T) {
+	for entries, good := range map[string]bool{
+		"registry.internal": true, "registry.internal:5000,http://10.0.0.5:5000": true, "https://r.test": true, "[fd00::1]:5000": true,
+		"ftp://r.test": false, "r.test/path": false, "user@r.test": false, "a.test, b.test": false,
+	} {
+		ps := parse(t, "--webhook-secret=x", "--github-token=y", "--registries="+entries).Problems()
+		if (len(ps) == 0) != good {
+			t.Errorf("%q: %q", entries, ps)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"regexp"
-	"strings"
 )
 
 // Registries is what the server may use to ask container registries what images of steps without run are made to run.
@@ -16,7 +15,7 @@ var registryAddress = regexp.MustCompile(`^(https?://)?([A-Za-z0-9][A-Za-z0-9.-]
 
 func (r Registries) problems() (ps []string) {
 	for _, entry := range r.Registries {
-		if !registryAddress.MatchString(strings.TrimSpace(entry)) {
+		if !registryAddress.MatchString(entry) {
 			ps = append(ps, fmt.Sprintf("YACI_REGISTRIES has %q: write a host like registry.internal:5000, or http://registry.internal:5000 for one without TLS.", entry))
 		}
 	}
