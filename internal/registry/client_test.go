@@ -296,9 +296,20 @@ func TestC19CredentialsStayAtTheirHost(t *testing.T) {
 // to what is not public.
 func TestC19RegistryInAPrivateNetwork(t *testing.T) {
 	reached := make(chan string, 100)
-	inside := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { reached <- r.URL.Path }))
+	hidden := func() *httptest.Server {
+		server := httptest.NewUnstartedServer(http.NotFoundHandler())
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				reached <- conn.LocalAddr().String()
+			}
+		}
+		return server
+	}
+	inside, plain := hidden(), hidden()
+	inside.StartTLS()
 	defer inside.Close()
-	plain := httptest.NewServer(inside.Config.Handler)
+	plain.Start()
 	defer plain.Close()
 	secure, insecure := inside.Listener.Addr().String(), plain.Listener.Addr().String()
 	_, port, _ := net.SplitHostPort(secure)
@@ -311,8 +322,8 @@ func TestC19RegistryInAPrivateNetwork(t *testing.T) {
 			t.Errorf("%s: %v", image, err)
 		}
 		select {
-		case path := <-reached:
-			t.Errorf("%s reached %s", image, path)
+		case address := <-reached:
+			t.Errorf("%s connected to %s", image, address)
 		default:
 		}
 	}
