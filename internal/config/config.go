@@ -26,6 +26,7 @@ type Config struct {
 	ForkPolicy    string `default:"approval" env:"YACI_FORK_POLICY" help:"Pull requests from forks by people without write access: approval (they wait for it), never or always."`
 	Kubeconfig    string `env:"KUBECONFIG" help:"Cluster to run in; default: the pod's own, or ~/.kube/config."`
 	LogLimit      int64  `default:"67108864" env:"YACI_LOG_LIMIT" help:"Bytes that are kept of a step's log; half of them its beginning, half its end."`
+	LogReserve    int64  `default:"1073741824" env:"YACI_LOG_RESERVE" help:"Bytes of the disk that logs leave free for the database, if YACI_LOG_STORE is a directory on the same file system. With less free space logs are not stored. 0: no reserve."`
 	Namespace     string `default:"yaci-builds" env:"YACI_NAMESPACE" help:"Namespace of the Jobs."`
 	Retention
 	Registries
@@ -80,6 +81,9 @@ func (c Config) Problems() (ps []string) {
 	}
 	if c.LogLimit < 1<<20 {
 		problem("YACI_LOG_LIMIT is %d: at least 1048576, a MiB, is needed.", c.LogLimit)
+	}
+	if c.LogReserve < 0 {
+		problem("YACI_LOG_RESERVE is %d: write a number of bytes, or 0 for no reserve.", c.LogReserve)
 	}
 	if c.HealEvery < time.Second {
 		problem("YACI_HEAL_EVERY is %v: at least 1s is needed.", c.HealEvery)

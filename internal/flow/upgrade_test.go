@@ -15,12 +15,15 @@ import (
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
-// upgraded returns a world on a database that the last version without identities wrote (f7d0b28): 1,000 runs of
-// pushes, tags and pull requests in all states, with their deliveries. Manifests of ended jobs were left out.
-func upgraded(t *testing.T) *world {
+// beforeIdentities is a database that the last version without identities wrote (f7d0b28): 1,000 runs of pushes, tags
+// and pull requests in all states, with their deliveries. Manifests of ended jobs were left out.
+const beforeIdentities = "testdata/before_identities.db.gz"
+
+// upgraded returns a world on a database of an earlier version.
+func upgraded(t *testing.T, file string) *world {
 	t.Helper()
 	w := newWorld(t)
-	packed, err := os.Open("testdata/before_identities.db.gz")
+	packed, err := os.Open(file)
 	w.must(err)
 	defer packed.Close()
 	in, err := gzip.NewReader(packed)
@@ -55,7 +58,7 @@ func (w *world) snapshot() string {
 // TestG2Upgrade: after an upgrade, neither a redelivery under a new GUID nor healing starts a run of a commit that
 // had one, and what waited to be launched still does.
 func TestG2Upgrade(t *testing.T) {
-	w := upgraded(t)
+	w := upgraded(t, beforeIdentities)
 	w.flow.Forks = decide.ForksApproval
 	runs, err := w.db.Runs(t.Context(), ci.RunFilter{Sight: ci.Sight{All: true}, Limit: 5000})
 	w.must(err)
@@ -102,7 +105,7 @@ func TestG2Upgrade(t *testing.T) {
 
 // TestG2AfterUpgrade: what really is new starts a new attempt of a run of an earlier version.
 func TestG2AfterUpgrade(t *testing.T) {
-	w := upgraded(t)
+	w := upgraded(t, beforeIdentities)
 	runs, err := w.db.Runs(t.Context(), ci.RunFilter{Sight: ci.Sight{All: true}, Kind: ci.PullRequest, State: ci.Success, Limit: 1})
 	w.must(err)
 	ev := runs[0].Event

@@ -28,6 +28,8 @@ type Bucket struct {
 	dir string // of a local one
 	enc *zstd.Encoder
 	dec *zstd.Decoder
+
+	reserve *reserve // nil: none
 }
 
 // OpenBucket opens a directory, which it makes, or a bucket by its URL:
@@ -45,7 +47,7 @@ func OpenBucket(ctx context.Context, where string) (*Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Bucket{b, dir, enc, dec}, nil
+	return &Bucket{b: b, dir: dir, enc: enc, dec: dec}, nil
 }
 
 func openBlob(ctx context.Context, where string) (b *blob.Bucket, dir string, err error) {
@@ -70,8 +72,13 @@ func key(id ci.LogID, seq int) string {
 	return fmt.Sprintf("%s/%s/%06d.zst", url.PathEscape(id.UID), url.PathEscape(id.Container), seq)
 }
 
+// put stores a chunk. The error is errReserved when the disk has no room for it.
 func (b *Bucket) put(ctx context.Context, id ci.LogID, seq int, data []byte) error {
-	if err := b.b.WriteAll(ctx, key(id, seq), b.enc.EncodeAll(data, nil), nil); err != nil {
+	packed := b.enc.EncodeAll(data, nil)
+	if err := b.reserve.check(len(packed)); err != nil {
+		return err
+	}
+	if err := b.b.WriteAll(ctx, key(id, seq), packed, nil); err != nil {
 		return fmt.Errorf("store %s: %w", key(id, seq), err)
 	}
 	return nil

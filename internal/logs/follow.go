@@ -245,7 +245,17 @@ func (f *follower) close(ctx context.Context, what subject, read error) error {
 	chunks, err := f.w.index.LogChunks(ctx, f.w.id)
 	if err == nil {
 		size, lines := f.w.total()
-		l := ci.Log{ID: f.w.id, Job: f.job, Closed: true, Note: verify(what.record, chunks, size, lines, read), Error: f.firstError(ctx, what.record)}
+		l := ci.Log{
+			ID:     f.w.id,
+			Job:    f.job,
+			Closed: true,
+			Note:   verify(what.record, chunks, size, lines, read),
+			Error:  f.firstError(ctx, what.record),
+		}
+		if dropped := f.w.dropped(); dropped > 0 {
+			l.Note = fmt.Sprintf("%d bytes of this log were not kept: the disk of YACI's server is full, and the rest of it is reserved for "+
+				"the database. Whoever operates YACI can delete old runs (yaci prune) or add disk.", dropped)
+		}
 		err = f.keeper.Jobs.CloseLog(ctx, l)
 	}
 	if err != nil {

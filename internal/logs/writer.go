@@ -2,6 +2,7 @@ package logs
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -31,6 +32,7 @@ type writer struct {
 	next ci.LogChunk   // the one that is being gathered
 	tail []ci.LogChunk // stored behind the head, oldest first
 	head int64         // bytes of the head
+	lost int64         // bytes that were dropped since load, since the disk had no room
 }
 
 // load goes on behind what is stored.
@@ -41,7 +43,8 @@ func (w *writer) load(ctx context.Context) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.data, w.next, w.tail, w.head = w.data[:0], ci.LogChunk{First: 1}, nil, 0
+	w.data, w.next, w.tail = w.data[:0], ci.LogChunk{First: 1}, nil
+	w.head, w.lost = 0, 0
 	for i, c := range chunks {
 		if w.head < w.limit/2 && c.Seq == i {
 			w.head += c.Bytes
@@ -61,6 +64,13 @@ func (w *writer) cursor() ci.LogCursor {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.next.Cursor
+}
+
+// dropped is how many bytes were not stored, since the disk had no room.
+func (w *writer) dropped() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lost
 }
 
 // total is what came from the beginning: bytes and line feeds, also of what was cut.
@@ -119,7 +129,12 @@ func (w *writer) flush(ctx context.Context) error {
 		return nil
 	}
 	c := w.next
-	if err := w.bucket.put(ctx, w.id, c.Seq, w.data); err != nil {
+	switch err := w.bucket.put(ctx, w.id, c.Seq, w.data); {
+	case errors.Is(err, errReserved): // the next chunk takes this one's place, and its numbers show the gap
+		w.data, w.next, w.lost = w.data[:0], after(c), w.lost+c.Bytes
+		w.next.Seq = c.Seq
+		return nil
+	case err != nil:
 		return err
 	}
 	if err := w.index.AddLogChunk(ctx, w.id, w.job, c); err != nil {

@@ -25,6 +25,8 @@ type Metrics struct {
 	jobs     *prometheus.HistogramVec
 	losses   prometheus.Counter
 	leads    prometheus.Gauge
+	logsFull prometheus.Gauge
+	logsLost prometheus.Counter
 }
 
 // New makes metrics that read what waits from a store.
@@ -41,7 +43,15 @@ func New(store Store) *Metrics {
 		losses: prometheus.NewCounter(prometheus.CounterOpts{Name: "yaci_job_losses_total", Help: "Times that the cluster lost a job's pod, so that it was run again."}),
 		leads:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "yaci_leader", Help: "1 on the server that launches, watches and reports; the sum over all servers should be 1."}),
 	}
-	m.registry.MustRegister(m.requests, m.passes, m.waits, m.jobs, m.losses, m.leads, newWaiting(store),
+	m.logsFull = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "yaci_log_reserve_reached",
+		Help: "1 while logs are not stored, since the rest of the disk is reserved for the database (YACI_LOG_RESERVE).",
+	})
+	m.logsLost = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "yaci_log_dropped_bytes_total",
+		Help: "Compressed bytes of logs that were not stored because of YACI_LOG_RESERVE.",
+	})
+	m.registry.MustRegister(m.requests, m.passes, m.waits, m.jobs, m.losses, m.leads, m.logsFull, m.logsLost, newWaiting(store),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -105,3 +115,15 @@ func (m *Metrics) Leads(yes bool) {
 	}
 	m.leads.Set(leads)
 }
+
+// LogsFull tells whether logs are dropped, since the rest of the disk is reserved for the database.
+func (m *Metrics) LogsFull(yes bool) {
+	full := 0.0
+	if yes {
+		full = 1
+	}
+	m.logsFull.Set(full)
+}
+
+// LogDropped counts bytes of a log that were dropped.
+func (m *Metrics) LogDropped(size int64) { m.logsLost.Add(float64(size)) }

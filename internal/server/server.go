@@ -173,6 +173,21 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 	gh.Learned = db.LearnRepo
 	spine.Heads, spine.URL = gh, strings.TrimSuffix(cfg.PublicURL, "/")
 	line := &line{waiting: &queue.Queue{Clock: db.Now, Jobs: db, Cluster: unseen{}, Caps: caps(cfg), Handover: cfg.KueueQueue != "", Log: log}}
+	err = bucket.LeaveFree(cfg.DatabasePath(), logs.Reserve{
+		Bytes:   cfg.LogReserve,
+		Dropped: seen.LogDropped,
+		Changed: func(full bool) {
+			seen.LogsFull(full)
+			if full {
+				log.Error("logs are not stored: the disk reserve is reached", "log_store", cfg.LogStore, "reserve_bytes", cfg.LogReserve)
+			} else {
+				log.Info("logs are stored again", "log_store", cfg.LogStore)
+			}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
 	book := &logs.Keeper{Clock: db.Now, Jobs: db, Index: db, Bucket: bucket, Limit: cfg.LogLimit, Bells: stored, Log: log}
 	calls := &api.API{
 		Clock: db.Now,

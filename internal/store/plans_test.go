@@ -125,3 +125,40 @@ func oldPlans(t *testing.T, s *store.Store) {
 		t.Errorf("plan %s, %s", got.Manifest, got.Files)
 	}
 }
+
+func TestS16Upgrade(t *testing.T) { both(t, upgradePlans) }
+
+// S16: the migration keeps the plans of jobs that have not ended, deletes the others, and the limit counts what is kept.
+func upgradePlans(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	for _, id := range []ci.RunID{"waits", "runs", "ended"} {
+		run, jobs := pushRun(id, "refs/heads/"+string(id))
+		must(t, s.CreateRun(ctx, 0, run, jobs))
+	}
+	must(t, s.DownTo(ctx, 62))
+	old := `{"manifest": "` + strings.Repeat("as it was ", 60_000) + `"}`
+	for _, statement := range []string{
+		`UPDATE jobs SET manifest = '` + old + `', files = '{"script": "true"}'`,
+		`UPDATE jobs SET state = 'running', uid = 'u1' WHERE run = 'runs'`,
+		`UPDATE jobs SET state = 'success', finished = 1 WHERE run = 'ended'`,
+	} {
+		_, err := s.Writer().ExecContext(ctx, statement)
+		must(t, err)
+	}
+	must(t, s.Up(ctx))
+	for id, want := range map[ci.RunID]string{"waits": old, "runs": old, "ended": ""} {
+		jobs, err := s.JobsOf(ctx, id, 1)
+		must(t, err)
+		job, err := s.Job(ctx, jobs[0].Name)
+		must(t, err)
+		if string(job.Manifest) != want || (len(job.Files) == 0) != (want == "") {
+			t.Errorf("the plan of run %s has %d and %d bytes, want %d", id, len(job.Manifest), len(job.Files), len(want))
+		}
+	}
+	s.LimitPlans(1 << 20) // two old plans are more
+	run, jobs := pushRun("next", "refs/heads/next")
+	must(t, s.CreateRun(ctx, 0, run, jobs))
+	if run, err := s.Run(ctx, "next"); err != nil || run.State != ci.Error || !strings.Contains(run.Message, "YACI_REPO_STORE_LIMIT") {
+		t.Errorf("beyond the limit: %+v, %v", run, err)
+	}
+}
