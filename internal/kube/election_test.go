@@ -98,7 +98,7 @@ func TestH11GuidesPromiseWhatTheLeaseGives(t *testing.T) {
 	latest := leaseTime + 2*look                                                      // seen late, and looked at again late
 	promise := time.Duration(0)
 	for file, want := range map[string]string{
-		"ARCHITECTURE.md":  fmt.Sprintf("Leases last %.0f s and are renewed every second. A leader that is killed is followed after %.0f to %.1f s,",
+		"ARCHITECTURE.md": fmt.Sprintf("Leases last %.0f s and are renewed every second. A leader that is killed is followed after %.0f to %.1f s,",
 			leaseTime.Seconds(), soonest.Seconds(), latest.Seconds()),
 		"deploy/README.md": `Another server takes over within ([0-9]+) seconds, usually [0-9]+ to 12, when the leader is killed, hangs`,
 	} {
