@@ -5,22 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Directory finds repositories by name, and says who administers them. The error
+// Directory finds repositories by name, and says what people may do with them. The error
 // of Find is ci.ErrNotFound, wrapped, for one that the GitHub App is not installed on.
 type Directory interface {
 	Find(ctx context.Context, fullName string) (ci.Repo, error)
 	MayAdmin(ctx context.Context, repo ci.Repo, who ci.Actor) (bool, error)
+	MayRead(ctx context.Context, repo ci.Repo, who ci.Actor) (bool, error)
 }
 
 // AccessList keeps which repositories may be read by the runs of others.
 type AccessList interface {
+	Access(ctx context.Context) ([]ci.RepoAccess, error)
 	AllowAccess(ctx context.Context, a ci.RepoAccess) error
 	RemoveAccess(ctx context.Context, repo, from int64) error
 }
+
+// ErrNoRight says that a person may not do this with a repository, or that there is none of this name.
+var ErrNoRight = errors.New("not allowed")
 
 // RepoAccess decides which repositories the runs of another one may read.
 type RepoAccess struct {
@@ -31,16 +37,16 @@ type RepoAccess struct {
 }
 
 // Allow lets the runs of from read repo; both are owner/name. by is who asks: a
-// person, who must administer repo at this moment, or, with ID 0, who holds an
+// person, who must administer repo and see from at this moment, or, with ID 0, who holds an
 // API token for admin. The names are resolved now, and the ids are what is kept.
-// The error is ci.ErrInvalid, wrapped, with a sentence for who asked.
+// The error is ci.ErrInvalid or ErrNotAllowed, wrapped, with a sentence for who asked.
 func (r *RepoAccess) Allow(ctx context.Context, repo, from string, by ci.Actor) (ci.RepoAccess, error) {
 	a := ci.RepoAccess{By: by, At: r.Clock.Now()}
 	var err error
-	if a.Repo, err = r.find(ctx, repo); err != nil {
+	if a.Repo, err = r.find(ctx, repo, by, r.Directory.MayAdmin, "that you administer"); err != nil {
 		return a, err
 	}
-	if a.From, err = r.find(ctx, from); err != nil {
+	if a.From, err = r.find(ctx, from, by, r.Directory.MayRead, "that you can see"); err != nil {
 		return a, err
 	}
 	switch {
@@ -50,15 +56,6 @@ func (r *RepoAccess) Allow(ctx context.Context, repo, from string, by ci.Actor) 
 		return a, fmt.Errorf("%w: %s and %s have different installations of the GitHub App, and one token cannot read both; "+
 			"copy %s to %s, or make it public", ci.ErrInvalid, repo, from, repo, a.From.Owner)
 	}
-	if by.ID != 0 {
-		may, err := r.Directory.MayAdmin(ctx, a.Repo, by)
-		if err != nil {
-			return a, err
-		}
-		if !may {
-			return a, fmt.Errorf("%w: only people who administer %s may let other repositories read it", ErrNotAllowed, repo)
-		}
-	}
 	if err := r.List.AllowAccess(ctx, a); err != nil {
 		return a, err
 	}
@@ -67,20 +64,60 @@ func (r *RepoAccess) Allow(ctx context.Context, repo, from string, by ci.Actor) 
 	return a, nil
 }
 
-func (r *RepoAccess) find(ctx context.Context, name string) (ci.Repo, error) {
+// find returns the repository of a name, on which a person must have a right. People who lack it get the same answer as
+// for a name that does not exist.
+func (r *RepoAccess) find(ctx context.Context, name string, by ci.Actor,
+	may func(context.Context, ci.Repo, ci.Actor) (bool, error), right string) (ci.Repo, error) {
 	found, err := r.Directory.Find(ctx, name)
-	if errors.Is(err, ci.ErrNotFound) {
+	missing := errors.Is(err, ci.ErrNotFound)
+	switch {
+	case err != nil && !missing:
+		return found, err
+	case missing && by.ID == 0:
 		return found, fmt.Errorf("%w: the GitHub App is not installed on a repository %s; install it there first", ci.ErrInvalid, name)
+	case by.ID == 0:
+		return found, nil
 	}
-	return found, err
+	allowed := false
+	if !missing {
+		if allowed, err = may(ctx, found, by); err != nil {
+			return found, err
+		}
+	}
+	if !allowed {
+		return found, fmt.Errorf("%w: there is no repository %s %s on which the GitHub App is installed", ErrNoRight, name, right)
+	}
+	return found, nil
 }
 
 // Disallow takes that back, by ids, so that it works whatever the repositories
-// are called now. The error is ci.ErrNotFound, wrapped, when it was not allowed.
+// are called now. A person must administer the repository that may be read. The error is
+// ci.ErrNotFound, wrapped, when it was not allowed, and for people who do not administer it.
 func (r *RepoAccess) Disallow(ctx context.Context, repo, from int64, by ci.Actor) error {
+	if by.ID != 0 {
+		if err := r.administers(ctx, repo, from, by); err != nil {
+			return err
+		}
+	}
 	if err := r.List.RemoveAccess(ctx, repo, from); err != nil {
 		return err
 	}
 	r.Log.Info("repository access removed", "repo_id", repo, "from_id", from, "by", by.Login, "by_id", by.ID)
 	return nil
+}
+
+func (r *RepoAccess) administers(ctx context.Context, repo, from int64, by ci.Actor) error {
+	list, err := r.List.Access(ctx)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(list, func(a ci.RepoAccess) bool { return a.Repo.ID == repo && a.From.ID == from })
+	if at < 0 {
+		return ci.ErrNotFound
+	}
+	may, err := r.Directory.MayAdmin(ctx, list[at].Repo, by)
+	if err == nil && !may {
+		err = ci.ErrNotFound
+	}
+	return err
 }

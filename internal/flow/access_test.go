@@ -16,7 +16,7 @@ type shelf struct {
 }
 
 func (s *shelf) Find(_ context.Context, name string) (ci.Repo, error) {
-	installations := map[string][2]int64{"acme/app": {11, 3}, "acme/schemas": {31, 3}, "other/lib": {41, 4}}
+	installations := map[string][2]int64{"acme/app": {11, 3}, "acme/schemas": {31, 3}, "other/lib": {41, 4}, "acme/hidden": {51, 3}}
 	at, ok := installations[name]
 	if !ok {
 		return ci.Repo{}, ci.ErrNotFound
@@ -27,6 +27,17 @@ func (s *shelf) Find(_ context.Context, name string) (ci.Repo, error) {
 
 func (s *shelf) MayAdmin(_ context.Context, repo ci.Repo, who ci.Actor) (bool, error) {
 	return repo.ID == 31 && who.ID == 7, nil
+}
+
+func (s *shelf) MayRead(_ context.Context, repo ci.Repo, who ci.Actor) (bool, error) {
+	return repo.ID != 51, nil
+}
+
+func (s *shelf) Access(context.Context) (list []ci.RepoAccess, err error) {
+	for _, a := range s.allowed {
+		list = append(list, a)
+	}
+	return list, nil
 }
 
 func (s *shelf) AllowAccess(_ context.Context, a ci.RepoAccess) error {
@@ -53,8 +64,11 @@ func TestC7Allow(t *testing.T) {
 	}{
 		{"acme/schemas", "acme/app", operator, nil, ""},
 		{"acme/schemas", "acme/app", admin, nil, ""},
-		{"acme/schemas", "acme/app", writer, ErrNotAllowed, "only people who administer acme/schemas"},
-		{"acme/app", "acme/schemas", admin, ErrNotAllowed, "only people who administer acme/app"}, // of the one that is read
+		{"acme/schemas", "acme/app", writer, ErrNoRight, "no repository acme/schemas that you administer"},
+		{"acme/app", "acme/schemas", admin, ErrNoRight, "no repository acme/app that you administer"},     // of the one that is read
+		{"acme/nowhere", "acme/app", admin, ErrNoRight, "no repository acme/nowhere that you administer"}, // the same answer
+		{"acme/schemas", "acme/hidden", admin, ErrNoRight, "no repository acme/hidden that you can see"},
+		{"acme/schemas", "acme/nowhere", admin, ErrNoRight, "no repository acme/nowhere that you can see"},
 		{"acme/app", "acme/app", operator, ci.ErrInvalid, "read it anyway"},
 		{"other/lib", "acme/app", operator, ci.ErrInvalid, "different installations of the GitHub App"},
 		{"acme/nowhere", "acme/app", operator, ci.ErrInvalid, "not installed on a repository acme/nowhere"},
@@ -74,6 +88,9 @@ func TestC7Allow(t *testing.T) {
 		}
 		if a := s.allowed[[2]int64{31, 11}]; a.By != c.by || a.At.IsZero() {
 			t.Errorf("on record: %+v", a)
+		}
+		if err := r.Disallow(t.Context(), 31, 11, writer); !errors.Is(err, ci.ErrNotFound) || len(s.allowed) == 0 {
+			t.Errorf("disallowed by who does not administer it: %v, %v", err, s.allowed)
 		}
 		if err := r.Disallow(t.Context(), 31, 11, c.by); err != nil || len(s.allowed) > 0 {
 			t.Errorf("disallow: %v, %v", err, s.allowed)

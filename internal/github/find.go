@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/google/go-github/v62/github"
@@ -12,11 +13,14 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
+// fullNames are what becomes part of an address: people type them.
+var fullNames = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}$`)
+
 // Find returns the repository that has a name, owner/name, now. The error is
 // ci.ErrNotFound, wrapped, when the GitHub App is not installed on it.
 func (c *Client) Find(ctx context.Context, fullName string) (ci.Repo, error) {
-	owner, name, ok := strings.Cut(fullName, "/")
-	if !ok || owner == "" || name == "" || strings.Contains(name, "/") {
+	owner, name, _ := strings.Cut(fullName, "/")
+	if !fullNames.MatchString(fullName) || strings.Trim(owner, ".") == "" || strings.Trim(name, ".") == "" {
 		return ci.Repo{}, fmt.Errorf("repository %q: %w", fullName, ci.ErrNotFound)
 	}
 	repo := ci.Repo{Owner: owner, Name: name}
@@ -58,4 +62,10 @@ func (c *Client) found(repo ci.Repo, r *github.Repository, res *github.Response,
 func (c *Client) MayAdmin(ctx context.Context, repo ci.Repo, who ci.Actor) (bool, error) {
 	level, err := c.permission(ctx, repo, who)
 	return level == "admin", err
+}
+
+// MayRead reports whether somebody may read a repository now.
+func (c *Client) MayRead(ctx context.Context, repo ci.Repo, who ci.Actor) (bool, error) {
+	level, err := c.permission(ctx, repo, who)
+	return level != "" && level != "none", err
 }

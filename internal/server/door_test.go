@@ -32,6 +32,7 @@ func TestAuthorizationMatrix(t *testing.T) {
 		public["GET "+route] = code
 	}
 	public["GET /-/sign-in"], public["GET /-/signed-in"], public["GET /deliveries"] = 404, 404, 404
+	public["GET /-/access"], public["POST /-/access"] = 404, 403
 	public["POST /-/sign-out"] = 403 // as all forms of who has not signed in
 	for _, run := range []string{"/{owner}/{repo}/runs/{number}", "/-/runs/{run}"} {
 		public["POST "+run+"/{verb}"] = 403

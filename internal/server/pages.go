@@ -28,6 +28,6 @@ func withGitHub(pages *web.Pages, cfg config.Pages, gh *github.Client, spine *fl
 		return pages
 	}
 	pages.GitHub, pages.Changes = gh.SignIn(cfg.ClientID, cfg.ClientSecret, pages.URL+"/-/signed-in"), spine
-	pages.Refusals = []error{flow.ErrNotAllowed, flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved, flow.ErrUnclear}
+	pages.Refusals = []error{flow.ErrNotAllowed, flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved, flow.ErrUnclear, flow.ErrNoRight}
 	return pages
 }

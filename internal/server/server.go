@@ -195,9 +195,14 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		Canceller: stop, Queue: line, Commits: spine,
 		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
 	}
-	calls.AccessList, calls.RepoAccess = db, &flow.RepoAccess{Clock: db.Now, Directory: gh, List: db, Log: log}
+	access := &flow.RepoAccess{Clock: db.Now, Directory: gh, List: db, Log: log}
+	calls.AccessList, calls.RepoAccess = db, access
+	pages := withGitHub(pagesOf(cfg.Pages, db, book, log), cfg.Pages, gh, spine)
+	if pages.GitHub != nil {
+		pages.AccessList, pages.RepoAccess = db, access
+	}
 	s := &server{
-		handler: routes(hook, calls, withGitHub(pagesOf(cfg.Pages, db, book, log), cfg.Pages, gh, spine), seen, ready),
+		handler: routes(hook, calls, pages, seen, ready),
 		operate: operated(seen, ready),
 		inbox:   func(ctx context.Context) { handleDeliveries(ctx, spine, b.arrived, loops{log, seen}) },
 	}

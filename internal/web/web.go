@@ -58,7 +58,10 @@ type Pages struct {
 	GitHub   GitHub // nil: nobody can sign in, and nothing be changed
 	Sessions Sessions
 	Changes  Changes
-	Refusals []error // of Changes that say all to who asked
+	Refusals []error // of Changes and RepoAccess that say all to who asked
+
+	RepoAccess RepoAccess // nil: people cannot let runs read other repositories
+	AccessList AccessList
 
 	Log *slog.Logger
 }
@@ -74,6 +77,8 @@ func (p *Pages) Routes(r chi.Router) {
 	r.Get("/-/sign-in", p.page(p.signIn))
 	r.Get("/-/signed-in", p.page(p.signedIn))
 	r.Post("/-/sign-out", p.page(p.signOut))
+	r.Get(accessPath, p.page(p.access))
+	r.Post(accessPath, p.page(p.changeAccess))
 	r.Get("/{owner}/{repo}", p.page(p.repository))
 	for base, page := range map[string]handler{"/{owner}/{repo}/runs/{number}": p.run, "/-/runs/{run}": p.byID} {
 		r.Route(base, func(r chi.Router) {
