@@ -34,7 +34,7 @@ func parse(t *testing.T, args ...string) (c config.Config) {
 
 func TestDefaults(t *testing.T) {
 	want := config.Config{
-		Listen: ":4000", MetricsListen: "127.0.0.1:4001", Pages: config.Pages{Checks: "off"}, Storage: config.Storage{DatabaseURL: "sqlite:///var/lib/yaci/yaci.db", LogStore: "/var/lib/yaci/logs"}, GithubAPIURL: "https://api.github.com/", Namespace: "yaci-builds", LogLimit: 64 << 20,
+		Listen: ":4000", MetricsListen: "127.0.0.1:4001", Pages: config.Pages{Checks: "off"}, Storage: config.Storage{DatabaseURL: "sqlite:///var/lib/yaci/yaci.db", LogStore: "/var/lib/yaci/logs"}, GithubAPIURL: "https://api.github.com/", Namespace: "yaci-builds", LogLimit: 64 << 20, LogReserve: 1 << 30,
 		Pods: config.Pods{Image: "ghcr.io/yaci-ci/yaci:latest", Timeout: time.Hour, MaxTimeout: 6 * time.Hour, KeepJobs: time.Hour, PendingTimeout: 10 * time.Minute,
 			CPURequest: "250m", MemoryRequest: "256Mi", MemoryLimit: "4Gi", DiskLimit: "10Gi"},
 		Retention: config.Retention{KeepRunsDays: 90, RepoStoreLimit: 256 << 20, KeepDeliveriesDays: 14},
