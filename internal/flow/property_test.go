@@ -306,7 +306,7 @@ func (p *pullStory) checkBase(file *pipeline.File, sha ci.SHA, runs []ci.Run) {
 	p.Helper()
 	events := p.bases[sha]
 	late := slices.ContainsFunc(p.late, func(ev ci.Event) bool { return ev.Kind == ci.PullRequest && ev.SHA == sha })
-	if len(events) == 0 || late {
+	if len(events) == 0 || late || !p.open { // nothing of a closed pull request is judged before it is reopened
 		return
 	}
 	newest := slices.MaxFunc(events, func(a, b ci.Event) int { return a.At.Compare(b.At) })
