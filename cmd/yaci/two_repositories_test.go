@@ -1,0 +1,348 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/yaci-ci/yaci/internal/citest"
+	"github.com/yaci-ci/yaci/internal/citest/citesttest"
+	"github.com/yaci-ci/yaci/internal/citest/hostile"
+)
+
+// quiet is the repository that wants its builds while another one on its server is slow, huge, hostile or full.
+type quiet struct {
+	*world
+	repo *citest.Repo
+	pods *podTimes
+	n    int
+}
+
+// measured is how long a push waited for its first status, from its webhook on, and then for its pod.
+type measured struct{ status, pod time.Duration }
+
+// push pushes once, waits until the job's pod has been created, and measures.
+func (q *quiet) push() (m measured, sha string) {
+	q.t.Helper()
+	q.n++
+	yaml := fmt.Sprintf("image: IMAGE\nresources: {cpu: 10m, memory: 16Mi}\nsteps: ['true'] # %d\n", q.n)
+	sha = must(q.repo.Commit("main", "Change", files(yaml), q.ada))(q.t)
+	must(q.repo.WaitStatus(citesttest.Context(q.t, time.Minute), sha, "yaci", nil))(q.t)
+	status := q.repo.Statuses(sha)[0].At
+	var made time.Time
+	q.until("the pod exists", func() bool {
+		made = q.pods.of(sha)
+		return !made.IsZero()
+	})
+	return measured{status.Sub(q.sent(sha)), made.Sub(status)}, sha
+}
+
+// sent returns when GitHub sent the webhook of a push.
+func (q *quiet) sent(sha string) (at time.Time) {
+	q.t.Helper()
+	q.until("the delivery is recorded", func() bool {
+		for _, d := range q.github.Deliveries() {
+			if d.RepositoryID == q.repo.ID && d.Event == "push" && bytes.Contains(d.Payload, []byte(`"after":"`+sha)) {
+				at = d.At
+			}
+		}
+		return !at.IsZero()
+	})
+	return at
+}
+
+// median pushes three times and returns the median of each figure. The last push has to pass.
+func (q *quiet) median() measured {
+	q.t.Helper()
+	var status, pod []time.Duration
+	var last string
+	for range 3 {
+		m, sha := q.push()
+		status, pod, last = append(status, m.status), append(pod, m.pod), sha
+	}
+	if st := q.final(q.repo, last); st.State != "success" {
+		q.t.Errorf("status %+v", st)
+	}
+	slices.Sort(status)
+	slices.Sort(pod)
+	return measured{status[1], pod[1]}
+}
+
+// podTimes is when the first pod of each commit was created.
+type podTimes struct {
+	mu   sync.Mutex
+	at   map[string]time.Time // by commit
+	seen map[types.UID]bool
+	list []string // where all pods clone from, in the order of their creation
+}
+
+// watchPods follows the pods of a namespace until the test ends.
+func watchPods(t *testing.T, client kubernetes.Interface, space string) *podTimes {
+	t.Helper()
+	p := &podTimes{at: map[string]time.Time{}, seen: map[types.UID]bool{}}
+	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(space))
+	informer := factory.Core().V1().Pods().Informer()
+	must(informer.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: func(o any) {
+		if pod, ok := o.(*corev1.Pod); ok {
+			p.see(pod, time.Now())
+		}
+	}}))(t)
+	factory.Start(t.Context().Done())
+	if !cache.WaitForCacheSync(t.Context().Done(), informer.HasSynced) {
+		t.Fatal("the pods were not listed")
+	}
+	return p
+}
+
+func (p *podTimes) see(pod *corev1.Pod, now time.Time) {
+	env := map[string]string{}
+	for _, c := range pod.Spec.InitContainers {
+		for _, e := range c.Env {
+			env[e.Name] = e.Value
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.seen[pod.UID] {
+		return
+	}
+	p.seen[pod.UID] = true
+	p.list = append(p.list, env["YACI_CLONE_URL"])
+	if sha := env["YACI_CLONE_SHA"]; p.at[sha].IsZero() {
+		p.at[sha] = now
+	}
+}
+
+func (p *podTimes) of(sha string) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at[sha]
+}
+
+func (p *podTimes) order() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.list)
+}
+
+// The first status has to come within a second, and the pod soon after it. A loaded machine gets as much more time as
+// it needs without the other repository.
+const (
+	firstStatus = time.Second
+	firstPod    = 3 * time.Second
+	slower      = 4
+)
+
+// TestS8S9S10S16TwoRepositories: on one server one repository is slow, huge, hostile or full in all the ways of S8,
+// S9, S10 and S16, each beside those before it. The first status of another repository comes as fast as ever, and so
+// does its pod.
+func TestS8S9S10S16TwoRepositories(t *testing.T) {
+	t.Parallel()
+	needsProcess(t, "connections come from addresses of this machine")
+	client := clientset(t)
+	space := namespace(t, client, nil)
+	w := newWorld(t, "YACI_NAMESPACE="+space, "YACI_NODES_GROW=true", "YACI_REPO_STORE_LIMIT=1048576")
+	q := &quiet{world: w, repo: w.repo("quiet", false), pods: watchPods(t, client, space)}
+	q.push() // the first one warms up
+	alone := q.median()
+	t.Logf("%-40s first status %6v, pod after it %6v", "alone", alone.status.Round(time.Millisecond), alone.pod.Round(time.Millisecond))
+	for _, trouble := range []struct {
+		name  string
+		begin func(*testing.T, *quiet)
+	}{
+		{"S8 files that take a minute", slowFiles},
+		{"S8 a huge pull request of slow pages", hugePull},
+		{"S8 a hostile pull request", hostilePulls},
+		{"S8 a slow git server", slowGit},
+		{"S9 a job that fits nowhere", largeJobs},
+		{"S9 a used-up quota", usedQuota},
+		{"S10 idle connections", idleConnections},
+		{"S16 a full share of the database", fullShare},
+	} {
+		trouble.begin(t, q)
+		m := q.median()
+		t.Logf("%-40s first status %6v, pod after it %6v", trouble.name, m.status.Round(time.Millisecond), m.pod.Round(time.Millisecond))
+		if most := max(firstStatus, slower*alone.status); m.status > most {
+			t.Errorf("%s: the first status came after %v, want at most %v", trouble.name, m.status, most)
+		}
+		if most := max(firstPod, slower*alone.pod); m.pod > most {
+			t.Errorf("%s: the pod came %v after the first status, want at most %v", trouble.name, m.pod, most)
+		}
+	}
+	if log := w.log.String(); strings.Contains(log, "set aside") {
+		t.Error("a delivery was set aside")
+	}
+}
+
+// slowFiles: the files of ten pushes take longer than the server waits.
+func slowFiles(t *testing.T, q *quiet) {
+	r := q.neighbour("slow-files")
+	q.github.Inject(citest.Fault{Match: func(req *http.Request) bool {
+		return strings.Contains(req.URL.Path, "slow-files/contents/")
+	}, Delay: time.Minute})
+	for n := range 10 {
+		must(r.Commit("main", "Change", files(fmt.Sprintf("image: IMAGE\nsteps: ['true'] # %d\n", n)), q.ada))(t)
+	}
+}
+
+// neighbour makes another repository.
+func (q *quiet) neighbour(name string) *citest.Repo {
+	q.t.Helper()
+	return q.world.repo(name, false)
+}
+
+// hugePull: a pull request changes 2,999 files, GitHub is slow with the pages of its list, and the file has as many
+// patterns as one may have.
+func hugePull(t *testing.T, q *quiet) {
+	r := q.neighbour("huge-pull")
+	must(r.Commit("main", "First", files(""), q.ada))(t)
+	q.github.Inject(citest.Fault{Match: func(req *http.Request) bool {
+		return strings.Contains(req.URL.Path, "huge-pull/pulls/") && strings.HasSuffix(req.URL.Path, "/files")
+	}, Delay: time.Second})
+	changed := files(hostile.Corpus()["patterns: as many as are allowed"])
+	for _, path := range hostile.Paths()[:2998] {
+		changed[path] = "x"
+	}
+	must(r.Commit("huge", "Change", changed, q.ada))(t)
+	must(r.OpenPull("huge", "main", "Huge", q.ada))(t)
+}
+
+// hostilePulls: a stranger's pull requests have the files that cost most.
+func hostilePulls(t *testing.T, q *quiet) {
+	r := q.neighbour("hostile-pulls")
+	must(r.Commit("main", "First", files(""), q.ada))(t)
+	eve := q.github.CreateUser("eve")
+	fork := must(q.github.Fork(r, eve))(t)
+	corpus := hostile.Corpus()
+	for i, name := range append(heaviest(), "shape: the same key", "shape: aliases", "patterns: stars") {
+		branch := fmt.Sprintf("b%d", i)
+		must(fork.Commit(branch, "Change", map[string]string{".yaci.yml": corpus[name]}, eve))(t)
+		must(r.OpenPull("eve:"+branch, "main", "Change", eve))(t)
+	}
+}
+
+// slowGit: clones take half a minute.
+func slowGit(t *testing.T, q *quiet) {
+	r := q.neighbour("slow-git")
+	q.github.Inject(citest.Fault{Match: func(req *http.Request) bool {
+		return strings.Contains(req.URL.Path, "/slow-git.git/")
+	}, Delay: 30 * time.Second})
+	must(r.Commit("main", "Change", files("image: IMAGE\nmatrix: {cell: ['1', '2', '3']}\nresources: {cpu: 10m}\nsteps: ['true']\n"), q.ada))(t)
+}
+
+// largeJobs: jobs ask for more CPU than any node has.
+func largeJobs(t *testing.T, q *quiet) {
+	r := q.neighbour("large-jobs")
+	for n := range 3 {
+		sha := must(r.Commit("main", "Change", files(fmt.Sprintf("image: IMAGE\nresources: {cpu: %d}\nsteps: ['true']\n", 500-n)), q.ada))(t)
+		if n == 0 {
+			q.waits(r, sha, "Waiting: no node ")
+		}
+	}
+}
+
+// usedQuota: a job asks for more memory than the namespace's quota has left.
+func usedQuota(t *testing.T, q *quiet) {
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Name: "memory"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourceRequestsMemory: resource.MustParse("8Gi")}},
+	}
+	must(clientset(t).CoreV1().ResourceQuotas(q.namespace()).Create(t.Context(), quota, metav1.CreateOptions{}))(t)
+	r := q.neighbour("used-quota")
+	sha := must(r.Commit("main", "Change", files("image: IMAGE\nresources: {cpu: 10m, memory: 9Gi}\nsteps: ['true']\n"), q.ada))(t)
+	q.waits(r, sha, "Waiting: the quota of the namespace is used up")
+}
+
+// idleConnections: strangers open more connections than the server holds, and send nothing or half a delivery.
+func idleConnections(t *testing.T, q *quiet) {
+	count := 9_000
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
+		count = min(count, int(files.Cur)-1_000)
+	}
+	text := []string{"", "POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"}
+	var dials sync.WaitGroup
+	for stranger := range 40 {
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 255, byte(stranger), 2)}, Timeout: 20 * time.Second}
+		dials.Go(func() {
+			for n := range count / 40 {
+				c, err := dialer.DialContext(t.Context(), "tcp", q.listen)
+				if err != nil {
+					continue // what the server drops is its own affair
+				}
+				context.AfterFunc(t.Context(), func() { c.Close() })
+				_, _ = c.Write([]byte(text[n%len(text)]))
+			}
+		})
+	}
+	dials.Wait()
+}
+
+// fullShare: jobs that wait fill what a repository may take of the database.
+func fullShare(t *testing.T, q *quiet) {
+	r := q.neighbour("full-share")
+	random := rand.New(rand.NewPCG(1, 2))
+	for n := range 12 {
+		var script strings.Builder
+		for script.Len() < 200_000 {
+			fmt.Fprintf(&script, "    %016x%016x\n", random.Uint64(), random.Uint64())
+		}
+		yaml := "image: IMAGE\nresources: {cpu: 500}\nsteps:\n- |\n    : <<'E'\n" + script.String() + "    E\n"
+		sha := must(r.Commit(fmt.Sprintf("b%d", n), "Change", files(yaml), q.ada))(t)
+		if n == 11 {
+			must(r.WaitStatus(citesttest.Context(t, time.Minute), sha, "yaci", func(st citest.Status) bool {
+				return st.State == "error" && strings.HasPrefix(st.Description, "The repository's unfinished jobs would take ")
+			}))(t)
+		}
+	}
+}
+
+// TestS8S9TheNextFreeSlot: one repository fills all slots and has many jobs in line. Another one's first status comes
+// at once, and its job takes the next slot that becomes free.
+func TestS8S9TheNextFreeSlot(t *testing.T) {
+	t.Parallel()
+	client := clientset(t)
+	space := namespace(t, client, nil)
+	w := newWorld(t, "YACI_NAMESPACE="+space, "YACI_MAX_RUNNING=2")
+	q := &quiet{world: w, repo: w.repo("quiet", false), pods: watchPods(t, client, space)}
+	alone := q.median()
+	var cells []string
+	for n := range 30 {
+		cells = append(cells, fmt.Sprintf("'%d'", n))
+	}
+	busy := w.repo("busy", false)
+	yaml := "image: IMAGE\nmatrix: {cell: [" + strings.Join(cells, ", ") + "]}\nresources: {cpu: 10m, memory: 16Mi}\nsteps: [sleep 2]\n"
+	must(busy.Commit("main", "Change", files(yaml), w.ada))(t)
+	w.until("both slots are taken", func() bool { return len(q.pods.order()) >= 3+2 })
+	m, sha := q.push()
+	order := q.pods.order()
+	pushed := slices.IndexFunc(order[3:], func(from string) bool { return strings.Contains(from, q.repo.FullName()) })
+	t.Logf("alone: first status %v, pod after it %v; beside 30 jobs and 2 slots: %v and %v; pods %v",
+		alone.status, alone.pod, m.status, m.pod, order[3:])
+	if most := max(firstStatus, slower*alone.status); m.status > most {
+		t.Errorf("the first status came after %v, want at most %v", m.status, most)
+	}
+	if pushed > 4 { // two were running; two more may have been launched while the push came in
+		t.Errorf("%d jobs of the other repository came first", pushed)
+	}
+	if st := w.final(q.repo, sha); st.State != "success" {
+		t.Errorf("status %+v", st)
+	}
+}
