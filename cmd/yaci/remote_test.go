@@ -59,7 +59,7 @@ func answers(t *testing.T, state string) (url string, posts *[]string) {
 	})
 	text("GET /api/v1/runs/k3x5v2m7qz", run)
 	text("GET /api/v1/runs/k3x5v2m7qz/jobs", `{"jobs":[{"name":"yaci-k3x5v2m7qz-2","run":"k3x5v2m7qz","attempt":2,"title":"test","state":"failure","message":"build failed","losses":[],"steps":[
-		{"name":"build","container":"1-build","state":"failure","exit":2,"started":"2026-01-02T03:04:05Z","finished":"2026-01-02T03:04:07.5Z","lines":1,"bytes":3},
+		{"name":"build","container":"1-build","state":"failure","exit":2,"started":"2026-01-02T03:04:05Z","finished":"2026-01-02T03:04:07.5Z","lines":1,"bytes":3,"attempts":3},
 		{"name":"ship","container":"2-ship","state":"skipped","exit":0,"lines":0,"bytes":0}]}]}`)
 	text("GET /api/v1/runs/k3x5v2m7qz/jobs/yaci-k3x5v2m7qz-2/steps/1/log", "boom\n")
 	text("POST /api/v1/runs/k3x5v2m7qz/retry", `{"id":"yaci-k3x5v2m7qz-3","run":"k3x5v2m7qz","attempt":3,"state":"queued","message":"Started: 1 step."}`)
@@ -92,7 +92,7 @@ func TestRemoteCommands(t *testing.T) {
 		"ls":               {"ls", "failure", 0, "RUN  STATE     TITLE          WHERE  WHO  TOOK   AGE\n#12  ✗ failed  Fix the thing  main   ada  1m05s  2h ago\n", ""},
 		"ls, json":         {"ls --json", "failure", 0, `"state": "failure"`, ""},
 		"ls, none":         {"ls --json", "", 0, "[]\n", ""},
-		"view":             {"view 12", "failure", 0, "✗ failed  ada/hello #12  Fix the thing\nmain · aaaaaaa · by ada · 2h ago · took 1m05s · attempt 2\nA sentence.\n\n✗ failed     test           build failed\n  ✗ failed     build  2.5s  exit 2\n  - skipped    ship\n", ""},
+		"view":             {"view 12", "failure", 0, "✗ failed  ada/hello #12  Fix the thing\nmain · aaaaaaa · by ada · 2h ago · took 1m05s · attempt 2\nA sentence.\n\n✗ failed     test           build failed\n  ✗ failed     build  2.5s  exit 2, 3 attempts\n  - skipped    ship\n", ""},
 		"view, json":       {"view --json", "failure", 0, `"jobs": [`, ""},
 		"logs":             {"logs k3x5v2m7qz --failed", "failure", 0, "boom\n", ""},
 		"logs, json":       {"logs k3x5v2m7qz --failed --json", "failure", 0, `"log": "boom\n"`, ""},

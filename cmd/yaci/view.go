@@ -34,6 +34,14 @@ func (o oneRun) find(ctx context.Context) (client.Client, told, error) {
 
 // why is what a person should know besides the state.
 func why(s wire.Step) string {
+	if s.Attempts > 1 {
+		return strings.TrimPrefix(fmt.Sprintf("%s, %d attempts", whyOnce(s), s.Attempts), ", ")
+	}
+	return whyOnce(s)
+}
+
+// whyOnce is why, whatever the number of attempts.
+func whyOnce(s wire.Step) string {
 	switch {
 	case s.Reason != "":
 		return s.Reason

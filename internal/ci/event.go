@@ -65,7 +65,6 @@ type Event struct {
 	Asked bool // somebody asked for this commit by the API; no webhook told of it
 	Past  bool // when it was asked for it was not its branch's head, but of its history
 
-	Recovered bool // no webhook told of it: found by asking GitHub; the actor may be unknown
 }
 
 // Actor is the person who caused an event. Only the number is an identity.

@@ -103,6 +103,7 @@ type Step struct {
 	Limit     int64 // of memory, in bytes; 0 when there is none
 	CPU       int64 // user and system time, in milliseconds
 	OOM       int   // processes of it that the kernel killed for memory
+	Attempts  int   `json:",omitempty"` // how often its command was run; 0 in rows of earlier versions
 }
 
 // Loss is a time that the cluster lost a job's pod, so that it is run again.

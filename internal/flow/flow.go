@@ -79,7 +79,6 @@ func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
 	if err != nil {
 		return f.Inbox.IgnoreDelivery(ctx, d.ID, "Ignored: "+err.Error())
 	}
-	ev.Recovered = d.Origin != ci.Delivered
 	switch decision, _ := decide.Gate(ev, decide.Known{Forks: f.Forks}); decision.Verdict {
 	case decide.Ignore:
 		return f.Inbox.IgnoreDelivery(ctx, d.ID, decision.Why)

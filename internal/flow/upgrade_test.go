@@ -72,9 +72,7 @@ func TestG2Upgrade(t *testing.T) {
 		if run.Event.Kind == ci.Tag {
 			w.gh.file = "on: {push: {tags: ['v*']}}\n" + goodFile
 		}
-		again := run.Event
-		again.Recovered = false
-		w.store(fmt.Sprint("again-", i), again)
+		w.store(fmt.Sprint("again-", i), run.Event)
 
 		labeled := run.Event // was ignored, since the commit had a run
 		if labeled.Kind == ci.PullRequest {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"math"
-	"strings"
 	"sync"
 	"time"
 
@@ -271,8 +270,6 @@ func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
 	defer cancel()
 	uid, err := q.Launcher.Launch(ctx, job, token)
 	switch {
-	case errors.Is(err, ci.ErrTooLarge):
-		return q.end(ctx, job, strings.TrimPrefix(err.Error(), ci.ErrTooLarge.Error()+": "))
 	case errors.Is(err, ci.ErrInvalid):
 		return q.end(ctx, job, sentenceOf(err))
 	case errors.Is(err, ci.ErrRefused):

@@ -27,7 +27,6 @@ const (
 
 // Client asks registries. Its methods may be called concurrently.
 type Client struct {
-	listed    Listed
 	keys      func() (authn.Keychain, error)
 	transport http.RoundTripper
 	platform  v1.Platform // whose variant of an image counts
@@ -46,17 +45,16 @@ type tag struct {
 // New returns a client that uses credentials of a keychain, which is read for each image that is not known; nil: none.
 // Registries in listed may be in private networks.
 func New(listed Listed, keys func() (authn.Keychain, error)) *Client {
-	return newClient(guarded(listed), listed, keys)
+	return newClient(guarded(listed), keys)
 }
 
 // NewLocal returns a client for the machine of whoever runs it, who chooses the registries: it may reach every address.
 func NewLocal() *Client {
-	return newClient(bounded{inner: newTransport(dialAny)}, nil, func() (authn.Keychain, error) { return authn.DefaultKeychain, nil })
+	return newClient(bounded{inner: newTransport(dialAny)}, func() (authn.Keychain, error) { return authn.DefaultKeychain, nil })
 }
 
-func newClient(transport http.RoundTripper, listed Listed, keys func() (authn.Keychain, error)) *Client {
+func newClient(transport http.RoundTripper, keys func() (authn.Keychain, error)) *Client {
 	return &Client{
-		listed:    listed,
 		keys:      keys,
 		transport: transport,
 		platform:  v1.Platform{OS: "linux", Architecture: runtime.GOARCH},

@@ -391,9 +391,9 @@ func TestObserve(t *testing.T) {
 
 func TestObserveReadsTheRecords(t *testing.T) {
 	s := passed()
-	s.over(ended("1-build", 2, `{"exit":2,"started":2000,"finished":4000,"bytes":12,"lines":1}`), ended("2-test", 0, skipped))
+	s.over(ended("1-build", 2, `{"exit":2,"started":2000,"finished":4000,"bytes":12,"lines":1,"attempts":3}`), ended("2-test", 0, skipped))
 	got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
-	want := ci.Step{Name: "build", Container: "1-build", State: ci.Failure, Exit: 2, Bytes: 12, Lines: 1,
+	want := ci.Step{Name: "build", Container: "1-build", State: ci.Failure, Exit: 2, Bytes: 12, Lines: 1, Attempts: 3,
 		Started: time.UnixMilli(2000).UTC(), Finished: time.UnixMilli(4000).UTC()}
 	if got.Job.Steps[0] != want || got.Job.Steps[1].State != ci.Skipped {
 		t.Errorf("steps %+v", got.Job.Steps)

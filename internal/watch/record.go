@@ -40,11 +40,12 @@ type record struct {
 
 // Bounds of what is accepted from a record.
 const (
-	maxRecord  = 16 << 10 // bytes; the kubelet keeps at most 12 KiB for a pod
-	maxCount   = 1 << 50  // bytes, lines, milliseconds
-	maxText    = 1000     // bytes of a reason or a note
-	maxMessage = 2000     // bytes of a job's message
-	maxDetail  = 2000     // bytes of the cluster's own words
+	maxRecord   = 16 << 10 // bytes; the kubelet keeps at most 12 KiB for a pod
+	maxCount    = 1 << 50  // bytes, lines, milliseconds
+	maxAttempts = 10       // of a step, as pipeline allows
+	maxText     = 1000     // bytes of a reason or a note
+	maxMessage  = 2000     // bytes of a job's message
+	maxDetail   = 2000     // bytes of the cluster's own words
 )
 
 var errNoRecord = errors.New("no record")
@@ -66,6 +67,7 @@ func parseRecord(message string) (r record, err error) {
 		*n = clamp(*n, 0, maxCount)
 	}
 	r.Lines, r.OOM = min(r.Lines, r.Bytes), min(r.OOM, math.MaxInt32)
+	r.Attempts = min(r.Attempts, maxAttempts)
 	r.Reason, r.Note = ci.CleanText(r.Reason, maxText), ci.CleanText(r.Note, maxText)
 	return r, nil
 }
@@ -173,7 +175,7 @@ func readStep(step *ci.Step, t *corev1.ContainerStateTerminated) (r record, agre
 	step.Exit, step.Reason = int(r.Exit), r.why()
 	step.Bytes, step.Lines = r.Bytes, r.Lines
 	step.Memory, step.CPU = r.Memory, r.CPU
-	step.OOM = int(r.OOM)
+	step.OOM, step.Attempts = int(r.OOM), int(r.Attempts)
 	step.Started, step.Finished = r.times(t)
 	switch {
 	case r.Skipped:

@@ -86,6 +86,7 @@ type Step struct {
 	Memory    int64      `json:"memory,omitempty"`       // peak, in bytes
 	Limit     int64      `json:"memory_limit,omitempty"` // in bytes
 	CPU       int64      `json:"cpu_ms,omitempty"`
+	Attempts  int        `json:"attempts,omitempty"` // how often its command was run
 }
 
 // OfJob is a job as JSON tells of it.
@@ -97,7 +98,8 @@ func OfJob(j ci.Job) Job {
 	}
 	for _, s := range j.Steps {
 		out.Steps = append(out.Steps, Step{Name: s.Name, Container: s.Container, State: s.State, Exit: s.Exit, Allowed: s.Allowed, Reason: s.Reason,
-			Started: At(s.Started), Finished: At(s.Finished), Lines: s.Lines, Bytes: s.Bytes, Memory: s.Memory, Limit: s.Limit, CPU: s.CPU})
+			Started: At(s.Started), Finished: At(s.Finished), Lines: s.Lines, Bytes: s.Bytes, Memory: s.Memory, Limit: s.Limit, CPU: s.CPU,
+			Attempts: s.Attempts})
 	}
 	for _, s := range j.Services {
 		out.Services = append(out.Services, Service{
