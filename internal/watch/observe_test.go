@@ -434,3 +434,14 @@ func TestObserveLeavesTheCacheAlone(t *testing.T) {
 		t.Errorf("Observe wrote %s into the pod's slice", extra)
 	}
 }
+
+// O11: how often a step was run is kept, and a pod cannot claim more than a file can ask for.
+func TestO11AttemptsOfAStep(t *testing.T) {
+	for claimed, want := range map[string]int{"2": 2, "99": 10, "-1": 0} {
+		s := passed()
+		s.over(ended("1-build", 0, `{"started":2000,"finished":4000,"attempts":`+claimed+`}`), ended("2-test", 0, skipped))
+		if got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods}).Job.Steps[0].Attempts; got != want {
+			t.Errorf("%s attempts are kept as %d, want %d", claimed, got, want)
+		}
+	}
+}
