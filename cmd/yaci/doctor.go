@@ -60,6 +60,7 @@ func fill(ctx context.Context) (f server.Filled) {
 	cmd.Env = append(os.Environ(), "GOTRACEBACK=none")
 	var out, errs strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &errs
+	server.ReserveThreads()
 	f.Err = cmd.Run()
 	f.Out, f.Errs = out.String(), errs.String()
 	return f

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 // What PlainLine and compiled read, as regular expressions, which are slow.
@@ -59,12 +58,9 @@ func FuzzPlainLine(f *testing.F) {
 	})
 }
 
-// TestS21: the log of a failed step is read at 50 MiB/s and more, or only a bounded
-// part of it is matched, whatever the step printed. The bound on the time is ten times
-// that of an idle machine.
-func TestS21(t *testing.T) {
-	const size = 16 << 20
-	for name, line := range map[string]string{
+// slowLines are lines that cost much to read, and one that does not.
+func slowLines() map[string]string {
+	return map[string]string{
 		"escapes":      strings.Repeat("\x1b[31m.\x1b[0m", 100),
 		"escape alone": strings.Repeat("\x1b", 1000),
 		"no end":       strings.Repeat("\x1b[", 8000),
@@ -78,23 +74,40 @@ func TestS21(t *testing.T) {
 		"test says":    "    x_test.go:3: " + strings.Repeat("y", 50),
 		"no utf-8":     strings.Repeat("\xff\xfe", 500),
 		"text":         "just some text of an ordinary length, as most lines are",
-	} {
-		var r Reading
-		began, n := time.Now(), int64(0)
-		for read := 0; read < size; read += len(line) + 1 {
-			n++
-			r.Add(n, line)
-		}
-		took := time.Since(began)
-		t.Logf("%-14s %5.0f MiB/s", name, float64(size>>20)/took.Seconds())
-		if took > 20*time.Second {
-			t.Errorf("%s: %v for %d MiB", name, took, size>>20)
-		}
-		if r.matched > maxMatched+2*maxRead {
+	}
+}
+
+// readMuch reads a line again and again until it has read size bytes.
+func readMuch(line string, size int) (r Reading) {
+	n := int64(0)
+	for read := 0; read < size; read += len(line) + 1 {
+		n++
+		r.Add(n, line)
+	}
+	return r
+}
+
+// TestS21: only a bounded part of the log of a failed step is matched, whatever the step printed.
+func TestS21(t *testing.T) {
+	for name, line := range slowLines() {
+		if r := readMuch(line, 10<<20); r.matched > maxMatched+2*maxRead {
 			t.Errorf("%s: %d bytes were matched", name, r.matched)
 		}
 	}
 	if !bytes.Contains([]byte(PlainLine("\x1b[1mx")), []byte("x")) {
 		t.Error("text was lost")
+	}
+}
+
+// BenchmarkS21 measures how fast the log of a failed step is read.
+func BenchmarkS21(b *testing.B) {
+	for name, line := range slowLines() {
+		b.Run(name, func(b *testing.B) {
+			const size = 16 << 20
+			b.SetBytes(size)
+			for b.Loop() {
+				readMuch(line, size)
+			}
+		})
 	}
 }

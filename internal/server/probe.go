@@ -225,5 +225,8 @@ func Probe(ctx context.Context, listen string, targets map[string]string, fill f
 // Filled is what the process of a probe that calls StartThreads came to.
 type Filled = doctor.Filled
 
+// ReserveThreads keeps threads for this process while another one calls StartThreads.
+func ReserveThreads() { doctor.ReserveThreads() }
+
 // StartThreads starts threads until the kernel refuses one, which ends the process.
 func StartThreads(out io.Writer) error { return doctor.StartThreads(out) }
