@@ -338,7 +338,7 @@ func (p *pullStory) fail(sha ci.SHA, format string, args ...any) {
 // that state, would not have passed or skipped. YACI_PULL_STORIES=100000 plays that many; YACI_PULL_SEED and
 // YACI_PULL_FIRST play those of one seed again, from one of them on.
 func TestPullRequestProperty(t *testing.T) {
-	stories := 300
+	stories := 100
 	if n, err := strconv.Atoi(os.Getenv("YACI_PULL_STORIES")); err == nil {
 		stories = n
 	}
