@@ -48,7 +48,7 @@ type Run struct {
 
 	Identity    string    // what the verdict of the newest attempt depends on; empty in rows of earlier versions
 	JudgedUntil time.Time // of rows without an identity: events up to this time are covered by the verdict
-	AwaitsPR    int       // an open pull request with this head whose event may start a run; 0: none
+	Awaits      []int     // open pull requests with this head whose events may start a run; nil: not known; not read back
 
 	Broken BrokenFile // the .yaci.yml of the newest attempt, when it is wrong; as stored, not as read back
 }

@@ -29,16 +29,12 @@ type Report struct {
 //
 // Each context shows the worst of its runs, so that no run's success hides another's failure. What was skipped
 // says so with success only when nothing else can start a run of this commit any more: not while expecting says
-// that another event of it is stored and not handled yet, and not while a run awaits the event of an open pull
-// request. Such a success can have been shown before, since a branch can move back to an older commit: while a run
-// awaits an event, it is withdrawn. Runs of forks that were held, refused or broken never count for a commit of the
+// that another event of it is stored and not handled yet, and not while awaited is the number of an open pull request
+// whose event may start a run. Such a success can have been shown before, since a branch can move back to an older
+// commit: it is withdrawn as long as a pull request is awaited. Runs of forks that were held, refused or broken never count for a commit of the
 // repository's own.
-func Reports(all []Outcome, expecting bool) []Report {
+func Reports(all []Outcome, expecting bool, awaited int) []Report {
 	all = counting(all)
-	awaited := 0 // number of the pull request
-	for _, o := range all {
-		awaited = max(awaited, o.Run.AwaitsPR)
-	}
 	var reports []Report
 	at := map[string]int{}
 	add := func(r Report) {

@@ -20,8 +20,6 @@ func reported(words string) decide.Outcome {
 			o.Run.Event.Fork = true
 		case w == "started":
 			o.Run.Started = time.Unix(1, 0)
-		case w == "awaits":
-			o.Run.AwaitsPR = 7
 		case ok:
 			o.Jobs = append(o.Jobs, ci.Job{Title: title, State: ci.State(state), Message: "job " + state})
 		}
@@ -43,8 +41,8 @@ func TestReports(t *testing.T) {
 		"G1 another event is stored": {[]string{"skipped unit=skipped"}, true,
 			""},
 		"G1 a job is skipped, another event is stored":     {[]string{"success unit=success ship=skipped"}, true, "yaci=success yaci/unit=success"},
-		"G1 a pull request is open":                        {[]string{"skipped awaits unit=skipped"}, false, "yaci=withdrawn yaci/unit=withdrawn"},
-		"G1 a pull request is open, another run has ended": {[]string{"skipped awaits unit=skipped", "success unit=success"}, false, "yaci=success yaci/unit=success"},
+		"G1 a pull request is open":                        {[]string{"skipped unit=skipped", "awaits"}, false, "yaci=withdrawn yaci/unit=withdrawn"},
+		"G1 a pull request is open, another run has ended": {[]string{"skipped unit=skipped", "awaits", "success unit=success"}, false, "yaci=success yaci/unit=success"},
 		"G1 the pull request runs":                         {[]string{"skipped unit=skipped", "queued unit=queued"}, false, "yaci=queued yaci/unit=queued"},
 		"the worst run":                                    {[]string{"success a=success", "failure b=failure"}, false, "yaci=failure yaci/a=success yaci/b=failure"},
 		"S18 the worst job of a name":                      {[]string{"failure unit=failure", "success unit=success"}, false, "yaci=failure yaci/unit=failure"},
@@ -57,11 +55,16 @@ func TestReports(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var all []decide.Outcome
+			awaited := 0
 			for _, r := range c.runs {
+				if r == "awaits" {
+					awaited = 7
+					continue
+				}
 				all = append(all, reported(r))
 			}
 			var got []string
-			for _, r := range decide.Reports(all, c.expecting) {
+			for _, r := range decide.Reports(all, c.expecting, awaited) {
 				state := string(r.State)
 				if r.Withdraws {
 					state = "withdrawn"

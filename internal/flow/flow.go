@@ -85,6 +85,11 @@ func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
 	case decide.Obey:
 		return f.obey(ctx, d, ev)
 	}
+	if ev.Kind == ci.PullRequest {
+		if err := f.moved(ctx, ev); err != nil {
+			return err
+		}
+	}
 	if ev.Kind == ci.PullRequest && ev.PRAction == "closed" {
 		if err := f.closed(ctx, ev); err != nil {
 			return err
@@ -112,7 +117,7 @@ func (f *Flow) operator(ev ci.Event) pipeline.Operator {
 // that is being given now; nil: what is stored counts.
 func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) ([]ci.Job, decide.Permit, error) {
 	none := decide.Permit{}
-	run.Identity, run.AwaitsPR = decide.Identity(run.Event, false, "broken"), 0
+	run.Identity, run.Awaits = decide.Identity(run.Event, false, "broken"), nil
 	file, digest, in, err := f.read(ctx, run)
 	var selection pipeline.Selection
 	var jobs []ci.Job
@@ -133,7 +138,7 @@ func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) ([]
 	}
 	run.Identity = decide.Identity(run.Event, file.SelectsByType(run.Event.PRAction), selection.Digest())
 	if slices.ContainsFunc(jobs, func(j ci.Job) bool { return j.State == ci.Skipped }) {
-		if run.AwaitsPR, err = f.awaited(ctx, run.Event, file); err != nil {
+		if run.Awaits, err = f.awaited(ctx, run.Event, file); err != nil {
 			return nil, none, err
 		}
 	}

@@ -19,6 +19,8 @@ type Changes interface {
 	ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, jobs []ci.Job) (bool, error)
 	AwaitPull(ctx context.Context, ev ci.Event) error
 	ForgetPull(ctx context.Context, ev ci.Event) error
+	AwaitsPull(ctx context.Context, ev ci.Event) (bool, error)
+	PullMoved(ctx context.Context, ev ci.Event, head ci.SHA) error
 }
 
 // gate asks decide.Gate, and first finds out what it must know of a fork.

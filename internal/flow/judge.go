@@ -185,6 +185,22 @@ func (f *Flow) await(ctx context.Context, ev ci.Event, ever bool) error {
 	return f.Changes.AwaitPull(ctx, ev)
 }
 
+// moved ends the wait of commits for a pull request that has another head now, or is closed.
+func (f *Flow) moved(ctx context.Context, ev ci.Event) error {
+	waits, err := f.Changes.AwaitsPull(ctx, ev)
+	if err != nil || !waits {
+		return err
+	}
+	now, err := f.Pulls.Pull(ctx, ev.Repo, ev.PR) // deliveries may be late
+	if err != nil {
+		return err
+	}
+	if !now.Open {
+		now.Head = ""
+	}
+	return f.Changes.PullMoved(ctx, ev, now.Head)
+}
+
 // closed ends what a pull request that was closed leaves behind: what waits, and what runs unless its file keeps
 // older runs. Deliveries may be late, so GitHub is asked whether it is closed now.
 func (f *Flow) closed(ctx context.Context, ev ci.Event) error {
@@ -205,7 +221,7 @@ func (f *Flow) closed(ctx context.Context, ev ci.Event) error {
 			return err
 		}
 	}
-	return f.Changes.ForgetPull(ctx, ev)
+	return nil
 }
 
 // asksToSkip reports whether the message of a pull request's head asks to skip CI. Of a push the event tells.
@@ -220,28 +236,29 @@ func (f *Flow) asksToSkip(ctx context.Context, ev ci.Event) (bool, error) {
 	return decide.SkipsCI(message), nil
 }
 
-// awaited returns the number of an open pull request whose event may still start a run of the commit, or 0. It
-// matters only where something was skipped. One of a fork counts only for forks: anybody can open it on a commit of
-// the repository.
-func (f *Flow) awaited(ctx context.Context, ev ci.Event, file *pipeline.File) (int, error) {
+// awaited returns the numbers of the open pull requests whose events may still start a run of the commit, never nil. It
+// matters only where something was skipped. One of a fork does not count, since anybody can open it on a commit of the
+// repository.
+func (f *Flow) awaited(ctx context.Context, ev ci.Event, file *pipeline.File) ([]int, error) {
+	awaited := []int{}
 	if ev.Kind != ci.Push && ev.Kind != ci.PullRequest || f.Heads == nil {
-		return 0, nil
+		return awaited, nil
 	}
 	pulls, err := f.Heads.PullsAt(ctx, ev.Repo, ev.SHA)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	for _, pull := range pulls {
-		if !pull.Open || pull.Head != ev.SHA || pull.Number == ev.PR || pull.Fork && !ev.Fork || !file.CouldSelectPull(pull.Base) {
+		if !pull.Open || pull.Head != ev.SHA || pull.Number == ev.PR || pull.Fork || !file.CouldSelectPull(pull.Base) {
 			continue
 		}
 		_, err := f.Runs.RunOf(ctx, ev.Repo.ID, ev.SHA, ci.PullRequest, fmt.Sprintf("refs/pull/%d/head", pull.Number))
-		if errors.Is(err, ci.ErrNotFound) {
-			return pull.Number, nil
-		}
-		if err != nil {
-			return 0, err
+		switch {
+		case errors.Is(err, ci.ErrNotFound):
+			awaited = append(awaited, pull.Number)
+		case err != nil:
+			return nil, err
 		}
 	}
-	return 0, nil
+	return awaited, nil
 }

@@ -184,11 +184,61 @@ func TestG1OtherEvents(t *testing.T) {
 			t.Errorf("closed: %q", got)
 		}
 	})
+	t.Run("one of two pull requests is closed", func(t *testing.T) {
+		w := newWorld(t)
+		w.flow.Heads = &heads{pulls: []ci.Pull{
+			{Number: 7, Head: opened.SHA, Base: "main", Open: true},
+			{Number: 8, Head: opened.SHA, Base: "main", Open: true},
+		}}
+		w.gh.file = file
+		w.deliver("g", at(push("topic"), 0))
+		w.pulls.pull = ci.Pull{Number: 7, Head: opened.SHA, Base: "main"}
+		w.deliver("c", at(pull("closed", "topic", false), 2))
+		if got := w.shown(); got != "" {
+			t.Errorf("shown: %q, and #8 may still start a run", got)
+		}
+	})
+	t.Run("a pull request that was skipped, and another one that may be labelled", func(t *testing.T) {
+		w := newWorld(t)
+		w.flow.Heads = &heads{}
+		w.gh.file = "on: {pull_request: {branches: [main], paths: ['docs/**']}}\n" + steps
+		w.deliver("p", opened)
+		if got := w.shown(); got != "yaci success" {
+			t.Fatalf("before: %q", got)
+		}
+		w.gh.file = "on: {pull_request: {types: [labeled]}}\n" + steps
+		second := at(pull("opened", "topic", false), 3)
+		second.PR, second.Ref, second.PRBase = 8, "refs/pull/8/head", "release"
+		w.pulls.pull = ci.Pull{Number: 8, Head: opened.SHA, Base: "release", Open: true}
+		w.deliver("q", second)
+		if got := w.shown(); got != "yaci pending" {
+			t.Errorf("shown: %q", got)
+		}
+	})
+	t.Run("the pull request moves on", func(t *testing.T) {
+		w := newWorld(t)
+		w.flow.Heads = &heads{}
+		w.gh.file = "on: {push: {paths: ['docs/**']}, pull_request: {types: [labeled]}}\n" + steps
+		w.deliver("g", at(push("topic"), 0))
+		w.pulls.pull = ci.Pull{Number: 7, Head: opened.SHA, Base: "main", Open: true}
+		w.deliver("p", opened)
+		if got := w.shown(); got != "yaci pending" {
+			t.Fatalf("before: %q", got)
+		}
+		next := at(pull("synchronize", "topic", false), 4)
+		next.SHA, next.Before = shaOf("b"), opened.SHA
+		w.pulls.pull.Head = next.SHA
+		w.deliver("s", next)
+		if got := w.shown(); got != "yaci success" {
+			t.Errorf("shown: %q", got)
+		}
+	})
 	t.Run("the pull request is closed instead", func(t *testing.T) {
 		w := newWorld(t)
 		w.flow.Heads = &heads{pulls: []ci.Pull{{Number: 7, Head: shaOf("a"), Base: "main", Open: true}}}
 		w.gh.file = file
 		w.deliver("g", at(push("topic"), 0))
+		w.pulls.pull = ci.Pull{Number: 7, Head: shaOf("a"), Base: "main"}
 		w.deliver("p", at(pull("closed", "topic", false), 2))
 		if got := w.shown(); got != "yaci success" {
 			t.Errorf("after: %q", got)

@@ -76,10 +76,10 @@ func (s *Store) ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, 
 			return err
 		}
 		res, err := tx.ExecContext(ctx, `UPDATE runs SET attempt = ?, state = ?, message = ?, started = 0, finished = ?, event = ?,
-			  retargets = ?, identity = ?, awaits_pr = ?, branch = ?, actor = ?, person = ?, supersedes = ?, superseded = ''
+			  retargets = ?, identity = ?, branch = ?, actor = ?, person = ?, supersedes = ?, superseded = ''
 			WHERE id = ? AND attempt = ?`,
 			run.Attempt, run.State, run.Message, millis(run.Finished), event,
-			run.Retargets, run.Identity, run.AwaitsPR, run.Event.Branch, strings.ToLower(run.Event.Actor.Login), run.Event.Actor.ID,
+			run.Retargets, run.Identity, run.Event.Branch, strings.ToLower(run.Event.Actor.Login), run.Event.Actor.ID,
 			flag(run.Supersedes), run.ID, run.Attempt-1)
 		if err != nil {
 			return err
@@ -89,9 +89,6 @@ func (s *Store) ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, 
 		}
 		replaced = true
 		if err := cancelAttempt(ctx, tx, run.ID, run.Attempt-1, "Cancelled: replaced by a new attempt.", s.now()); err != nil {
-			return err
-		}
-		if err := awaitNoMore(ctx, tx, run.Event); err != nil {
 			return err
 		}
 		return s.beginAttempt(ctx, tx, run, jobs, plans, delivery, fmt.Sprintf("Attempt %d of run %s.", run.Attempt, run.ID))
@@ -114,50 +111,6 @@ func cancelAttempt(ctx context.Context, tx *sql.Tx, id ci.RunID, attempt int, wh
 		}
 	}
 	return nil
-}
-
-// AwaitPull records that an event of a pull request may start a run of a commit, so that what was skipped there is not
-// reported before, and a success that is shown for it is withdrawn. Nothing changes if the pull request has a run of
-// the commit.
-func (s *Store) AwaitPull(ctx context.Context, ev ci.Event) error {
-	err := s.tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE runs SET awaits_pr = ? WHERE repo_id = ? AND sha = ? AND kind = ? AND awaits_pr = 0
-			AND NOT EXISTS (SELECT 1 FROM runs pull WHERE pull.repo_id = ? AND pull.sha = ? AND pull.kind = ? AND pull.pr = ?)`,
-			ev.PR, ev.Repo.ID, ev.SHA, ci.Push, ev.Repo.ID, ev.SHA, ci.PullRequest, ev.PR)
-		if err != nil {
-			return err
-		}
-		return s.refreshStatuses(ctx, tx, ev.Repo.ID, ev.SHA)
-	})
-	if err != nil {
-		return fmt.Errorf("await pull request #%d: %w", ev.PR, err)
-	}
-	return nil
-}
-
-// ForgetPull records that no event of a pull request will start a run of a commit, so that what was skipped there
-// need not wait for one.
-func (s *Store) ForgetPull(ctx context.Context, ev ci.Event) error {
-	err := s.tx(ctx, func(tx *sql.Tx) error {
-		if err := awaitNoMore(ctx, tx, ev); err != nil {
-			return err
-		}
-		return s.refreshStatuses(ctx, tx, ev.Repo.ID, ev.SHA)
-	})
-	if err != nil {
-		return fmt.Errorf("forget pull request #%d: %w", ev.PR, err)
-	}
-	return nil
-}
-
-// awaitNoMore ends the wait of a commit's runs for the event of a pull request.
-func awaitNoMore(ctx context.Context, tx *sql.Tx, ev ci.Event) error {
-	if ev.Kind != ci.PullRequest {
-		return nil
-	}
-	_, err := tx.ExecContext(ctx, `UPDATE runs SET awaits_pr = 0 WHERE repo_id = ? AND sha = ? AND awaits_pr = ?`,
-		ev.Repo.ID, ev.SHA, ev.PR)
-	return err
 }
 
 // RunsAt returns the runs of a commit, oldest first.

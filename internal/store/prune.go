@@ -59,6 +59,8 @@ func dropRun() []string {
 		`DELETE FROM approvals WHERE run = ?`,
 		`DELETE FROM statuses WHERE (sent >= version OR dropped >= version) AND EXISTS (SELECT 1 FROM runs AS r WHERE r.id = ? AND r.repo_id = statuses.repo_id AND r.sha = statuses.sha
 			AND NOT EXISTS (SELECT 1 FROM runs AS o WHERE o.repo_id = r.repo_id AND o.sha = r.sha AND o.id <> r.id))`,
+		`DELETE FROM awaits WHERE EXISTS (SELECT 1 FROM runs AS r WHERE r.id = ? AND r.repo_id = awaits.repo_id AND r.sha = awaits.sha
+			AND NOT EXISTS (SELECT 1 FROM runs AS o WHERE o.repo_id = r.repo_id AND o.sha = r.sha AND o.id <> r.id))`,
 		`DELETE FROM runs WHERE id = ? AND finished > 0`,
 	}
 }

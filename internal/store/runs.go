@@ -34,10 +34,10 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 			}
 		}
 		res, err := tx.ExecContext(ctx, `INSERT INTO runs (id, number, repo_id, sha, kind, ref, event, attempt, state, message,
-			  created, finished, branch, pr, actor, private, person, supersedes, identity, awaits_pr)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT p.private FROM repos p WHERE p.id = ?), 1), ?, ?, ?, ?) ON CONFLICT (repo_id, sha, kind, ref) WHERE sha <> '' DO NOTHING`,
+			  created, finished, branch, pr, actor, private, person, supersedes, identity)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT p.private FROM repos p WHERE p.id = ?), 1), ?, ?, ?) ON CONFLICT (repo_id, sha, kind, ref) WHERE sha <> '' DO NOTHING`,
 			run.ID, run.Number, repo, run.Event.SHA, run.Event.Kind, run.Event.Ref, event, run.Attempt, run.State, run.Message,
-			millis(run.Created), millis(run.Finished), run.Event.Branch, run.Event.PR, strings.ToLower(run.Event.Actor.Login), repo, run.Event.Actor.ID, flag(run.Supersedes), run.Identity, run.AwaitsPR)
+			millis(run.Created), millis(run.Finished), run.Event.Branch, run.Event.PR, strings.ToLower(run.Event.Actor.Login), repo, run.Event.Actor.ID, flag(run.Supersedes), run.Identity)
 		if err != nil {
 			return err
 		}
@@ -46,9 +46,6 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 				return err
 			}
 			return s.refreshStatuses(ctx, tx, repo, run.Event.SHA)
-		}
-		if err := awaitNoMore(ctx, tx, run.Event); err != nil {
-			return err
 		}
 		return s.beginAttempt(ctx, tx, *run, jobs, plans, delivery, fmt.Sprintf("Run %s.", run.ID))
 	})
@@ -68,8 +65,8 @@ func (s *Store) AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs
 			return err
 		}
 		res, err := tx.ExecContext(ctx, `UPDATE runs SET attempt = ?, state = ?, message = ?, started = 0, finished = ?,
-			  identity = ?, awaits_pr = ? WHERE id = ? AND attempt = ? AND retargets = ? AND finished > 0`,
-			run.Attempt, run.State, run.Message, millis(run.Finished), run.Identity, run.AwaitsPR,
+			  identity = ? WHERE id = ? AND attempt = ? AND retargets = ? AND finished > 0`,
+			run.Attempt, run.State, run.Message, millis(run.Finished), run.Identity,
 			run.ID, run.Attempt-1, run.Retargets)
 		if err != nil {
 			return err
@@ -91,6 +88,9 @@ func (s *Store) beginAttempt(
 	ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.Job, plans []plan, delivery int64, reason string,
 ) error {
 	if err := keepBroken(ctx, tx, run); err != nil {
+		return err
+	}
+	if err := keepAwaits(ctx, tx, run); err != nil {
 		return err
 	}
 	if err := s.addJobs(ctx, tx, jobs, plans); err != nil {
@@ -146,7 +146,7 @@ func integer(b bool) int {
 }
 
 const runColumns = `id, number, event, attempt, state, message, created, finished, started, retargets,
-	identity, judged_until, awaits_pr, ` + currentRepo
+	identity, judged_until, ` + currentRepo
 
 // Run returns a run by its id, or ErrNotFound.
 func (s *Store) Run(ctx context.Context, id ci.RunID) (ci.Run, error) {
@@ -163,7 +163,7 @@ func scanRun(row row) (r ci.Run, err error) {
 	var created, finished, started, judged int64
 	var repo sql.NullString
 	err = row.Scan(&r.ID, &r.Number, &event, &r.Attempt, &r.State, &r.Message, &created, &finished, &started, &r.Retargets,
-		&r.Identity, &judged, &r.AwaitsPR, &repo)
+		&r.Identity, &judged, &repo)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("run: %w", ErrNotFound)
 	}

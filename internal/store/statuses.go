@@ -29,7 +29,11 @@ func (s *Store) tellAll(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.J
 	if err != nil {
 		return err
 	}
-	for _, r := range decide.Reports(all, expecting) {
+	awaits, err := awaited(ctx, tx, run.Event.Repo.ID, run.Event.SHA)
+	if err != nil {
+		return err
+	}
+	for _, r := range decide.Reports(all, expecting, awaits) {
 		if r.Withdraws && told[r.Context].state != githubState(ci.Success) {
 			continue
 		}
