@@ -52,17 +52,21 @@ func special() []netip.Prefix {
 		netip.MustParsePrefix("168.63.129.16/32"), // Azure's WireServer
 		netip.MustParsePrefix("192.0.0.0/24"),
 		netip.MustParsePrefix("192.0.2.0/24"),
+		netip.MustParsePrefix("192.88.99.0/24"), // was for relays of 6to4
 		netip.MustParsePrefix("198.18.0.0/15"),
 		netip.MustParsePrefix("198.51.100.0/24"),
 		netip.MustParsePrefix("203.0.113.0/24"),
 		netip.MustParsePrefix("240.0.0.0/4"),
-		netip.MustParsePrefix("::/96"),        // IPv4-compatible
-		netip.MustParsePrefix("64:ff9b::/96"), // these four carry IPv4 addresses
+		netip.MustParsePrefix("::/96"),           // IPv4-compatible
+		netip.MustParsePrefix("::ffff:0:0:0/96"), // IPv4-translated
+		netip.MustParsePrefix("64:ff9b::/96"),    // these four carry IPv4 addresses as well
 		netip.MustParsePrefix("64:ff9b:1::/48"),
-		netip.MustParsePrefix("2001::/32"),
+		netip.MustParsePrefix("2001::/23"), // Teredo, and what the IETF assigns to protocols
 		netip.MustParsePrefix("2002::/16"),
 		netip.MustParsePrefix("100::/64"),
 		netip.MustParsePrefix("2001:db8::/32"),
+		netip.MustParsePrefix("3fff::/20"), // of documentation
+		netip.MustParsePrefix("5f00::/16"), // of segment routing
 		netip.MustParsePrefix("fec0::/10"),
 	}
 }
