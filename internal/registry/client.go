@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"runtime"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ const (
 type Client struct {
 	keys      func() (authn.Keychain, error)
 	transport http.RoundTripper
+	listed    Listed
 	platform  v1.Platform // whose variant of an image counts
 
 	flights singleflight.Group
@@ -43,9 +45,11 @@ type tag struct {
 }
 
 // New returns a client that uses credentials of a keychain, which is read for each image that is not known; nil: none.
-// Registries in listed may be in private networks.
+// Registries in listed may be in private networks, and those listed with http are asked without TLS.
 func New(listed Listed, keys func() (authn.Keychain, error)) *Client {
-	return newClient(guarded(listed), keys)
+	c := newClient(guarded(listed), keys)
+	c.listed = listed
+	return c
 }
 
 // NewLocal returns a client for the machine of whoever runs it, who chooses the registries: it may reach every address.
@@ -66,7 +70,7 @@ func newClient(transport http.RoundTripper, keys func() (authn.Keychain, error))
 // Image returns what an image is made to run, and its name by digest. anonymous says that no credentials are used. The
 // error is a sentence without its full stop; it is ci.ErrInvalid, wrapped, when another try changes nothing.
 func (c *Client) Image(ctx context.Context, image string, anonymous bool) (ci.Image, error) {
-	ref, err := name.ParseReference(image)
+	ref, err := c.parse(image)
 	if err != nil {
 		return ci.Image{}, fmt.Errorf("%w: %q is not the name of an image, like golang:1.26", ci.ErrInvalid, image)
 	}
@@ -87,6 +91,19 @@ func (c *Client) Image(ctx context.Context, image string, anonymous bool) (ci.Im
 		found.Name, found.Pinned = image, withoutTag(image)+"@"+found.Pinned
 		return found, nil
 	}
+}
+
+// parse reads the name of an image. The library tries plain HTTP for private addresses and a few names; the option makes it
+// do so for each registry that is listed with http.
+func (c *Client) parse(image string) (name.Reference, error) {
+	ref, err := name.ParseReference(image)
+	if err != nil {
+		return nil, err
+	}
+	if c.listed[hostPort(&url.URL{Scheme: "http", Host: ref.Context().RegistryStr()})] == "http" {
+		return name.ParseReference(image, name.Insecure)
+	}
+	return ref, nil
 }
 
 // question is one call for an image.

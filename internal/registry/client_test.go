@@ -439,7 +439,9 @@ func TestC19HostileImages(t *testing.T) {
 	many := slices.Repeat([]string{"x"}, maxWords+1)
 	for tag, config := range map[string]v1.Config{
 		"words": {Entrypoint: many},
-		"bytes": {Cmd: []string{strings.Repeat("x", maxWordBytes+1)}},
+		"bytes": {Cmd: []string{strings.Repeat("x", maxEncoded+1)}},
+		"json":  {Cmd: []string{strings.Repeat("<", maxEncoded/5)}},
+		"dir":   {Cmd: []string{"./x"}, WorkingDir: strings.Repeat("x", maxEncoded+1)},
 		"nul":   {Cmd: []string{"a\x00b"}},
 		"large": {Labels: map[string]string{"x": strings.Repeat("x", 2*maxBody)}, Cmd: []string{"x"}},
 	} {

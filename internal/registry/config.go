@@ -16,8 +16,8 @@ import (
 
 // Limits on what an image may be made to run.
 const (
-	maxWords     = 64
-	maxWordBytes = 4 << 10 // of all together
+	maxWords   = 64
+	maxEncoded = 4 << 10 // bytes of all together as the database stores them, in JSON
 )
 
 // errNoImage is what a registry sent that cannot be used.
@@ -61,7 +61,7 @@ func commandOf(desc *remote.Descriptor, platform v1.Platform) (ci.Image, error) 
 	if len(found.Entrypoint) == 0 {
 		inImage(found.Cmd, file.Config.WorkingDir)
 	}
-	return found, nil
+	return found, checkSize(found)
 }
 
 // variant returns the image of an image, or of an index of several.
@@ -70,7 +70,7 @@ func variant(desc *remote.Descriptor, platform v1.Platform) (v1.Image, error) {
 		return desc.Image()
 	}
 	if !desc.MediaType.IsIndex() {
-		return nil, errNoImage(fmt.Sprintf("its format %q is not supported; build it anew", ci.CleanText(string(desc.MediaType), 80)))
+		return nil, errNoImage("its format is not supported; build it anew")
 	}
 	index, err := desc.ImageIndex()
 	if err != nil {
@@ -100,18 +100,27 @@ func variant(desc *remote.Descriptor, platform v1.Platform) (v1.Image, error) {
 	return index.Image(best.Digest)
 }
 
-// checkWords bounds what an image is made to run.
+// checkWords checks what an image is made to run.
 func checkWords(words []string) error {
-	size := 0
+	if len(words) > maxWords {
+		return errNoImage(fmt.Sprintf("its ENTRYPOINT and CMD have %d words; at most %d are allowed", len(words), maxWords))
+	}
 	for _, w := range words {
-		size += len(w)
 		if strings.ContainsRune(w, 0) || !utf8.ValidString(w) {
 			return errNoImage("its ENTRYPOINT or CMD is no text")
 		}
 	}
-	if len(words) > maxWords || size > maxWordBytes {
-		return errNoImage(fmt.Sprintf("its ENTRYPOINT and CMD have %d words and %d bytes; at most %d and %d are allowed",
-			len(words), size, maxWords, maxWordBytes))
+	return nil
+}
+
+// checkSize bounds what the database stores of an image: in JSON some characters take six bytes.
+func checkSize(image ci.Image) error {
+	data, err := json.Marshal([][]string{image.Entrypoint, image.Cmd})
+	if err != nil {
+		return err
+	}
+	if len(data) > maxEncoded {
+		return errNoImage(fmt.Sprintf("its ENTRYPOINT and CMD take %d bytes in JSON; at most %d are allowed", len(data), maxEncoded))
 	}
 	return nil
 }

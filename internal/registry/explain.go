@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -28,7 +29,8 @@ func statusOf(err error) int {
 	return 0
 }
 
-// explain makes a sentence of an error. What a registry writes in its answers is not repeated.
+// explain makes a sentence of an error. Statuses are public and answers may hold secrets, such as a new token of the operator,
+// so that nothing is repeated of what a registry, its token service or the library writes.
 func explain(ref name.Reference, image string, err error) error {
 	host := ref.Context().RegistryStr()
 	final := func(format string, args ...any) error {
@@ -72,9 +74,13 @@ func explain(ref name.Reference, image string, err error) error {
 	case isTimeout(err):
 		return fmt.Errorf("registry %s did not answer in time", host)
 	case isNetwork(err):
-		return fmt.Errorf("registry %s did not answer (%s)", host, ci.CleanText(cause(err).Error(), 80))
+		return fmt.Errorf("registry %s did not answer (%s)", host, networkProblem(err))
+	case strings.Contains(err.Error(), noToken):
+		return final("the token service of registry %s gave no token", host)
+	case strings.Contains(err.Error(), badRealm):
+		return final("registry %s names a token service that cannot be used", host)
 	}
-	return final("registry %s sent no image that can be read (%s)", host, ci.CleanText(err.Error(), 80))
+	return final("registry %s sent no image that can be read", host)
 }
 
 func isTimeout(err error) bool {
@@ -90,28 +96,30 @@ func isNetwork(err error) bool {
 		errors.Is(err, context.Canceled)
 }
 
-// Errors of redirects have no types: that of go-containerregistry, when one leads to an address that is not public
-// (pkg/v1/remote/transport), and that of net/http.
+// Words of errors that have no types: of net/http for redirects, and of go-containerregistry (pkg/v1/remote/transport).
 const (
 	refusedRedirect  = "SSRF protection: "
 	redirectsForEver = "stopped after 10 redirects"
+	noToken          = "no token in bearer response"
+	badRealm         = "realm" // the address of a token service
 )
 
-// cause leaves out the URL, which may hold tokens, and the address.
-func cause(err error) error {
-	var network *net.OpError
-	var call *url.Error
+// networkProblem names why a request got no whole answer. The words of net/http are not used: they quote malformed answers.
+func networkProblem(err error) string {
+	var number syscall.Errno
+	var lookup *net.DNSError
+	var alert tls.AlertError
 	switch {
-	case errors.As(err, &network):
-		err = network.Err
-	case errors.As(err, &call):
-		err = call.Err
+	case errors.As(err, &number):
+		return number.Error()
+	case errors.As(err, &lookup):
+		return "its name cannot be looked up"
+	case errors.As(err, &alert):
+		return "TLS fails"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection was closed"
+	case errors.Is(err, context.Canceled):
+		return "the request was cancelled"
 	}
-	for {
-		next := errors.Unwrap(err)
-		if next == nil {
-			return err
-		}
-		err = next
-	}
+	return "the request failed"
 }
