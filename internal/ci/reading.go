@@ -22,7 +22,8 @@ type Reading struct {
 	annotations []Annotation
 	first       [kinds]int64
 	tests       goTests
-	matched     int // bytes that were matched with regular expressions
+	matched     int  // bytes that were matched with regular expressions
+	begun       bool // a line that is no note of the runner was read
 	inScript    bool
 }
 
@@ -37,7 +38,7 @@ const (
 // Add reads a line.
 func (r *Reading) Add(number int64, line string) {
 	line = PlainLine(line[:min(len(line), maxRead)])
-	if r.inScript = r.isScript(number, line); r.inScript {
+	if r.inScript = r.isScript(line); r.inScript {
 		return
 	}
 	if a, ok := compiled(line); ok {
@@ -67,9 +68,10 @@ func (r *Reading) Add(number int64, line string) {
 
 // isScript reports whether a line belongs to the script that the runner prints at
 // the beginning of a step's log (cmd/yaci-step/script.go): a group whose lines are
-// indented. What a script contains is no error.
-func (r *Reading) isScript(number int64, line string) bool {
-	if number == 1 {
+// indented. What a script contains is no error. Notes of the runner can come before it.
+func (r *Reading) isScript(line string) bool {
+	if !r.begun {
+		r.begun = !strings.HasPrefix(line, "yaci-step: ")
 		return strings.HasPrefix(line, "::group::Run ")
 	}
 	return r.inScript && strings.HasPrefix(line, "  ")
