@@ -133,8 +133,8 @@ func run(p plan, at layout, r *record, out *output, stop <-chan os.Signal, begin
 		return
 	}
 	env := commandEnvironment()
-	if p.canTrap(env) {
-		env = append(env, setTraps(at)...)
+	if p.Script != "" {
+		env = append(env, p.trapFor(argv[len(argv)-1], at, env)...)
 	}
 	reserveThreads()
 	begin()
@@ -164,13 +164,13 @@ func run(p plan, at layout, r *record, out *output, stop <-chan os.Signal, begin
 }
 
 // explain returns a line for the log of a command that failed and gave no reason:
-// which command of the script it was, or else the exit code, unless another line says it.
+// which line of the script it was, or else the exit code, unless another line says it.
 func (p plan) explain(at layout, c command, last bool) string {
 	if c.exit == 0 || c.reason != "" {
 		return ""
 	}
 	if p.Script != "" {
-		if why := failedCommand(at, c.argv[len(c.argv)-1], c.exit); why != "" {
+		if why := failedCommand(at, c.argv[len(c.argv)-1], c.exit, c.out.mask); why != "" {
 			return why
 		}
 	}
