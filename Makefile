@@ -149,6 +149,10 @@ chaos-ha: image postgres ## two servers whose database, cluster and processes fa
 	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run 'TestChaosHA$$' -chaos-ha-seed $(SEED) -chaos-ha-runs $(HA_RUNS) -chaos-ha-rounds $(HA_ROUNDS) \
 	-chaos-ha-takeover 15s -count 1 -v -timeout 20m
 
+.PHONY: two-repositories
+two-repositories: image ## one repository is slow, huge, hostile or full in every way, and how soon another one's builds start
+	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run 'TestS8S9' -two-repositories -parallel 1 -count 1 -v -timeout 10m | grep -v "^=== "
+
 SEQUENCES ?= 100000
 
 .PHONY: properties

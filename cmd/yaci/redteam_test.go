@@ -44,7 +44,7 @@ func TestRedTeam(t *testing.T) {
 	clone := must(r.Clone(t.TempDir(), w.ada))(t)
 	script := must(os.ReadFile("testdata/redteam.sh"))(t)
 	sha := must(clone.Push("Attack", map[string]string{"redteam.sh": string(script), ".yaci.yml": fmt.Sprintf(
-		"image: %s\nshell: bash\ntimeout: 10m\nsteps:\n  - {name: attack, run: 'bash redteam.sh %s %s %d %s'}\n",
+		"image: %s\nshell: bash\ntimeout: 10m\nsteps:\n  - {name: attack, quiet: true, run: 'bash redteam.sh %s %s %d %s'}\n",
 		tools, victim.Status.PodIP, victim.Status.HostIP, node.Status.DaemonEndpoints.KubeletEndpoint.Port, apiPort(t))}))(t)
 	w.drain()
 	if st := w.final(r, sha); st.State != "success" {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -26,6 +27,8 @@ import (
 	"github.com/yaci-ci/yaci/internal/citest/citesttest"
 	"github.com/yaci-ci/yaci/internal/citest/hostile"
 )
+
+var twoRepositories = flag.Bool("two-repositories", false, "run TestS8S9S10S16TwoRepositories")
 
 // quiet is the repository that wants its builds while another one on its server is slow, huge, hostile or full.
 type quiet struct {
@@ -152,8 +155,11 @@ const (
 
 // TestS8S9S10S16TwoRepositories: on one server one repository is slow, huge, hostile or full in all the ways of S8,
 // S9, S10 and S16, each beside those before it. The first status of another repository comes as fast as ever, and so
-// does its pod.
+// does its pod. It takes a minute and all connections of the machine, so it runs alone, with -two-repositories.
 func TestS8S9S10S16TwoRepositories(t *testing.T) {
+	if !*twoRepositories {
+		t.Skip("make two-repositories runs it")
+	}
 	t.Parallel()
 	needsProcess(t, "connections come from addresses of this machine")
 	client := clientset(t)

@@ -455,3 +455,26 @@ jobs:
 		t.Errorf("a retry launches %d jobs", len(waiting))
 	}
 }
+
+// TestG2RecoveredHead: a new branch that was found by comparing heads has its run; the webhook that tells of the
+// branch's creation, and comes later, starts no other. One that tells of a later creation does.
+func TestG2RecoveredHead(t *testing.T) {
+	w := newWorld(t)
+	w.gh.file = steps
+	found := push("topic")
+	found.At, found.Before = time.Time{}, ""
+	w.deliver("found", found)
+	run := w.runOf(found)
+	created := found
+	created.Before = "0000000000000000000000000000000000000000"
+	created.At = run.Created.Add(-time.Second)
+	w.deliver("webhook", created)
+	if got := w.runOf(found); got.Attempt != 1 {
+		t.Errorf("attempt %d after the webhook, want 1", got.Attempt)
+	}
+	created.At = run.Created.Add(time.Minute)
+	w.deliver("created again", created)
+	if got := w.runOf(found); got.Attempt != 2 {
+		t.Errorf("attempt %d after the branch was made again, want 2", got.Attempt)
+	}
+}
