@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type Registry interface {
 const (
 	askers       = 24               // jobs whose images are asked for at once
 	askersOfRepo = 4                // of one repository
+	askersKept   = askers / 3       // for the first try of a repository of which nothing is being asked
 	askTime      = 30 * time.Second // for all images of a job
 	askPause     = time.Minute      // between two tries, at most
 	askFor       = 10 * time.Minute // until a job ends whose registry does not answer
@@ -86,31 +88,61 @@ func (q *Queue) AskRegistries(ctx context.Context) {
 	}
 }
 
-// dueInquiries returns the jobs whose images are to be asked for now, the oldest first, and marks them as being asked.
+// dueInquiries returns the jobs whose images are to be asked for now, and marks them as being asked.
 func (q *Queue) dueInquiries() (due []*inquiry) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	asking, ofRepo := 0, map[int64]int{}
+	now, asking := time.Now(), askingNow{ofRepo: map[int64]int{}}
+	var waiting []*inquiry
 	for _, one := range q.inquiries {
 		if one.asking {
-			asking++
-			ofRepo[one.repo]++
-		} else if !time.Now().Before(one.until) {
-			due = append(due, one)
+			asking.add(one)
+		} else if !now.Before(one.until) {
+			waiting = append(waiting, one)
 		}
 	}
-	slices.SortFunc(due, func(a, b *inquiry) int {
-		return a.since.Compare(b.since)
-	})
-	return slices.DeleteFunc(due, func(one *inquiry) bool {
-		if asking >= askers || ofRepo[one.repo] >= askersOfRepo {
-			return true
+	for {
+		waiting = slices.DeleteFunc(waiting, func(one *inquiry) bool { return one.asking || !asking.hasRoom(one) })
+		if len(waiting) == 0 {
+			return due
 		}
-		asking++
-		ofRepo[one.repo]++
-		one.asking = true
-		return false
-	})
+		next := slices.MinFunc(waiting, asking.compare)
+		next.asking = true
+		asking.add(next)
+		due = append(due, next)
+	}
+}
+
+// askingNow counts the inquiries that are being asked.
+type askingNow struct {
+	all    int
+	ofRepo map[int64]int
+}
+
+func (n *askingNow) add(one *inquiry) {
+	n.all++
+	n.ofRepo[one.repo]++
+}
+
+// hasRoom reports whether an inquiry may be asked. Some askers are kept for the first try of a repository of which nothing is
+// being asked, so that repositories whose registries do not answer cannot take them all.
+func (n *askingNow) hasRoom(one *inquiry) bool {
+	room := askers - askersKept
+	if one.tries == 0 && n.ofRepo[one.repo] == 0 {
+		room = askers
+	}
+	return n.all < room && n.ofRepo[one.repo] < askersOfRepo
+}
+
+// compare orders inquiries: first that of the repository of which the fewest are being asked, then the one with the fewest
+// tries, then the oldest.
+func (n *askingNow) compare(a, b *inquiry) int {
+	return cmp.Or(
+		cmp.Compare(n.ofRepo[a.repo], n.ofRepo[b.repo]),
+		cmp.Compare(a.tries, b.tries),
+		a.since.Compare(b.since),
+		cmp.Compare(a.job, b.job),
+	)
 }
 
 // ask makes one try for a job, and stores what came of it.

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -38,4 +39,58 @@ func keptImages(t *testing.T, s *store.Store) {
 	if got, err := s.Job(ctx, jobs[0].Name); err != nil || len(got.Images) != 1 {
 		t.Errorf("a running job's images were changed: %+v, %v", got.Images, err)
 	}
+}
+
+func TestC19ImagesCount(t *testing.T) { both(t, countedImages) }
+
+// countedImages: what registries say of images counts against the limit of their repository, once, until the jobs end.
+func countedImages(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	s.LimitPlans(200 << 10)
+	state := func(id ci.RunID) ci.State {
+		t.Helper()
+		run, err := s.Run(ctx, id)
+		must(t, err)
+		return run.State
+	}
+	create := func(id ci.RunID) []ci.Job {
+		t.Helper()
+		run, jobs := matrix(id, 3)
+		for i := range jobs {
+			jobs[i].Images = []ci.Image{{Name: "tools/scan:1"}}
+		}
+		must(t, s.CreateRun(ctx, 0, run, jobs))
+		return jobs
+	}
+	first := create("r1")
+	before := countedBytes(t, s)
+	large := []ci.Image{{Name: "tools/scan:1", Pinned: "tools/scan@sha256:11", Cmd: []string{strings.Repeat("x", 60<<10)}}}
+	for range 3 { // saved again, as after a crash: it counts once
+		for _, j := range first {
+			must(t, s.SaveImages(ctx, j.Name, large))
+		}
+	}
+	if grown := countedBytes(t, s) - before; grown < 180<<10 || grown > 181<<10 {
+		t.Errorf("180 KiB of images count as %d bytes", grown)
+	}
+	create("r2")
+	if got := state("r2"); got != ci.Error {
+		t.Errorf("a run above the limit is %s", got)
+	}
+	for _, j := range first {
+		must(t, s.SaveImages(ctx, j.Name, []ci.Image{{Name: "tools/scan:1"}}))
+	}
+	if got := countedBytes(t, s); got != before {
+		t.Errorf("%d bytes count without images, %d at first", got, before)
+	}
+	create("r3")
+	if got := state("r3"); got == ci.Error {
+		t.Error("a run below the limit ends in error")
+	}
+}
+
+func countedBytes(t *testing.T, s *store.Store) (n int64) {
+	t.Helper()
+	must(t, s.Writer().QueryRow(`SELECT coalesce(sum(stored), 0) FROM jobs`).Scan(&n))
+	return n
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// LimitPlans bounds the plans of a repository's jobs that have not ended, in
+// LimitPlans bounds the plans of a repository's jobs that have not ended, with what registries say of their images, in
 // bytes as stored. It is called before the store is used.
 func (s *Store) LimitPlans(limit int64) { s.planLimit = limit }
 
@@ -21,10 +22,11 @@ func (s *Store) LimitPlans(limit int64) { s.planLimit = limit }
 // jobs of a matrix differ little, so all together take little more than one.
 type plan struct {
 	manifest, files []byte
+	images          []byte     // JSON
 	base            ci.JobName // whose plan is the dictionary; empty: none
 }
 
-func (p plan) size() int64 { return int64(len(p.manifest) + len(p.files)) }
+func (p plan) size() int64 { return int64(len(p.manifest) + len(p.files) + len(p.images)) }
 
 const (
 	planDictionary = 1         // the id of the dictionary in a frame
@@ -40,6 +42,10 @@ func encodePlans(jobs []ci.Job) ([]plan, error) {
 	first := slices.IndexFunc(jobs, func(j ci.Job) bool { return len(j.Manifest) > 0 }) // one that was skipped has no plan
 	for i := range plans {                                                              // the columns take no NULL
 		plans[i].manifest, plans[i].files = []byte{}, []byte{}
+		var err error
+		if plans[i].images, err = json.Marshal(jobs[i].Images); err != nil {
+			return nil, err
+		}
 	}
 	if first < 0 {
 		return plans, nil
