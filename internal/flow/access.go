@@ -121,3 +121,34 @@ func (r *RepoAccess) administers(ctx context.Context, repo, from int64, by ci.Ac
 	}
 	return err
 }
+
+// Administered lists what is allowed for those candidates, by id, that a person administers at this moment.
+func (r *RepoAccess) Administered(ctx context.Context, candidates []int64, by ci.Actor) ([]ci.RepoAccess, error) {
+	list, err := r.List.Access(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rights := map[int64]bool{}
+	var found []ci.RepoAccess
+	var failed error // one repository that GitHub does not answer for hides no others
+	for _, a := range list {
+		if !slices.Contains(candidates, a.Repo.ID) {
+			continue
+		}
+		if _, asked := rights[a.Repo.ID]; !asked {
+			may, err := r.Directory.MayAdmin(ctx, a.Repo, by)
+			rights[a.Repo.ID] = may && err == nil
+			failed = errors.Join(failed, err)
+		}
+		if rights[a.Repo.ID] {
+			found = append(found, a)
+		}
+	}
+	if len(found) == 0 {
+		return nil, failed
+	}
+	if failed != nil {
+		r.Log.Warn("ask who administers repositories", "by_id", by.ID, "err", failed)
+	}
+	return found, nil
+}

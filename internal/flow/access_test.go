@@ -100,3 +100,34 @@ func TestC7Allow(t *testing.T) {
 		}
 	}
 }
+
+// C7: what is allowed is listed to who administers the repository, whatever else they may do with it.
+func TestC7Administered(t *testing.T) {
+	admin, writer := ci.Actor{ID: 7, Login: "ada"}, ci.Actor{ID: 8, Login: "eve"}
+	s := &shelf{allowed: map[[2]int64]ci.RepoAccess{
+		{31, 51}: {Repo: ci.Repo{ID: 31}, From: ci.Repo{ID: 51}},
+		{31, 11}: {Repo: ci.Repo{ID: 31}, From: ci.Repo{ID: 11}},
+		{11, 51}: {Repo: ci.Repo{ID: 11}, From: ci.Repo{ID: 51}},
+	}}
+	r := &RepoAccess{Directory: s, List: s, Log: slog.New(slog.DiscardHandler)}
+	for _, c := range []struct {
+		by         ci.Actor
+		candidates []int64
+		want       int
+	}{
+		{admin, []int64{11, 31}, 2},
+		{admin, []int64{11}, 0},
+		{admin, nil, 0},
+		{writer, []int64{11, 31}, 0},
+	} {
+		got, err := r.Administered(t.Context(), c.candidates, c.by)
+		if err != nil || len(got) != c.want {
+			t.Errorf("%s of %v: %+v, %v", c.by.Login, c.candidates, got, err)
+		}
+		for _, a := range got {
+			if a.Repo.ID != 31 {
+				t.Errorf("%s is shown %+v", c.by.Login, a)
+			}
+		}
+	}
+}

@@ -199,7 +199,7 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 	calls.AccessList, calls.RepoAccess = db, access
 	pages := withGitHub(pagesOf(cfg.Pages, db, book, log), cfg.Pages, gh, spine)
 	if pages.GitHub != nil {
-		pages.AccessList, pages.RepoAccess = db, access
+		pages.RepoAccess = access
 	}
 	s := &server{
 		handler: routes(hook, calls, pages, seen, ready),

@@ -16,27 +16,23 @@ import (
 type RepoAccess interface {
 	Allow(ctx context.Context, repo, from string, by ci.Actor) (ci.RepoAccess, error)
 	Disallow(ctx context.Context, repo, from int64, by ci.Actor) error
-}
-
-// AccessList lists what RepoAccess has allowed.
-type AccessList interface {
-	Access(ctx context.Context) ([]ci.RepoAccess, error)
+	Administered(ctx context.Context, candidates []int64, by ci.Actor) ([]ci.RepoAccess, error)
 }
 
 // accessPath is the page of [Pages.access].
 const accessPath = "/-/access"
 
-// access shows people who have signed in which of the repositories that they may write to can be read by others' runs.
+// access shows people who have signed in which of the repositories that they administer can be read by others' runs. The
+// others may be private ones that who may only write to a repository cannot see.
 func (p *Pages) access(w http.ResponseWriter, r *http.Request) error {
 	who := readerOf(r)
 	if who.ID == "" || p.RepoAccess == nil {
 		return ci.ErrNotFound
 	}
-	list, err := p.AccessList.Access(r.Context())
+	list, err := p.RepoAccess.Administered(r.Context(), who.Reach.Writes, who.Who)
 	if err != nil {
 		return err
 	}
-	list = slices.DeleteFunc(list, func(a ci.RepoAccess) bool { return !slices.Contains(who.Reach.Writes, a.Repo.ID) })
 	return p.show(w, r, http.StatusOK, "access.html", layout{Title: "Repository access", Icon: "none", Nav: "repositories"}, list)
 }
 

@@ -19,7 +19,7 @@ func TestC7PersonAllowsAccess(t *testing.T) {
 	p := w.signing("http://ci.test")
 	directory, err := github.NewApp(p.hub.APIURL(), citest.AppID, p.hub.AppKeyPEM())
 	must(t, err)
-	w.pages.AccessList, w.pages.RepoAccess = w.db, &flow.RepoAccess{Clock: w.db.Now, Directory: directory, List: w.db, Log: slog.New(slog.DiscardHandler)}
+	w.pages.RepoAccess = &flow.RepoAccess{Clock: w.db.Now, Directory: directory, List: w.db, Log: slog.New(slog.DiscardHandler)}
 	w.pages.Refusals = append(w.pages.Refusals, flow.ErrNoRight)
 	w.route()
 	schemas := p.repo
@@ -30,7 +30,9 @@ func TestC7PersonAllowsAccess(t *testing.T) {
 	hugo := p.hub.CreateUser("hugo")
 	schemas.Grant(hugo, "admin")
 	app.Grant(hugo, "read")
-	app.Grant(p.hub.CreateUser("grace"), "admin")
+	grace := p.hub.CreateUser("grace")
+	schemas.Grant(grace, "write")
+	app.Grant(grace, "admin")
 
 	const path = "/-/access"
 	if rec := visit(w).send("GET", path, nil); rec.Code != http.StatusNotFound {
@@ -85,6 +87,14 @@ func TestC7PersonAllowsAccess(t *testing.T) {
 	if body := admin.send("GET", path, nil).Body.String(); !strings.Contains(body, "may be read by runs of ada/app") {
 		t.Errorf("the page: %s", body)
 	}
+	if body := writer.send("GET", path, nil).Body.String(); strings.Contains(body, "ada/app") || strings.Contains(body, `name="remove"`) {
+		t.Errorf("who may only write to it sees: %s", body)
+	}
+	schemas.Grant(hugo, "write")
+	if body := admin.send("GET", path, nil).Body.String(); strings.Contains(body, "ada/app") || strings.Contains(body, `name="remove"`) {
+		t.Errorf("who administers it no more sees: %s", body)
+	}
+	schemas.Grant(hugo, "admin")
 	bob := visit(w)
 	bob.signIn(p, "bob")
 	if body := bob.send("GET", path, nil).Body.String(); strings.Contains(body, "ada/secret") {

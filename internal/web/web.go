@@ -61,7 +61,6 @@ type Pages struct {
 	Refusals []error // of Changes and RepoAccess that say all to who asked
 
 	RepoAccess RepoAccess // nil: people cannot let runs read other repositories
-	AccessList AccessList
 
 	Log *slog.Logger
 }
