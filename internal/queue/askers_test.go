@@ -46,7 +46,9 @@ func TestC19SilentRegistriesOfOthers(t *testing.T) {
 				go func() {
 					time.Sleep(askTime)
 					end(one)
+					q.mu.Lock()
 					running--
+					q.mu.Unlock()
 				}()
 			}
 			most = max(most, running)
