@@ -35,7 +35,7 @@ const (
 )
 
 const trapScript = `unset BASH_ENV
-trap '{ builtin . "WRITE" "$?" "${LINENO-}" "${BASH_SOURCE[0]-}" "${PIPESTATUS[@]}" "${_-}"; } >/dev/null 2>&1 && :' ERR
+trap '{ builtin . "WRITE" "$?" "${LINENO-}" "${BASH_SOURCE[0]-}" "${PIPESTATUS[@]}" "${_-}"; } >/dev/null 2>&1 && [[ x ]]' ERR
 `
 
 const writeScript = `case $-,${BASHPID-},$3 in

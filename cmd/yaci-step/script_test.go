@@ -219,7 +219,7 @@ X
 		"another signal":     "trap 'echo term; exit 5' TERM; kill -TERM $$; sleep 5",
 		"exec":               "exec false",
 		"sourced":            "echo 'return 6' > lib.sh; . ./lib.sh; echo no",
-		"redefined commands": "builtin() { echo no; echo no >&2; }; printf() { echo no; }; false",
+		"redefined commands": "builtin() { echo no; echo no >&2; }; printf() { echo no; }; :() { echo no; }; false",
 		"set -u, EXIT":       "set -u; x() { :; }; exit 2",
 		"set -u":             "set -u; f() { echo $nope; }; f 2>/dev/null",
 		"descriptors":        `ls -l /proc/$$/fd > fds; sed -n "s/:.*//; s/.* \\([0-9]* -> .*\\)/\\1/p" fds`,
