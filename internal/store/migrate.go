@@ -82,7 +82,8 @@ func (d db) migrator(pool *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	var opts []goose.ProviderOption
+	// Numbers of migrations are given before they are finished, so a lower one can be the newer.
+	opts := []goose.ProviderOption{goose.WithAllowOutofOrder(true)}
 	if d.postgres() {
 		files = postgresFiles{files}
 		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 3600)) // asks each second for an hour

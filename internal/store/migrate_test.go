@@ -39,6 +39,35 @@ func migrations(t *testing.T, s *store.Store) {
 	must(t, s.AddDelivery(ctx, ci.Delivery{HookID: 1, GUID: "g", Name: "push", Body: []byte("{}")}))
 }
 
+func TestMigrationsOutOfOrder(t *testing.T) { both(t, outOfOrder) }
+
+// A database that has later migrations, and not one with a lower number, gets it; what a run waited for is kept.
+func outOfOrder(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	before, err := s.Schema(ctx)
+	must(t, err)
+	run, jobs := pushRun("waits", "refs/heads/topic")
+	must(t, s.CreateRun(ctx, 0, run, jobs))
+	for _, statement := range []string{
+		`UPDATE runs SET awaits_pr = 7`,
+		`DROP TABLE awaits`,
+		`DROP TABLE refusals`,
+		`DELETE FROM goose_db_version WHERE version_id IN (57, 86)`,
+	} {
+		_, err := s.Writer().ExecContext(ctx, statement)
+		must(t, err)
+	}
+	must(t, s.Up(ctx))
+	after, err := s.Schema(ctx)
+	must(t, err)
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("schema (-before +after):\n%s", diff)
+	}
+	if waits, err := s.AwaitsPull(ctx, ci.Event{Repo: run.Event.Repo, PR: 7}); err != nil || !waits {
+		t.Errorf("waits %v, %v", waits, err)
+	}
+}
+
 // A second server that starts meanwhile, or later, finds nothing to do.
 func TestMigrationsOfSeveralServers(t *testing.T) {
 	url := postgres.URL(t)
