@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/citest"
 	"github.com/yaci-ci/yaci/internal/citest/citesttest"
 )
@@ -95,13 +96,6 @@ image: IMAGE
 steps:
   - {name: slow, run: sleep 600, timeout: 1s}
 `, "failure", ": timed out after 1s"},
-		{"job-timeout", `
-image: IMAGE
-timeout: 15s
-steps:
-  - {name: quick, run: 'true'}
-  - {name: slow, run: sleep 600}
-`, "failure", "Timed out after 15s, in slow"},
 		{"shells", `
 image: TOOLS
 steps:
@@ -177,6 +171,27 @@ steps: ['true']
 	if skipped.State != "failure" || skipped.Description != "Not run: build failed." {
 		t.Errorf("yaci/after: %+v", skipped)
 	}
+}
+
+// A job's time counts from its start, so a loaded machine may spend it before the steps: then the job gets more.
+func TestJobTimeout(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.repo("job-timeout", false)
+	for _, timeout := range []time.Duration{15 * time.Second, time.Minute, 3 * time.Minute} {
+		yaml := "image: IMAGE\ntimeout: " + timeout.String() + "\nsteps:\n  - {name: quick, run: 'true'}\n  - {name: slow, run: sleep 600}\n"
+		sha := must(r.Commit("main", "Change", files(yaml), w.ada))(t)
+		st := must(r.WaitStatus(citesttest.Context(t, 4*time.Minute), sha, "yaci", citest.Finished))(t)
+		switch {
+		case strings.Contains(st.Description, "while the commit was fetched"):
+			t.Logf("%s: %s", st.State, st.Description)
+		case st.State != "failure" || !strings.HasPrefix(st.Description, "Timed out after "+ci.Duration(timeout)+", in slow"):
+			t.Fatalf("%s: %s", st.State, st.Description)
+		default:
+			return
+		}
+	}
+	t.Error("the commit was not fetched within 3m")
 }
 
 // tools fills in the image with bash and git.
