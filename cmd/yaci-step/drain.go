@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"io"
 	"os"
 	"syscall"
 	"time"
@@ -53,10 +55,47 @@ func (o *output) age(now time.Time) {
 	}
 }
 
+// outputPipe is the reading end of a step's output. After the pipe's read deadline
+// it returns what the pipe contained then, and io.EOF, so that nothing that was
+// printed is lost and no process can keep the reader by holding the pipe open.
+type outputPipe struct {
+	r    *os.File
+	late bool // the deadline has passed
+	left int  // bytes to read after that
+}
+
+func (p *outputPipe) Read(to []byte) (int, error) {
+	if !p.late {
+		n, err := p.r.Read(to)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		p.late = true
+		conn, err := p.r.SyscallConn() // Fd would make reads ignore deadlines
+		if err == nil {
+			err = conn.Control(func(fd uintptr) { p.left = unreadOf(fd) })
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	if p.left <= 0 {
+		return 0, io.EOF
+	}
+	if err := p.r.SetReadDeadline(time.Now().Add(drainAfter)); err != nil { // a process can have read it meanwhile
+		return 0, err
+	}
+	n, err := p.r.Read(to[:min(len(to), p.left)])
+	p.left -= n
+	return n, err
+}
+
 // unread is how many bytes wait in a pipe; 0 for all that is no pipe (ioctl_tty(2), FIONREAD).
-func unread(f *os.File) int {
+func unread(f *os.File) int { return unreadOf(f.Fd()) }
+
+func unreadOf(fd uintptr) int {
 	var n int32
-	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), syscall.TIOCINQ, uintptr(unsafe.Pointer(&n))); errno != 0 {
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCINQ, uintptr(unsafe.Pointer(&n))); errno != 0 {
 		return 0
 	}
 	return int(n)

@@ -3,6 +3,8 @@ package main
 import (
 	"io"
 	"os"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -56,5 +58,57 @@ func TestSettling(t *testing.T) {
 		if got := o.settling(now.Add(c.after)); got != c.want {
 			t.Errorf("%d bytes, %v later: %v, want %v", c.printed, c.after, got, c.want)
 		}
+	}
+}
+
+// TestL2SlowRuntime: the last output of a step is in its log, however late the container runtime takes it.
+func TestL2SlowRuntime(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, "seq 1 10000; exit 3") // fits into the pipe of the command, and not into the runner's
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	const pipeSize = 4096
+	if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, w.Fd(), syscall.F_SETPIPE_SZ, pipeSize); errno != 0 {
+		t.Fatal(errno)
+	}
+	cmd := p.command("0", "run", "0")
+	cmd.Stdout = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	time.Sleep(3 * drainAfter)
+	log, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 3 {
+		t.Error(err)
+	}
+	text := progress.ReplaceAllString(string(log), "")
+	if record := p.record("0"); !strings.HasSuffix(text, "\n9999\n10000\n") || record.Lines != 10000 {
+		t.Errorf("the log ends with %q; record %+v", text[max(0, len(text)-40):], record)
+	}
+}
+
+// TestL2HeldPipe: what is in the pipe of a command's output is read to its end, although a process holds the pipe open.
+func TestL2HeldPipe(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	text := strings.Repeat("x", 10_000)
+	if _, err := w.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.SetReadDeadline(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(&outputPipe{r: r}); err != nil || string(got) != text {
+		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }

@@ -67,21 +67,22 @@ func (c *command) execute() {
 		return
 	}
 	drained := make(chan struct{})
-	go func() { c.out.copy(r); close(drained) }()
+	go func() { c.out.copy(&outputPipe{r: r}); close(drained) }()
 	ended := make(chan syscall.WaitStatus, 1)
 	go func() { ended <- reap(proc.Pid) }()
 
 	c.exit = exitCode(c.watchOver(proc.Pid, c.stop, ended))
 	syscall.Kill(-proc.Pid, syscall.SIGKILL) // what the command left running in its group
-	for range 2 {
-		select {
-		case <-drained:
-		case <-time.After(drainAfter):
-		}
-		// What has left the group, too: the record is written when nothing of the step runs any more.
-		killAll()
-		r.Close() // for the second round, of what holds the pipe all the same
+	select {
+	case <-drained:
+	case <-time.After(drainAfter):
 	}
+	// What has left the group, too: the record is written when nothing of the step runs any more.
+	killAll()
+	// Something may hold the pipe all the same. What it contains now is read, however slowly the runtime takes it.
+	_ = r.SetReadDeadline(time.Now())
+	<-drained
+	killAll()
 	switch {
 	case c.stopped:
 		c.reason = "stopped from outside"
@@ -105,6 +106,9 @@ func (c *command) watchOver(pid int, stop <-chan os.Signal, ended <-chan syscall
 	for {
 		select {
 		case status := <-ended:
+			if status != 0 && len(stop) > 0 { // a node that shuts down signals the command as well
+				c.stopped = true
+			}
 			return status
 		case s := <-stop:
 			c.stopped = true
@@ -128,9 +132,12 @@ func (c *command) watchOver(pid int, stop <-chan os.Signal, ended <-chan syscall
 }
 
 // signalGroup signals a command's process group, and the command itself, which may have left it.
+// It gets each signal once: many programs take a second one for the wish to end at once, without cleaning up.
 func signalGroup(pid int, s syscall.Signal) {
 	syscall.Kill(-pid, s)
-	syscall.Kill(pid, s)
+	if group, err := syscall.Getpgid(pid); err == nil && group != pid {
+		syscall.Kill(pid, s)
+	}
 }
 
 // killAll ends all other processes of the container. It does nothing where the

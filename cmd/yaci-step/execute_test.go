@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -138,6 +139,63 @@ func TestC20OtherUser(t *testing.T) {
 	}
 	if took := time.Since(began); took > 40*time.Second {
 		t.Errorf("it took %v", took)
+	}
+}
+
+// TestC20SignalOnce: a command gets each signal once. A realtime signal is queued, so that each one is counted (signal(7)).
+func TestC20SignalOnce(t *testing.T) {
+	if _, err := exec.LookPath("perl"); err != nil {
+		t.Skip("needs perl")
+	}
+	const counts = `use POSIX; my ($n, $set) = (0, POSIX::SigSet->new(40));
+		sigprocmask(SIG_BLOCK, $set); sigaction(40, POSIX::SigAction->new(sub { $n++ }));
+		$| = 1; print "ready\n"; <STDIN>; sigprocmask(SIG_UNBLOCK, $set); print "$n\n"`
+	for name, leads := range map[string]bool{"in its group": true, "in another group": false} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command("perl", "-e", counts)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: leads}
+			in, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			ready := make([]byte, len("ready\n"))
+			if _, err := io.ReadFull(out, ready); err != nil {
+				t.Fatal(err)
+			}
+			signalGroup(cmd.Process.Pid, 40)
+			in.Close()
+			got, _ := io.ReadAll(out)
+			if err := cmd.Wait(); err != nil || string(got) != "1\n" {
+				t.Errorf("signals %q, %v", got, err)
+			}
+		})
+	}
+}
+
+// TestC20StoppedWithItsCommand: when the node shuts down, the command gets the signal as well, and can end before the
+// runner has seen its own. The step was stopped all the same.
+func TestC20StoppedWithItsCommand(t *testing.T) {
+	cmd := exec.Command("true")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	for i := range 60 { // of two channels that are ready, select takes any
+		stop, ended := make(chan os.Signal, 1), make(chan syscall.WaitStatus, 1)
+		stop <- syscall.SIGTERM
+		ended <- syscall.WaitStatus(syscall.SIGTERM)
+		c := command{}
+		if c.watchOver(cmd.Process.Pid, stop, ended); !c.stopped {
+			t.Fatalf("try %d: it was not stopped", i)
+		}
 	}
 }
 

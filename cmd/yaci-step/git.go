@@ -106,16 +106,21 @@ func lfsComplaint(line string) (text string, ok bool) {
 }
 
 // environment holds all that git may know. The token lives here and in no file,
-// and goes to repositories that it can read alone, and not where a redirect
-// points. Hooks and prompts are off.
+// and goes to repositories that it can read alone. It is sent to origin at once, so
+// redirects of origin are refused. Those of submodules, such as of a renamed
+// repository, are followed: the credential helper is asked for the new address.
+// Hooks and prompts are off.
 func (g *repository) environment() []string {
 	config := [][2]string{
-		{"core.hooksPath", "/dev/null"}, {"protocol.file.allow", "never"}, {"http.followRedirects", "false"},
+		{"core.hooksPath", "/dev/null"}, {"protocol.file.allow", "never"}, {"http.followRedirects", "initial"},
 		{"safe.directory", "*"}, {"init.defaultBranch", "main"}, {"advice.detachedHead", "false"},
 		{"user.name", "YACI"}, {"user.email", "yaci@localhost"}, {"commit.gpgSign", "false"},
 	}
 	if g.url != nil {
 		config = append(config, g.sshAsHTTP()...)
+		for _, address := range g.originAddresses() {
+			config = append(config, [2]string{"http." + address + ".followRedirects", "false"})
+		}
 		config = append(config, g.credentials()...)
 	}
 	if g.lfs {
@@ -151,6 +156,12 @@ func (g *repository) sshAsHTTP() (config [][2]string) {
 	return config
 }
 
+// originAddresses are the addresses of origin in git's configuration.
+func (g *repository) originAddresses() []string {
+	plain := strings.TrimSuffix(g.url.String(), ".git")
+	return []string{plain, plain + ".git"}
+}
+
 // credentials are how git gets at the token: for origin it is sent at once, for
 // others that it can read when the server asks (credential.go).
 func (g *repository) credentials() (config [][2]string) {
@@ -158,8 +169,7 @@ func (g *repository) credentials() (config [][2]string) {
 		return nil
 	}
 	header := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(tokenUser+":"+g.access.token))
-	plain := strings.TrimSuffix(g.url.String(), ".git")
-	for _, address := range []string{plain, plain + ".git"} {
+	for _, address := range g.originAddresses() {
 		config = append(config, [2]string{"http." + address + ".extraHeader", header})
 	}
 	if helper := credentialHelper(); helper != "" && len(g.access.repositories) > 0 {

@@ -19,6 +19,7 @@ type output struct {
 	escape      escaper
 	size, lines int64 // containerd drops a carriage return before a line feed, so size does not count it
 	afterCR     bool
+	inLine      bool      // the last byte printed was no line feed
 	marked      time.Time // of the last mark, or of the beginning
 	markedLines int64
 	recent      int       // bytes printed lately: halved every settle
@@ -66,6 +67,7 @@ func (o *output) put(p []byte) (int, error) {
 		o.size--
 	}
 	o.afterCR = n > 0 && p[n-1] == '\r'
+	o.inLine = n > 0 && p[n-1] != '\n'
 	o.lines += int64(bytes.Count(p[:n], []byte{'\n'}))
 	return n, err
 }
@@ -80,8 +82,16 @@ func (o *output) totals() (size, lines int64) {
 // print prints text of the runner's own, in which secrets are masked already.
 func (o *output) print(text string) { o.Write([]byte(text)) }
 
-// say prints a line of the runner's own.
-func (o *output) say(text string) { o.Write([]byte("yaci-step: " + o.mask.text(text) + "\n")) }
+// say prints a line of the runner's own. It ends a line that the step has left unfinished.
+func (o *output) say(text string) {
+	line := "yaci-step: " + o.mask.text(text) + "\n"
+	o.mu.Lock()
+	if o.inLine {
+		line = "\n" + line
+	}
+	o.mu.Unlock()
+	o.print(line)
+}
 
 func (o *output) copy(r io.Reader) {
 	buf := make([]byte, 64<<10)

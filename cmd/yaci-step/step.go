@@ -221,8 +221,10 @@ func end(r record, plans []plan, index int, at layout, out *output) int {
 	if index < len(plans) {
 		p = plans[index]
 	}
-	r.Allowed = p.AllowFailure && r.Exit != 0
-	r.Failed = r.Failed || r.Exit != 0 && !r.Allowed
+	// What is no failure of the step's own ends the job in error, so no step that needs this one may start.
+	unproven := r.Stopped || r.Broken
+	r.Allowed = p.AllowFailure && r.Exit != 0 && !unproven
+	r.Failed = r.Failed || r.Exit != 0 && !r.Allowed || unproven
 	r.finish(out)
 	defer out.drain(os.Stdout)
 	for _, err := range []error{r.report(at, p.RecordBytes), r.handOver(at)} {

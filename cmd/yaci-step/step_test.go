@@ -267,6 +267,49 @@ func TestC3StandardInputIsEmpty(t *testing.T) {
 	})
 }
 
+// TestS13StoppedIsNoPass: no step starts behind one that ended in error, even if that one ended with 0 or may fail.
+func TestS13StoppedIsNoPass(t *testing.T) {
+	const stop = "trap 'exit 0' TERM; kill -TERM $PPID; sleep 60 & wait"
+	allowed := script("kill -TERM $PPID; sleep 60")
+	allowed.AllowFailure = true
+	broken := script("true")
+	broken.AllowFailure, broken.Ready = true, []ready{{"db", 1, 1}}
+	for name, first := range map[string]plan{"ends with 0": script(stop), "may fail": allowed, "no service": broken} {
+		t.Run(name, func(t *testing.T) {
+			deploy, report := script("touch deployed"), script("touch reported")
+			deploy.Needs, report.Needs, report.When = []int{0}, []int{0}, "failure"
+			p := newPodOf(t, first, deploy, report)
+			p.runAll(3)
+			r := p.record("0")
+			if !r.Stopped && !r.Broken || r.Allowed || !p.record("1").Skipped || p.record("2").Skipped {
+				t.Errorf("records %+v, %+v, %+v", r, p.record("1"), p.record("2"))
+			}
+			if _, err := os.Stat(filepath.Join(p.dir, "workspace", "deployed")); err == nil {
+				t.Error("the next step ran")
+			}
+		})
+	}
+}
+
+// TestL2OwnLines: a line of the runner's is not appended to one that the step has not ended.
+func TestL2OwnLines(t *testing.T) {
+	again := script("printf half; exit 3")
+	again.Attempts = 2
+	slow := script("printf '50%%\\r'; sleep 60")
+	slow.TimeoutMS = 200
+	none := script("printf half")
+	for want, p := range map[string]plan{
+		"half\nyaci-step: attempt 1 of 2 ended with 3; trying again\nhalf": again,
+		"50%\r\nyaci-step: timed out after 200ms\n":                        slow,
+		"half": none,
+	} {
+		_, log, r := runOne(t, p)
+		if log != want || r.Lines != int64(strings.Count(want, "\n")) || r.Bytes != int64(len(strings.ReplaceAll(want, "\r\n", "\n"))) {
+			t.Errorf("log %q, record %+v\nwant %q", log, r, want)
+		}
+	}
+}
+
 // TestServices: a step waits until its service accepts, and names the one that never does.
 func TestServices(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -27,6 +27,7 @@ type forge struct {
 	reads   []string   // owner/name that the token is good for
 	mu      sync.Mutex // for what follows, and private
 	sent    map[string]bool
+	moved   map[string]string // owner/name to the address that a redirect leads to
 }
 
 func newForge(t *testing.T) *forge {
@@ -52,6 +53,10 @@ func newForge(t *testing.T) *forge {
 			return
 		}
 		rest := strings.SplitN(strings.TrimPrefix(r.URL.Path, "/"), "/", 3)
+		if to := f.moved[name]; to != "" {
+			http.Redirect(w, r, to+"/"+rest[2]+"?"+r.URL.RawQuery, http.StatusMovedPermanently)
+			return
+		}
 		if object, ok := strings.CutPrefix(rest[2], "info/lfs/"); ok {
 			f.serveLFS(w, r, name, object)
 			return
@@ -187,6 +192,14 @@ func TestC7Submodules(t *testing.T) {
 	hidden := f.repo("acme/hidden", map[string]string{"x": "hidden\n"}, nil)
 	other := f.repo("other/lib", map[string]string{"x": "lib\n"}, nil)
 	nested := f.repo("acme/nested", map[string]string{"x": "nested\n"}, map[string][2]string{"deep": {"../schemas", inner}})
+	f.moved = map[string]string{"old/name": f.url + "/acme/public", "old/schemas": f.url + "/acme/schemas", "old/hidden": f.url + "/acme/hidden"}
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			t.Error("the token went to another host")
+		}
+		http.Redirect(w, r, f.url+"/acme/schemas"+strings.TrimPrefix(r.URL.Path, "/lib.git")+"?"+r.URL.RawQuery, http.StatusFound)
+	}))
+	defer elsewhere.Close()
 	for i, c := range []struct {
 		name, address, sha string
 		readable           []string
@@ -210,6 +223,10 @@ func TestC7Submodules(t *testing.T) {
 				"yaci repo allow acme/hidden --from acme/app", nil},
 		{"not allowed, by ssh", "git@" + host + ":acme/hidden.git", hidden, nil, "", "yaci repo allow acme/hidden --from acme/app", nil},
 		{"of a fork", f.url + "/acme/hidden.git", hidden, nil, "true", "Runs of forks read public repositories only.", nil},
+		{"renamed", f.url + "/old/name.git", public, nil, "", "", nil},
+		{"renamed and allowed", f.url + "/old/schemas.git", inner, []string{"acme/schemas"}, "", "", []string{"acme/schemas"}},
+		{"renamed and not allowed", f.url + "/old/hidden.git", hidden, []string{"acme/schemas"}, "", "the submodule sub cannot be read", nil},
+		{"moved to another host", elsewhere.URL + "/lib.git", inner, []string{"acme/schemas"}, "", "", []string{"acme/schemas"}},
 		{"of another owner", f.url + "/other/lib.git", other, []string{"acme/schemas"}, "",
 			"acme and other have different installations of the GitHub App. Copy it to acme, or make it public.", nil},
 	} {
@@ -238,6 +255,20 @@ func TestC7Submodules(t *testing.T) {
 				t.Errorf("waited %v for what does not pass", f.waited)
 			}
 		})
+	}
+}
+
+// TestC7OriginMoved: the token is sent to origin at once, so a redirect of it is refused.
+func TestC7OriginMoved(t *testing.T) {
+	f := newForge(t)
+	f.private = []string{"acme/app"}
+	sha := f.repo("acme/app", map[string]string{"x": "app\n"}, nil)
+	asked := false
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	defer elsewhere.Close()
+	f.moved = map[string]string{"acme/app": elsewhere.URL}
+	if _, err := f.clone(sha, nil, nil); err == nil || asked {
+		t.Errorf("%v, followed: %v", err, asked)
 	}
 }
 
