@@ -65,6 +65,9 @@ func eventsAsKeys(n *yaml.Node) *yaml.Node {
 }
 
 func (j *Jobs) decode(d *decoder, n *yaml.Node, what string) {
+	if count := len(n.Content) / 2; n.Kind == yaml.MappingNode && count > MaxJobs { // each inherits the env at the top
+		d.tooManyJobs(n, count)
+	}
 	d.pairs(n, what, func(key, value *yaml.Node) {
 		job := &Job{}
 		d.mapping(value, reflect.ValueOf(job).Elem(), "a job")

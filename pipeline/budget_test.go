@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -89,6 +90,11 @@ func TestS1Limits(t *testing.T) {
 		"patterns: many":                        "the file has more than 2000 patterns; use fewer, or wider ones",
 		"patterns: stars":                       ":1:5: comparing the patterns of on.pull_request.paths (1001 of them) and those before with 3000 changed paths",
 		"patterns: alternatives":                "at most 500 bytes and 64 alternatives are allowed: write several patterns",
+		"env: of many jobs":                     ":4904:3: there are 4900 jobs; at most 50 are allowed",
+		"scripts: aliases in jobs, titles":      ":2:6: more than 16777216 bytes of text once aliases are filled in",
+		"working_directory: of cells":           "working_directory has 160000 bytes; at most 1000 are allowed",
+		"amounts: exponents":                    `:3:30: cpu "1e9999999" is no amount like 500m, 2 or 512Mi`,
+		"amounts: largest":                      `:2:18: cpu "9E" is more than any node has; at most 100k is allowed`,
 		"problems: tags":                        "and at least 150 more problems; the rest of the file was not read",
 		"problems: in each cell":                `image "-0x" is not the name of an image`,
 	} {
@@ -99,5 +105,49 @@ func TestS1Limits(t *testing.T) {
 	const twice = "image: a\nmatrix: {a: ['1', '1']}\nsteps: [x]\n"
 	if shown, _ := meet([]byte(twice), in); !strings.Contains(shown, `:2:9: two combinations of the matrix are shown as "1"`) {
 		t.Error(shown)
+	}
+}
+
+// TestS1Amounts holds that the sums of what a file may ask for fit into the integers that they are counted in, and that
+// amounts which no container can start with are refused.
+func TestS1Amounts(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("image: a\nresources: {cpu: 100k, memory: 1Pi, disk: 1Pi}\nsteps:\n")
+	for i := range pipeline.MaxSteps {
+		fmt.Fprintf(&text, "- {name: s%d, run: x, needs: []}\n", i)
+	}
+	file, err := pipeline.Parse([]byte(text.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	op := operator()
+	op.MaxCPU, op.MaxMemory, op.MaxDisk = "", "", ""
+	jobs, err := pipeline.Compile(file, input(), op)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cpu, memory := jobs[0].Requests(); cpu != 100*100_000_000 || memory != 100<<50 || jobs[0].Disk() != 1<<50 {
+		t.Errorf("%d thousandths of a core, %d bytes of memory, %d of disk", cpu, memory, jobs[0].Disk())
+	}
+	for resources, want := range map[string]string{
+		"{memory: 512}":  `memory "512" is less than 1Mi, with which no container can start; write a unit of bytes, like 512Mi or 10Gi`,
+		"{memory: 512m}": `memory "512m" is less than 1Mi`,
+		"{disk: 10}":     `disk "10" is less than 1Mi`,
+		"{memory: 2Pi}":  `memory "2Pi" is more than any node has; at most 1Pi is allowed`,
+		"{cpu: 1u}":      `cpu "1u" is less than 1m, a thousandth of a core`,
+		"{cpu: 1e999}":   `cpu "1e999" is no amount`,
+		"{cpu: -1}":      `cpu "-1" is no amount`,
+		"{memory: '0'}":  `memory "0" is no amount`,
+		"{memory: '000000000000000000000000001'}": `is no amount`,
+	} {
+		_, err := pipeline.Parse([]byte("image: a\nsteps: [{run: x, resources: " + resources + "}]\n"))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v\nwant %s", resources, err, want)
+		}
+	}
+	for _, resources := range []string{"{cpu: 0.5, memory: 1e9}", "{cpu: 100m, memory: 1.5Gi, disk: 20G}", "{memory: 128974848}"} {
+		if _, err := pipeline.Parse([]byte("image: a\nresources: " + resources + "\nsteps: [x]\n")); err != nil {
+			t.Errorf("%s: %v", resources, err)
+		}
 	}
 }

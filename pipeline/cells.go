@@ -21,7 +21,7 @@ func (d *decoder) cells(f *File, jobs []*Job) {
 	}
 	d.sameLabels(jobs, all)
 	if count > MaxJobs {
-		d.tooManyJobs(f, count)
+		d.tooManyJobs(f.at("jobs"), count)
 	}
 	d.runSize(f, jobs, all)
 	f.Jobs = nil

@@ -44,7 +44,7 @@ func document(data []byte) (*yaml.Node, error) {
 	if len(hidden.problems) > 0 {
 		return nil, hidden.problems.sorted()
 	}
-	f := flattener{left: maxNodes}
+	f := flattener{left: maxNodes, bytes: MaxRunBytes}
 	root := f.flat(doc.Content[0], maxDepth)
 	if len(f.problems) > 0 {
 		return nil, f.problems.sorted()
@@ -73,7 +73,8 @@ func yamlProblem(data []byte, err error) Problems {
 
 // flattener copies a tree, with aliases and merge keys (<<) filled in, within a budget.
 type flattener struct {
-	left     int
+	left     int // values
+	bytes    int // of their text
 	problems Problems
 }
 
@@ -82,8 +83,11 @@ func (f *flattener) flat(n *yaml.Node, depth int) *yaml.Node {
 		n, depth = n.Alias, depth-1
 	}
 	f.left--
-	if depth == 0 || f.left < 0 {
-		if len(f.problems) == 0 {
+	f.bytes -= len(n.Value)
+	if depth == 0 || f.left < 0 || f.bytes < 0 {
+		if f.bytes < 0 && len(f.problems) == 0 {
+			f.problems = Problems{{n.Line, n.Column, fmt.Sprintf("more than %d bytes of text once aliases are filled in", MaxRunBytes)}}
+		} else if len(f.problems) == 0 {
 			f.problems = Problems{{n.Line, n.Column, fmt.Sprintf("nested more than %d deep, or more than %d values once aliases are filled in", maxDepth, maxNodes)}}
 		}
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: n.Line, Column: n.Column}

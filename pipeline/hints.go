@@ -97,7 +97,7 @@ func (d *decoder) shebang(s *Step) {
 	if !ok || len(s.Shell) == 0 {
 		return
 	}
-	words := strings.Fields(interpreter)
+	words := strings.Fields(interpreter[:min(len(interpreter), maxQuotedBytes)])
 	for len(words) > 0 && (path.Base(words[0]) == "env" || words[0] == "-S") {
 		words = words[1:]
 	}

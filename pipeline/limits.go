@@ -15,6 +15,9 @@ const (
 	MaxNameRunes   = 300
 	MaxPatterns    = 2_000 // of a file
 	maxPathBytes   = 1000
+	maxCPU         = "100k" // cores of a container
+	maxBytes       = "1Pi"  // of its memory and its disk
+	minBytes       = "1Mi"
 	maxDepth       = 32
 	maxNodes       = 20_000 // aliases and merges filled in
 )

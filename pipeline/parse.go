@@ -81,15 +81,12 @@ func (d *decoder) file(f *File) {
 			j.inherit(&f.Job)
 		}
 	}
-	if len(jobs) > MaxJobs {
-		d.tooManyJobs(f, len(jobs))
-	}
 	d.jobNeeds(jobs)
 	d.cells(f, jobs)
 }
 
-func (d *decoder) tooManyJobs(f *File, count int) {
-	d.problem(f.at("jobs"), "there are %d jobs; at most %d are allowed", count, MaxJobs)
+func (d *decoder) tooManyJobs(n *yaml.Node, count int) {
+	d.problem(n, "there are %d jobs; at most %d are allowed", count, MaxJobs)
 	panic(exhausted{})
 }
 

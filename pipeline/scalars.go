@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -43,11 +44,32 @@ func (q *Quantity) decode(d *decoder, n *yaml.Node, what string) {
 	*q = Quantity(n.Value)
 }
 
-// quantity refuses what is no amount, or not more than nothing.
+// quantityForm matches amounts whose size can be computed. Kubernetes also reads 1e99999999, and takes minutes of CPU.
+var quantityForm = regexp.MustCompile(`^[0-9.]{1,20}([a-zA-Z]{0,2}|[eE][0-9]{1,2})$`)
+
+// quantity refuses what is no amount, and what no container can use: numbers of bytes and of thousandths of a core
+// beyond the largest do not fit into the integers in which they are added up.
 func (d *decoder) quantity(n *yaml.Node, s, what string) {
-	v, err := resource.ParseQuantity(s)
-	if len(s) > 30 || err != nil || v.Sign() <= 0 {
+	if !quantityForm.MatchString(s) {
 		d.problem(n, "%s %q is no amount like 500m, 2 or 512Mi", what, s)
+		return
+	}
+	v, err := resource.ParseQuantity(s)
+	if err != nil || v.Sign() <= 0 {
+		d.problem(n, "%s %q is no amount like 500m, 2 or 512Mi", what, s)
+		return
+	}
+	least, most := resource.MustParse(minBytes), resource.MustParse(maxBytes)
+	if what == "cpu" {
+		least, most = resource.MustParse("1m"), resource.MustParse(maxCPU)
+	}
+	switch {
+	case v.Cmp(most) > 0:
+		d.problem(n, "%s %q is more than any node has; at most %s is allowed", what, s, &most)
+	case v.Cmp(least) < 0 && what == "cpu":
+		d.problem(n, "cpu %q is less than 1m, a thousandth of a core", s)
+	case v.Cmp(least) < 0:
+		d.problem(n, "%s %q is less than %s, with which no container can start; write a unit of bytes, like 512Mi or 10Gi", what, s, &least)
 	}
 }
 

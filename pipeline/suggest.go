@@ -31,16 +31,13 @@ func closest(word string, known []string) string {
 
 // edits is the number of letters to insert, delete, replace or swap (optimal string alignment).
 func edits(a, b string) int {
-	if len(a) > 40 || len(b) > 40 {
-		return 41
+	const most = 40
+	if len(a) > most || len(b) > most {
+		return most + 1
 	}
-	d := make([][]int, len(a)+1)
+	var d [most + 1][most + 1]int
 	for i := range d {
-		d[i] = make([]int, len(b)+1)
-		d[i][0] = i
-	}
-	for j := range d[0] {
-		d[0][j] = j
+		d[i][0], d[0][i] = i, i
 	}
 	for i := 1; i <= len(a); i++ {
 		for j := 1; j <= len(b); j++ {

@@ -13,13 +13,13 @@ import (
 // the tag "!" leaves no trace in a node, and an escape only its result.
 type sourceText struct {
 	lines []string
-
-	// Where the last node was: nodes are asked for in their order, and a line may be long.
-	line, column, offset int
+	marks map[int][]int // by line: the offset of every markEvery-th character, since aliases ask for long lines often
 }
 
+const markEvery = 256
+
 func newSourceText(data []byte) *sourceText {
-	return &sourceText{lines: strings.Split(string(data), "\n")}
+	return &sourceText{lines: strings.Split(string(data), "\n"), marks: map[int][]int{}}
 }
 
 // from is the text from a node to the end of its line, without the line's end.
@@ -27,15 +27,33 @@ func (s *sourceText) from(n *yaml.Node) string {
 	if n.Line < 1 || n.Line > len(s.lines) {
 		return ""
 	}
-	line := s.lines[n.Line-1]
-	if s.line != n.Line || s.column > n.Column {
-		s.line, s.column, s.offset = n.Line, 1, 0
+	line, offset, left := s.lines[n.Line-1], 0, n.Column-1
+	if left >= markEvery {
+		marks := s.marksOf(n.Line)
+		mark := min(left/markEvery, len(marks)-1)
+		offset, left = marks[mark], left-mark*markEvery
 	}
-	for ; s.column < n.Column && s.offset < len(line); s.column++ {
-		_, size := utf8.DecodeRuneInString(line[s.offset:])
-		s.offset += size
+	for ; left > 0 && offset < len(line); left-- {
+		_, size := utf8.DecodeRuneInString(line[offset:])
+		offset += size
 	}
-	return strings.TrimSuffix(line[s.offset:], "\r")
+	return strings.TrimSuffix(line[offset:], "\r")
+}
+
+// marksOf returns the offsets of characters 0, markEvery, 2*markEvery and so on in a line.
+func (s *sourceText) marksOf(number int) []int {
+	if marks, ok := s.marks[number]; ok {
+		return marks
+	}
+	marks, count := []int{0}, 0
+	for offset := range s.lines[number-1] {
+		if count > 0 && count%markEvery == 0 {
+			marks = append(marks, offset)
+		}
+		count++
+	}
+	s.marks[number] = marks
+	return marks
 }
 
 // hidden finds what YAML reads otherwise than it is written, or drops, and what

@@ -39,6 +39,7 @@ func TestG4(t *testing.T) {
 		"a merge key":           {"x-a: &a {A: b}\nimage: a\nenv: {! <<: *a}\nsteps: [x]\n", ":3:7: ! is a YAML tag"},
 		"under x-":              {"x-a: {b: [! c]}\nimage: a\nsteps: [x]\n", ":1:11: ! is a YAML tag"},
 		"behind other letters":  {"image: a\nenv: {ü: 'ä', B: ! c}\nsteps: [x]\n", ":2:18: ! is a YAML tag"},
+		"far in a line":         {"image: a\nsteps: ['" + strings.Repeat("é", 600) + "', ! c]\n", ":2:613: ! is a YAML tag"},
 		"a backspace":           {"image: a\nsteps:\n  - \"grep '\\bfoo\\b' F\"\n", `:3:12: in double quotes \b is a backspace character; write \\b, or use single quotes`},
 		"a line separator":      {"image: a\nsteps:\n  - \"sed 's/x/\\\\&\\L&/' F\"\n", `:3:18: in double quotes \L is the line break U+2028`},
 		"over lines":            {"image: a\nsteps:\n  - \"a\n    b \\_c\"\n", `:4:7: in double quotes \_ is a no-break space`},

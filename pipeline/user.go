@@ -58,6 +58,10 @@ func (d *decoder) workingDir(n *yaml.Node, dir string) string {
 		}
 		return ""
 	}
+	if len(dir) > maxPathBytes {
+		d.problem(n, "working_directory has %d bytes; at most %d are allowed", len(dir), maxPathBytes)
+		return ""
+	}
 	inside := dir
 	if path.IsAbs(dir) {
 		rest, ok := strings.CutPrefix(path.Clean(dir)+"/", workspaceDir+"/")
@@ -70,8 +74,6 @@ func (d *decoder) workingDir(n *yaml.Node, dir string) string {
 	switch {
 	case slices.Contains(strings.Split(dir, "/"), ".."):
 		d.problem(n, "working_directory %q contains ..; it must stay in the workspace", dir)
-	case len(dir) > maxPathBytes:
-		d.problem(n, "working_directory has %d bytes; at most %d are allowed", len(dir), maxPathBytes)
 	case strings.ContainsFunc(dir, unicode.IsControl):
 		d.problem(n, "working_directory %q contains a control character", dir)
 	}

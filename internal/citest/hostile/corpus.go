@@ -59,7 +59,7 @@ func Corpus() map[string]string {
 	c["names: of jobs"] = head + "jobs:\n" + lines(4000, "  j#: {steps: [x]}")
 	c["env: many layers"] = head + "env: &e\n" + lines(3000, "  A#: b") + "steps:\n" + lines(90, "- {run: x#, env: {<<: *e}}")
 	c["env: aliases of one text"] = head + "x-a: &a \"" + big(60_000) + "\"\nsteps:\n" + lines(90, "- {run: x#, env: {A: *a}}")
-	c["words: aliases"] = head + "x-a: &a \"$" + big(100_000) + "\"\nsteps:\n- run: [" + strings.Repeat("*a, ", 10_000) + "*a]\n"
+	c["words: aliases"] = head + "x-a: &a \"$" + big(100_000) + "\"\nsteps:\n- run: [" + strings.Repeat("*a, ", 150) + "*a]\n"
 	c["words: of services"] = head + "x-a: &a \"$" + big(100_000) + "\"\nservices:\n" +
 		lines(10, "- {name: s#, image: b, command: ["+strings.Repeat("*a, ", 150)+"*a]}") + "steps: [x]\n"
 	c["words: of shells"] = head + "x-a: &a \"$" + big(100_000) + "\"\nsteps:\n" + lines(90, "- {run: x, shell: ["+strings.Repeat("*a, ", 150)+"*a]}")
@@ -94,6 +94,18 @@ func Corpus() map[string]string {
 	c["unicode names"] = head + "steps:\n" + lines(90, "- {run: x, name: \"#"+strings.Repeat("😀", 290)+"\"}")
 	c["brackets in a script"] = head + "steps:\n- |\n" + strings.Repeat("  [{[{[{[{[{[{\n", 15_000)
 	c["blank lines"] = head + "steps:\n- |\n  x\n" + strings.Repeat("\n", 200_000) + "- y\n"
+	c["env: of many jobs"] = head + "env:\n" + lines(4900, "  A#: b") + "jobs:\n" + lines(4900, "  j#: {}")
+	c["working_directory: of cells"] = head + "matrix: {a: " + values(50, 1) + "}\nx-w: &w '" + strings.Repeat("a/./", 40_000) +
+		"'\nsteps:\n" + lines(95, "- {run: x#, working_directory: *w}")
+	for name, script := range map[string]string{"titles": strings.Repeat("\\n#", 60_000), "shebangs": "#!" + strings.Repeat("env ", 40_000)} {
+		c["scripts: aliases in jobs, "+name] = head + "x-w: &w \"" + script + "\"\nx-s: &s [" + strings.Repeat("*w, ", 99) + "*w]\njobs:\n" +
+			lines(50, "  j#: {steps: *s}")
+	}
+	c["aliases: on a long line"] = "x-l: [&a x, '" + strings.Repeat("é", 90_000) + "', &b y]\nx-s: &s [" + strings.Repeat("*a, *b, ", 49) + "*a, *b]\n" +
+		head + "jobs:\n" + lines(50, "  j#: {steps: *s}")
+	c["needs: names alike"] = head + "steps:\n" + lines(60, "- {name: '"+big(34)+"#', run: x, needs: ["+strings.Repeat(big(33)+"y#, ", 80)+"y]}")
+	c["amounts: exponents"] = head + "steps:\n" + lines(90, "- {run: x#, resources: {cpu: 1e9999999, memory: 1e-9999999}}")
+	c["amounts: largest"] = head + "resources: {cpu: 9E, memory: 9Ei, disk: 1e99}\nsteps:\n" + lines(90, "- {run: x#, needs: []}")
 	c["expressions in a script"] = head + "matrix: {a: ['1']}\nsteps:\n- |\n" + strings.Repeat("  ${{ matrix.a }}\n", 12_000)
 	return c
 }
