@@ -30,7 +30,7 @@ var benchSteps = flag.Int("bench-steps", 0, "measure how fast steps run, this of
 
 // TestBenchSteps measures the same commands as YACI's Job and as pods without
 // YACI, in turns, from the creation of the Job to its pod's success and to the
-// Job's completion. It prints medians, relative to a bare pod with one init
+// Job's completion. After each round it prints the medians so far, relative to a bare pod with one init
 // container, whose containers hand over by files without a runner: 1.05 of that
 // is the target. A pod without an init container and a chain of init containers
 // are there for information. The same is done beside a service.
@@ -64,6 +64,18 @@ func TestBenchSteps(t *testing.T) {
 	}
 	type times struct{ pod, job []float64 }
 	all := map[string]*times{}
+	table := func(rounds int) {
+		var out strings.Builder
+		fmt.Fprintf(&out, "\nseconds, medians of %d of %d          pod succeeded           Job complete\n", rounds, *benchSteps)
+		for _, l := range loads {
+			for _, v := range variants {
+				x, base := all[l.name+v.name], all[l.name+v.base]
+				fmt.Fprintf(&out, "%-15s %-22s %6.2f  (%.2f)           %6.2f  (%.2f of %s)\n", l.name, v.name,
+					median(x.pod), median(x.pod)/median(base.pod), median(x.job), median(x.job)/median(base.job), v.base)
+			}
+		}
+		t.Log(out.String())
+	}
 	for i := range *benchSteps + 1 { // the first round warms up
 		for _, l := range loads {
 			for _, v := range variants {
@@ -80,17 +92,10 @@ func TestBenchSteps(t *testing.T) {
 				}
 			}
 		}
-	}
-	var out strings.Builder
-	fmt.Fprintf(&out, "\nseconds, medians of %d               pod succeeded           Job complete\n", *benchSteps)
-	for _, l := range loads {
-		for _, v := range variants {
-			x, base := all[l.name+v.name], all[l.name+v.base]
-			fmt.Fprintf(&out, "%-15s %-22s %6.2f  (%.2f)           %6.2f  (%.2f of %s)\n", l.name, v.name,
-				median(x.pod), median(x.pod)/median(base.pod), median(x.job), median(x.job)/median(base.job), v.base)
+		if i > 0 {
+			table(i)
 		}
 	}
-	t.Log(out.String())
 }
 
 func median(x []float64) float64 { return slices.Sorted(slices.Values(x))[len(x)/2] }
