@@ -62,9 +62,21 @@ type Event struct {
 	Object SHA  `json:",omitempty"` // of a tag: what the ref points to, the tag object if it is annotated
 	SkipCI bool `json:",omitempty"` // of a push: the message of its head commit asks to skip CI
 
+	// HeadBy is who brought the head of a pull request, kept by the events that bring none; see [Event.BroughtBy].
+	HeadBy Actor `json:",omitzero"`
+
 	Asked bool // somebody asked for this commit by the API; no webhook told of it
 	Past  bool // when it was asked for it was not its branch's head, but of its history
 
+}
+
+// BroughtBy returns who made the commit of a pull request its head: who opened it or pushed to it. Whoever labels,
+// edits, reopens or closes it brings nothing. It is nobody if no event told.
+func (e Event) BroughtBy() Actor {
+	if e.PRAction == "opened" || e.PRAction == "synchronize" {
+		return e.Actor
+	}
+	return e.HeadBy
 }
 
 // Actor is the person who caused an event. Only the number is an identity.

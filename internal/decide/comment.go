@@ -83,7 +83,9 @@ func NamesHead(digits string, head ci.SHA, heads []ci.SHA) (refusal string) {
 // Approve decides whether an /ok-to-test is meant for the commit that would run.
 // A comment carries no commit: without one, it is taken only when the head was
 // there before the comment was written, by GitHub's clock and by ours. Both are
-// read to the second, so the same second is too late. heads are all heads that the pull request has had.
+// read to the second, so the same second is too late. heads are all heads that the pull request has had, in the order
+// in which YACI first heard of them. If the head now is not the last of them, the pull request has come back to it,
+// and nobody can tell when.
 func Approve(ask Ask, comment ci.Event, pull ci.Pull, run ci.Run, heads []ci.SHA) (refusal string) {
 	again := fmt.Sprintf("Read it, then comment /ok-to-test %s", pull.Head)
 	named := ""
@@ -97,7 +99,7 @@ func Approve(ask Ask, comment ci.Event, pull ci.Pull, run ci.Run, heads []ci.SHA
 		return "Not approved: the pull request has changed and its newest state is not known here yet. Wait for its status, then comment again."
 	case !comment.At.After(run.Event.At): // a comment names no base, and it may have been another one
 		return fmt.Sprintf("Not approved: this pull request got a new head or base while you wrote. %s", again)
-	case ask.SHA == "" && !comment.At.After(run.Created):
+	case ask.SHA == "" && (!comment.At.After(run.Created) || len(heads) > 0 && heads[len(heads)-1] != pull.Head):
 		return fmt.Sprintf("Not approved: the head of this pull request may have moved while you wrote. %s", again)
 	}
 	return ""

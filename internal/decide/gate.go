@@ -76,6 +76,15 @@ func fork(ev ci.Event, k Known) Decision {
 	return Decision{Hold, Waiting(ev.SHA)}
 }
 
+// Skip decides about a run of a fork that is held and has nothing to run. Where its file is that of the base branch,
+// by their digests, it may tell so.
+func Skip(held Decision, digest, base string) Decision {
+	if held.Verdict == Hold && digest == base {
+		return Decision{Run, "Run: the file of the base branch has nothing to run for this pull request."}
+	}
+	return held
+}
+
 func approver(a ci.Approval) string {
 	if a.By.ID != 0 {
 		return a.By.Login

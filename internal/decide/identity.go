@@ -94,7 +94,7 @@ func ComesBack(ev ci.Event, run ci.Run) bool {
 	case run.State != ci.Cancelled || ev.At.Before(run.Event.At):
 		return false
 	case ev.Kind == ci.PullRequest && ev.PRAction == "reopened":
-		return true
+		return run.Event.PRAction != "reopened" || ev.At.After(run.Event.At)
 	case ev.Kind == ci.PullRequest && ev.PRAction != "synchronize":
 		return false
 	}

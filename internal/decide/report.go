@@ -2,6 +2,7 @@ package decide
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -33,7 +34,10 @@ type Report struct {
 // whose event may start a run. Such a success can have been shown before, since a branch can move back to an older
 // commit: it is withdrawn as long as a pull request is awaited. Runs of forks that were held, refused or broken never count for a commit of the
 // repository's own.
-func Reports(all []Outcome, expecting bool, awaited int) []Report {
+//
+// showing are the contexts that the commit shows. An attempt that has no jobs yet or never gets any, because it is
+// held or broken, says so in the contexts of the jobs of earlier attempts too: their verdict is void.
+func Reports(all []Outcome, expecting bool, awaited int, showing []string) []Report {
 	all = counting(all)
 	var reports []Report
 	at := map[string]int{}
@@ -57,6 +61,13 @@ func Reports(all []Outcome, expecting bool, awaited int) []Report {
 			}
 		}
 	}
+	for _, name := range showing {
+		if _, known := at[name]; !known && len(reports) > 0 && voids(reports[0]) && strings.HasPrefix(name, ci.StatusContext+"/") {
+			r := reports[0]
+			r.Context = name
+			add(r)
+		}
+	}
 	var shown []Report
 	for _, r := range reports {
 		switch {
@@ -72,6 +83,11 @@ func Reports(all []Outcome, expecting bool, awaited int) []Report {
 		}
 	}
 	return shown
+}
+
+// voids reports whether a run that has no jobs has come in place of one that may have had some.
+func voids(r Report) bool {
+	return len(r.From.Jobs) == 0 && r.State != ci.Success && r.State != ci.Skipped
 }
 
 // counting returns the outcomes that count for the commit.

@@ -33,25 +33,30 @@ func TestReports(t *testing.T) {
 		runs      []string
 		expecting bool
 		want      string
+		showing   []string
 	}{
-		"one job without a name": {[]string{"success =success"}, false, "yaci=success"},
-		"G6 a job with a name":   {[]string{"success unit=success"}, false, "yaci=success yaci/unit=success"},
-		"G6 a skipped job":       {[]string{"success unit=success ship=skipped"}, false, "yaci=success yaci/unit=success yaci/ship=skipped"},
-		"G6 a skipped run":       {[]string{"skipped unit=skipped ship=skipped"}, false, "yaci=skipped yaci/unit=skipped yaci/ship=skipped"},
+		"one job without a name": {[]string{"success =success"}, false, "yaci=success", nil},
+		"G6 a job with a name":   {[]string{"success unit=success"}, false, "yaci=success yaci/unit=success", nil},
+		"G6 a skipped job":       {[]string{"success unit=success ship=skipped"}, false, "yaci=success yaci/unit=success yaci/ship=skipped", nil},
+		"G6 a skipped run":       {[]string{"skipped unit=skipped ship=skipped"}, false, "yaci=skipped yaci/unit=skipped yaci/ship=skipped", nil},
 		"G1 another event is stored": {[]string{"skipped unit=skipped"}, true,
-			""},
-		"G1 a job is skipped, another event is stored":     {[]string{"success unit=success ship=skipped"}, true, "yaci=success yaci/unit=success"},
-		"G1 a pull request is open":                        {[]string{"skipped unit=skipped", "awaits"}, false, "yaci=withdrawn yaci/unit=withdrawn"},
-		"G1 a pull request is open, another run has ended": {[]string{"skipped unit=skipped", "awaits", "success unit=success"}, false, "yaci=success yaci/unit=success"},
-		"G1 the pull request runs":                         {[]string{"skipped unit=skipped", "queued unit=queued"}, false, "yaci=queued yaci/unit=queued"},
-		"the worst run":                                    {[]string{"success a=success", "failure b=failure"}, false, "yaci=failure yaci/a=success yaci/b=failure"},
-		"S18 the worst job of a name":                      {[]string{"failure unit=failure", "success unit=success"}, false, "yaci=failure yaci/unit=failure"},
-		"S18 in the other order":                           {[]string{"success unit=success", "failure unit=failure"}, false, "yaci=failure yaci/unit=failure"},
-		"S6 a held fork beside an own run":                 {[]string{"success unit=success", "held fork"}, false, "yaci=success yaci/unit=success"},
-		"S6 a broken fork beside an own run":               {[]string{"success unit=success", "error fork"}, false, "yaci=success yaci/unit=success"},
-		"S6 a held fork that came first":                   {[]string{"held fork", "success unit=success"}, false, "yaci=success yaci/unit=success"},
-		"S6 an approved fork counts":                       {[]string{"success unit=success", "failure fork started unit=failure"}, false, "yaci=failure yaci/unit=failure"},
-		"S6 a fork alone":                                  {[]string{"held fork"}, false, "yaci=held"},
+			"", nil},
+		"G1 a job is skipped, another event is stored":     {[]string{"success unit=success ship=skipped"}, true, "yaci=success yaci/unit=success", nil},
+		"G1 a pull request is open":                        {[]string{"skipped unit=skipped", "awaits"}, false, "yaci=withdrawn yaci/unit=withdrawn", nil},
+		"G1 a pull request is open, another run has ended": {[]string{"skipped unit=skipped", "awaits", "success unit=success"}, false, "yaci=success yaci/unit=success", nil},
+		"G1 the pull request runs":                         {[]string{"skipped unit=skipped", "queued unit=queued"}, false, "yaci=queued yaci/unit=queued", nil},
+		"the worst run":                                    {[]string{"success a=success", "failure b=failure"}, false, "yaci=failure yaci/a=success yaci/b=failure", nil},
+		"S18 the worst job of a name":                      {[]string{"failure unit=failure", "success unit=success"}, false, "yaci=failure yaci/unit=failure", nil},
+		"S18 in the other order":                           {[]string{"success unit=success", "failure unit=failure"}, false, "yaci=failure yaci/unit=failure", nil},
+		"S6 a held fork beside an own run":                 {[]string{"success unit=success", "held fork"}, false, "yaci=success yaci/unit=success", nil},
+		"S6 a broken fork beside an own run":               {[]string{"success unit=success", "error fork"}, false, "yaci=success yaci/unit=success", nil},
+		"S6 a held fork that came first":                   {[]string{"held fork", "success unit=success"}, false, "yaci=success yaci/unit=success", nil},
+		"S6 an approved fork counts":                       {[]string{"success unit=success", "failure fork started unit=failure"}, false, "yaci=failure yaci/unit=failure", nil},
+		"S6 a fork alone":                                  {[]string{"held fork"}, false, "yaci=held", nil},
+		"G2 a held attempt voids older jobs":               {[]string{"held"}, false, "yaci=held yaci/unit=held", []string{"check:yaci/unit", "lint", "yaci", "yaci/unit"}},
+		"G2 a broken attempt voids older jobs":             {[]string{"error"}, false, "yaci=error yaci/unit=error", []string{"yaci/unit"}},
+		"G2 another run has the job":                       {[]string{"held fork", "success unit=success"}, false, "yaci=success yaci/unit=success", []string{"yaci/unit"}},
+		"G2 a job of another version":                      {[]string{"running unit=running"}, false, "yaci=running yaci/unit=running", []string{"yaci/u"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var all []decide.Outcome
@@ -64,7 +69,7 @@ func TestReports(t *testing.T) {
 				all = append(all, reported(r))
 			}
 			var got []string
-			for _, r := range decide.Reports(all, c.expecting, awaited) {
+			for _, r := range decide.Reports(all, c.expecting, awaited, c.showing) {
 				state := string(r.State)
 				if r.Withdraws {
 					state = "withdrawn"

@@ -25,6 +25,8 @@ func Newer(a, b ci.Event) (newer Order, why string) {
 	onto, under := b.Before == a.SHA, a.Before == b.SHA
 	dated := !a.At.IsZero() && !b.At.IsZero()
 	switch {
+	case onto && under && dated && a.At.Equal(b.At):
+		return Torn, "" // the ref went to the other commit and came back within a second
 	case onto && !under && dated && !b.At.After(a.At), under && !onto && dated && !a.At.After(b.At):
 		return Torn, "" // the ref has come back to a commit that had been replaced (dates have seconds), or a date is wrong
 	case onto && !under:

@@ -34,7 +34,7 @@ type Runs interface {
 	Run(ctx context.Context, id ci.RunID) (ci.Run, error)
 	RunsAt(ctx context.Context, repo int64, sha ci.SHA) ([]ci.Run, error)
 	JobsOf(ctx context.Context, run ci.RunID, attempt int) ([]ci.Job, error)
-	// HeadsOf returns all commits that a ref is known to have pointed to.
+	// HeadsOf returns all commits that a ref is known to have pointed to, in the order in which they were first heard of.
 	HeadsOf(ctx context.Context, repo int64, ref string) ([]ci.SHA, error)
 	Approval(ctx context.Context, run ci.Run) (*ci.Approval, error)
 }
@@ -142,17 +142,19 @@ func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) ([]
 			return nil, none, err
 		}
 	}
-	if !selection.Runs {
-		run.State, run.Message, run.Finished = ci.Skipped, selection.Why, f.Clock.Now()
-		return jobs, none, nil
-	}
 	if given != nil {
 		given.Digest = digest
 	}
 	decision, permit, err := f.gate(ctx, *run, digest, given)
+	if err == nil && !selection.Runs && decision.Verdict == decide.Hold {
+		decision, err = f.gateSkip(ctx, run.Event, digest, decision)
+	}
 	switch {
 	case err != nil:
 		return nil, none, err
+	case !selection.Runs && decision.Verdict == decide.Run:
+		run.State, run.Message, run.Finished = ci.Skipped, selection.Why, f.Clock.Now()
+		return jobs, none, nil
 	case decision.Verdict == decide.Hold:
 		run.State, run.Message = ci.Held, decision.Why
 		return nil, none, nil
@@ -198,8 +200,10 @@ func (f *Flow) read(ctx context.Context, run *ci.Run) (file *pipeline.File, dige
 	if file.NeedsPaths() {
 		in.Paths, in.PathsKnown, err = f.GitHub.Changes(ctx, ev)
 	}
-	return file, fmt.Sprintf("%x", sha256.Sum256(data)), in, err
+	return file, digestOf(data), in, err
 }
+
+func digestOf(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
 
 // sameCommit explains why a pull request needs no run of its own: its head was
 // pushed to a branch of the same repository, that push has a run, and the file

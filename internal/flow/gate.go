@@ -8,6 +8,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/failpoint"
+	"github.com/yaci-ci/yaci/pipeline"
 )
 
 // Changes is where jobs come into being. This file is its only caller, and each
@@ -39,15 +40,40 @@ func (f *Flow) gate(ctx context.Context, run ci.Run, digest string, given *ci.Ap
 	return d, permit, nil
 }
 
-// writers reports whether both who opened the pull request and who caused the
-// event may write. One alone is not enough: a maintainer who labels or updates a
-// stranger's pull request has not read it, and a stranger may push to a branch
-// that a maintainer has opened a pull request from.
+// writers reports whether all may write who opened the pull request, brought its
+// head and caused the event. One alone is not enough: a maintainer who labels or
+// updates a stranger's pull request has not read it, and a stranger may push to a
+// branch that a maintainer has opened a pull request from, before the maintainer
+// labels, retargets or reopens it.
 func (f *Flow) writers(ctx context.Context, ev ci.Event) (bool, error) {
-	if ok, err := f.People.MayWrite(ctx, ev.Repo, ev.Author); err != nil || !ok || ev.Actor.ID == ev.Author.ID {
-		return ok, err
+	asked := map[int64]bool{}
+	for _, who := range []ci.Actor{ev.Author, ev.BroughtBy(), ev.Actor} {
+		if asked[who.ID] {
+			continue
+		}
+		asked[who.ID] = true
+		if ok, err := f.People.MayWrite(ctx, ev.Repo, who); err != nil || !ok {
+			return false, err
+		}
 	}
-	return f.People.MayWrite(ctx, ev.Repo, ev.Actor)
+	return true, nil
+}
+
+// gateSkip decides about a fork's run that has nothing to run and would be held otherwise. What the file of the base
+// branch skips is reported without an approval. A file of the fork's own could name any filters and any jobs, so that
+// a stranger would make each required context pass.
+func (f *Flow) gateSkip(ctx context.Context, ev ci.Event, digest string, held decide.Decision) (decide.Decision, error) {
+	if ev.BaseSHA == "" {
+		return held, nil
+	}
+	data, err := f.GitHub.File(ctx, ev.Repo, ev.BaseSHA, pipeline.FileName)
+	if errors.Is(err, ci.ErrNotFound) || errors.Is(err, ci.ErrTooLarge) {
+		return held, nil
+	}
+	if err != nil {
+		return held, err
+	}
+	return decide.Skip(held, digest, digestOf(data)), nil
 }
 
 // create stores a new run.

@@ -111,6 +111,7 @@ func nextAttempt(known ci.Run, ev ci.Event) ci.Run {
 		run.Retargets++
 	}
 	run.Event = ev
+	run.Event.HeadBy = known.Event.BroughtBy()
 	return run
 }
 

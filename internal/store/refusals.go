@@ -40,8 +40,11 @@ func (s *Store) MayRefuse(ctx context.Context, repo int64, pull int, person, del
 	return say, nil
 }
 
-// HeadsOf returns all commits that a ref is known to have pointed to, by its runs and by deliveries.
+// HeadsOf returns all commits that a ref is known to have pointed to, by its runs and by deliveries, in the order in
+// which they were first heard of.
 func (s *Store) HeadsOf(ctx context.Context, repo int64, ref string) ([]ci.SHA, error) {
-	return column[ci.SHA](ctx, s.db, "heads of "+ref, `SELECT sha FROM runs WHERE repo_id = ? AND ref = ? AND sha <> ''
-		UNION SELECT sha FROM deliveries WHERE repo_id = ? AND ref = ? AND sha <> ''`, repo, ref, repo, ref)
+	return column[ci.SHA](ctx, s.db, "heads of "+ref, `SELECT sha FROM (
+			SELECT sha, created AS at FROM runs WHERE repo_id = ? AND ref = ? AND sha <> ''
+			UNION ALL SELECT sha, received AS at FROM deliveries WHERE repo_id = ? AND ref = ? AND sha <> '') AS heads
+		GROUP BY sha ORDER BY min(at), sha`, repo, ref, repo, ref)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -33,7 +34,7 @@ func (s *Store) tellAll(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.J
 	if err != nil {
 		return err
 	}
-	for _, r := range decide.Reports(all, expecting, awaits) {
+	for _, r := range decide.Reports(all, expecting, awaits, slices.Sorted(maps.Keys(told))) {
 		if r.Withdraws && told[r.Context].state != githubState(ci.Success) {
 			continue
 		}
