@@ -30,9 +30,9 @@ func (s *Sighting) blocked(pod *corev1.Pod, patience time.Duration) {
 				s.cannotPull(c)
 			case "CreateContainerConfigError":
 				s.cannotStart(c, 0)
-			case "ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable":
+			case "ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
 				s.cannotPull(c)
-			case "CreateContainerError", "RunContainerError", "PostStartHookError":
+			case "CreateContainerError", "RunContainerError", "PreCreateHookError", "PreStartHookError", "PostStartHookError":
 				s.cannotStart(c, grace)
 			default:
 				continue

@@ -41,8 +41,18 @@ func causeOf(pod *corev1.Pod, named func(container string) string) cause {
 	case pod.DeletionTimestamp != nil:
 		return cause{why: deleted, lost: true}
 	}
+	return cause{}
+}
+
+// lostContainers returns the cause when a node cannot tell how a container of YACI's
+// ended: the kubelet says ContainerStatusUnknown, and containerd Unknown of a container
+// whose process was gone when containerd started, as after a reboot of the node
+// (internal/cri/server/restart.go, unknownExitReason).
+func (s *Sighting) lostContainers(pod *corev1.Pod) cause {
+	names := own(s.Job)
 	for _, c := range allContainers(pod) {
-		if t := c.State.Terminated; t != nil && t.Reason == "ContainerStatusUnknown" {
+		t := c.State.Terminated
+		if names[c.Name] && t != nil && (t.Reason == "ContainerStatusUnknown" || t.Reason == "Unknown") {
 			return cause{why: "the node lost the pod's containers", lost: true}
 		}
 	}

@@ -22,6 +22,18 @@ func (s *scene) evicted(message string) {
 	s.pod().Status.Reason, s.pod().Status.Message = "Evicted", message
 }
 
+// lostByRuntime has containerd say of the containers with exit code 255 that it does not know how they ended.
+func (s *scene) lostByRuntime() {
+	status := &s.pod().Status
+	for _, list := range [][]corev1.ContainerStatus{status.InitContainerStatuses, status.ContainerStatuses} {
+		for i := range list {
+			if t := list[i].State.Terminated; t != nil && t.ExitCode == 255 {
+				list[i].State.Terminated.Reason = "Unknown"
+			}
+		}
+	}
+}
+
 func (s *scene) unscheduled() {
 	s.pod().Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{
 		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/1 nodes are available: 1 Insufficient cpu."}}}
@@ -53,6 +65,23 @@ func TestObserveLosses(t *testing.T) {
 			s.over(ended("1-build", 137, ""), ended("2-test", 137, ""))
 			s.pod().Status.ContainerStatuses[0].State.Terminated.Reason = "ContainerStatusUnknown"
 		}, "the node lost the pod's containers", 0, ""},
+		"node rebooted": {func(s *scene) {
+			s.over(ended("1-build", 255, ""), ended("2-test", 255, ""))
+			s.lostByRuntime()
+		}, "the node lost the pod's containers", 0, ""},
+		"node rebooted, phase not written yet": {func(s *scene) {
+			s.live(ended("1-build", 255, ""), ended("2-test", 255, ""))
+			s.lostByRuntime()
+		}, "the node lost the pod's containers", 0, ""},
+		"node rebooted, one container reported": {func(s *scene) {
+			s.live(ended("1-build", 255, ""), running("2-test"))
+			s.lostByRuntime()
+		}, "the node lost the pod's containers", grace, ""},
+		"node rebooted during the clone": {func(s *scene) {
+			s.clone(ended("clone", 255, ""))
+			s.live(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
+			s.lostByRuntime()
+		}, "the node lost the pod's containers", 0, ""},
 		"lost too often": {func(s *scene) {
 			s.stored.Losses = make([]ci.Loss, ci.MaxLosses)
 			s.disrupted("DeletionByPodGC", "x")
@@ -83,6 +112,15 @@ func TestObserveLosses(t *testing.T) {
 		"registry's name unknown": {func(s *scene) {
 			s.live(running("1-build"), waiting("2-test", "ErrImagePull", "lookup r.io: no such host"))
 		}, "", grace, "test cannot start with image alpine: the registry's name cannot be resolved (no such host). Check the image's name."},
+		"signature not accepted": {func(s *scene) {
+			s.live(running("1-build"), waiting("2-test", "SignatureValidationFailed",
+				"image pull failed for r.io/x:1 because the signature validation failed: Source image rejected: Running image docker://r.io/x:1 is rejected by policy."))
+		}, "", grace, "test cannot start with image alpine: the node's policy does not accept the image's signature. Use a signed image, or ask the operator of the cluster."},
+		"foreign container lost": {func(s *scene) {
+			s.live(running("1-build"), waiting("2-test", "ErrImagePull", "connection refused"))
+			s.pod().Status.ContainerStatuses = append(s.pod().Status.ContainerStatuses, ended("proxy", 255, ""))
+			s.lostByRuntime()
+		}, "", grace, "test cannot start with image alpine: the registry does not answer (connection refused)."},
 		"no key": {func(s *scene) {
 			s.live(running("1-build"), waiting("2-test", "CreateContainerConfigError", "couldn't find key K in Secret builds/s"))
 		}, "", 0, "test cannot start with image alpine: the Secret s has no key K. Ask who operates YACI to set the secret again."},

@@ -72,6 +72,9 @@ func (s *Sighting) pod(v View, pod *corev1.Pod) {
 	all, some, dead := s.steps(seen)
 	s.services(seen)
 	by := causeOf(pod, s.name)
+	if by == (cause{}) {
+		by = s.lostContainers(pod)
+	}
 	over := all || !alive(pod)
 	s.Linger = all && alive(pod) && s.foreign(pod, func(t *corev1.ContainerStateTerminated) bool { return t == nil })
 	switch {

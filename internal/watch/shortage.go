@@ -115,6 +115,8 @@ var imageTroubles = []struct {
 		"the registry's rate limit is reached (too many requests). Wait, or use a registry login or a mirror.", false},
 	{regexp.MustCompile(`(?i)no match for platform|no matching manifest|exec format`),
 		"the image is not built for the architecture of the node. Use an image for it, or one for several architectures.", true},
+	{regexp.MustCompile(`(?i)signature validation|rejected by policy`),
+		"the node's policy does not accept the image's signature. Use a signed image, or ask the operator of the cluster.", false},
 	{regexp.MustCompile(`(?i)no such host`),
 		"the registry's name cannot be resolved (no such host). Check the image's name.", false},
 	{regexp.MustCompile(`(?i)connection refused`), "the registry does not answer (connection refused).", false},
@@ -130,8 +132,12 @@ var imageTroubles = []struct {
 	{regexp.MustCompile(`(?i)no space left`), "the node's disk is full (no space left).", false},
 }
 
+// imageNames matches what names an image or a place in a registry. Names and tags, such as 404, can be any words.
+var imageNames = regexp.MustCompile(`"[^"]*"|\S*/\S*`)
+
 // imageTrouble says in YACI's words why an image cannot be pulled, and whether that may pass.
 func imageTrouble(message string) (why string, final bool) {
+	message = imageNames.ReplaceAllString(message, " ")
 	for _, trouble := range imageTroubles {
 		if trouble.found.MatchString(message) {
 			return trouble.words, trouble.final

@@ -73,6 +73,10 @@ func TestC24RegistrysWords(t *testing.T) {
 		`unexpected status: 503 Service Unavailable`:                                       {"does not answer", false},
 		`write /var/lib/x: no space left on device`:                                        {"disk is full", false},
 		`Back-off pulling image "alpine"`:                                                  {"cannot be pulled", false},
+		`Back-off pulling image "r.io/denied:404"`:                                         {"cannot be pulled", false},
+		`failed to pull and unpack image "r.io/not-found/x:401": failed to resolve reference "r.io/not-found/x:401": failed to do request: Head "https://r.io/v2/not-found/x/manifests/401": dial tcp 10.0.0.1:443: i/o timeout`: {"does not answer", false},
+		`unexpected status from GET request to https://r.io/v2/429/manifests/404: 503 Service Unavailable`:                                                                                                                       {"does not answer", false},
+		`initializing source docker://r.io/forbidden/x:403: pinging container registry r.io: connection refused`:                                                                                                                 {"does not answer", false},
 	} {
 		why, final := imageTrouble(message)
 		if !strings.Contains(why, want.part) || final != want.final {

@@ -38,9 +38,12 @@ func (p *painter) paint(text string) template.HTML {
 	case p.on == "" && plain(text):
 		out = html.EscapeString(text)
 	default:
-		text = honestLinks(private.ReplaceAllString(images.ReplaceAllString(text, ""), ""))
-		out = strings.ReplaceAll(terminal.Render([]byte(p.on+text)), "\n", " ")
-		if strings.Contains(out, "<img") { // whatever else can make one
+		harmless := false
+		text, harmless = withoutTricks(text)
+		if harmless {
+			out = strings.ReplaceAll(terminal.Render([]byte(p.on+text)), "\n", " ")
+		}
+		if !harmless || strings.Contains(out, "<img") { // whatever else can make one
 			out = html.EscapeString(strings.ToValidUTF8(text, "\uFFFD"))
 		}
 		p.carry(text)
@@ -52,6 +55,21 @@ func (p *painter) paint(text string) template.HTML {
 		out += `<span class="cut-off"> … ` + size(int64(rest)) + ` more in the raw log</span>`
 	}
 	return template.HTML(out)
+}
+
+// withoutTricks takes pictures, private messages and misleading links out of a line.
+// What is left around one that was taken out can be another, so it looks again until
+// it finds none. It returns false for a line in which they are nested deeply.
+func withoutTricks(text string) (string, bool) {
+	const rounds = 4
+	for range rounds {
+		left := honestLinks(private.ReplaceAllString(images.ReplaceAllString(text, ""), ""))
+		if left == text {
+			return text, true
+		}
+		text = left
+	}
+	return text, false
 }
 
 // plain reports that there is nothing for a terminal to do.

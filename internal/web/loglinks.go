@@ -4,14 +4,15 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 var (
 	// hyperlink is the sequence that begins a link, or ends it when it has no address
 	// (gist.github.com/egmontkob/eb114294efbcd5adb1944c9f3cb5feda).
 	hyperlink = regexp.MustCompile(`\x1b\]8;[^;\x07\x1b]*;([^\x07\x1b]*)(?:\x07|\x1b\\)`)
-	// sequence is any other that a link's text may hold.
-	sequence = regexp.MustCompile(`\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[^\[\]])`)
+	// style is a sequence that changes how a link's text looks, and not what it says.
+	style = regexp.MustCompile(`\x1b(?:\[[0-9;:]*m|\(B)`)
 	// hostname is what a reader takes for the name of a server.
 	hostname = regexp.MustCompile(`(?i)\b(?:[a-z0-9-]+\.)+[a-z]{2,}\b`)
 )
@@ -38,7 +39,7 @@ func honestLinks(line string) string {
 			end = marks[i+1][0]
 		}
 		text := line[m[1]:end]
-		if honest(target, sequence.ReplaceAllString(text, "")) {
+		if honest(target, style.ReplaceAllString(text, "")) {
 			b.WriteString("\x1b]8;;" + target + "\x07" + text + "\x1b]8;;\x07")
 		} else {
 			b.WriteString(text)
@@ -49,8 +50,12 @@ func honestLinks(line string) string {
 	return b.String()
 }
 
-// honest reports whether a link with this text leads where a reader expects.
+// honest reports whether a link with this text leads where a reader expects. Text that moves the cursor can show
+// something else than it says.
 func honest(target, text string) bool {
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return false
+	}
 	u, err := url.Parse(target)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil {
 		return false

@@ -25,6 +25,17 @@ func TestS20Links(t *testing.T) {
 		link("/-/sign-out", "x"):                                                false,
 		"\x1b]1339;url=https://evil.test/;content=https://github.com\x07 after": false,
 		"\x1b]8;;https://evil.test/\x07github.com for ever":                     false,
+		// What is taken out leaves another sequence behind.
+		"\x1b]13\x1b]1339;x\x0739;url=https://evil.test/;content=github.com\x07":          false,
+		"\x1b\x1b_x\x07]1339;url=https://evil.test/;content=github.com\x07":               false,
+		"\x1b\x1b]8;;data:x\x07]1339;url=https://evil.test/;content=github.com\x07":       false,
+		"\x1b\x1b]8;;data:x\x07]8;;https://evil.test/\x07github.com\x1b]8;;\x07":          false,
+		strings.Repeat("\x1b]13", 9) + strings.Repeat("\x1b]1339;x\x0739;url=y;x\x07", 9): false,
+		// Text that is shown otherwise than it is written.
+		link("https://evil.test/", "github com\x1b[4D."):         false,
+		link("https://evil.test/", "github.xom\b\b\bc"):          false,
+		link("https://evil.test/", "the report\rgithub com"):     false,
+		link("https://example.com/", "\x1b[1;32mok\x1b(B\x1b[m"): true,
 	} {
 		out := string((&painter{}).paint(text))
 		if got := strings.Contains(out, "<a "); got != want {
