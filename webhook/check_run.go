@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/google/go-github/v62/github"
@@ -15,7 +14,7 @@ const Rerun = "rerun"
 // becomes of check runs, others' too, is nothing to a CI.
 func decodeCheckRun(body []byte, ev *Event) error {
 	var p github.CheckRunEvent
-	if err := json.Unmarshal(body, &p); err != nil {
+	if err := unmarshal(body, &p); err != nil {
 		return fmt.Errorf("%w (%w)", ErrMalformed, err)
 	}
 	if p.Action == nil || p.CheckRun == nil || p.Repo == nil {

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/google/go-github/v62/github"
@@ -11,7 +10,7 @@ import (
 // again (docs.github.com, "check_suite"). That there shall be checks GitHub says too, after the push did.
 func decodeCheckSuite(body []byte, ev *Event) error {
 	var p github.CheckSuiteEvent
-	if err := json.Unmarshal(body, &p); err != nil {
+	if err := unmarshal(body, &p); err != nil {
 		return fmt.Errorf("%w (%w)", ErrMalformed, err)
 	}
 	if p.Action == nil || p.CheckSuite == nil || p.Repo == nil {

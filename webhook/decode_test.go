@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"strings"
@@ -137,5 +138,30 @@ func TestUnknownEventIsIgnored(t *testing.T) {
 	ev, err := webhook.Decode("sponsorship", []byte(`{"action":"created"}`))
 	if err != nil || ev.Ignored != "Ignored: YACI does nothing for sponsorship events." {
 		t.Errorf("%+v, %v", ev, err)
+	}
+}
+
+// TestS7CustomProperties: an organization can give its repositories properties with lists as their values, and their
+// events are not lost for it.
+func TestS7CustomProperties(t *testing.T) {
+	properties := []byte(`"custom_properties": {"languages": ["go", "c"], "none": null, "team": "a"}, "full_name":`)
+	for file, name := range map[string]string{
+		"push.derived-branch.json":                "push",
+		"merge_group.checks_requested.0.json":     "merge_group",
+		"issue_comment.derived-pull_request.json": "issue_comment",
+		"pull_request.labeled.9.json":             "pull_request",
+	} {
+		body, err := os.ReadFile("../testdata/webhooks/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := webhook.Decode(name, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := webhook.Decode(name, bytes.ReplaceAll(body, []byte(`"full_name":`), properties))
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", file, err, diff)
+		}
 	}
 }

@@ -70,6 +70,17 @@ func (ev *Event) about(repo repository, in *github.Installation, by *github.User
 	ev.SenderID, ev.SenderLogin = by.GetID(), by.GetLogin()
 }
 
+// unmarshal is json.Unmarshal that passes over the values of custom properties. An organization can define properties
+// with lists as their values, and go-github v62 expects a string.
+func unmarshal(body []byte, payload any) error {
+	err := json.Unmarshal(body, payload)
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) && strings.HasSuffix(wrong.Field, "custom_properties") {
+		return nil // everything else has been read
+	}
+	return err
+}
+
 type decoder func(body []byte, ev *Event) error
 
 // decoderOf is the registry: one file for each event.

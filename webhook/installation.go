@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/google/go-github/v62/github"
@@ -11,7 +10,7 @@ import (
 // there. Every App gets these events (docs.github.com, "installation").
 func decodeInstallation(body []byte, ev *Event) error {
 	var p github.InstallationEvent
-	if err := json.Unmarshal(body, &p); err != nil {
+	if err := unmarshal(body, &p); err != nil {
 		return fmt.Errorf("%w (%w)", ErrMalformed, err)
 	}
 	if err := ev.installed(p.Action, p.Installation, p.Sender); err != nil {
@@ -26,7 +25,7 @@ func decodeInstallation(body []byte, ev *Event) error {
 // decodeInstallationRepositories reads that the App was taken off single repositories.
 func decodeInstallationRepositories(body []byte, ev *Event) error {
 	var p github.InstallationRepositoriesEvent
-	if err := json.Unmarshal(body, &p); err != nil {
+	if err := unmarshal(body, &p); err != nil {
 		return fmt.Errorf("%w (%w)", ErrMalformed, err)
 	}
 	if err := ev.installed(p.Action, p.Installation, p.Sender); err != nil {

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/google/go-github/v62/github"
@@ -12,7 +11,7 @@ import (
 // after the fact, what it did or did not do when people read it first.
 func decodeIssueComment(body []byte, ev *Event) error {
 	var p github.IssueCommentEvent
-	if err := json.Unmarshal(body, &p); err != nil {
+	if err := unmarshal(body, &p); err != nil {
 		return fmt.Errorf("%w (%w)", ErrMalformed, err)
 	}
 	comment := p.GetComment()

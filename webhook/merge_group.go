@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -11,7 +10,7 @@ import (
 // decodeMergeGroup reads that a merge queue wants to know whether a group may be merged.
 func decodeMergeGroup(body []byte, ev *Event) error {
 	var p github.MergeGroupEvent
-	if err := json.Unmarshal(body, &p); err != nil {
+	if err := unmarshal(body, &p); err != nil {
 		return fmt.Errorf("%w (%w)", ErrMalformed, err)
 	}
 	g := p.GetMergeGroup()

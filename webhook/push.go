@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -12,7 +11,7 @@ import (
 // because "after" of an annotated tag is the tag object and statuses go on commits.
 func decodePush(body []byte, ev *Event) error {
 	var p github.PushEvent
-	if err := json.Unmarshal(body, &p); err != nil {
+	if err := unmarshal(body, &p); err != nil {
 		return fmt.Errorf("%w (%w)", ErrMalformed, err)
 	}
 	if p.Ref == nil || p.After == nil || p.Repo == nil {

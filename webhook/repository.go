@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/google/go-github/v62/github"
@@ -11,7 +10,7 @@ import (
 // was deleted (docs.github.com, "repository").
 func decodeRepository(body []byte, ev *Event) error {
 	var p github.RepositoryEvent
-	if err := json.Unmarshal(body, &p); err != nil {
+	if err := unmarshal(body, &p); err != nil {
 		return fmt.Errorf("%w (%w)", ErrMalformed, err)
 	}
 	if p.Action == nil || p.Repo == nil {
@@ -33,7 +32,7 @@ func decodeRepository(body []byte, ev *Event) error {
 // decodePublic reads that a private repository became public (docs.github.com, "public").
 func decodePublic(body []byte, ev *Event) error {
 	var p github.PublicEvent
-	if err := json.Unmarshal(body, &p); err != nil {
+	if err := unmarshal(body, &p); err != nil {
 		return fmt.Errorf("%w (%w)", ErrMalformed, err)
 	}
 	if p.Repo == nil {

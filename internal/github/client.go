@@ -51,7 +51,7 @@ func NewApp(apiURL string, appID int64, key []byte) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.app, err = ghinstallation.NewAppsTransport(http.DefaultTransport, appID, key); err != nil {
+	if c.app, err = ghinstallation.NewAppsTransport(withoutProperties{}, appID, key); err != nil {
 		return nil, fmt.Errorf("key of GitHub App %d: %w", appID, err)
 	}
 	c.app.BaseURL = strings.TrimSuffix(c.api.String(), "/")
@@ -146,7 +146,7 @@ type bearer struct{ token string }
 func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Set("Authorization", "Bearer "+b.token)
-	return http.DefaultTransport.RoundTrip(r)
+	return withoutProperties{}.RoundTrip(r)
 }
 
 // CloneToken mints a token that can read the contents of a repository, and of
