@@ -14,6 +14,10 @@ import (
 const (
 	cursor  = "deliveries"
 	overlap = 10 * time.Minute // the list is not strictly in order
+
+	// maxRefused is how many deliveries of the list GitHub may fail to give before a pass ends. A few that it cannot
+	// give do not keep the later ones from being handled.
+	maxRefused = 3
 )
 
 // fetch takes in the deliveries of GitHub's list that are not in the inbox,
@@ -32,12 +36,22 @@ func (h *Healer) fetch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("heal: %w", err)
 	}
+	var errs []error
+	reached := now
 	for _, sent := range missing {
-		if err := h.take(ctx, sent); err != nil {
-			return errors.Join(fmt.Errorf("heal: delivery %s: %w", sent.GUID, err), h.Memory.SetCursor(ctx, cursor, sent.At))
+		err := h.take(ctx, sent)
+		if err == nil {
+			continue
+		}
+		if len(errs) == 0 {
+			reached = sent.At
+		}
+		errs = append(errs, fmt.Errorf("heal: delivery %s: %w", sent.GUID, err))
+		if len(errs) == maxRefused || ctx.Err() != nil || h.Explain(err, time.Now()).Wait > 0 {
+			break
 		}
 	}
-	return h.Memory.SetCursor(ctx, cursor, now)
+	return errors.Join(errors.Join(errs...), h.Memory.SetCursor(ctx, cursor, reached))
 }
 
 // missing lists what was sent since a moment and is not in the inbox, oldest

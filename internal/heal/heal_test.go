@@ -164,6 +164,28 @@ func TestListThatBreaksOff(t *testing.T) {
 	}
 }
 
+// TestG2DeliveryThatCannotBeRead: a delivery that GitHub cannot give keeps no later one from being handled, and is
+// taken once GitHub gives it.
+func TestG2DeliveryThatCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	w.github.DropWebhooks(3)
+	for _, branch := range []string{"main", "b", "c"} {
+		w.commit(branch)
+	}
+	first := w.github.Deliveries()[0].ID
+	w.github.Inject(citest.Fault{Prefix: fmt.Sprintf("/app/hook/deliveries/%d", first), Status: http.StatusBadGateway})
+	for range 2 {
+		if err := w.healer.Pass(t.Context()); err == nil || len(w.deliveries()) != 2 {
+			t.Fatalf("%v, %d deliveries; want an error and two", err, len(w.deliveries()))
+		}
+	}
+	w.github.ClearFaults()
+	w.pass()
+	if len(w.deliveries()) != 3 {
+		t.Errorf("%d deliveries", len(w.deliveries()))
+	}
+}
+
 // pending takes all deliveries that wait out of the inbox.
 func (w *world) pending() (all []ci.Delivery) {
 	for {
