@@ -73,7 +73,7 @@ func (d *decoder) cell(j *Job, cell []variable) *Job {
 	if n := j.at("working_directory"); j.has("working_directory") {
 		out.WorkingDir = d.workingDir(n, fill(j.WorkingDir, n))
 	}
-	jobEnv := overlay(d.fillEnv(j.Env, cell, j.at("env")), matrixEnv(cell))
+	jobEnv := overlay(matrixEnv(cell), d.fillEnv(j.Env, cell, j.at("env"))) // the file's own names hold
 	out.Resources = d.amounts(j.Resources, cell)
 	out.Steps = nil
 	for i, s := range j.Steps {
@@ -83,10 +83,11 @@ func (d *decoder) cell(j *Job, cell []variable) *Job {
 				d.name(s.at("name"), c.Name, "step")
 			}
 		}
-		if c.Image = fill(s.Image, s.at("image")); c.Image == "" {
+		if c.Image = fill(s.Image, s.at("image")); s.has("image") {
+			d.ownImage(s.at("image"), c.Image)
+		}
+		if c.Image == "" {
 			c.Image = out.Image
-		} else {
-			d.image(s.at("image"), c.Image)
 		}
 		if c.runsImage() {
 			d.fillArgs(&c, s, cell, i)
@@ -109,7 +110,7 @@ func (d *decoder) cell(j *Job, cell []variable) *Job {
 	for _, s := range j.Services {
 		c := *s
 		c.Image = fill(s.Image, s.at("image"))
-		d.image(s.at("image"), c.Image)
+		d.ownImage(s.at("image"), c.Image)
 		c.Env = d.fillEnv(s.Env, cell, s.at("env"))
 		c.Resources = d.amounts(s.Resources, cell)
 		out.Services = append(out.Services, &c)

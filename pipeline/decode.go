@@ -60,6 +60,9 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, what string) {
 		return
 	}
 	content := n.Content
+	if len(content) == 0 && (what == "types" || what == "event") {
+		d.problem(n, "%s is empty, so that nothing could match; leave it out", what)
+	}
 	if len(content) > maxListed {
 		if k := v.Type().Elem().Kind(); k == reflect.String || k == reflect.Int {
 			d.problem(n, "%s has %d values; at most %d are allowed", what, len(content), maxListed)

@@ -112,6 +112,17 @@ func TestC14(t *testing.T) {
 		"an at sign":          {"image: a\nsteps:\n  - @make\n", "not valid YAML: a value that begins with @ must be in quotes"},
 		"a tab":               {"image: a\nsteps:\n\t- x\n", "not valid YAML: a tab cannot indent; use spaces"},
 		"a key twice":         {"image: a\nimage: b\nsteps: [x]\n", `"image" is already set on line 1`},
+		"half a minute":       {"image: a\ntimeout: 1.5\nsteps: [x]\n", ":2:10: timeout needs a unit: write 1.5s for seconds, or 1.5m for minutes"},
+		"an empty list":       {"on: {pull_request: {types: []}}\nimage: a\nsteps: [x]\n", ":1:28: types is empty, so that nothing could match; leave it out"},
+		"no events":           {"image: a\nsteps: [{run: x, when: {event: []}}]\n", ":2:32: event is empty"},
+		"no image":            {"image: a\nsteps: [{run: x, image: ''}]\n", ":2:25: image is empty; write the name of an image"},
+		"a service's image":   {"image: a\nservices: [{name: db, image: ''}]\nsteps: [x]\n", ":2:30: image is empty"},
+		"failure first":       {"image: a\nsteps: [{run: x, when: {status: failure}}]\n", ":2:33: when.status failure never runs this step: no step comes before it"},
+		"failure of nothing":  {"image: a\nsteps: [x, {run: y, needs: [], when: {status: failure}}]\n", "when.status failure never runs this step"},
+		"exclude":             {"image: a\nmatrix: {go: ['1'], exclude: [{goo: '1'}]}\nsteps: [x]\n", `:2:30: exclude names "goo", of which the matrix has no list of values, did you mean "go"?`},
+		"exclude of include":  {"image: a\nmatrix: {include: [{go: '1'}], exclude: [{go: '1'}]}\nsteps: [x]\n", `exclude names "go", of which the matrix has no list of values`},
+		"names of a matrix":   {"image: a\nmatrix: {go-v: ['1'], include: [{GO_V: '2'}]}\nsteps: [x]\n", `:2:9: the matrix variables "go-v" and "GO_V" are both $MATRIX_GO_V in scripts`},
+		"a job's setting":     {"image: a\njobs: {b: {cancel_superseded: true, steps: [x]}}\n", "cancel_superseded belongs at the top of the file"},
 		"a redirection":       {"image: a\nsteps:\n  - > out.txt echo hi\n", "not valid YAML"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -139,5 +150,96 @@ func TestC14(t *testing.T) {
 		if _, err := pipeline.Parse([]byte(text)); err != nil {
 			t.Errorf("%v\n%s", err, text)
 		}
+	}
+}
+
+// TestC14Globs holds that filters are refused which GitHub, GitLab or .gitignore would read otherwise, and which here
+// would silently match nothing: a path filter that never matches reports success for what was never built.
+func TestC14Globs(t *testing.T) {
+	for _, c := range []struct{ key, glob, want string }{
+		{"paths", "**.go", "write ** between slashes, like **/*.go"},
+		{"paths", "src/**.go", "write ** between slashes"},
+		{"paths", "docs**", "write ** between slashes"},
+		{"paths", "!**.md", "write ** between slashes"},
+		{"paths", "{src,lib}/**x", "write ** between slashes"},
+		{"paths", "./src/**", "paths begin below the top of the repository; write them like src/**"},
+		{"paths", "/src/**", "paths begin below the top"},
+		{"paths", "../x", "paths begin below the top"},
+		{"paths", ".", "paths begin below the top"},
+		{"paths", "docs/", "matches no file, only what is in a directory can change; write docs/**"},
+		{"paths", "!docs/", "write docs/**"},
+		{"paths", "${{matrix.dir}}/**", "nothing is filled into patterns"},
+		{"branches", "release**", "write ** between slashes"},
+		{"branches", "refs/heads/main", "write it without refs/heads/ or refs/tags/"},
+		{"branches", "main, develop", "several patterns are a list, like [main, develop]"},
+		{"branches", "/^main$/", "is no regular expression but a glob"},
+		{"branches", "^main", "is no regular expression but a glob"},
+		{"tags", "v[0-9]+.[0-9]+", "has a + that repeats nothing here and stands for itself; write * instead"},
+		{"tags", "refs/tags/v*", "write it without refs/heads/ or refs/tags/"},
+		{"branch", "refs/heads/main", "write it without"},
+	} {
+		text := "on: {push: {" + c.key + ": ['" + c.glob + "']}}\nimage: a\nsteps: [x]\n"
+		if c.key == "branch" {
+			text = "image: a\nsteps: [{run: x, when: {branch: '" + c.glob + "'}}]\n"
+		}
+		if _, err := pipeline.Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), c.key+" \""+c.glob+"\" ") ||
+			!strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s %s: %v\nwant %s", c.key, c.glob, err, c.want)
+		}
+	}
+	for key, globs := range map[string]string{
+		"paths": `["**", "**/*.go", "docs/**", "!docs/**", "{src,lib}/**", "{**/,}x", "a/**/b", "*.md", "file?.txt", "c++/x", ".github/**", "[^a]*", "a b"]`,
+		"tags":  `["v*", "v[0-9]*", "!*-rc*", "release/**", "v1+build", "[!v]*"]`,
+	} {
+		if _, err := pipeline.Parse([]byte("on: {push: {" + key + ": " + globs + "}}\nimage: a\nsteps: [x]\n")); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
+// TestC23Expressions holds that expressions of GitHub Actions are refused wherever nothing is filled in: as they are
+// written they would reach a program, or make jobs share a concurrency group.
+func TestC23Expressions(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"a script":         {"image: a\nsteps: [\"echo '${{ github.sha }}'\"]\n", `:2:9: nothing is written into scripts: use variables like "$YACI_SHA"`},
+		"a secret":         {"image: a\nsteps: [\"echo ${{ secrets.TOKEN }}\"]\n", `write secrets: [TOKEN] on the step, and use "$TOKEN"`},
+		"env":              {"image: a\nsteps: [\"echo ${{ env.A }}\"]\n", `set A in env, and use "$A"`},
+		"no matrix":        {"image: a\nsteps: [\"echo ${{ matrix.go }}\"]\n", "this job has no matrix"},
+		"a list":           {"image: a\nmatrix: {go: ['1']}\nsteps: [{run: [echo, '${{ matrix.go }}']}]\n", `use "$MATRIX_GO" instead of ${{ matrix.go }}`},
+		"a service":        {"image: a\nmatrix: {go: ['1']}\nservices: [{name: b, image: c, args: ['${{ matrix.go }}']}]\nsteps: [x]\n", "is not filled in in the args of a service"},
+		"its command":      {"image: a\nmatrix: {go: ['1']}\nservices: [{name: b, image: c, command: [x, '${{ matrix.go }}']}]\nsteps: [x]\n", "in the command of a service"},
+		"a group":          {"image: a\nconcurrency: {group: '${{ github.workflow }}-${{ github.ref }}'}\nsteps: [x]\n", ":2:22: group \"${{ github.workflow }}-${{ github.ref }}\": expressions are not filled in here"},
+		"a group's matrix": {"image: a\nmatrix: {go: ['1']}\nconcurrency: {group: 'x-${{ matrix.go }}'}\nsteps: [x]\n", "write variables, like deploy-$YACI_BRANCH"},
+		"a variable":       {"image: a\nconcurrency: {group: x-$YACI_BRNCH}\nsteps: [x]\n", `$YACI_BRNCH is not filled in, only variables of YACI are, like $YACI_BRANCH, did you mean "YACI_BRANCH"?`},
+		"of GitLab":        {"image: a\nconcurrency: {group: 'x-${CI_COMMIT_REF_NAME}'}\nsteps: [x]\n", "$CI_COMMIT_REF_NAME is not filled in"},
+		"a function":       {"image: a\nenv: {A: \"${{ format('{0}', github.sha) }}\"}\nsteps: [x]\n", "${{ format('{0}', github.sha) }} cannot be filled in"},
+		"one brace":        {"image: a\nmatrix: {go: ['1']}\nenv: {A: '${{ matrix.go }'}\nsteps: [x]\n", "${{ matrix.go } cannot be filled in: write ${{ matrix.NAME }}, with two closing braces"},
+	} {
+		if _, err := pipeline.Parse([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v\nwant %s", name, err, c.want)
+		}
+	}
+	for _, text := range []string{
+		"image: a\nsteps: [\"awk '{ print ${{1}} }'\", \"helm template '${{ .Values.x }}'\"]\n",
+		"image: a\nconcurrency: {group: 'x-$YACI_BRANCH-${YACI_PR_NUMBER}-$GITHUB_REF', limit: 2}\nsteps: [x]\n",
+	} {
+		if _, err := pipeline.Parse([]byte(text)); err != nil {
+			t.Errorf("%v\n%s", err, text)
+		}
+	}
+}
+
+// TestC11MatrixVariables holds that the file's own variables go before those of its matrix.
+func TestC11MatrixVariables(t *testing.T) {
+	file, err := pipeline.Parse([]byte("image: a\nmatrix: {go: [\"1\\n2\"]}\nenv: {MATRIX_GO: top}\nsteps: [x, {run: y, env: {MATRIX_GO: step}}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := file.Jobs[0]
+	if got := job.Steps[0].Env["MATRIX_GO"] + " " + job.Steps[1].Env["MATRIX_GO"]; got != "top step" {
+		t.Errorf("%q", got)
+	}
+	if job.Title() != "1 2" { // a title is one line of a status
+		t.Errorf("title %q", job.Title())
 	}
 }

@@ -43,9 +43,39 @@ func (m *Matrix) decode(d *decoder, n *yaml.Node, what string) {
 	if len(m.Variables) > maxMatrixNames {
 		d.problem(n, "the matrix has %d variables; at most %d are allowed", len(m.Variables), maxMatrixNames)
 		m.Variables = nil
+	} else {
+		m.checkNames(d)
 	}
 	if n.Kind == yaml.MappingNode && len(m.Variables)+len(m.Include) == 0 {
 		d.problem(n, "matrix has no variables: name one with a list of values")
+	}
+}
+
+// checkNames refuses variables that scripts could not tell apart, and names in exclude that would exclude nothing.
+func (m *Matrix) checkNames(d *decoder) {
+	names := map[string]string{} // by the name of the environment variable
+	check := func(name string) {
+		if other, ok := names[envOf(name)]; ok && other != name {
+			d.problem(m.at(""), "the matrix variables %q and %q are both $%s in scripts: rename one of them", other, name, envOf(name))
+		}
+		names[envOf(name)] = name
+	}
+	var lists []string
+	for _, v := range m.Variables {
+		lists = append(lists, v.Name)
+		check(v.Name)
+	}
+	for _, cell := range m.Include {
+		for _, v := range cell {
+			check(v.name)
+		}
+	}
+	for _, cell := range m.Exclude {
+		for _, v := range cell {
+			if !slices.Contains(lists, v.name) {
+				d.problem(m.at("exclude"), "exclude names %q, of which the matrix has no list of values%s", v.name, suggestion(v.name, lists))
+			}
+		}
 	}
 }
 
@@ -188,7 +218,7 @@ func label(cell []variable) string {
 	for _, v := range cell {
 		values = append(values, v.value)
 	}
-	return joined(values, ", ")
+	return oneLine(joined(values, ", "))
 }
 
 // matrixEnv gives the values to scripts: MATRIX_GO=1.26.
@@ -244,6 +274,10 @@ func (d *decoder) fill(text string, cell []variable, n *yaml.Node) string {
 		before, found, after := cutExpression(rest)
 		filled.WriteString(before)
 		if found == "" {
+			if i := strings.Index(before, "${{"); i >= 0 {
+				d.problem(n, "%s cannot be filled in: write ${{ matrix.NAME }}, with two closing braces; there are no other expressions",
+					before[i:])
+			}
 			return filled.String()
 		}
 		filled.WriteString(d.fillOne(found, cell, n))

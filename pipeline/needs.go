@@ -16,6 +16,9 @@ func (d *decoder) stepNeeds(j *Job) {
 	edges := d.edges(j.Steps, names)
 	for i, s := range j.Steps {
 		s.after = edges[i]
+		if s.When.Status == "failure" && len(edges[i]) == 0 && (s.Needs == nil || len(*s.Needs) == 0) {
+			d.problem(s.When.at("status"), "when.status failure never runs this step: no step comes before it that could fail")
+		}
 	}
 	d.circle(edges, names, func(i int) *yaml.Node { return j.Steps[i].at("needs") })
 }

@@ -14,7 +14,7 @@ import (
 type Duration time.Duration
 
 func (t *Duration) decode(d *decoder, n *yaml.Node, what string) {
-	if n.Kind == yaml.ScalarNode && n.Tag == "!!int" {
+	if n.Kind == yaml.ScalarNode && (n.Tag == "!!int" || n.Tag == "!!float") {
 		d.problem(n, "%s needs a unit: write %ss for seconds, or %sm for minutes", what, n.Value, n.Value)
 		return
 	}
@@ -97,6 +97,8 @@ func (p *Patterns) decode(d *decoder, n *yaml.Node, what string) {
 		}
 		if c.Tag == "!!str" && (strings.TrimPrefix(s, "!") == "" || !doublestar.ValidatePattern(strings.TrimPrefix(s, "!"))) {
 			d.problem(c, "%s %q is no glob, like main or release/**", what, s)
+		} else if why := matchesOtherwise(what, strings.TrimPrefix(s, "!")); why != "" {
+			d.problem(c, "%s %q %s", what, s, why)
 		}
 		*p = append(*p, s)
 	}

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -82,13 +83,29 @@ func (d *decoder) step(j *Job, s *Step) {
 			d.problem(s.at("secrets"), "%s is in env and in secrets: keep one of them", name)
 		}
 	}
-	if j.Matrix == nil {
-		return
-	}
-	for _, found, after := cutExpression(s.Run.Script); found != ""; _, found, after = cutExpression(after) {
-		if name, ok := strings.CutPrefix(insideOf(found), "matrix."); ok {
-			d.problem(s.at("run"), "nothing is written into scripts: use \"$%s\" instead of %s", envOf(name), found)
+	for _, text := range append(slices.Clone(s.Run.Words), s.Run.Script) {
+		for _, found, after := cutExpression(text); found != ""; _, found, after = cutExpression(after) {
+			d.unfilled(s.at("run"), found, j.Matrix != nil)
 		}
+	}
+}
+
+// unfilled refuses an expression in what a step runs: it would reach the shell, or the program, as it is written.
+func (d *decoder) unfilled(n *yaml.Node, expression string, inMatrix bool) {
+	context, name, _ := strings.Cut(insideOf(expression), ".")
+	switch context {
+	case "matrix":
+		if inMatrix {
+			d.problem(n, "nothing is written into scripts: use \"$%s\" instead of %s", envOf(name), expression)
+			return
+		}
+		d.problem(n, "%s: this job has no matrix, and nothing is written into scripts", expression)
+	case "secrets":
+		d.problem(n, "nothing is written into scripts: write secrets: [%s] on the step, and use \"$%s\" instead of %s", name, name, expression)
+	case "env", "vars", "inputs":
+		d.problem(n, "nothing is written into scripts: set %s in env, and use \"$%s\" instead of %s", name, name, expression)
+	case "github", "runner", "job", "steps", "needs", "strategy", "gitea", "forgejo":
+		d.problem(n, "nothing is written into scripts: use variables like \"$YACI_SHA\" or \"$YACI_BRANCH\" instead of %s", expression)
 	}
 }
 
@@ -139,6 +156,13 @@ func (d *decoder) services(j *Job) {
 			d.problem(s.at("name"), "the name %q is already taken by the service on line %d", s.Name, line)
 		}
 		lines[s.Name] = s.at("name").Line
+		for _, key := range []string{"command", "args"} {
+			for _, word := range map[string][]string{"command": s.Command, "args": s.Args}[key] {
+				if _, found, _ := cutExpression(word); found != "" {
+					d.problem(s.at(key), "%s is not filled in in the %s of a service; write the value itself", found, key)
+				}
+			}
+		}
 		if size := sizeOf(s.Command) + sizeOf(s.Args); size > maxWordsBytes {
 			d.problem(s.at(""), "command and args have %d bytes; at most %d are allowed", size, maxWordsBytes)
 		}
@@ -162,12 +186,30 @@ func (d *decoder) concurrency(c *Concurrency) {
 	if strings.TrimSpace(c.Group) == "" || utf8.RuneCountInString(c.Group) > MaxNameRunes {
 		d.problem(c.at(""), "concurrency needs a group, a name of at most %d letters", MaxNameRunes)
 	}
+	d.groupVariables(c)
 	if !c.has("limit") {
 		c.Limit = 1
 	}
 	if c.Limit < 1 || c.Limit > 1000 {
 		d.problem(c.at("limit"), "limit must be from 1 to 1000")
 	}
+}
+
+// groupVariables refuses what is not filled in: without it, jobs that were to have groups of their own would share one.
+func (d *decoder) groupVariables(c *Concurrency) {
+	n := c.at("group")
+	if strings.Contains(c.Group, "${{") {
+		d.problem(n, "group %q: expressions are not filled in here; write variables, like deploy-$YACI_BRANCH", c.Group)
+		return
+	}
+	known := Input{Repo: "any"}.own()
+	os.Expand(c.Group, func(name string) string {
+		if _, ok := known[name]; !ok {
+			d.problem(n, "group %q: $%s is not filled in, only variables of YACI are, like $YACI_BRANCH%s", c.Group, name,
+				suggestion(name, slices.Sorted(maps.Keys(known))))
+		}
+		return ""
+	})
 }
 
 // name checks what people call a thing; any letters will do.
@@ -187,6 +229,13 @@ var imageRef = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$`)
 func (d *decoder) image(n *yaml.Node, s string) {
 	if s != "" && !imageRef.MatchString(s) {
 		d.problem(n, "image %q is not the name of an image, like golang:1.26", s)
+	}
+}
+
+// ownImage checks an image that a step or a service names itself, and refuses one that is empty.
+func (d *decoder) ownImage(n *yaml.Node, s string) {
+	if d.image(n, s); s == "" && n.Tag == "!!str" && n.Kind == yaml.ScalarNode && !strings.Contains(n.Value, "${{") {
+		d.problem(n, "image is empty; write the name of an image, like golang:1.26")
 	}
 }
 
@@ -227,12 +276,17 @@ func title(s *Step, i int) string {
 		if r := []rune(line[:min(len(line), 300)]); len(r) > 60 {
 			line = string(r[:59]) + "…"
 		}
-		return strings.Map(func(r rune) rune {
-			if unicode.IsControl(r) {
-				return ' '
-			}
-			return r
-		}, line)
+		return oneLine(line)
 	}
 	return fmt.Sprintf("step %d", i+1)
+}
+
+// oneLine replaces control characters, among them line feeds, by spaces.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
 }

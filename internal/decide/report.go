@@ -42,12 +42,14 @@ func Reports(all []Outcome, expecting bool, awaited int, showing []string) []Rep
 	var reports []Report
 	at := map[string]int{}
 	add := func(r Report) {
-		i, known := at[r.Context]
+		key := strings.ToLower(r.Context) // GitHub takes contexts for one that differ in case only
+		i, known := at[key]
 		switch {
 		case !known:
-			at[r.Context] = len(reports)
+			at[key] = len(reports)
 			reports = append(reports, r)
 		case r.State.Worse(reports[i].State):
+			r.Context = reports[i].Context
 			reports[i] = r
 		}
 	}
@@ -62,7 +64,7 @@ func Reports(all []Outcome, expecting bool, awaited int, showing []string) []Rep
 		}
 	}
 	for _, name := range showing {
-		if _, known := at[name]; !known && len(reports) > 0 && voids(reports[0]) && strings.HasPrefix(name, ci.StatusContext+"/") {
+		if _, known := at[strings.ToLower(name)]; !known && len(reports) > 0 && voids(reports[0]) && strings.HasPrefix(name, ci.StatusContext+"/") {
 			r := reports[0]
 			r.Context = name
 			add(r)

@@ -53,6 +53,8 @@ func TestReports(t *testing.T) {
 		"S6 a held fork that came first":                   {[]string{"held fork", "success unit=success"}, false, "yaci=success yaci/unit=success", nil},
 		"S6 an approved fork counts":                       {[]string{"success unit=success", "failure fork started unit=failure"}, false, "yaci=failure yaci/unit=failure", nil},
 		"S6 a fork alone":                                  {[]string{"held fork"}, false, "yaci=held", nil},
+		"S18 names that differ in case":                    {[]string{"failure Unit=failure unit=success"}, false, "yaci=failure yaci/Unit=failure", nil},
+		"S18 in case, in the other order":                  {[]string{"success unit=success", "failure UNIT=failure"}, false, "yaci=failure yaci/unit=failure", nil},
 		"G2 a held attempt voids older jobs":               {[]string{"held"}, false, "yaci=held yaci/unit=held", []string{"check:yaci/unit", "lint", "yaci", "yaci/unit"}},
 		"G2 a broken attempt voids older jobs":             {[]string{"error"}, false, "yaci=error yaci/unit=error", []string{"yaci/unit"}},
 		"G2 another run has the job":                       {[]string{"held fork", "success unit=success"}, false, "yaci=success yaci/unit=success", []string{"yaci/unit"}},

@@ -96,7 +96,7 @@ func (c *Checks) find(ctx context.Context, st ci.Status, name string) (worst ci.
 			return worst, nil, err
 		}
 		for _, j := range all {
-			if ci.JobContext(j.Title) == name && (jobs == nil || j.State.Worse(jobs[0].State)) {
+			if strings.EqualFold(ci.JobContext(j.Title), name) && (jobs == nil || j.State.Worse(jobs[0].State)) {
 				worst, jobs = runs[i], []ci.Job{j}
 			}
 		}
