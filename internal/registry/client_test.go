@@ -404,6 +404,23 @@ func TestC19RegistryTrouble(t *testing.T) {
 	}
 }
 
+// TestC19RedirectsForEver: a registry that redirects in a circle, through a name that changes too, is left after a few requests.
+func TestC19RedirectsForEver(t *testing.T) {
+	s := newServer(t)
+	s.answers(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v2/" {
+			http.Redirect(w, r, r.URL.Path+"x", http.StatusTemporaryRedirect)
+		}
+	})
+	_, err := New(s.listed(), nil).Image(t.Context(), s.host()+"/x:1", false)
+	if !errors.Is(err, ci.ErrInvalid) || !strings.Contains(err.Error(), "registry "+s.host()+" redirects for ever") {
+		t.Error(err)
+	}
+	if requests := s.seen(); len(requests) > 3*maxRedirects {
+		t.Errorf("%d requests", len(requests))
+	}
+}
+
 func TestC19RegistrySilent(t *testing.T) {
 	s := newServer(t)
 	release := make(chan struct{})

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	maxBody    = 1 << 20  // bytes of one answer
-	maxHeaders = 64 << 10 // bytes of its headers
+	maxBody      = 1 << 20  // bytes of one answer
+	maxHeaders   = 64 << 10 // bytes of its headers
+	maxRedirects = 10       // of one request
 )
 
 // Listed are the registries that an operator lists, by host and port, with the scheme that each speaks. They alone may be
@@ -90,6 +91,12 @@ type bounded struct {
 func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 	if b.guard && req.URL.Scheme != "https" && b.listed[hostPort(req.URL)] != req.URL.Scheme {
 		return nil, errRefused("does not speak https")
+	}
+	redirects := 0
+	for resp := req.Response; resp != nil && resp.Request != nil; resp = resp.Request.Response {
+		if redirects++; redirects >= maxRedirects { // go-containerregistry replaces the limit of net/http by a check of its own
+			return nil, errRefused("redirects for ever")
+		}
 	}
 	resp, err := b.inner.RoundTrip(req)
 	if err != nil {
