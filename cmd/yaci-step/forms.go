@@ -9,12 +9,13 @@ import (
 )
 
 // forms are the ways in which a program may print a secret: as it is, line by
-// line, in base64 wherever in it the secret begins, escaped for a URL or for JSON.
+// line, in base64 wherever in it the secret begins, escaped for a URL, for JSON or
+// for a shell.
 func forms(value string) (all []string) {
 	all = append(all, value)
 	for line := range strings.Lines(value) {
 		if line = strings.TrimSpace(line); len(line) >= minSecret {
-			all = append(all, line)
+			all = append(append(all, line), shellForms(line)...)
 		}
 	}
 	for offset := range 3 {
@@ -27,7 +28,47 @@ func forms(value string) (all []string) {
 		form := jsonForm(value, html)
 		all = append(all, form, strings.ReplaceAll(form, "/", `\/`))
 	}
-	return all
+	return append(all, shellForms(value)...)
+}
+
+// shellForms are how shells write a value with "set -x" (bash, then dash and
+// BusyBox) and with printf %q, without the quotes around it; the last one is that of
+// bash for a value with control characters.
+func shellForms(value string) []string {
+	return []string{
+		strings.ReplaceAll(value, "'", `'\''`),
+		dashForm(value),
+		backslashForm(value),
+		strings.NewReplacer(`\`, `\\`, "'", `\'`, "\n", `\n`, "\t", `\t`, "\r", `\r`).Replace(value),
+	}
+}
+
+// dashForm puts each row of single quotes between double quotes, outside of the single quotes around the rest.
+func dashForm(value string) string {
+	var b strings.Builder
+	for i := range len(value) {
+		quote := value[i] == '\''
+		if quote && (i == 0 || value[i-1] != '\'') {
+			b.WriteString(`'"`)
+		}
+		b.WriteByte(value[i])
+		if quote && i+1 < len(value) && value[i+1] != '\'' {
+			b.WriteString(`"'`)
+		}
+	}
+	return b.String()
+}
+
+// backslashForm puts a backslash before what printf %q of bash does: # and ~ at the beginning only.
+func backslashForm(value string) string {
+	var b strings.Builder
+	for i := range len(value) {
+		if strings.IndexByte(" '\"\\|&;()<>!{}*[]?^$`,", value[i]) >= 0 || i == 0 && (value[i] == '#' || value[i] == '~') {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(value[i])
+	}
+	return b.String()
 }
 
 // base64Forms are the characters that follow from the value alone when it

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -227,6 +228,32 @@ func TestMaskInASentence(t *testing.T) {
 	} {
 		if got := m.text(text); got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestC13MaskInTraces: a script that traces itself, or quotes a secret, does not show it.
+func TestC13MaskInTraces(t *testing.T) {
+	for name, secret := range map[string]string{
+		"quotes":       `it's "hunter" 'two'`,
+		"many quotes":  `''hunter''two'`,
+		"signs":        "~hunter|&;()<>!{}*[]?^$`,\\#two",
+		"begins with#": "#hunter~ two",
+		"lines":        "hunter's\nhunter two",
+	} {
+		for _, shell := range [][]string{{"sh"}, {"bash"}, {"busybox", "ash"}} {
+			if _, err := exec.LookPath(shell[0]); err != nil {
+				continue
+			}
+			p := plan{
+				Script:  "set -x\ntest \"$KEY\" != x\nset +x\nprintf '%q\\n' \"$KEY\" || true\n",
+				Command: shell,
+				Quiet:   true,
+				Mask:    []string{"KEY"},
+			}
+			if _, log, _ := runOne(t, p, "KEY="+secret); strings.Contains(log, "hunter") || strings.Contains(log, "two") {
+				t.Errorf("%s, %v: %q", name, shell, log)
+			}
 		}
 	}
 }
