@@ -165,3 +165,19 @@ func TestS7CustomProperties(t *testing.T) {
 		}
 	}
 }
+
+// TestS16LongTitle: the first line of a commit's message can be megabytes long, and each run of the commit keeps it.
+func TestS16LongTitle(t *testing.T) {
+	body, err := os.ReadFile("../testdata/webhooks/push.derived-branch.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("ü", 1<<20)
+	ev, err := webhook.Decode("push", bytes.ReplaceAll(body, []byte("Adding a .gitignore file"), []byte("x"+long+" [skip ci]")))
+	if err != nil || len(ev.Title) > webhook.MaxTitle || len(ev.Title) < webhook.MaxTitle-1 || !strings.HasPrefix(long, ev.Title[1:]) {
+		t.Errorf("title of %d bytes, %v", len(ev.Title), err)
+	}
+	if !strings.HasSuffix(ev.Message, "[skip ci]") {
+		t.Error("the message has lost its end")
+	}
+}

@@ -25,7 +25,7 @@ type Event struct {
 	SHA     string // push, check_run, check_suite: the commit; pull_request: the head commit
 	Ref     string // push: the full ref; pull_request: refs/pull/N/head
 	Object  string // push of a tag: what the tag points to, which is the tag object if it is annotated
-	Title   string // first line of the commit message, or the pull request's title
+	Title   string // first line of the commit message, or the pull request's title, cut to MaxTitle bytes
 	Message string // push: the whole message of the head commit, cut to MaxMessage bytes
 	Deleted bool   // push: the ref is gone
 	Before  string // push: what the ref pointed to before; all zeros when it is new; synchronize: the head before
@@ -46,6 +46,9 @@ type Event struct {
 
 	Ignored string // why YACI has nothing to do with it, in one sentence; empty otherwise
 }
+
+// MaxTitle is how much of a title an Event has, in bytes. A commit's first line can be megabytes long.
+const MaxTitle = 1 << 10
 
 // MaxMessage is how much of a commit's message an Event has, in bytes.
 const MaxMessage = 64 << 10

@@ -37,7 +37,12 @@ func decodePush(body []byte, ev *Event) error {
 	return requireRepo(ev)
 }
 
+// firstLine returns the first line of a message, cut to MaxTitle bytes.
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
-	return strings.TrimSpace(line)
+	line = strings.TrimSpace(line)
+	if len(line) > MaxTitle {
+		line = strings.ToValidUTF8(line[:MaxTitle], "")
+	}
+	return line
 }

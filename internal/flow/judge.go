@@ -242,7 +242,7 @@ func (f *Flow) asksToSkip(ctx context.Context, ev ci.Event) (bool, error) {
 // repository.
 func (f *Flow) awaited(ctx context.Context, ev ci.Event, file *pipeline.File) ([]int, error) {
 	awaited := []int{}
-	if ev.Kind != ci.Push && ev.Kind != ci.PullRequest || f.Heads == nil {
+	if f.Heads == nil {
 		return awaited, nil
 	}
 	pulls, err := f.Heads.PullsAt(ctx, ev.Repo, ev.SHA)

@@ -59,8 +59,15 @@ func refPath(ref string) (string, bool) {
 	return strings.Join(parts, "/"), true
 }
 
-// firstLine is that of a commit's message.
+// maxTitle is how much of a commit's first line is read, in bytes. It can be megabytes long, and each run keeps it.
+const maxTitle = 1 << 10
+
+// firstLine is that of a commit's message, cut to maxTitle bytes.
 func firstLine(c *github.RepositoryCommit) string {
 	line, _, _ := strings.Cut(c.GetCommit().GetMessage(), "\n")
-	return strings.TrimSpace(line)
+	line = strings.TrimSpace(line)
+	if len(line) > maxTitle {
+		line = strings.ToValidUTF8(line[:maxTitle], "")
+	}
+	return line
 }
