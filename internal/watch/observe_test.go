@@ -187,6 +187,17 @@ func TestObserve(t *testing.T) {
 		}, ci.Success, "Passed in 1m13s; build failed, which is allowed", false},
 		"no steps": {func(s *scene) { s.stored.Steps = nil }, ci.Error, "No step ran, so nothing has passed; look at the when of the steps.", false},
 
+		"C8 an init container that was added failed": {func(s *scene) {
+			s.over(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
+			s.pod().Spec.InitContainers = append(s.pod().Spec.InitContainers, corev1.Container{Name: "proxy-init"})
+			s.pod().Status.InitContainerStatuses = append(s.pod().Status.InitContainerStatuses, ended("proxy-init", 1, ""))
+		}, ci.Error, "The init container proxy-init, which the cluster added to the job's pod, ended with 1 (Error). Ask the operator of the cluster.", false},
+		"C8 a sidecar that was added failed": {func(s *scene) {
+			s.over(ended("1-build", 0, pass), waiting("2-test", "", ""))
+			s.sidecar("proxy")
+			s.pod().Status.InitContainerStatuses = append(s.pod().Status.InitContainerStatuses, ended("proxy", 1, ""))
+		}, ci.Error, "test left no proof that it passed; retry the run.", false},
+
 		// the person's code
 		"failed": {func(s *scene) {
 			s.over(ended("1-build", 2, `{"exit":2,"started":2000,"finished":4000}`), ended("2-test", 0, skipped))

@@ -30,6 +30,10 @@ func (s *Sighting) verdict(pod *corev1.Pod, by cause) {
 	}
 	for _, st := range s.Job.Steps {
 		if !proven(st) && st.State != ci.Skipped {
+			if why := s.failedInit(pod, seen); why != "" {
+				s.blame(by, why)
+				return
+			}
 			s.blame(by, fmt.Sprintf("%s left no proof that it passed; retry the run.", short(st.Name)))
 			return
 		}
@@ -67,6 +71,19 @@ func (s *Sighting) passed(pod *corev1.Pod) bool {
 	return pod.Spec.RestartPolicy == corev1.RestartPolicyNever && (pod.DeletionTimestamp == nil || foreign) &&
 		(pod.Status.Phase == corev1.PodPending || pod.Status.Phase == corev1.PodRunning || pod.Status.Phase == corev1.PodFailed && foreign) &&
 		!slices.ContainsFunc(s.Job.Steps, func(st ci.Step) bool { return !proven(st) && st.State != ci.Skipped })
+}
+
+// failedInit returns a sentence when an init container that admission has added failed, so that nothing after it started.
+func (s *Sighting) failedInit(pod *corev1.Pod, seen map[string]corev1.ContainerStatus) string {
+	names := own(s.Job)
+	for _, c := range pod.Spec.InitContainers {
+		t := seen[c.Name].State.Terminated
+		if !names[c.Name] && c.RestartPolicy == nil && failedContainer(t) {
+			return fmt.Sprintf("The init container %s, which the cluster added to the job's pod, ended with %d (%s). "+
+				"Ask the operator of the cluster.", short(c.Name), t.ExitCode, t.Reason)
+		}
+	}
+	return ""
 }
 
 func failedContainer(t *corev1.ContainerStateTerminated) bool { return t != nil && t.ExitCode != 0 }
