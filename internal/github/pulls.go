@@ -67,20 +67,26 @@ func pullOf(pr *github.PullRequest) ci.Pull {
 	}
 }
 
+// maxPullPages bounds how many pull requests of a commit are looked at, by the hundred. Anybody can open some from a fork.
+const maxPullPages = 10
+
 // PullsAt returns the pull requests that have a commit, open or not (docs.github.com, "List pull requests associated
 // with a commit"). An App that may not read pull requests gets no events of them either, and an empty list here.
 func (c *Client) PullsAt(ctx context.Context, repo ci.Repo, sha ci.SHA) ([]ci.Pull, error) {
 	return read(ctx, c, repo, func(repo ci.Repo) (pulls []ci.Pull, err error) {
-		list, _, err := c.pullClient(repo).PullRequests.ListPullRequestsWithCommit(ctx, repo.Owner, repo.Name, string(sha),
-			&github.ListOptions{PerPage: 100})
-		if denied(err) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("pull requests of %s: github: %w", sha.Short(), err)
-		}
-		for _, pr := range list {
-			pulls = append(pulls, pullOf(pr))
+		for page := 1; page != 0 && page <= maxPullPages; {
+			list, res, err := c.pullClient(repo).PullRequests.ListPullRequestsWithCommit(ctx, repo.Owner, repo.Name, string(sha),
+				&github.ListOptions{PerPage: 100, Page: page})
+			if denied(err) {
+				return nil, nil
+			}
+			if err != nil {
+				return nil, fmt.Errorf("pull requests of %s: github: %w", sha.Short(), err)
+			}
+			for _, pr := range list {
+				pulls = append(pulls, pullOf(pr))
+			}
+			page = res.NextPage
 		}
 		return pulls, nil
 	})
