@@ -28,6 +28,9 @@ import (
 
 var benchSteps = flag.Int("bench-steps", 0, "measure how fast steps run, this often (make bench-steps)")
 
+// service is the script of a service, which ends as soon as it is told to.
+const service = "trap exit TERM; sleep 600 & wait"
+
 // TestBenchSteps measures the same commands as YACI's Job and as pods without
 // YACI, in turns, from the creation of the Job to its pod's success and to the
 // Job's completion. After each round it prints the medians so far, relative to a bare pod with one init
@@ -59,7 +62,7 @@ func TestBenchSteps(t *testing.T) {
 		{"bare, 1 init", plain(1, 0), "bare, 1 init"},
 		{"bare", plain(0, 0), "bare, 1 init"},
 		{"chain of inits", initChain, "bare, 1 init"},
-		{"YACI, service", yaciJob("services: [{name: db, image: IMAGE, command: [sleep, '600']}]\n"), "bare, 1 init, service"},
+		{"YACI, service", yaciJob("services: [{name: db, image: IMAGE, command: [sh, -c, '" + service + "']}]\n"), "bare, 1 init, service"},
 		{"bare, 1 init, service", plain(1, 1), "bare, 1 init, service"},
 	}
 	type times struct{ pod, job []float64 }
@@ -201,9 +204,9 @@ func bareContainers(t *testing.T, client kubernetes.Interface, name string, comm
 		spec.InitContainers = append(spec.InitContainers, b)
 	}
 	for i := range services {
-		b, always := bare(i, "exec sleep 600"), corev1.ContainerRestartPolicyAlways
+		b, always := bare(i, ""), corev1.ContainerRestartPolicyAlways
 		b.Name, b.RestartPolicy = "service"+b.Name, &always
-		b.Command = []string{"sleep", "600"}
+		b.Command = []string{"sh", "-c", service}
 		spec.InitContainers = append(spec.InitContainers, b)
 	}
 	for i, c := range commands {

@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"log/slog"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -108,4 +110,24 @@ func (s *Store) PlanOfRuns(ctx context.Context, f ci.RunFilter) (plan []string, 
 		plan = append(plan, step)
 	}
 	return plan, rows.Err()
+}
+
+// NewPreparing returns a connector whose connections keep their statements.
+var NewPreparing = newPreparing
+
+// KeptStatements returns how many statements a connection keeps.
+func KeptStatements(t *testing.T, c *sql.Conn) (kept int) {
+	t.Helper()
+	err := c.Raw(func(of any) error {
+		conn, ok := of.(*preparedConn)
+		if !ok {
+			return fmt.Errorf("%T", of)
+		}
+		kept = conn.statements.Len()
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kept
 }

@@ -10,7 +10,7 @@ import (
 	"os"
 
 	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite" // the driver named sqlite
+	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -61,10 +61,11 @@ func makePrivate(path string) error {
 }
 
 func openFile(path string, conns int, q url.Values) (*sql.DB, error) {
-	d, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
+	connector, err := newPreparing("file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
+	d := sql.OpenDB(connector)
 	d.SetMaxOpenConns(conns)
 	d.SetMaxIdleConns(conns)
 	return d, nil
