@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/terminal"
+	"github.com/yaci-ci/yaci/internal/wire"
 )
 
 // ls lists runs.
@@ -95,20 +95,27 @@ func (q queueCmd) Run(ctx context.Context, out output) error {
 	if err != nil {
 		return err
 	}
-	var places []ci.Place
-	if err := c.Do(ctx, "GET", "/api/v1/queue", nil, &places); err != nil {
+	var jobs []wire.QueuedJob
+	if err := c.Do(ctx, "GET", "/api/v1/queue", nil, &jobs); err != nil {
 		return err
 	}
 	if q.JSON {
-		return printJSON(out, places)
+		return printJSON(out, jobs)
 	}
-	if len(places) == 0 {
+	if len(jobs) == 0 {
 		_, err := fmt.Fprintln(out.stderr, "Nothing waits.")
 		return err
 	}
 	rows := [][]terminal.Cell{terminal.Header("", "JOB", "REPOSITORY", "WHO", "WAITS", "WHY")}
-	for _, p := range places {
-		rows = append(rows, []terminal.Cell{{Text: strconv.Itoa(p.Position)}, {Text: string(p.Job)}, {Text: p.Repo}, {Text: p.Person}, {Text: terminal.Took(time.Since(p.Created))}, {Text: p.Why}})
+	for _, job := range jobs {
+		rows = append(rows, []terminal.Cell{
+			{Text: strconv.Itoa(job.Position)},
+			{Text: string(job.Job)},
+			{Text: job.Repo},
+			{Text: job.Person},
+			{Text: terminal.Took(time.Since(job.Queued))},
+			{Text: job.Message},
+		})
 	}
 	return terminal.New(out.stdout, os.Getenv).Table(rows)
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/wire"
 )
 
 // Queue knows what waits.
@@ -20,8 +21,9 @@ func (a *API) Line(w http.ResponseWriter, r *http.Request) {
 		a.internal(w, r, err)
 		return
 	}
-	if places == nil {
-		places = []ci.Place{}
+	jobs := make([]wire.QueuedJob, len(places))
+	for i, p := range places {
+		jobs[i] = wire.OfPlace(p)
 	}
-	reply(w, http.StatusOK, places)
+	reply(w, http.StatusOK, jobs)
 }

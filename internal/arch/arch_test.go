@@ -150,3 +150,20 @@ func TestShape(t *testing.T) {
 		})
 	}
 }
+
+// TestNounsHaveNoFormat: a struct tag in internal/ci would make a domain type a storage or wire format. Rows are written
+// by the records of internal/store, JSON of the API by internal/wire.
+func TestNounsHaveNoFormat(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.pkg != "internal/ci" {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if field, ok := n.(*ast.Field); ok && field.Tag != nil {
+				t.Errorf("%s: a field has the tag %s: records belong into internal/store, JSON of the API into internal/wire",
+					s.path, field.Tag.Value)
+			}
+			return true
+		})
+	}
+}

@@ -10,7 +10,7 @@ type Repo struct {
 	Private       bool
 	Installation  int64  // of the GitHub App; 0 when a personal token is used
 	DefaultBranch string // as the newest event named it; empty when none has
-	OwnerID       int64  `json:",omitempty"` // numeric id of the owner; 0 when GitHub was not asked yet
+	OwnerID       int64  // numeric id of the owner; 0 when GitHub was not asked yet
 }
 
 // FullName is "owner/name".
@@ -57,13 +57,13 @@ type Event struct {
 	Command  string    // of API events: the shell command
 	Image    string    // of API events: the image to run it in
 
-	Removed []int64 `json:",omitempty"` // of a removal: the repositories; none: all of the installation
+	Removed []int64 // of a removal: the repositories; none: all of the installation
 
-	Object SHA  `json:",omitempty"` // of a tag: what the ref points to, the tag object if it is annotated
-	SkipCI bool `json:",omitempty"` // of a push: the message of its head commit asks to skip CI
+	Object SHA  // of a tag: what the ref points to, the tag object if it is annotated
+	SkipCI bool // of a push: the message of its head commit asks to skip CI
 
 	// HeadBy is who brought the head of a pull request, kept by the events that bring none; see [Event.BroughtBy].
-	HeadBy Actor `json:",omitzero"`
+	HeadBy Actor
 
 	Asked bool // somebody asked for this commit by the API; no webhook told of it
 	Past  bool // when it was asked for it was not its branch's head, but of its history
@@ -92,7 +92,7 @@ type Delivery struct {
 	HookID   int64  // X-GitHub-Hook-ID
 	GUID     string // X-GitHub-Delivery; a redelivery carries the same one
 	Name     string // X-GitHub-Event
-	Body     []byte // the signed bytes; of a Compared one an Event as JSON
+	Body     []byte // the signed bytes; of a Compared one the event as the store encodes it
 	Received time.Time
 	Attempts int    // times that handling failed
 	Starts   int    // times that handling began and has not ended, this one included

@@ -7,10 +7,10 @@ import (
 
 // Image is an image of steps without run, and what it is made to run.
 type Image struct {
-	Name       string   `json:"name"`             // as the file writes it
-	Pinned     string   `json:"pinned,omitempty"` // the same image by its digest; empty until its registry was asked
-	Entrypoint []string `json:"entrypoint,omitempty"`
-	Cmd        []string `json:"cmd,omitempty"`
+	Name       string // as the file writes it
+	Pinned     string // the same image by its digest; empty until its registry was asked
+	Entrypoint []string
+	Cmd        []string
 }
 
 // Command returns what a step with some args runs: args, if there are any, take the place of CMD. An image that runs

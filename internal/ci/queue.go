@@ -37,18 +37,17 @@ type Spent struct {
 
 // Place is where a job stands in the queue.
 type Place struct {
-	Job      JobName       `json:"job"`
-	Run      RunID         `json:"run"`
-	Repo     string        `json:"repo,omitempty"`
-	Person   string        `json:"person,omitempty"`
-	Created  time.Time     `json:"queued"`
-	Position int           `json:"position"`            // from 1
-	Reason   string        `json:"reason"`              // in one word, as the Wait constants
-	Why      string        `json:"message"`             // a sentence
-	Starts   time.Duration `json:"-"`                   // from now, as far as history tells; 0: unknown
-	Seconds  int64         `json:"starts_in,omitempty"` // the same in seconds
-	Launch   bool          `json:"-"`                   // it is its turn now
-	Key      string        `json:"-"`                   // changes when people should be told anew
+	Job      JobName
+	Run      RunID
+	Repo     string
+	Person   string
+	Created  time.Time
+	Position int           // from 1
+	Reason   string        // in one word, as the Wait constants
+	Why      string        // a sentence
+	Starts   time.Duration // from now, as far as history tells; 0: unknown
+	Launch   bool          // it is its turn now
+	Key      string        // changes when people should be told anew
 }
 
 // Resource is something that a pod needs of the cluster.

@@ -103,14 +103,14 @@ type Step struct {
 	Limit     int64 // of memory, in bytes; 0 when there is none
 	CPU       int64 // user and system time, in milliseconds
 	OOM       int   // processes of it that the kernel killed for memory
-	Attempts  int   `json:",omitempty"` // how often its command was run; 0 in rows of earlier versions
+	Attempts  int   // how often its command was run; 0 in rows of earlier versions
 }
 
 // Loss is a time that the cluster lost a job's pod, so that it is run again.
 type Loss struct {
 	At     time.Time
 	Why    string // a sentence without the full stop
-	Detail string `json:",omitempty"` // the cluster's own words
+	Detail string // the cluster's own words
 }
 
 // MaxLosses is how many times a job is run again after the cluster lost it.

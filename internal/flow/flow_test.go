@@ -87,10 +87,19 @@ func newWorld(t *testing.T) *world {
 	forks.Namespace, forks.RuntimeClass = "forks", "sandbox"
 	w.flow = &flow.Flow{
 		Inbox: db, Runs: db, Changes: db, GitHub: w.gh, People: w.pulls, Pulls: w.pulls, Stopper: db, Rivals: db, Ancestry: w.gh, Access: w.gh, Unfinished: db, Forks: decide.ForksApproval, Queued: func() { w.bells++ },
-		Decode:   func(d ci.Delivery) (ev ci.Event, err error) { return ev, json.Unmarshal(d.Body, &ev) },
+		Decode:   decode,
 		Operator: op, ForFork: forks,
 	}
 	return w
+}
+
+// decode reads the event of a delivery: a body is an event as JSON, which stands for GitHub's payload here, unless the
+// store recovered it.
+func decode(d ci.Delivery) (ev ci.Event, err error) {
+	if d.Origin == ci.Compared {
+		return store.RecoveredEvent(d)
+	}
+	return ev, json.Unmarshal(d.Body, &ev)
 }
 
 // arrive stores a delivery of an event and drains the inbox.

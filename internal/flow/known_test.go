@@ -1,7 +1,6 @@
 package flow_test
 
 import (
-	"encoding/json"
 	"testing"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -49,9 +48,7 @@ func TestARefThatComesBack(t *testing.T) {
 func TestRecovered(t *testing.T) {
 	w := newWorld(t)
 	ev := pull("synchronize", "main", true)
-	body, err := json.Marshal(ev)
-	w.must(err)
-	w.must(w.db.AddDelivery(t.Context(), ci.Delivery{GUID: "r", Name: "pull_request", Origin: ci.Compared, Body: body}))
+	w.must(w.db.AddRecovered(t.Context(), ci.Delivery{GUID: "r", Name: "pull_request"}, ev))
 	w.drain()
 	if run := w.runOf(ev); run.State != ci.Held {
 		t.Errorf("run %+v, want it held", run)

@@ -2,7 +2,6 @@ package flow_test
 
 import (
 	"compress/gzip"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -83,9 +82,7 @@ func TestG2Upgrade(t *testing.T) {
 
 		healed := run.Event
 		healed.At, healed.Before, healed.Actor = time.Time{}, "", ci.Actor{}
-		body, err := json.Marshal(healed)
-		w.must(err)
-		w.must(w.db.AddDelivery(t.Context(), ci.Delivery{GUID: fmt.Sprint("healed-", i), Name: "push", Origin: ci.Compared, Body: body}))
+		w.must(w.db.AddRecovered(t.Context(), ci.Delivery{GUID: fmt.Sprint("healed-", i), Name: "push"}, healed))
 		if i%50 == 49 {
 			w.drain()
 		}

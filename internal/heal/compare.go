@@ -2,7 +2,6 @@ package heal
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -94,18 +93,19 @@ func (h *Healer) recover(ctx context.Context, ev ci.Event) error {
 	if ev.Kind != ci.PullRequest {
 		ev.Title = title
 	}
-	body, err := json.Marshal(ev)
-	if err != nil {
-		return err
-	}
 	d := ci.Delivery{
-		GUID: fmt.Sprintf("%d %s %s", ev.Repo.ID, ev.Ref, ev.SHA), Name: string(ev.Kind), Body: body, Origin: ci.Compared,
-		Action: ev.PRAction, Repo: ev.Repo.FullName(), RepoID: ev.Repo.ID, Ref: ev.Ref, SHA: ev.SHA,
+		GUID:   fmt.Sprintf("%d %s %s", ev.Repo.ID, ev.Ref, ev.SHA),
+		Name:   string(ev.Kind),
+		Action: ev.PRAction,
+		Repo:   ev.Repo.FullName(),
+		RepoID: ev.Repo.ID,
+		Ref:    ev.Ref,
+		SHA:    ev.SHA,
 	}
 	if !refToo && h.Clock.Since(at) > reach {
 		d.Ignored = "Ignored: nothing told of this head, and its commit is older than three days."
 	}
-	if err := h.Inbox.AddDelivery(ctx, d); err != nil {
+	if err := h.Inbox.AddRecovered(ctx, d, ev); err != nil {
 		return err
 	}
 	failpoint.Hit(failpoint.HeadRecovered)

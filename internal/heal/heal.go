@@ -14,6 +14,8 @@ type Inbox interface {
 	KnownGUIDs(ctx context.Context, guids []string) (map[string]bool, error)
 	KnownHead(ctx context.Context, repo int64, ref string, sha ci.SHA) (head, refToo bool, err error)
 	AddDelivery(ctx context.Context, d ci.Delivery) error
+	// AddRecovered adds an event that was found by comparing heads. d has no body: what is stored is the event.
+	AddRecovered(ctx context.Context, d ci.Delivery, ev ci.Event) error
 }
 
 // Memory is what is kept between passes.

@@ -2,7 +2,6 @@ package heal_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -220,10 +219,7 @@ func TestHeadsThatNobodyToldOf(t *testing.T) {
 	got := map[string]ci.Event{}
 	for _, d := range w.pending() {
 		if d.Origin == ci.Compared {
-			var ev ci.Event
-			if err := json.Unmarshal(d.Body, &ev); err != nil {
-				t.Fatal(err)
-			}
+			ev := must(store.RecoveredEvent(d))(w)
 			got[ev.Ref] = ev
 			if ev.Actor != (ci.Actor{}) {
 				t.Errorf("%s names an actor: %+v", ev.Ref, ev.Actor)

@@ -22,7 +22,6 @@ func (l *line) place(j *ci.Contender, position int, starts time.Duration) ci.Pla
 		p.Why += "; starts in about " + about(p.Starts)
 	}
 	p.Why += "."
-	p.Seconds = int64(p.Starts.Seconds())
 	p.Key = fmt.Sprintf("%s:%s:%s", p.Reason, stage(position), subject(what))
 	return p
 }

@@ -2,13 +2,13 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/failpoint"
 	"github.com/yaci-ci/yaci/internal/flow"
+	"github.com/yaci-ci/yaci/internal/store"
 	"github.com/yaci-ci/yaci/webhook"
 )
 
@@ -63,10 +63,10 @@ func read(d ci.Delivery) ci.Delivery {
 }
 
 // decode reads a stored delivery again, so that the inbox keeps only what GitHub
-// signed. Only YACI itself makes Compared ones, which are events already.
-func decode(d ci.Delivery) (ev ci.Event, err error) {
+// signed. Events that were recovered by comparing heads are stored as such.
+func decode(d ci.Delivery) (ci.Event, error) {
 	if d.Origin == ci.Compared {
-		return ev, json.Unmarshal(d.Body, &ev)
+		return store.RecoveredEvent(d)
 	}
 	return decodeWebhook(d)
 }

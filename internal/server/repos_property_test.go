@@ -340,7 +340,7 @@ func newEstateWorld(t *testing.T) *estateWorld {
 		Inbox: w.db, Runs: w.db, Changes: w.db, GitHub: w.gh, People: w, Pulls: w.gh, Stopper: w.db, Rivals: w.db, Ancestry: w.gh, Commits: w.gh,
 		Access: w.gh, Unfinished: w.db, Secrets: w, Repositories: w.gh, Hider: w.db, RunsOfRepo: w.db, Refusals: w.db, Pins: w.db,
 		Forks: decide.ForksApproval, Queued: func() {}, Operator: op, ForFork: op,
-		Decode: func(d ci.Delivery) (ev ci.Event, err error) { return ev, json.Unmarshal(d.Body, &ev) },
+		Decode: decodeEvent,
 	}
 	w.healer = &heal.Healer{Inbox: w.db, Memory: w, Heads: w.gh, Explain: github.Explain, Wake: func() {}, Log: slog.New(slog.DiscardHandler)}
 	w.seen = newVisibility(w.gh)
@@ -471,6 +471,15 @@ func (w *estateWorld) deliver(ctx context.Context) error {
 	}
 	w.note("deliver %s %s of %d %s", ev.Kind, ev.PRAction, ev.Repo.ID, ev.SHA.Short())
 	return w.handle(ctx, ev)
+}
+
+// decodeEvent reads the event of a delivery: a body is an event as JSON, which stands for GitHub's payload here, unless
+// the store recovered it.
+func decodeEvent(d ci.Delivery) (ev ci.Event, err error) {
+	if d.Origin == ci.Compared {
+		return store.RecoveredEvent(d)
+	}
+	return ev, json.Unmarshal(d.Body, &ev)
 }
 
 func (w *estateWorld) handle(ctx context.Context, ev ci.Event) error {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -67,7 +66,7 @@ func (s *Store) ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci
 // base branch voids the approval, which is why run.Retargets counts them.
 func (s *Store) ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, jobs []ci.Job) (replaced bool, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		event, err := json.Marshal(run.Event)
+		event, err := encodeEvent(run.Event)
 		if err != nil {
 			return err
 		}
@@ -80,7 +79,7 @@ func (s *Store) ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, 
 			WHERE id = ? AND attempt = ?`,
 			run.Attempt, run.State, run.Message, millis(run.Finished), event,
 			run.Retargets, run.Identity, run.Event.Branch, strings.ToLower(run.Event.Actor.Login), run.Event.Actor.ID,
-			flag(run.Supersedes), run.ID, run.Attempt-1)
+			integer(run.Supersedes), run.ID, run.Attempt-1)
 		if err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -12,7 +11,7 @@ import (
 // SaveImages keeps what registries said about the images of a job that was not launched yet, so that every launch of it
 // uses the same ones. They count against the limit of [Store.LimitPlans].
 func (s *Store) SaveImages(ctx context.Context, name ci.JobName, images []ci.Image) error {
-	data, err := json.Marshal(images)
+	data, err := encodeImages(images)
 	if err == nil {
 		err = s.tx(ctx, func(tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, `UPDATE jobs SET stored = stored + ? - octet_length(images), images = ?

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -53,9 +52,17 @@ func scanJob(row row) (j ci.Job, err error) {
 		return j, fmt.Errorf("job: %w", err)
 	}
 	j.Created, j.Started, j.Finished = moment(created), moment(started), moment(finished)
-	err = errors.Join(json.Unmarshal(steps, &j.Steps), json.Unmarshal(services, &j.Services), json.Unmarshal(losses, &j.Losses), json.Unmarshal(images, &j.Images))
-	if err != nil {
-		return j, fmt.Errorf("job %s: %w", j.Name, err)
+	if j.Steps, err = decodeSteps(steps); err != nil {
+		return j, fmt.Errorf("job %s: steps: %w", j.Name, err)
+	}
+	if j.Services, err = decodeServices(services); err != nil {
+		return j, fmt.Errorf("job %s: services: %w", j.Name, err)
+	}
+	if j.Losses, err = decodeLosses(losses); err != nil {
+		return j, fmt.Errorf("job %s: losses: %w", j.Name, err)
+	}
+	if j.Images, err = decodeImages(images); err != nil {
+		return j, fmt.Errorf("job %s: images: %w", j.Name, err)
 	}
 	j.SettleSteps()
 	return j, nil

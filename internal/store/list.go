@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -117,7 +116,7 @@ func (s *Store) BrokenFile(ctx context.Context, run ci.RunID, attempt int) (f ci
 		return f, fmt.Errorf("broken file of run %s: %w", run, ErrNotFound)
 	}
 	if err == nil {
-		err = json.Unmarshal(problems, &f.Problems)
+		f.Problems, err = decodeProblems(problems)
 	}
 	if err != nil {
 		return f, fmt.Errorf("broken file of run %s: %w", run, err)
@@ -130,7 +129,7 @@ func keepBroken(ctx context.Context, tx *sql.Tx, run ci.Run) error {
 	if len(run.Broken.Problems) == 0 {
 		return nil
 	}
-	problems, err := json.Marshal(run.Broken.Problems)
+	problems, err := encodeProblems(run.Broken.Problems)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -23,15 +22,15 @@ func (s *Store) Lost(ctx context.Context, job ci.Job, why string) (changed bool,
 		job.Services[i] = ci.Service{Name: service.Name, Container: service.Container, State: ci.Queued}
 	}
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		losses, err := json.Marshal(job.Losses)
+		losses, err := encodeLosses(job.Losses)
 		if err != nil {
 			return err
 		}
-		steps, err := json.Marshal(job.Steps)
+		steps, err := encodeSteps(job.Steps)
 		if err != nil {
 			return err
 		}
-		services, err := json.Marshal(job.Services)
+		services, err := encodeServices(job.Services)
 		if err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -18,14 +17,14 @@ import (
 func (s *Store) Observe(ctx context.Context, seen ci.Job) (changed bool, err error) {
 	seen.Message, seen.Detail = s.clean(seen.Message), s.clean(seen.Detail)
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		steps, err := json.Marshal(seen.Steps)
+		steps, err := encodeSteps(seen.Steps)
 		if err != nil {
 			seen = unstorable(seen, err)
-			if steps, err = json.Marshal(seen.Steps); err != nil {
+			if steps, err = encodeSteps(seen.Steps); err != nil {
 				return err
 			}
 		}
-		services, err := json.Marshal(seen.Services)
+		services, err := encodeServices(seen.Services)
 		if err != nil {
 			return err
 		}
@@ -130,11 +129,11 @@ func (s *Store) releaseJobs(ctx context.Context, tx *sql.Tx, run ci.RunID, jobs 
 // services that fit.
 func endJob(ctx context.Context, tx *sql.Tx, j *ci.Job) error {
 	j.SettleSteps()
-	steps, err := json.Marshal(j.Steps)
+	steps, err := encodeSteps(j.Steps)
 	if err != nil {
 		return err
 	}
-	services, err := json.Marshal(j.Services)
+	services, err := encodeServices(j.Services)
 	if err != nil {
 		return err
 	}

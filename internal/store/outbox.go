@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -52,7 +51,7 @@ func scanStatus(row row) (st ci.Status, err error) {
 	if err := row.Scan(&st.SHA, &st.Context, &repo, &st.State, &st.Description, &st.TargetURL, &st.Version, &st.Attempts, &written, &doubt, &st.Told, &slow, &current); err != nil {
 		return st, err
 	}
-	if err := json.Unmarshal(repo, &st.Repo); err != nil {
+	if st.Repo, err = decodeRepo(repo); err != nil {
 		return st, fmt.Errorf("repository: %w", err)
 	}
 	st.Written, st.Doubt, st.Slow = moment(written), doubt != 0, slow != 0
@@ -74,7 +73,7 @@ func (s *Store) StatusSent(ctx context.Context, st ci.Status, check time.Duratio
 func (s *Store) DeferStatus(ctx context.Context, st ci.Status, reason string, wait time.Duration, silent bool) error {
 	return s.status(ctx, "defer", st, `UPDATE statuses SET doubt = CASE WHEN ? = 1 THEN 1 ELSE doubt END,
 		attempts = CASE WHEN version = ? THEN attempts + 1 ELSE attempts END, reason = ?, due = CASE WHEN version = ? THEN ? ELSE due END`+oneStatus,
-		flag(silent), st.Version, s.clean(reason), st.Version, s.now().Add(wait).UnixMilli(), st.Repo.ID, st.SHA, st.Context)
+		integer(silent), st.Version, s.clean(reason), st.Version, s.now().Add(wait).UnixMilli(), st.Repo.ID, st.SHA, st.Context)
 }
 
 // DropStatus gives up a version of a status, with the reason; whole gives up all

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -43,7 +42,7 @@ func encodePlans(jobs []ci.Job) ([]plan, error) {
 	for i := range plans {                                                              // the columns take no NULL
 		plans[i].manifest, plans[i].files = []byte{}, []byte{}
 		var err error
-		if plans[i].images, err = json.Marshal(jobs[i].Images); err != nil {
+		if plans[i].images, err = encodeImages(jobs[i].Images); err != nil {
 			return nil, err
 		}
 	}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -96,21 +95,14 @@ func writeRepo(ctx context.Context, tx *sql.Tx, r ci.RepoState) error {
 		ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, name = excluded.name, path = excluded.path, private = excluded.private,
 		  installation = excluded.installation, default_branch = excluded.default_branch, owner_id = excluded.owner_id,
 		  archived = excluded.archived, updated = excluded.updated, answered = excluded.answered`,
-		r.ID, r.Owner, r.Name, path, flag(r.Private), r.Installation, r.DefaultBranch, r.OwnerID, flag(r.Archived),
+		r.ID, r.Owner, r.Name, path, integer(r.Private), r.Installation, r.DefaultBranch, r.OwnerID, integer(r.Archived),
 		millis(r.Updated), millis(r.Answered)); err != nil {
 		return fmt.Errorf("repository: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE runs SET private = ? WHERE repo_id = ? AND private <> ?`, flag(r.Private), r.ID, flag(r.Private)); err != nil {
+	if _, err := tx.ExecContext(ctx, `UPDATE runs SET private = ? WHERE repo_id = ? AND private <> ?`, integer(r.Private), r.ID, integer(r.Private)); err != nil {
 		return fmt.Errorf("repository: %w", err)
 	}
 	return nil
-}
-
-func flag(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // currentRepo is a column for rows with a repo_id: the repository as it is known now, whatever the row says of it.
@@ -183,7 +175,7 @@ func scanSummary(row row) (one ci.RepoSummary, err error) {
 		return one, err
 	}
 	r.Created, r.Finished, r.Started = moment(created), moment(finished), moment(started)
-	if err := json.Unmarshal(event, &r.Event); err != nil {
+	if r.Event, err = decodeEvent(event); err != nil {
 		return one, fmt.Errorf("run %s: event: %w", r.ID, err)
 	}
 	r.Event.Repo = one.Repo

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,7 +15,7 @@ import (
 // the same event already has a run, the delivery ends and nothing else happens.
 func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs []ci.Job) error {
 	err := s.tx(ctx, func(tx *sql.Tx) error {
-		event, err := json.Marshal(run.Event)
+		event, err := encodeEvent(run.Event)
 		if err != nil {
 			return err
 		}
@@ -37,7 +36,7 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 			  created, finished, branch, pr, actor, private, person, supersedes, identity)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT p.private FROM repos p WHERE p.id = ?), 1), ?, ?, ?) ON CONFLICT (repo_id, sha, kind, ref) WHERE sha <> '' DO NOTHING`,
 			run.ID, run.Number, repo, run.Event.SHA, run.Event.Kind, run.Event.Ref, event, run.Attempt, run.State, run.Message,
-			millis(run.Created), millis(run.Finished), run.Event.Branch, run.Event.PR, strings.ToLower(run.Event.Actor.Login), repo, run.Event.Actor.ID, flag(run.Supersedes), run.Identity)
+			millis(run.Created), millis(run.Finished), run.Event.Branch, run.Event.PR, strings.ToLower(run.Event.Actor.Login), repo, run.Event.Actor.ID, integer(run.Supersedes), run.Identity)
 		if err != nil {
 			return err
 		}
@@ -109,11 +108,11 @@ func (s *Store) addJobs(ctx context.Context, tx *sql.Tx, jobs []ci.Job, plans []
 		if j.State.Final() && j.Finished.IsZero() { // skipped from the start
 			j.Finished = s.now()
 		}
-		steps, err := json.Marshal(j.Steps)
+		steps, err := encodeSteps(j.Steps)
 		if err != nil {
 			return err
 		}
-		services, err := json.Marshal(j.Services)
+		services, err := encodeServices(j.Services)
 		if err != nil {
 			return err
 		}
@@ -133,7 +132,7 @@ func (s *Store) addJobs(ctx context.Context, tx *sql.Tx, jobs []ci.Job, plans []
 	return nil
 }
 
-// integer is how a yes or no is stored.
+// integer returns b as it is stored: 1 or 0.
 func integer(b bool) int {
 	if b {
 		return 1
@@ -168,7 +167,7 @@ func scanRun(row row) (r ci.Run, err error) {
 	}
 	r.Created, r.Finished, r.Started = moment(created), moment(finished), moment(started)
 	r.JudgedUntil = moment(judged)
-	if err := json.Unmarshal(event, &r.Event); err != nil {
+	if r.Event, err = decodeEvent(event); err != nil {
 		return r, fmt.Errorf("run %s: event: %w", r.ID, err)
 	}
 	return r, overlay(&r.Event.Repo, repo)

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -13,11 +12,11 @@ import (
 // KeepSession stores a session, or what is known anew of one that is stored; a
 // session that has been ended does not come back. Those that are over go.
 func (s *Store) KeepSession(ctx context.Context, session ci.Session) error {
-	private, err := json.Marshal(session.Reach.Private)
+	private, err := encodeRecord(session.Reach.Private)
 	if err != nil {
 		return fmt.Errorf("session: %w", err)
 	}
-	writes, err := json.Marshal(session.Reach.Writes)
+	writes, err := encodeRecord(session.Reach.Writes)
 	if err != nil {
 		return fmt.Errorf("session: %w", err)
 	}
@@ -51,11 +50,14 @@ func (s *Store) Session(ctx context.Context, id string) (ci.Session, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return session, fmt.Errorf("session: %w", ErrNotFound)
 	}
-	if err == nil {
-		err = errors.Join(json.Unmarshal([]byte(private), &session.Reach.Private), json.Unmarshal([]byte(writes), &session.Reach.Writes))
-	}
 	if err != nil {
 		return session, fmt.Errorf("session: %w", err)
+	}
+	if session.Reach.Private, err = decodeRecord[[]int64]([]byte(private)); err != nil {
+		return session, fmt.Errorf("session: private repositories: %w", err)
+	}
+	if session.Reach.Writes, err = decodeRecord[[]int64]([]byte(writes)); err != nil {
+		return session, fmt.Errorf("session: writable repositories: %w", err)
 	}
 	session.Reach.At, session.Created = moment(checked), moment(created)
 	return session, nil

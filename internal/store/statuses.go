@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -152,7 +151,7 @@ func (s *Store) tell(ctx context.Context, tx *sql.Tx, told map[string]words, run
 
 // write puts a status into the outbox, or its next version. The page is the path of what it leads to.
 func (s *Store) write(ctx context.Context, tx *sql.Tx, run ci.Run, name string, w words) error {
-	repo, err := json.Marshal(run.Event.Repo)
+	repo, err := encodeRepo(run.Event.Repo)
 	if err != nil {
 		return err
 	}
