@@ -90,6 +90,34 @@ func (s *Store) Schema(ctx context.Context) (string, error) {
 // Advance has the store believe that so much time has passed.
 func (s *Store) Advance(d time.Duration) { s.now = func() time.Time { return time.Now().Add(d) } }
 
+// SetNow sets the clock.
+func (s *Store) SetNow(now func() time.Time) { s.now = now }
+
+// OpenAt opens a new database that has some of the migrations only.
+func OpenAt(ctx context.Context, where string, versions []int64) (*Store, error) {
+	open := openSQLite
+	if IsPostgres(where) {
+		open = openPostgres
+	}
+	db, err := open(ctx, where)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{db: db, now: db.clock.now, intake: &intake{}}
+	p, err := db.migrator(db.write)
+	for i := 0; i < len(versions) && err == nil; i++ {
+		_, err = p.ApplyVersion(ctx, versions[i], true)
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// IsPostgres reports which kind of database it is.
+func (s *Store) IsPostgres() bool { return s.db.postgres() }
+
 // Writer is the connection that writes.
 func (s *Store) Writer() *sql.DB { return s.db.write }
 
