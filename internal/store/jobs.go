@@ -9,6 +9,10 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
+// fileOrder sorts the jobs of an attempt as their file has them. Jobs of servers before the migration 100 have no
+// ordinal; created grew by one from each to the next.
+const fileOrder = `ordinal, created, name`
+
 const (
 	jobHead    = `name, run, attempt, title, grp, grp_limit, state, message, detail, uid, `
 	jobTail    = `, steps, services, created, started, finished, losses, settled, waits, run_when, ready`
@@ -27,7 +31,7 @@ func (s *Store) Job(ctx context.Context, name ci.JobName) (ci.Job, error) {
 
 // RunningJobs returns the jobs that have been launched and not ended.
 func (s *Store) RunningJobs(ctx context.Context) ([]ci.JobName, error) {
-	return column[ci.JobName](ctx, s.db, "running jobs", `SELECT name FROM jobs WHERE finished = 0 AND state = 'running' ORDER BY created, name`)
+	return column[ci.JobName](ctx, s.db, "running jobs", `SELECT name FROM jobs WHERE finished = 0 AND state = 'running' ORDER BY created, run, `+fileOrder)
 }
 
 // UnsettledJobs returns the jobs that have ended and may have left something in

@@ -91,7 +91,7 @@ func (s *Store) Unfinished(ctx context.Context, sight ci.Sight) (map[ci.State]in
 // RunJobs returns the jobs of all attempts of a run, oldest first, in the order
 // of the file. They come without manifests and files, which are large.
 func (s *Store) RunJobs(ctx context.Context, run ci.RunID) ([]ci.Job, error) {
-	return s.jobs(ctx, `SELECT `+jobOutline+` FROM jobs WHERE run = ? ORDER BY attempt, created, name`, run)
+	return s.jobs(ctx, `SELECT `+jobOutline+` FROM jobs WHERE run = ? ORDER BY attempt, `+fileOrder, run)
 }
 
 // JobNeeds returns which jobs of a run wait for which.

@@ -144,7 +144,7 @@ func endJob(ctx context.Context, tx *sql.Tx, j *ci.Job) error {
 
 // attemptJobs returns the outlines of an attempt's jobs.
 func attemptJobs(ctx context.Context, q querier, run ci.RunID, attempt int) ([]ci.Job, error) {
-	return collect(ctx, q, scanJob, "jobs", `SELECT `+jobOutline+` FROM jobs WHERE run = ? AND attempt = ? ORDER BY created, name`, run, attempt)
+	return collect(ctx, q, scanJob, "jobs", `SELECT `+jobOutline+` FROM jobs WHERE run = ? AND attempt = ? ORDER BY `+fileOrder, run, attempt)
 }
 
 // outcome returns a run's state by its jobs: running until all have ended, then the worst of them. jobs must not

@@ -17,7 +17,7 @@ func (s *Store) Contenders(ctx context.Context) ([]ci.Contender, error) {
 			r.person, r.actor, r.repo_id, COALESCE(p.owner, ''), COALESCE(p.name, ''),
 			j.ready
 		FROM jobs j JOIN runs r ON r.id = j.run LEFT JOIN repos p ON p.id = r.repo_id
-		WHERE j.finished = 0 AND j.state IN ('queued', 'running') ORDER BY j.created, j.name`)
+		WHERE j.finished = 0 AND j.state IN ('queued', 'running') ORDER BY j.created, j.run, j.ordinal, j.name`)
 }
 
 func scanContender(row row) (c ci.Contender, err error) {

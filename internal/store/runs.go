@@ -116,11 +116,14 @@ func (s *Store) addJobs(ctx context.Context, tx *sql.Tx, jobs []ci.Job, plans []
 		if err != nil {
 			return err
 		}
-		// created grows by one, so that jobs of a run stay in the order of the file.
-		if _, err := tx.ExecContext(ctx, `INSERT INTO jobs (name, run, attempt, title, state, message, manifest, files, steps, services, grp, grp_limit, created,
-			uid, started, finished, settled, cpu, memory, run_when, disk, pool, base, stored, images)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, j.Name, j.Run, j.Attempt, j.Title, j.State, j.Message, plans[i].manifest, plans[i].files, steps, services,
-			j.Group, j.Limit, now+int64(i), j.UID, millis(j.Started), millis(j.Finished), integer(j.Settled), j.CPU, j.Memory, j.When, j.Disk, j.Pool, plans[i].base, plans[i].size(), string(plans[i].images)); err != nil {
+		_, err = tx.ExecContext(ctx, `INSERT INTO jobs (name, run, attempt, ordinal, title, state, message,
+			  manifest, files, base, stored, images, steps, services, grp, grp_limit,
+			  created, uid, started, finished, settled, cpu, memory, disk, pool, run_when)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			j.Name, j.Run, j.Attempt, i, j.Title, j.State, j.Message,
+			plans[i].manifest, plans[i].files, plans[i].base, plans[i].size(), string(plans[i].images), steps, services, j.Group, j.Limit,
+			now, j.UID, millis(j.Started), millis(j.Finished), integer(j.Settled), j.CPU, j.Memory, j.Disk, j.Pool, j.When)
+		if err != nil {
 			return err
 		}
 		for _, need := range j.Needs {
