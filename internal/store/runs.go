@@ -28,7 +28,7 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 			return err
 		}
 		if repo != 0 {
-			if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(number), 0) + 1 FROM runs WHERE repo_id = ?`, repo).Scan(&run.Number); err != nil {
+			if run.Number, err = nextNumber(ctx, tx, repo); err != nil {
 				return err
 			}
 		}
@@ -45,6 +45,11 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 				return err
 			}
 			return s.refreshStatuses(ctx, tx, repo, run.Event.SHA)
+		}
+		if repo != 0 {
+			if err := keepNumber(ctx, tx, repo, run.Number); err != nil {
+				return err
+			}
 		}
 		return s.beginAttempt(ctx, tx, *run, jobs, plans, delivery, fmt.Sprintf("Run %s.", run.ID))
 	})
