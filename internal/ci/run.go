@@ -44,13 +44,46 @@ type Run struct {
 	Started  time.Time // of the newest attempt; zero until its first job was launched
 	Finished time.Time // zero until State is final
 
-	Supersedes bool // older runs of its branch or pull request end for it; as stored, not as read back but by Rivals
+	Supersedes bool // older runs of its branch or pull request end for it
 
 	Identity    string    // what the verdict of the newest attempt depends on; empty in rows of earlier versions
 	JudgedUntil time.Time // of rows without an identity: events up to this time are covered by the verdict
-	Awaits      []int     // open pull requests with this head whose events may start a run; nil: not known; not read back
+}
 
-	Broken BrokenFile // the .yaci.yml of the newest attempt, when it is wrong; as stored, not as read back
+// NewAttempt is what is stored with the first attempt of a run or with another one.
+type NewAttempt struct {
+	Jobs   []NewJob   // in the order of the file
+	Awaits []int      // open pull requests with this head whose events may start a run; nil: not known
+	Broken BrokenFile // the .yaci.yml, when it is wrong
+}
+
+// NewJob is a job as it is stored with a new attempt.
+type NewJob struct {
+	Name     JobName
+	Run      RunID
+	Attempt  int
+	Title    string    // as people wrote it, with its matrix values; empty for the only job of a run
+	Needs    []JobName // of the same attempt, that must end before
+	When     When      // whether it runs when jobs that it needs did not pass
+	Group    string    // concurrency group; empty: none
+	Limit    int       // how many runs may be in the group at once
+	CPU      int64     // that its pod requests, in thousandths of a core
+	Memory   int64     // that its pod requests, in bytes
+	Disk     int64     // limit of one of its containers, in bytes
+	Pool     string    // what its pod needs besides amounts; see [Contender]
+	State    State
+	Message  string
+	Manifest []byte  // the batch/v1 Job as JSON
+	Files    []byte  // JSON map of file name to content that the clone container hands to the steps
+	Images   []Image // of its steps without run
+	Steps    []Step
+	Services []Service
+
+	// Of a job that keeps the result of the attempt before, or that is skipped; zero for all others.
+	UID      string
+	Started  time.Time
+	Finished time.Time
+	Settled  bool
 }
 
 // Job is one Kubernetes Job of one attempt.
@@ -58,16 +91,11 @@ type Job struct {
 	Name     JobName
 	Run      RunID
 	Attempt  int
-	Title    string    // as people wrote it, with its matrix values; empty for the only job of a run
-	Needs    []JobName // of the same attempt, that must end before
-	Group    string    // concurrency group; empty: none
-	Limit    int       // how many runs may be in the group at once
-	CPU      int64     // that its pod requests, in thousandths of a core; as stored, not as read back
-	Memory   int64     // that its pod requests, in bytes; as stored, not as read back
-	When     When      // whether it runs when jobs that it needs did not pass
-	Ready    bool      // nothing that it needs keeps it from being launched; as read back, not as stored
-	Disk     int64     // limit of one of its containers, in bytes; as stored, not as read back
-	Pool     string    // what its pod needs besides amounts; see Contender; as stored, not as read back
+	Title    string // as people wrote it, with its matrix values; empty for the only job of a run
+	Group    string // concurrency group; empty: none
+	Limit    int    // how many runs may be in the group at once
+	When     When   // whether it runs when jobs that it needs did not pass
+	Ready    bool   // nothing that it needs keeps it from being launched
 	State    State
 	Message  string
 	Detail   string   // the cluster's own words behind the message; empty: there are none
@@ -78,11 +106,11 @@ type Job struct {
 	Readable []string // owner/name of what its token can read beside its repository; only for a launch
 	UID      string   // of the Kubernetes Job, empty until it exists; of a job that waits to be run again, the lost one's
 	Losses   []Loss   // times that it was run again, at most MaxLosses
-	Waits    string   // in one word what it was last said to wait for (the Wait constants); as read back, not as stored
+	Waits    string   // in one word what it was last said to wait for (the Wait constants)
 	Settled  bool     // nothing of it in the cluster is needed any more
 	Steps    []Step
 	Services []Service
-	Created  time.Time // as read back, not as stored
+	Created  time.Time
 	Started  time.Time // zero until launched
 	Finished time.Time // zero until final
 }

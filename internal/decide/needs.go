@@ -18,12 +18,12 @@ type Released struct {
 }
 
 // Needs decides about the jobs of an attempt that are queued and not ready yet: which of them may be launched now,
-// and which will never run. Jobs that still have to wait are not in the answer. A job that a filter skipped counts
+// and which will never run. needs has the names of the jobs that each job needs. Jobs that still have to wait are not in the answer. A job that a filter skipped counts
 // as passed, and so does one whose failed steps are allowed to fail.
 //
 // A job without when.status does not run when a needed job did not pass, and then ends as that one did. A job with
 // when.status failure or always waits for all jobs that it needs, directly or not.
-func Needs(jobs []ci.Job) []Released {
+func Needs(jobs []ci.Job, needs map[ci.JobName][]ci.JobName) []Released {
 	states := make([]ci.Job, len(jobs)) // as decided so far
 	copy(states, jobs)
 	index := map[ci.JobName]int{}
@@ -37,7 +37,7 @@ func Needs(jobs []ci.Job) []Released {
 			if j.State != ci.Queued || j.Ready {
 				continue
 			}
-			state, message := afterNeeds(states, index, j)
+			state, message := afterNeeds(states, index, needs, j)
 			if state == "" {
 				continue
 			}
@@ -50,12 +50,14 @@ func Needs(jobs []ci.Job) []Released {
 }
 
 // afterNeeds decides about one job; an empty state means that it has to wait.
-func afterNeeds(jobs []ci.Job, index map[ci.JobName]int, j ci.Job) (ci.State, string) {
+func afterNeeds(
+	jobs []ci.Job, index map[ci.JobName]int, needs map[ci.JobName][]ci.JobName, j ci.Job,
+) (ci.State, string) {
 	if j.When == ci.WhenFailure || j.When == ci.WhenAlways {
-		return afterAll(jobs, index, j)
+		return afterAll(jobs, index, needs, j)
 	}
 	wait := false
-	for _, name := range j.Needs {
+	for _, name := range needs[j.Name] {
 		switch need := jobs[index[name]]; need.State {
 		case ci.Success, ci.Skipped:
 		case ci.Failure, ci.Error, ci.Cancelled:
@@ -71,10 +73,12 @@ func afterNeeds(jobs []ci.Job, index map[ci.JobName]int, j ci.Job) (ci.State, st
 }
 
 // afterAll decides about a job that looks at all jobs before it.
-func afterAll(jobs []ci.Job, index map[ci.JobName]int, j ci.Job) (ci.State, string) {
+func afterAll(
+	jobs []ci.Job, index map[ci.JobName]int, needs map[ci.JobName][]ci.JobName, j ci.Job,
+) (ci.State, string) {
 	failed := false
 	seen := map[ci.JobName]bool{}
-	for stack := j.Needs; len(stack) > 0; {
+	for stack := needs[j.Name]; len(stack) > 0; {
 		name := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		if seen[name] {
@@ -86,7 +90,7 @@ func afterAll(jobs []ci.Job, index map[ci.JobName]int, j ci.Job) (ci.State, stri
 			return "", ""
 		}
 		failed = failed || need.State != ci.Success && need.State != ci.Skipped
-		stack = append(stack[:len(stack):len(stack)], need.Needs...)
+		stack = append(stack[:len(stack):len(stack)], needs[name]...)
 	}
 	if j.When == ci.WhenFailure && !failed {
 		return ci.Skipped, "Skipped: no job that it needs failed."

@@ -11,8 +11,9 @@ import (
 )
 
 // attempt makes jobs from lines like "deploy[always] unit lint: queued", the jobs that it needs before the colon.
-func attempt(t *testing.T, lines string) (jobs []ci.Job) {
+func attempt(t *testing.T, lines string) (jobs []ci.Job, needs map[ci.JobName][]ci.JobName) {
 	t.Helper()
+	needs = map[ci.JobName][]ci.JobName{}
 	for line := range strings.Lines(lines) {
 		head, state, ok := strings.Cut(strings.TrimSpace(line), ": ")
 		if !ok {
@@ -22,11 +23,11 @@ func attempt(t *testing.T, lines string) (jobs []ci.Job) {
 		name, when, _ := strings.Cut(strings.TrimSuffix(words[0], "]"), "[")
 		j := ci.Job{Name: ci.JobName(name), Title: name, When: ci.When(when), State: ci.State(state)}
 		for _, need := range words[1:] {
-			j.Needs = append(j.Needs, ci.JobName(need))
+			needs[j.Name] = append(needs[j.Name], ci.JobName(need))
 		}
 		jobs = append(jobs, j)
 	}
-	return jobs
+	return jobs, needs
 }
 
 // TestG5Needs: what becomes of the jobs that wait for others.
@@ -57,9 +58,9 @@ func TestG5Needs(t *testing.T) {
 		"after a failure job skipped": {"a: success\nb[failure] a: queued\nc b: queued", "b skipped Skipped: no job that it needs failed.\nc launch"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			jobs := attempt(t, c.jobs)
+			jobs, needs := attempt(t, c.jobs)
 			var got []string
-			for _, r := range decide.Needs(jobs) {
+			for _, r := range decide.Needs(jobs, needs) {
 				if r.State == ci.Queued {
 					got = append(got, fmt.Sprintf("%s launch", jobs[r.Job].Name))
 				} else {

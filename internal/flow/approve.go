@@ -67,9 +67,9 @@ func (f *Flow) approve(ctx context.Context, delivery int64, run ci.Run, sha stri
 		return run, fmt.Errorf("%w: %s; it is %s", ErrUnclear, no, run.Event.SHA)
 	}
 	a.SHA, a.Base = run.Event.SHA, run.Event.PRBase
-	jobs, permit, err := f.compile(ctx, &run, &a)
+	attempt, permit, err := f.compile(ctx, &run, &a)
 	if err != nil {
 		return run, fmt.Errorf("approve %s: %w", run.ID, noFile(run, err))
 	}
-	return run, f.release(ctx, permit, delivery, run, a, jobs)
+	return run, f.release(ctx, permit, delivery, run, a, attempt)
 }

@@ -17,17 +17,17 @@ var ErrNotFinished = errors.New("the run has not ended yet; wait for it, or retr
 // is the caller's mistake, and stores nothing.
 func (f *Flow) Command(ctx context.Context, image, command string) (ci.JobName, error) {
 	run := ci.Run{ID: newRunID(), Event: ci.Event{Kind: ci.API, Command: command, Image: image}, Attempt: 1, Created: f.Clock.Now()}
-	jobs, permit, err := f.compile(ctx, &run, nil)
+	attempt, permit, err := f.compile(ctx, &run, nil)
 	if err != nil {
 		return "", err
 	}
-	if len(jobs) == 0 { // more than the operator allows
+	if len(attempt.Jobs) == 0 { // more than the operator allows
 		return "", fmt.Errorf("%w: %s", ci.ErrInvalid, run.Message)
 	}
-	if err := f.create(ctx, permit, 0, &run, jobs); err != nil {
+	if err := f.create(ctx, permit, 0, &run, attempt); err != nil {
 		return "", err
 	}
-	return jobs[0].Name, nil
+	return attempt.Jobs[0].Name, nil
 }
 
 // Retry stores a new attempt of a finished run, through the same gate as the
@@ -55,33 +55,33 @@ func (f *Flow) retry(ctx context.Context, delivery int64, run ci.Run, failedOnly
 	}
 	run.Attempt++
 	run.Started, run.Finished = time.Time{}, time.Time{}
-	jobs, permit, err := f.compile(ctx, &run, nil)
+	attempt, permit, err := f.compile(ctx, &run, nil)
 	if err != nil {
 		return run, fmt.Errorf("retry %s: %w", run.ID, noFile(run, err))
 	}
 	if by != "" && run.State == ci.Queued {
-		run.Message = started("Started again by "+by, jobs)
+		run.Message = started("Started again by "+by, attempt.Jobs)
 	}
 	if failedOnly {
 		before, err := f.Runs.JobsOf(ctx, run.ID, run.Attempt-1)
 		if err != nil {
 			return run, err
 		}
-		jobs = keepPassed(jobs, before)
+		attempt.Jobs = keepPassed(attempt.Jobs, before)
 	}
-	return run, f.attempt(ctx, permit, delivery, run, jobs)
+	return run, f.attempt(ctx, permit, delivery, run, attempt)
 }
 
 // keepPassed gives new jobs the results of those that passed in the attempt
 // before, unless all of them did.
-func keepPassed(jobs, before []ci.Job) []ci.Job {
+func keepPassed(jobs []ci.NewJob, before []ci.Job) []ci.NewJob {
 	passed := map[string]ci.Job{}
 	for _, j := range before {
 		if j.State == ci.Success && j.When == ci.WhenSuccess { // others depend on what becomes of this attempt
 			passed[j.Title] = j
 		}
 	}
-	kept := make([]ci.Job, len(jobs))
+	kept := make([]ci.NewJob, len(jobs))
 	left := 0
 	for i, j := range jobs {
 		if old, ok := passed[j.Title]; ok && j.State == ci.Queued {

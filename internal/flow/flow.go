@@ -112,95 +112,110 @@ func (f *Flow) operator(ev ci.Event) pipeline.Operator {
 }
 
 // compile fetches, parses and compiles the file at the run's commit, asks the gate, and sets the run's state and
-// identity. A wrong file is a run in error without jobs. Where paths or conditions leave nothing to do, the run or
-// its jobs are skipped. The error is [notSelected] when the file does not select the event. given is the approval
-// that is being given now; nil: what is stored counts.
-func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) ([]ci.Job, decide.Permit, error) {
+// identity. It returns what is to be stored with the run's new attempt. A wrong file is a run in error without jobs.
+// Where paths or conditions leave nothing to do, the run or its jobs are skipped. The error is [notSelected] when the
+// file does not select the event. given is the approval that is being given now; nil: what is stored counts.
+func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) (ci.NewAttempt, decide.Permit, error) {
 	none := decide.Permit{}
-	run.Identity, run.Awaits = decide.Identity(run.Event, false, "broken"), nil
-	file, digest, in, err := f.read(ctx, run)
+	run.Identity = decide.Identity(run.Event, false, "broken")
+	run.Supersedes = false
+	attempt := ci.NewAttempt{}
+	src, err := f.read(ctx, run)
+	file := src.file
 	var selection pipeline.Selection
-	var jobs []ci.Job
+	var jobs []ci.NewJob
 	if err == nil {
-		selection, jobs, err = f.makeJobs(ctx, *run, file, in)
+		selection, jobs, err = f.makeJobs(ctx, *run, file, src.in)
 	}
 	var problems pipeline.Problems
 	switch {
 	case errors.As(err, &problems):
 		run.State, run.Message, run.Finished = ci.Error, problems[0].String(), f.Clock.Now()
-		run.Broken.Problems = mistakes(problems)
-		return nil, none, nil
+		attempt.Broken = ci.BrokenFile{Content: src.content, Problems: mistakes(problems)}
+		return attempt, none, nil
 	case err != nil:
-		return nil, none, err
+		return attempt, none, err
 	}
 	if !selection.Selected {
-		return nil, none, notSelected{why: selection.Why, ever: file.CouldSelectPull(run.Event.PRBase)}
+		return attempt, none, notSelected{why: selection.Why, ever: file.CouldSelectPull(run.Event.PRBase)}
 	}
 	run.Identity = decide.Identity(run.Event, file.SelectsByType(run.Event.PRAction), selection.Digest())
-	if slices.ContainsFunc(jobs, func(j ci.Job) bool { return j.State == ci.Skipped }) {
-		if run.Awaits, err = f.awaited(ctx, run.Event, file); err != nil {
-			return nil, none, err
+	if slices.ContainsFunc(jobs, func(j ci.NewJob) bool { return j.State == ci.Skipped }) {
+		if attempt.Awaits, err = f.awaited(ctx, run.Event, file); err != nil {
+			return attempt, none, err
 		}
 	}
 	if given != nil {
-		given.Digest = digest
+		given.Digest = src.digest
 	}
-	decision, permit, err := f.gate(ctx, *run, digest, given)
+	decision, permit, err := f.gate(ctx, *run, src.digest, given)
 	if err == nil && !selection.Runs && decision.Verdict == decide.Hold {
-		decision, err = f.gateSkip(ctx, run.Event, digest, decision)
+		decision, err = f.gateSkip(ctx, run.Event, src.digest, decision)
 	}
 	switch {
 	case err != nil:
-		return nil, none, err
+		return attempt, none, err
 	case !selection.Runs && decision.Verdict == decide.Run:
 		run.State, run.Message, run.Finished = ci.Skipped, selection.Why, f.Clock.Now()
-		return jobs, none, nil
+		attempt.Jobs = jobs
+		return attempt, none, nil
 	case decision.Verdict == decide.Hold:
 		run.State, run.Message = ci.Held, decision.Why
-		return nil, none, nil
+		return attempt, none, nil
 	case decision.Verdict != decide.Run:
-		return nil, none, nothingToRun(decision.Why)
+		return attempt, none, nothingToRun(decision.Why)
 	}
 	run.State, run.Message = ci.Queued, started("Started", jobs)
-	return jobs, permit, nil
+	attempt.Jobs = jobs
+	return attempt, permit, nil
 }
 
-// read fetches and parses the file, keeps what it says with the run, and collects what it is held against.
-func (f *Flow) read(ctx context.Context, run *ci.Run) (file *pipeline.File, digest string, in pipeline.Input, err error) {
-	in = f.input(*run)
+// source is the file of a run and what it is held against.
+type source struct {
+	file    *pipeline.File
+	content string // of the file; empty for an API event
+	digest  string // of the content; empty for an API event
+	in      pipeline.Input
+}
+
+// read fetches and parses the file, and collects what it is held against. A file that cannot be parsed has a content.
+func (f *Flow) read(ctx context.Context, run *ci.Run) (src source, err error) {
+	src.in = f.input(*run)
 	ev := run.Event
 	if ev.Kind == ci.API {
-		if file, err = pipeline.OneCommand(ev.Image, ev.Command); err != nil {
+		if src.file, err = pipeline.OneCommand(ev.Image, ev.Command); err != nil {
 			err = fmt.Errorf("%w: %w", ci.ErrInvalid, err)
 		}
-		return file, "", in, err
+		return src, err
 	}
 	data, err := f.GitHub.File(ctx, ev.Repo, ev.SHA, pipeline.FileName)
 	if errors.Is(err, ci.ErrTooLarge) {
 		err = pipeline.Problems{{Line: 1, Column: 1, Text: fmt.Sprintf("the file is too large; at most %d bytes are allowed", pipeline.MaxFileBytes)}}
 	}
 	if err != nil {
-		return nil, "", in, err
+		return src, err
 	}
 	run.Event.Repo = f.current(run.Event.Repo) // GitHub has just said whose file this is
-	ev, in = run.Event, f.input(*run)
-	run.Broken.Content = string(data)
-	if file, err = pipeline.Parse(data); err != nil {
-		return nil, "", in, err
+	ev = run.Event
+	src.in = f.input(*run)
+	src.content = string(data)
+	src.digest = digestOf(data)
+	if src.file, err = pipeline.Parse(data); err != nil {
+		return src, err
 	}
-	run.Supersedes = supersedes(file, ev)
+	run.Supersedes = supersedes(src.file, ev)
 	if run.Attempt == 1 {
-		if err := f.sameCommit(ctx, ev, file); err != nil {
-			return nil, "", in, err
+		if err := f.sameCommit(ctx, ev, src.file); err != nil {
+			return src, err
 		}
 	}
-	if in.Secrets, in.Refused, err = f.secrets(ctx, ev, file); err != nil {
-		return nil, "", in, err
+	if src.in.Secrets, src.in.Refused, err = f.secrets(ctx, ev, src.file); err != nil {
+		return src, err
 	}
-	if file.NeedsPaths() {
-		in.Paths, in.PathsKnown, err = f.GitHub.Changes(ctx, ev)
+	if src.file.NeedsPaths() {
+		src.in.Paths, src.in.PathsKnown, err = f.GitHub.Changes(ctx, ev)
 	}
-	return file, digestOf(data), in, err
+	return src, err
 }
 
 func digestOf(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }

@@ -14,10 +14,10 @@ import (
 // Changes is where jobs come into being. This file is its only caller, and each
 // call here checks a permit of the gate; internal/arch holds both.
 type Changes interface {
-	CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs []ci.Job) error
-	AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs []ci.Job) (bool, error)
-	ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci.Approval, jobs []ci.Job) (bool, error)
-	ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, jobs []ci.Job) (bool, error)
+	CreateRun(ctx context.Context, delivery int64, run *ci.Run, attempt ci.NewAttempt) error
+	AddAttempt(ctx context.Context, delivery int64, run ci.Run, attempt ci.NewAttempt) (bool, error)
+	ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci.Approval, attempt ci.NewAttempt) (bool, error)
+	ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, attempt ci.NewAttempt) (bool, error)
 	AwaitPull(ctx context.Context, ev ci.Event) error
 	ForgetPull(ctx context.Context, ev ci.Event) error
 	AwaitsPull(ctx context.Context, ev ci.Event) (bool, error)
@@ -77,12 +77,12 @@ func (f *Flow) gateSkip(ctx context.Context, ev ci.Event, digest string, held de
 }
 
 // create stores a new run.
-func (f *Flow) create(ctx context.Context, p decide.Permit, delivery int64, run *ci.Run, jobs []ci.Job) error {
-	if err := permitted(p, *run, jobs); err != nil {
+func (f *Flow) create(ctx context.Context, p decide.Permit, delivery int64, run *ci.Run, attempt ci.NewAttempt) error {
+	if err := permitted(p, *run, attempt.Jobs); err != nil {
 		return err
 	}
 	failpoint.Hit(failpoint.RunCompiled)
-	if err := f.Changes.CreateRun(ctx, delivery, run, jobs); err != nil {
+	if err := f.Changes.CreateRun(ctx, delivery, run, attempt); err != nil {
 		return err
 	}
 	failpoint.Hit(failpoint.RunStored)
@@ -91,11 +91,11 @@ func (f *Flow) create(ctx context.Context, p decide.Permit, delivery int64, run 
 }
 
 // attempt stores a new attempt of a finished run.
-func (f *Flow) attempt(ctx context.Context, p decide.Permit, delivery int64, run ci.Run, jobs []ci.Job) error {
-	if err := permitted(p, run, jobs); err != nil {
+func (f *Flow) attempt(ctx context.Context, p decide.Permit, delivery int64, run ci.Run, attempt ci.NewAttempt) error {
+	if err := permitted(p, run, attempt.Jobs); err != nil {
 		return err
 	}
-	added, err := f.Changes.AddAttempt(ctx, delivery, run, jobs)
+	added, err := f.Changes.AddAttempt(ctx, delivery, run, attempt)
 	if err != nil {
 		return err
 	}
@@ -107,11 +107,11 @@ func (f *Flow) attempt(ctx context.Context, p decide.Permit, delivery int64, run
 }
 
 // replaceAttempt stores a new attempt of a run for a new event. It reports false when another attempt was faster.
-func (f *Flow) replaceAttempt(ctx context.Context, p decide.Permit, delivery int64, run ci.Run, jobs []ci.Job) (bool, error) {
-	if err := permitted(p, run, jobs); err != nil {
+func (f *Flow) replaceAttempt(ctx context.Context, p decide.Permit, delivery int64, run ci.Run, attempt ci.NewAttempt) (bool, error) {
+	if err := permitted(p, run, attempt.Jobs); err != nil {
 		return false, err
 	}
-	replaced, err := f.Changes.ReplaceAttempt(ctx, delivery, run, jobs)
+	replaced, err := f.Changes.ReplaceAttempt(ctx, delivery, run, attempt)
 	if err == nil && replaced {
 		f.Queued()
 	}
@@ -119,12 +119,12 @@ func (f *Flow) replaceAttempt(ctx context.Context, p decide.Permit, delivery int
 }
 
 // release takes a held run out of its wait.
-func (f *Flow) release(ctx context.Context, p decide.Permit, delivery int64, run ci.Run, a ci.Approval, jobs []ci.Job) error {
-	if err := permitted(p, run, jobs); err != nil {
+func (f *Flow) release(ctx context.Context, p decide.Permit, delivery int64, run ci.Run, a ci.Approval, attempt ci.NewAttempt) error {
+	if err := permitted(p, run, attempt.Jobs); err != nil {
 		return err
 	}
 	a.At = f.Clock.Now()
-	changed, err := f.Changes.ApproveRun(ctx, delivery, run, a, jobs)
+	changed, err := f.Changes.ApproveRun(ctx, delivery, run, a, attempt)
 	if err != nil {
 		return err
 	}
@@ -137,8 +137,8 @@ func (f *Flow) release(ctx context.Context, p decide.Permit, delivery int64, run
 
 // permitted checks that what would run is what the gate let through. A run whose jobs have all ended, because they
 // were skipped, only tells something.
-func permitted(p decide.Permit, run ci.Run, jobs []ci.Job) error {
-	if !slices.ContainsFunc(jobs, func(j ci.Job) bool { return !j.State.Final() }) {
+func permitted(p decide.Permit, run ci.Run, jobs []ci.NewJob) error {
+	if !slices.ContainsFunc(jobs, func(j ci.NewJob) bool { return !j.State.Final() }) {
 		return nil
 	}
 	return p.Check(run.Event)

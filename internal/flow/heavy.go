@@ -41,7 +41,7 @@ func (h *heavyWork) acquire(ctx context.Context, file *pipeline.File) (release f
 // the event.
 func (f *Flow) makeJobs(
 	ctx context.Context, run ci.Run, file *pipeline.File, in pipeline.Input,
-) (pipeline.Selection, []ci.Job, error) {
+) (pipeline.Selection, []ci.NewJob, error) {
 	release, err := f.heavy.acquire(ctx, file)
 	if err != nil {
 		return pipeline.Selection{}, nil, err

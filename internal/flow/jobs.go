@@ -10,7 +10,7 @@ import (
 
 // newJobs returns the rows of all jobs of the file, in its order: those that were compiled, and those that were not
 // selected, which are skipped.
-func newJobs(run ci.Run, selection pipeline.Selection, compiled []*pipeline.Compiled) (jobs []ci.Job, err error) {
+func newJobs(run ci.Run, selection pipeline.Selection, compiled []*pipeline.Compiled) (jobs []ci.NewJob, err error) {
 	next := 0
 	for i, s := range selection.Jobs {
 		if !s.Runs {
@@ -28,8 +28,8 @@ func newJobs(run ci.Run, selection pipeline.Selection, compiled []*pipeline.Comp
 }
 
 // skippedJob returns the row of a job of which nothing matches the event. No Kubernetes Job ever has its name.
-func skippedJob(run ci.Run, at int, s pipeline.JobSelection) ci.Job {
-	return ci.Job{
+func skippedJob(run ci.Run, at int, s pipeline.JobSelection) ci.NewJob {
+	return ci.NewJob{
 		Name:     ci.JobName(fmt.Sprintf("%s-skipped-%d", ci.JobNameOf(run.ID, run.Attempt), at+1)),
 		Run:      run.ID,
 		Attempt:  run.Attempt,
@@ -43,9 +43,9 @@ func skippedJob(run ci.Run, at int, s pipeline.JobSelection) ci.Job {
 }
 
 // newJob returns the row of a compiled job.
-func newJob(run ci.Run, compiled []*pipeline.Compiled, at int) (job ci.Job, err error) {
+func newJob(run ci.Run, compiled []*pipeline.Compiled, at int) (job ci.NewJob, err error) {
 	c := compiled[at]
-	job = ci.Job{
+	job = ci.NewJob{
 		Name:    ci.JobName(c.Job.Name),
 		Run:     run.ID,
 		Attempt: run.Attempt,
@@ -98,7 +98,7 @@ func mistakes(problems pipeline.Problems) (list []ci.Problem) {
 }
 
 // started tells how it came that there are jobs, and how much there is to do.
-func started(how string, jobs []ci.Job) string {
+func started(how string, jobs []ci.NewJob) string {
 	steps, run := 0, 0
 	for _, j := range jobs {
 		steps += len(j.Steps)

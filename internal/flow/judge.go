@@ -43,7 +43,7 @@ func (f *Flow) judge(ctx context.Context, d ci.Delivery, ev ci.Event) error {
 		ev.Retarget = ev.Retarget || ev.PRBase != known.Event.PRBase && ev.PRAction != "closed"
 		run = nextAttempt(known, ev)
 	}
-	jobs, permit, err := f.compile(ctx, &run, nil)
+	attempt, permit, err := f.compile(ctx, &run, nil)
 	var nothing nothingToRun
 	var not notSelected
 	switch {
@@ -70,9 +70,9 @@ func (f *Flow) judge(ctx context.Context, d ci.Delivery, ev ci.Event) error {
 		return f.ignore(ctx, d, "Ignored: the commit's message asks to skip CI.", err)
 	}
 	if exists {
-		return f.replace(ctx, d, permit, run, jobs)
+		return f.replace(ctx, d, permit, run, attempt)
 	}
-	return f.place(ctx, permit, d.ID, run, jobs)
+	return f.place(ctx, permit, d.ID, run, attempt)
 }
 
 // ignore ends a delivery that leads to nothing, or returns err.
@@ -128,12 +128,12 @@ func replaces(run, known ci.Run) bool {
 }
 
 // replace stores a new attempt of a run, unless a newer commit has come meanwhile.
-func (f *Flow) replace(ctx context.Context, d ci.Delivery, p decide.Permit, run ci.Run, jobs []ci.Job) error {
+func (f *Flow) replace(ctx context.Context, d ci.Delivery, p decide.Permit, run ci.Run, attempt ci.NewAttempt) error {
 	by, why, err := f.rank(ctx, run)
 	if err != nil || by != "" {
 		return f.ignore(ctx, d, "Ignored: "+why, err)
 	}
-	replaced, err := f.replaceAttempt(ctx, p, d.ID, run, jobs)
+	replaced, err := f.replaceAttempt(ctx, p, d.ID, run, attempt)
 	if err != nil {
 		return err
 	}

@@ -129,16 +129,16 @@ func (f *Flow) isPast(ctx context.Context, ev ci.Event) (bool, error) {
 // and none ends it for being older.
 func (f *Flow) startNew(ctx context.Context, ev ci.Event) (ci.Run, error) {
 	run := ci.Run{ID: newRunID(), Event: ev, Attempt: 1, Created: f.Clock.Now()}
-	jobs, permit, err := f.compile(ctx, &run, nil)
+	attempt, permit, err := f.compile(ctx, &run, nil)
 	switch {
 	case errors.Is(err, ci.ErrNotFound):
 		return run, fmt.Errorf("%w: %s has no %s at %s", ci.ErrInvalid, ev.Repo.FullName(), pipeline.FileName, ev.SHA.Short())
 	case err != nil:
 		return run, fmt.Errorf("start %s: %w", ev.SHA.Short(), noFile(run, err))
 	case ev.Past:
-		err = f.create(ctx, permit, 0, &run, jobs)
+		err = f.create(ctx, permit, 0, &run, attempt)
 	default:
-		err = f.place(ctx, permit, 0, run, jobs)
+		err = f.place(ctx, permit, 0, run, attempt)
 	}
 	if err != nil {
 		return run, err

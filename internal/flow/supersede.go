@@ -99,16 +99,16 @@ func (f *Flow) headNow(ctx context.Context, ev ci.Event) (ci.SHA, error) {
 }
 
 // place stores a run, as ended when a newer commit has come before it.
-func (f *Flow) place(ctx context.Context, permit decide.Permit, delivery int64, run ci.Run, jobs []ci.Job) error {
+func (f *Flow) place(ctx context.Context, permit decide.Permit, delivery int64, run ci.Run, attempt ci.NewAttempt) error {
 	by, why, err := f.rank(ctx, run)
 	if err != nil {
 		return err
 	}
 	if by != "" && !run.State.Final() {
 		f.outrun(&run, why)
-		permit, jobs = decide.Permit{}, nil
+		permit, attempt.Jobs = decide.Permit{}, nil
 	}
-	if err := f.create(ctx, permit, delivery, &run, jobs); err != nil || by != "" {
+	if err := f.create(ctx, permit, delivery, &run, attempt); err != nil || by != "" {
 		return err
 	}
 	if by, why, err = f.rank(ctx, run); err == nil && by != "" {

@@ -101,7 +101,7 @@ func (w *world) know(branch string, sha ci.SHA) {
 	w.Helper()
 	run := ci.Run{ID: ci.RunID("r" + sha.Short()), Attempt: 1, State: ci.Skipped, Created: time.Now(), Finished: time.Now(), Event: ci.Event{
 		Kind: ci.Push, SHA: sha, Ref: "refs/heads/" + branch, Repo: ci.Repo{ID: w.repo.ID, Owner: "ada", Name: "hello", Private: true, Installation: citest.InstallationID}}}
-	if err := w.db.CreateRun(w.Context(), 0, &run, nil); err != nil {
+	if err := w.db.CreateRun(w.Context(), 0, &run, ci.NewAttempt{}); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -312,7 +312,7 @@ func TestLimitedInstallation(t *testing.T) {
 	for i := range 4 {
 		run := ci.Run{ID: ci.RunID(fmt.Sprint(i)), Attempt: 1, State: ci.Skipped, Created: time.Now(), Finished: time.Now(), Event: ci.Event{
 			Kind: ci.Push, SHA: sha, Ref: "refs/heads/main", Repo: ci.Repo{ID: int64(i + 1), Owner: "ada", Name: fmt.Sprint(i), Installation: int64(i / 2)}}}
-		if err := w.db.CreateRun(t.Context(), 0, &run, nil); err != nil {
+		if err := w.db.CreateRun(t.Context(), 0, &run, ci.NewAttempt{}); err != nil {
 			t.Fatal(err)
 		}
 	}

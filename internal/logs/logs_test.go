@@ -127,11 +127,12 @@ func newWorldIn(t *testing.T, where string, text []byte, limit int64) *world {
 	w.keeper = &logs.Keeper{Source: w.source, Jobs: db, Index: db, Bucket: bucket, Limit: limit, Bells: &logs.Bells{}, Closed: func(ci.JobName) { w.closed <- struct{}{} }, Log: slog.New(slog.DiscardHandler)}
 	t.Cleanup(func() { w.keeper.Wait(); bucket.Close(); db.Close() })
 	run := ci.Run{ID: "r1", Attempt: 1, State: ci.Queued, Created: time.Now()}
-	w.job = ci.Job{Name: "yaci-r1-1", Run: "r1", Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"),
+	job := ci.NewJob{Name: "yaci-r1-1", Run: "r1", Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"),
 		Steps: []ci.Step{{Name: "test", Container: id.Container, State: ci.Queued}}}
-	must(t, db.CreateRun(t.Context(), 0, &run, []ci.Job{w.job}))
-	must(t, db.Launched(t.Context(), w.job.Name, id.UID))
-	w.job.UID, w.job.State = id.UID, ci.Running
+	must(t, db.CreateRun(t.Context(), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{job}}))
+	must(t, db.Launched(t.Context(), job.Name, id.UID))
+	w.job, err = db.Job(t.Context(), job.Name)
+	must(t, err)
 	w.job.Steps[0] = ci.Step{Name: "test", Container: id.Container, State: ci.Success, Started: time.Unix(1e9, 0), Finished: time.Now(),
 		Bytes: int64(len(text)), Lines: int64(bytes.Count(text, []byte("\n")))}
 	w.observe()

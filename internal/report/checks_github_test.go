@@ -42,8 +42,8 @@ func TestStatusAndCheckReachGitHub(t *testing.T) {
 	db.TellChecks()
 	run := ci.Run{ID: "r1", Attempt: 1, State: ci.Queued, Message: "Waiting.", Created: time.Now(),
 		Event: ci.Event{Kind: ci.Push, Repo: ci.Repo{ID: repo.ID, Owner: "ada", Name: "hello", Private: true, Installation: citest.InstallationID}, SHA: ci.SHA(sha), Ref: "refs/heads/main", Branch: "main"}}
-	job := ci.Job{Name: ci.JobNameOf(run.ID, 1), Run: run.ID, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"), Steps: []ci.Step{{Name: "vet", Container: "1-vet", State: ci.Queued}}}
-	fine(t, db.CreateRun(t.Context(), 0, &run, []ci.Job{job}))
+	queued := ci.NewJob{Name: ci.JobNameOf(run.ID, 1), Run: run.ID, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"), Steps: []ci.Step{{Name: "vet", Container: "1-vet", State: ci.Queued}}}
+	fine(t, db.CreateRun(t.Context(), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{queued}}))
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	sender := &report.Sender{Outbox: db, Troubles: db, Poster: app, Explain: github.Explain, Pages: "https://ci.test", Look: time.Minute, Log: log,
 		Checks: &report.Checks{Runs: db, Logbook: printed("main.go:1:9: expected 'IDENT'\n"), Marker: app}}
@@ -58,8 +58,10 @@ func TestStatusAndCheckReachGitHub(t *testing.T) {
 		}
 	}
 	sent(1, 1)
-	fine(t, db.Launched(t.Context(), job.Name, "u1"))
-	job.UID, job.State, job.Message = "u1", ci.Failure, "vet failed in 2.0s (exit 1)."
+	fine(t, db.Launched(t.Context(), queued.Name, "u1"))
+	job, err := db.Job(t.Context(), queued.Name)
+	fine(t, err)
+	job.State, job.Message = ci.Failure, "vet failed in 2.0s (exit 1)."
 	job.Steps[0].State, job.Steps[0].Exit = ci.Failure, 1
 	_, err = db.Observe(t.Context(), job)
 	fine(t, err)

@@ -155,8 +155,8 @@ func (w *world) start(sha ci.SHA) {
 func (w *world) startIn(repo ci.Repo, sha ci.SHA) {
 	w.Helper()
 	run := ci.Run{ID: ci.RunID(sha), Event: ci.Event{Kind: ci.Push, Repo: repo, SHA: sha}, Attempt: 1, State: ci.Queued, Created: time.Now()}
-	job := ci.Job{Name: ci.JobNameOf(run.ID, 1), Run: run.ID, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}")}
-	if err := w.outbox.CreateRun(w.Context(), 0, &run, []ci.Job{job}); err != nil {
+	job := ci.NewJob{Name: ci.JobNameOf(run.ID, 1), Run: run.ID, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}")}
+	if err := w.outbox.CreateRun(w.Context(), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{job}}); err != nil {
 		w.Fatal(err)
 	}
 }

@@ -196,8 +196,8 @@ func apiFront(t testing.TB) (http.Handler, *operator) {
 		id := ci.RunID(fmt.Sprintf("r%d", i))
 		run := ci.Run{ID: id, Attempt: 1, State: ci.Queued, Message: "Started: 1 step.", Created: time.UnixMilli(int64(1_700_000_000_000 + i)),
 			Event: ci.Event{Kind: ci.Push, Repo: repo, SHA: ci.SHA(strings.Repeat("a", 39) + fmt.Sprint(i)), Ref: "refs/heads/main", Branch: "main", Title: "Fix", Actor: ci.Actor{ID: 7, Login: "ada"}}}
-		must(db.CreateRun(ctx, 0, &run, []ci.Job{{Name: ci.JobNameOf(id, 1), Run: id, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"),
-			Steps: []ci.Step{{Name: "test", Container: "1-test", State: ci.Queued, Limit: 1 << 30}}}}))
+		must(db.CreateRun(ctx, 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{{Name: ci.JobNameOf(id, 1), Run: id, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"),
+			Steps: []ci.Step{{Name: "test", Container: "1-test", State: ci.Queued, Limit: 1 << 30}}}}}))
 	}
 	must(db.Launched(ctx, "yaci-r1-1", "u"))
 	_, err = db.Observe(ctx, ci.Job{Name: "yaci-r1-1", Run: "r1", Attempt: 1, State: ci.Failure, Message: "test failed in 1.0s (exit 1)",

@@ -31,9 +31,9 @@ func (s *Store) Approval(ctx context.Context, run ci.Run) (*ci.Approval, error) 
 // its new state, with its jobs. delivery ends with it (0: none). It reports
 // false, and changes nothing, when the run is not held any more or its pull
 // request has got another base since the run was read.
-func (s *Store) ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci.Approval, jobs []ci.Job) (changed bool, err error) {
+func (s *Store) ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci.Approval, attempt ci.NewAttempt) (changed bool, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		jobs, plans, err := s.fit(ctx, tx, &run, jobs)
+		plans, err := s.fit(ctx, tx, &run, &attempt)
 		if err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func (s *Store) ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci
 			run.ID, run.Retargets, a.SHA, a.Base, a.Digest, a.By.ID, a.By.Login, a.Via, millis(a.At)); err != nil {
 			return err
 		}
-		return s.beginAttempt(ctx, tx, run, jobs, plans, delivery, fmt.Sprintf("Approved run %s.", run.ID))
+		return s.beginAttempt(ctx, tx, run, attempt, plans, delivery, fmt.Sprintf("Approved run %s.", run.ID))
 	})
 	if err != nil {
 		return false, fmt.Errorf("approve run %s: %w", run.ID, err)
@@ -64,13 +64,13 @@ func (s *Store) ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci
 // does not cover: what has not ended of the old one is cancelled, and the event takes the place of the old one.
 // delivery ends with it (0: none). It reports false, and changes nothing, when another attempt was faster. A new
 // base branch voids the approval, which is why run.Retargets counts them.
-func (s *Store) ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, jobs []ci.Job) (replaced bool, err error) {
+func (s *Store) ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, attempt ci.NewAttempt) (replaced bool, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
 		event, err := encodeEvent(run.Event)
 		if err != nil {
 			return err
 		}
-		jobs, plans, err := s.fit(ctx, tx, &run, jobs)
+		plans, err := s.fit(ctx, tx, &run, &attempt)
 		if err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ func (s *Store) ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, 
 		if err := cancelAttempt(ctx, tx, run.ID, run.Attempt-1, "Cancelled: replaced by a new attempt.", s.now()); err != nil {
 			return err
 		}
-		return s.beginAttempt(ctx, tx, run, jobs, plans, delivery, fmt.Sprintf("Attempt %d of run %s.", run.Attempt, run.ID))
+		return s.beginAttempt(ctx, tx, run, attempt, plans, delivery, fmt.Sprintf("Attempt %d of run %s.", run.Attempt, run.ID))
 	})
 	if err != nil {
 		return false, fmt.Errorf("attempt %d of run %s: %w", run.Attempt, run.ID, err)

@@ -10,21 +10,21 @@ import (
 
 // keepAwaits records which pull requests a new attempt's commit waits for. The attempt of a pull request is what the
 // commit has waited for.
-func keepAwaits(ctx context.Context, tx *sql.Tx, run ci.Run) error {
-	repo, sha := run.Event.Repo.ID, run.Event.SHA
-	if run.Event.Kind == ci.PullRequest {
-		_, err := tx.ExecContext(ctx, `DELETE FROM awaits WHERE repo_id = ? AND sha = ? AND pr = ?`, repo, sha, run.Event.PR)
+func keepAwaits(ctx context.Context, tx *sql.Tx, ev ci.Event, pulls []int) error {
+	repo, sha := ev.Repo.ID, ev.SHA
+	if ev.Kind == ci.PullRequest {
+		_, err := tx.ExecContext(ctx, `DELETE FROM awaits WHERE repo_id = ? AND sha = ? AND pr = ?`, repo, sha, ev.PR)
 		if err != nil {
 			return fmt.Errorf("awaited pull request: %w", err)
 		}
 	}
-	if run.Awaits == nil {
+	if pulls == nil {
 		return nil
 	}
 	if _, err := tx.ExecContext(ctx, `DELETE FROM awaits WHERE repo_id = ? AND sha = ?`, repo, sha); err != nil {
 		return fmt.Errorf("awaited pull requests: %w", err)
 	}
-	for _, pr := range run.Awaits {
+	for _, pr := range pulls {
 		_, err := tx.ExecContext(ctx, `INSERT INTO awaits (repo_id, sha, pr) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, repo, sha, pr)
 		if err != nil {
 			return fmt.Errorf("awaited pull request: %w", err)

@@ -118,6 +118,11 @@ func OpenAt(ctx context.Context, where string, versions []int64) (*Store, error)
 // IsPostgres reports which kind of database it is.
 func (s *Store) IsPostgres() bool { return s.db.postgres() }
 
+// RepoState returns all that is known of a repository.
+func (s *Store) RepoState(ctx context.Context, id int64) (ci.RepoState, error) {
+	return repoState(ctx, s.db, id)
+}
+
 // Writer is the connection that writes.
 func (s *Store) Writer() *sql.DB { return s.db.write }
 

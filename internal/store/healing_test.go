@@ -14,7 +14,7 @@ func TestHealing(t *testing.T) { both(t, healing) }
 func healing(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
-	must(t, s.CreateRun(ctx, 0, run, jobs))
+	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	must(t, s.AddDelivery(ctx, ci.Delivery{HookID: 1, GUID: "g", Name: "push", RepoID: 1, Body: []byte("{}"), Ref: "refs/heads/x", SHA: "b", Ignored: "no file"}))
 	for _, c := range []struct {
 		ref       string

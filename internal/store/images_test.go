@@ -20,7 +20,7 @@ func keptImages(t *testing.T, s *store.Store) {
 	for i := range jobs {
 		jobs[i].Images = []ci.Image{{Name: "tools/scan:1"}}
 	}
-	must(t, s.CreateRun(ctx, 0, run, jobs))
+	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	known := []ci.Image{{Name: "tools/scan:1", Pinned: "tools/scan@sha256:11", Entrypoint: []string{"scan", "a b"}, Cmd: []string{"$x", "ü"}}}
 	must(t, s.SaveImages(ctx, jobs[0].Name, known))
 	for i, j := range jobs {
@@ -53,13 +53,13 @@ func countedImages(t *testing.T, s *store.Store) {
 		must(t, err)
 		return run.State
 	}
-	create := func(id ci.RunID) []ci.Job {
+	create := func(id ci.RunID) []ci.NewJob {
 		t.Helper()
 		run, jobs := matrix(id, 3)
 		for i := range jobs {
 			jobs[i].Images = []ci.Image{{Name: "tools/scan:1"}}
 		}
-		must(t, s.CreateRun(ctx, 0, run, jobs))
+		must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 		return jobs
 	}
 	first := create("r1")

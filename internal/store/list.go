@@ -125,14 +125,15 @@ func (s *Store) BrokenFile(ctx context.Context, run ci.RunID, attempt int) (f ci
 }
 
 // keepBroken stores the file of an attempt that is wrong.
-func keepBroken(ctx context.Context, tx *sql.Tx, run ci.Run) error {
-	if len(run.Broken.Problems) == 0 {
+func keepBroken(ctx context.Context, tx *sql.Tx, run ci.Run, broken ci.BrokenFile) error {
+	if len(broken.Problems) == 0 {
 		return nil
 	}
-	problems, err := encodeProblems(run.Broken.Problems)
+	problems, err := encodeProblems(broken.Problems)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO run_problems (run, attempt, file, problems) VALUES (?, ?, ?, ?)`, run.ID, run.Attempt, run.Broken.Content, problems)
+	_, err = tx.ExecContext(ctx, `INSERT INTO run_problems (run, attempt, file, problems) VALUES (?, ?, ?, ?)`,
+		run.ID, run.Attempt, broken.Content, problems)
 	return err
 }

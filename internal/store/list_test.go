@@ -39,7 +39,7 @@ func listed(t *testing.T, s *store.Store) {
 		if i == 2 {
 			run.State, run.Finished = ci.Queued, time.Time{}
 		}
-		must(t, s.CreateRun(t.Context(), 0, &run, nil))
+		must(t, s.CreateRun(t.Context(), 0, &run, ci.NewAttempt{}))
 	}
 }
 
@@ -138,7 +138,7 @@ func repositories(t *testing.T, s *store.Store) {
 	other := ci.Repo{ID: 3, Owner: "ada", Name: "moved"}
 	for i, repo := range []ci.Repo{moved, other} {
 		ev := ci.Event{Kind: ci.Push, Repo: repo, SHA: ci.SHA(strings.Repeat("b", 39) + fmt.Sprint(i)), Ref: "refs/heads/main", Branch: "main"}
-		must(t, s.CreateRun(ctx, 0, &ci.Run{ID: ci.RunID(fmt.Sprintf("m%d", i)), Event: ev, Attempt: 1, State: ci.Queued, Created: time.Now()}, nil))
+		must(t, s.CreateRun(ctx, 0, &ci.Run{ID: ci.RunID(fmt.Sprintf("m%d", i)), Event: ev, Attempt: 1, State: ci.Queued, Created: time.Now()}, ci.NewAttempt{}))
 	}
 	if r, err := s.RepoNamed(ctx, "ada", "moved"); err != nil || r.ID != 3 {
 		t.Errorf("the name's owner: %+v %v", r, err)
@@ -158,8 +158,8 @@ func TestRunJobsAndTimes(t *testing.T) { both(t, runJobsAndTimes) }
 func runJobsAndTimes(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
-	jobs = append(jobs, ci.Job{Name: "yaci-r1-1-2", Run: "r1", Attempt: 1, Title: "b", State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"), Needs: []ci.JobName{"yaci-r1-1"}})
-	must(t, s.CreateRun(ctx, 0, run, jobs))
+	jobs = append(jobs, ci.NewJob{Name: "yaci-r1-1-2", Run: "r1", Attempt: 1, Title: "b", State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"), Needs: []ci.JobName{"yaci-r1-1"}})
+	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	must(t, s.Launched(ctx, "yaci-r1-1", "u"))
 	got, err := s.Run(ctx, "r1")
 	must(t, err)
@@ -179,8 +179,8 @@ func runJobsAndTimes(t *testing.T, s *store.Store) {
 	_, err = s.Observe(ctx, ci.Job{Name: "yaci-r1-1", Run: "r1", Attempt: 1, State: ci.Failure})
 	must(t, err)
 	run.Attempt, run.State, run.Message, run.Finished = 2, ci.Error, "wrong", time.Now()
-	run.Broken = ci.BrokenFile{Content: "stpes:", Problems: []ci.Problem{{Line: 1, Column: 1, Text: "unknown"}}}
-	if added, err := s.AddAttempt(ctx, 0, *run, nil); err != nil || !added {
+	wrong := ci.BrokenFile{Content: "stpes:", Problems: []ci.Problem{{Line: 1, Column: 1, Text: "unknown"}}}
+	if added, err := s.AddAttempt(ctx, 0, *run, ci.NewAttempt{Broken: wrong}); err != nil || !added {
 		t.Fatalf("second attempt: %v %v", added, err)
 	}
 	if got, err = s.Run(ctx, "r1"); err != nil || !got.Started.IsZero() {
@@ -188,7 +188,7 @@ func runJobsAndTimes(t *testing.T, s *store.Store) {
 	}
 	broken, err := s.BrokenFile(ctx, "r1", 2)
 	must(t, err)
-	if want := (ci.BrokenFile{Content: "stpes:", Problems: run.Broken.Problems}); cmp.Diff(want, broken) != "" {
+	if cmp.Diff(wrong, broken) != "" {
 		t.Errorf("broken file %+v", broken)
 	}
 	if _, err := s.BrokenFile(ctx, "r1", 1); !errors.Is(err, ci.ErrNotFound) {

@@ -35,10 +35,10 @@ func load(t *testing.T, s *store.Store) {
 	loaded(ci.Load{Deliveries: 1, Failed: 1})
 
 	run, jobs := pushRun("r1", "refs/heads/main")
-	must(t, s.CreateRun(ctx, 0, run, jobs))
+	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	waiting, _ := pushRun("r2", "refs/heads/other")
 	waiting.State, waiting.Event.SHA = ci.Held, "other"
-	must(t, s.CreateRun(ctx, 0, waiting, nil))
+	must(t, s.CreateRun(ctx, 0, waiting, ci.NewAttempt{}))
 	loaded(ci.Load{Deliveries: 1, Failed: 1, Queued: 1, Held: 1, Statuses: 2})
 
 	must(t, s.Launched(ctx, jobs[0].Name, "uid"))

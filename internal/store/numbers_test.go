@@ -20,7 +20,7 @@ func runNumbers(t *testing.T, s *store.Store) {
 		run, _ := pushRun(id, "refs/heads/main")
 		run.Event.Repo.ID, run.Event.SHA = repo, ci.SHA(strings.Repeat(digit, 40))
 		run.State, run.Finished = ci.Skipped, time.Now()
-		must(t, s.CreateRun(ctx, 0, run, nil))
+		must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{}))
 		return run.Number
 	}
 	same(t, "first", int64(1), number("r1", 1, "1"))

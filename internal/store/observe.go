@@ -105,10 +105,7 @@ func (s *Store) releaseJobs(ctx context.Context, tx *sql.Tx, run ci.RunID, jobs 
 	if err != nil {
 		return err
 	}
-	for i := range jobs {
-		jobs[i].Needs = needs[jobs[i].Name]
-	}
-	for _, w := range decide.Needs(jobs) {
+	for _, w := range decide.Needs(jobs, needs) {
 		j := &jobs[w.Job]
 		if w.State == ci.Queued {
 			j.Ready = true

@@ -33,13 +33,13 @@ const (
 )
 
 // encodePlans compresses the plans of the jobs of an attempt.
-func encodePlans(jobs []ci.Job) ([]plan, error) {
+func encodePlans(jobs []ci.NewJob) ([]plan, error) {
 	if len(jobs) == 0 {
 		return nil, nil
 	}
 	plans := make([]plan, len(jobs))
-	first := slices.IndexFunc(jobs, func(j ci.Job) bool { return len(j.Manifest) > 0 }) // one that was skipped has no plan
-	for i := range plans {                                                              // the columns take no NULL
+	first := slices.IndexFunc(jobs, func(j ci.NewJob) bool { return len(j.Manifest) > 0 }) // one that was skipped has no plan
+	for i := range plans {                                                                 // the columns take no NULL
 		plans[i].manifest, plans[i].files = []byte{}, []byte{}
 		var err error
 		if plans[i].images, err = encodeImages(jobs[i].Images); err != nil {
@@ -50,11 +50,11 @@ func encodePlans(jobs []ci.Job) ([]plan, error) {
 		return plans, nil
 	}
 	for _, part := range []struct {
-		of   func(ci.Job) []byte
+		of   func(ci.NewJob) []byte
 		into func(*plan) *[]byte
 	}{
-		{func(j ci.Job) []byte { return j.Manifest }, func(p *plan) *[]byte { return &p.manifest }},
-		{func(j ci.Job) []byte { return j.Files }, func(p *plan) *[]byte { return &p.files }},
+		{func(j ci.NewJob) []byte { return j.Manifest }, func(p *plan) *[]byte { return &p.manifest }},
+		{func(j ci.NewJob) []byte { return j.Files }, func(p *plan) *[]byte { return &p.files }},
 	} {
 		options := []zstd.EOption{zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true)}
 		plain, err := zstd.NewWriter(nil, options...)
@@ -125,26 +125,27 @@ func (s *Store) readPlan(ctx context.Context, j *ci.Job) error {
 // fit compresses the plans of new jobs. When the repository's unfinished jobs
 // would take more of the database than one repository may, the run ends in error
 // instead, without jobs.
-func (s *Store) fit(ctx context.Context, tx *sql.Tx, run *ci.Run, jobs []ci.Job) ([]ci.Job, []plan, error) {
-	plans, err := encodePlans(jobs)
-	if err != nil || len(jobs) == 0 || s.planLimit <= 0 || run.Event.Repo.ID == 0 {
-		return jobs, plans, err
+func (s *Store) fit(ctx context.Context, tx *sql.Tx, run *ci.Run, attempt *ci.NewAttempt) ([]plan, error) {
+	plans, err := encodePlans(attempt.Jobs)
+	if err != nil || len(attempt.Jobs) == 0 || s.planLimit <= 0 || run.Event.Repo.ID == 0 {
+		return plans, err
 	}
 	var stored int64
 	if err := tx.QueryRowContext(ctx, `SELECT coalesce(sum(j.stored), 0) FROM jobs AS j JOIN runs AS r ON r.id = j.run WHERE j.finished = 0 AND r.repo_id = ?`,
 		run.Event.Repo.ID).Scan(&stored); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, p := range plans {
 		stored += p.size()
 	}
 	if stored <= s.planLimit {
-		return jobs, plans, nil
+		return plans, nil
 	}
 	run.State, run.Finished = ci.Error, s.now()
 	run.Message = fmt.Sprintf("The repository's unfinished jobs would take %d MiB of YACI's database; %d MiB are allowed (YACI_REPO_STORE_LIMIT). "+
 		"Cancel runs or wait until some have ended, then retry.", stored>>20, s.planLimit>>20)
-	return nil, nil, nil
+	attempt.Jobs = nil
+	return nil, nil
 }
 
 // dropPlans deletes the plans of a run's jobs that have ended: only a launch

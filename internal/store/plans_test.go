@@ -13,18 +13,18 @@ import (
 )
 
 // matrix is a run of many jobs whose plans are large and differ little.
-func matrix(id ci.RunID, cells int) (*ci.Run, []ci.Job) {
+func matrix(id ci.RunID, cells int) (*ci.Run, []ci.NewJob) {
 	run, _ := pushRun(id, "refs/heads/"+string(id))
 	r := rand.New(rand.NewPCG(1, 2))
 	var common strings.Builder
 	for range 2000 {
 		fmt.Fprintf(&common, "step %x; ", r.Uint64())
 	}
-	var jobs []ci.Job
+	var jobs []ci.NewJob
 	for n := range cells {
 		manifest, _ := json.Marshal(map[string]any{"cell": n, "steps": common.String()})
 		files, _ := json.Marshal(map[string]string{"plan.json": common.String() + fmt.Sprint(n)})
-		jobs = append(jobs, ci.Job{Name: ci.JobName(fmt.Sprintf("yaci-%s-1-%d", id, n)), Run: id, Attempt: 1, State: ci.Queued, Manifest: manifest, Files: files})
+		jobs = append(jobs, ci.NewJob{Name: ci.JobName(fmt.Sprintf("yaci-%s-1-%d", id, n)), Run: id, Attempt: 1, State: ci.Queued, Manifest: manifest, Files: files})
 	}
 	return run, jobs
 }
@@ -45,7 +45,7 @@ func smallPlans(t *testing.T, s *store.Store) {
 	for _, j := range jobs {
 		plain += int64(len(j.Manifest) + len(j.Files))
 	}
-	must(t, s.CreateRun(ctx, 0, run, jobs))
+	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	if stored := storedBytes(t, s); stored > plain/20 {
 		t.Errorf("%d bytes of plans take %d", plain, stored)
 	}
@@ -57,8 +57,7 @@ func smallPlans(t *testing.T, s *store.Store) {
 		}
 	}
 	for i, j := range jobs {
-		j.State = ci.Success
-		_, err := s.Observe(ctx, j)
+		_, err := s.Observe(ctx, ci.Job{Name: j.Name, Run: j.Run, Attempt: j.Attempt, State: ci.Success})
 		must(t, err)
 		if i+1 < len(jobs) { // the first one's plan is what the others' are read with
 			got, err := s.Job(ctx, jobs[i+1].Name)
@@ -72,7 +71,7 @@ func smallPlans(t *testing.T, s *store.Store) {
 		t.Errorf("%d bytes are left of ended jobs", stored)
 	}
 	run, jobs = matrix("r2", 3)
-	must(t, s.CreateRun(ctx, 0, run, jobs))
+	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	_, err := s.CancelRun(ctx, run.ID, "Cancelled.")
 	must(t, err)
 	if stored := storedBytes(t, s); stored != 0 {
@@ -89,7 +88,7 @@ func planLimit(t *testing.T, s *store.Store) {
 	refused := 0
 	for n := range 100 {
 		run, jobs := matrix(ci.RunID(fmt.Sprintf("r%d", n)), 2)
-		must(t, s.CreateRun(ctx, 0, run, jobs))
+		must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 		stored, err := s.Run(ctx, run.ID)
 		must(t, err)
 		if stored.State == ci.Error {
@@ -104,7 +103,7 @@ func planLimit(t *testing.T, s *store.Store) {
 	}
 	other, jobs := matrix("other", 2)
 	other.Event.Repo.ID = 2
-	must(t, s.CreateRun(ctx, 0, other, jobs))
+	must(t, s.CreateRun(ctx, 0, other, ci.NewAttempt{Jobs: jobs}))
 	if stored, err := s.Run(ctx, "other"); err != nil || stored.State != ci.Queued {
 		t.Errorf("another repository's run %+v, %v", stored, err)
 	}
@@ -116,7 +115,7 @@ func TestS16OldPlansAreRead(t *testing.T) { both(t, oldPlans) }
 func oldPlans(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
-	must(t, s.CreateRun(ctx, 0, run, jobs))
+	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	_, err := s.Writer().Exec(`UPDATE jobs SET manifest = '{"a":1}', files = '{"b":"c"}', base = ''`)
 	must(t, err)
 	got, err := s.Job(ctx, jobs[0].Name)
@@ -133,7 +132,7 @@ func upgradePlans(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	for _, id := range []ci.RunID{"waits", "runs", "ended"} {
 		run, jobs := pushRun(id, "refs/heads/"+string(id))
-		must(t, s.CreateRun(ctx, 0, run, jobs))
+		must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	}
 	must(t, s.DownTo(ctx, 62))
 	old := `{"manifest": "` + strings.Repeat("as it was ", 60_000) + `"}`
@@ -157,7 +156,7 @@ func upgradePlans(t *testing.T, s *store.Store) {
 	}
 	s.LimitPlans(1 << 20) // two old plans are more
 	run, jobs := pushRun("next", "refs/heads/next")
-	must(t, s.CreateRun(ctx, 0, run, jobs))
+	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	if run, err := s.Run(ctx, "next"); err != nil || run.State != ci.Error || !strings.Contains(run.Message, "YACI_REPO_STORE_LIMIT") {
 		t.Errorf("beyond the limit: %+v, %v", run, err)
 	}

@@ -16,8 +16,8 @@ func theQueue(t *testing.T, s *store.Store) {
 	run, jobs := pushRun("r1", "refs/heads/main")
 	run.Event.Actor = ci.Actor{ID: 7, Login: "Ada"}
 	jobs[0].CPU, jobs[0].Memory, jobs[0].Group, jobs[0].Limit = 500, 1<<30, "1/deploy", 1
-	second := ci.Job{Name: "yaci-r1-1-2", Run: "r1", Attempt: 1, State: ci.Queued, Title: "second", Needs: []ci.JobName{"yaci-r1-1"}, Manifest: []byte("{}"), Files: []byte("{}")}
-	must(t, s.CreateRun(ctx, 0, run, append(jobs, second)))
+	second := ci.NewJob{Name: "yaci-r1-1-2", Run: "r1", Attempt: 1, State: ci.Queued, Title: "second", Needs: []ci.JobName{"yaci-r1-1"}, Manifest: []byte("{}"), Files: []byte("{}")}
+	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: append(jobs, second)}))
 	list, err := s.Contenders(ctx)
 	must(t, err)
 	if len(list) != 2 || !list[0].Ready || list[1].Ready || list[0].Person != 7 || list[0].Login != "ada" || list[0].RepoName != "ada/hello" ||

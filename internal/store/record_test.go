@@ -20,8 +20,8 @@ var update = flag.Bool("update", false, "write golden files anew")
 // shows.
 type filler struct{ next int64 }
 
-// fill returns a value of a type with every field set, and lists with two elements.
-func fill[T any]() T {
+// Fill returns a value of a type with every field set, and lists with two elements.
+func Fill[T any]() T {
 	var v T
 	f := &filler{}
 	f.set(reflect.ValueOf(&v).Elem())
@@ -74,7 +74,7 @@ func TestRecordsKeepEveryField(t *testing.T) {
 func keeps[T any](t *testing.T, encode func(T) ([]byte, error), decode func([]byte) (T, error)) {
 	t.Helper()
 	var zero T
-	for _, want := range []T{fill[T](), zero} {
+	for _, want := range []T{Fill[T](), zero} {
 		data, err := encode(want)
 		if err != nil {
 			t.Fatalf("%T: %v", want, err)
@@ -95,13 +95,13 @@ func TestRecordsKeepTheirKeys(t *testing.T) {
 	const golden = "testdata/records.golden.json"
 	got := map[string]json.RawMessage{}
 	for name, encode := range map[string]func() ([]byte, error){
-		"event":        func() ([]byte, error) { return encodeEvent(fill[ci.Event]()) },
-		"repo":         func() ([]byte, error) { return encodeRepo(fill[ci.Repo]()) },
-		"steps":        func() ([]byte, error) { return encodeSteps(fill[[]ci.Step]()) },
-		"services":     func() ([]byte, error) { return encodeServices(fill[[]ci.Service]()) },
-		"losses":       func() ([]byte, error) { return encodeLosses(fill[[]ci.Loss]()) },
-		"images":       func() ([]byte, error) { return encodeImages(fill[[]ci.Image]()) },
-		"problems":     func() ([]byte, error) { return encodeProblems(fill[[]ci.Problem]()) },
+		"event":        func() ([]byte, error) { return encodeEvent(Fill[ci.Event]()) },
+		"repo":         func() ([]byte, error) { return encodeRepo(Fill[ci.Repo]()) },
+		"steps":        func() ([]byte, error) { return encodeSteps(Fill[[]ci.Step]()) },
+		"services":     func() ([]byte, error) { return encodeServices(Fill[[]ci.Service]()) },
+		"losses":       func() ([]byte, error) { return encodeLosses(Fill[[]ci.Loss]()) },
+		"images":       func() ([]byte, error) { return encodeImages(Fill[[]ci.Image]()) },
+		"problems":     func() ([]byte, error) { return encodeProblems(Fill[[]ci.Problem]()) },
 		"empty event":  func() ([]byte, error) { return encodeEvent(ci.Event{}) },
 		"empty steps":  func() ([]byte, error) { return encodeSteps([]ci.Step{{}}) },
 		"no steps":     func() ([]byte, error) { return encodeSteps(nil) },

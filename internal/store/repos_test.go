@@ -19,7 +19,7 @@ func learnRepo(t *testing.T, s *store.Store) {
 	repo := ci.Repo{ID: 1, Owner: "ada", Name: "hello", Installation: 3, DefaultBranch: "main"}
 	push := func(id ci.RunID, digit string, repo ci.Repo) {
 		ev := ci.Event{Kind: ci.Push, Repo: repo, SHA: ci.SHA(strings.Repeat(digit, 40)), Ref: "refs/heads/main", Branch: "main"}
-		must(t, s.CreateRun(ctx, 0, &ci.Run{ID: id, Event: ev, Attempt: 1, State: ci.Queued, Created: time.Now()}, nil))
+		must(t, s.CreateRun(ctx, 0, &ci.Run{ID: id, Event: ev, Attempt: 1, State: ci.Queued, Created: time.Now()}, ci.NewAttempt{}))
 	}
 	answer := func(second int64, name string, private bool) {
 		state := ci.RepoState{Repo: repo, Updated: time.Unix(second, 0), Answered: time.Unix(second+5, 0)}
@@ -85,7 +85,7 @@ func visibilityOfEvents(t *testing.T, s *store.Store) {
 	for i, private := range []bool{false, true, false} {
 		repo := ci.Repo{ID: 1, Owner: "ada", Name: "hello", Private: private}
 		ev := ci.Event{Kind: ci.Push, Repo: repo, SHA: ci.SHA(strings.Repeat("abc"[i:i+1], 40)), Ref: "refs/heads/main"}
-		must(t, s.CreateRun(t.Context(), 0, &ci.Run{ID: ci.RunID("r" + "abc"[i:i+1]), Event: ev, Attempt: 1, State: ci.Queued}, nil))
+		must(t, s.CreateRun(t.Context(), 0, &ci.Run{ID: ci.RunID("r" + "abc"[i:i+1]), Event: ev, Attempt: 1, State: ci.Queued}, ci.NewAttempt{}))
 		runs, err := s.Runs(t.Context(), ci.RunFilter{Limit: 10})
 		must(t, err)
 		if want := []int{1, 0, 0}[i]; len(runs) != want {

@@ -13,13 +13,13 @@ import (
 // CreateRun stores a run with its jobs and its first status, and ends the
 // delivery that led to it (0: none), all or nothing. It sets run.Number. When
 // the same event already has a run, the delivery ends and nothing else happens.
-func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs []ci.Job) error {
+func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, attempt ci.NewAttempt) error {
 	err := s.tx(ctx, func(tx *sql.Tx) error {
 		event, err := encodeEvent(run.Event)
 		if err != nil {
 			return err
 		}
-		jobs, plans, err := s.fit(ctx, tx, run, jobs)
+		plans, err := s.fit(ctx, tx, run, &attempt)
 		if err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 				return err
 			}
 		}
-		return s.beginAttempt(ctx, tx, *run, jobs, plans, delivery, fmt.Sprintf("Run %s.", run.ID))
+		return s.beginAttempt(ctx, tx, *run, attempt, plans, delivery, fmt.Sprintf("Run %s.", run.ID))
 	})
 	if err != nil {
 		return fmt.Errorf("create run %s: %w", run.ID, err)
@@ -62,9 +62,9 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, jobs
 // AddAttempt stores the next attempt of a finished run, and ends the delivery
 // that asked for it (0: none). It reports false when the run is not finished,
 // another attempt was faster, or its pull request has got another base since the run was read.
-func (s *Store) AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs []ci.Job) (added bool, err error) {
+func (s *Store) AddAttempt(ctx context.Context, delivery int64, run ci.Run, attempt ci.NewAttempt) (added bool, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		jobs, plans, err := s.fit(ctx, tx, &run, jobs)
+		plans, err := s.fit(ctx, tx, &run, &attempt)
 		if err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func (s *Store) AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs
 			return nil
 		}
 		added = true
-		return s.beginAttempt(ctx, tx, run, jobs, plans, delivery, fmt.Sprintf("Run %s again.", run.ID))
+		return s.beginAttempt(ctx, tx, run, attempt, plans, delivery, fmt.Sprintf("Run %s again.", run.ID))
 	})
 	if err != nil {
 		return false, fmt.Errorf("attempt %d of run %s: %w", run.Attempt, run.ID, err)
@@ -89,15 +89,15 @@ func (s *Store) AddAttempt(ctx context.Context, delivery int64, run ci.Run, jobs
 
 // beginAttempt stores what an attempt consists of, ends the delivery that it came from (0: none), and settles the run.
 func (s *Store) beginAttempt(
-	ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.Job, plans []plan, delivery int64, reason string,
+	ctx context.Context, tx *sql.Tx, run ci.Run, attempt ci.NewAttempt, plans []plan, delivery int64, reason string,
 ) error {
-	if err := keepBroken(ctx, tx, run); err != nil {
+	if err := keepBroken(ctx, tx, run, attempt.Broken); err != nil {
 		return err
 	}
-	if err := keepAwaits(ctx, tx, run); err != nil {
+	if err := keepAwaits(ctx, tx, run.Event, attempt.Awaits); err != nil {
 		return err
 	}
-	if err := s.addJobs(ctx, tx, jobs, plans); err != nil {
+	if err := s.addJobs(ctx, tx, attempt.Jobs, plans); err != nil {
 		return err
 	}
 	if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, reason); err != nil {
@@ -107,7 +107,7 @@ func (s *Store) beginAttempt(
 }
 
 // addJobs stores the jobs of an attempt. [Store.settle] then decides which of them may be launched.
-func (s *Store) addJobs(ctx context.Context, tx *sql.Tx, jobs []ci.Job, plans []plan) error {
+func (s *Store) addJobs(ctx context.Context, tx *sql.Tx, jobs []ci.NewJob, plans []plan) error {
 	now := s.now().UnixMilli()
 	for i, j := range jobs {
 		if j.State.Final() && j.Finished.IsZero() { // skipped from the start
@@ -149,7 +149,7 @@ func integer(b bool) int {
 }
 
 const runColumns = `id, number, event, attempt, state, message, created, finished, started, retargets,
-	identity, judged_until, ` + currentRepo
+	identity, judged_until, supersedes, ` + currentRepo
 
 // Run returns a run by its id, or ErrNotFound.
 func (s *Store) Run(ctx context.Context, id ci.RunID) (ci.Run, error) {
@@ -166,7 +166,7 @@ func scanRun(row row) (r ci.Run, err error) {
 	var created, finished, started, judged int64
 	var repo sql.NullString
 	err = row.Scan(&r.ID, &r.Number, &event, &r.Attempt, &r.State, &r.Message, &created, &finished, &started, &r.Retargets,
-		&r.Identity, &judged, &repo)
+		&r.Identity, &judged, &r.Supersedes, &repo)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("run: %w", ErrNotFound)
 	}

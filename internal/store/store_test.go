@@ -18,10 +18,10 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func pushRun(id ci.RunID, ref string) (*ci.Run, []ci.Job) {
+func pushRun(id ci.RunID, ref string) (*ci.Run, []ci.NewJob) {
 	ev := ci.Event{Kind: ci.Push, Repo: ci.Repo{ID: 1, Owner: "ada", Name: "hello"}, SHA: ci.SHA(strings.Repeat("a", 40)), Ref: ref}
 	run := &ci.Run{ID: id, Event: ev, Attempt: 1, State: ci.Queued, Message: "Waiting.", Created: time.Now()}
-	return run, []ci.Job{{Name: ci.JobNameOf(id, 1), Run: id, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}")}}
+	return run, []ci.NewJob{{Name: ci.JobNameOf(id, 1), Run: id, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}")}}
 }
 
 func TestDeliveryIsStoredOnce(t *testing.T) { both(t, deliveryIsStoredOnce) }
@@ -51,7 +51,7 @@ func TestRunToStatus(t *testing.T) { both(t, runToStatus) }
 func runToStatus(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
-	must(t, s.CreateRun(ctx, 0, run, jobs))
+	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	if run.Number != 1 {
 		t.Errorf("number %d", run.Number)
 	}
@@ -113,7 +113,7 @@ func sameMeaningIsOneRun(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	for _, id := range []ci.RunID{"r1", "r2"} {
 		run, jobs := pushRun(id, "refs/heads/main")
-		must(t, s.CreateRun(ctx, 0, run, jobs))
+		must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	}
 	queued := queuedJobs(t, s)
 	if len(queued) != 1 {
@@ -128,7 +128,7 @@ func worstRunShows(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	for _, id := range []ci.RunID{"r1", "r2"} {
 		run, jobs := pushRun(id, "refs/heads/"+string(id))
-		must(t, s.CreateRun(ctx, 0, run, jobs))
+		must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	}
 	for i, state := range []ci.State{ci.Failure, ci.Success} {
 		id := ci.RunID([]string{"r1", "r2"}[i])
@@ -143,17 +143,17 @@ func TestAttempt(t *testing.T) { both(t, attempt) }
 func attempt(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
-	must(t, s.CreateRun(ctx, 0, run, jobs))
+	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	next, _ := pushRun("r1", "refs/heads/main")
 	next.Attempt = 2
-	again := []ci.Job{{Name: "yaci-r1-2", Run: "r1", Attempt: 2, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}")}}
-	if added, err := s.AddAttempt(ctx, 0, *next, again); err != nil || added {
+	again := []ci.NewJob{{Name: "yaci-r1-2", Run: "r1", Attempt: 2, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}")}}
+	if added, err := s.AddAttempt(ctx, 0, *next, ci.NewAttempt{Jobs: again}); err != nil || added {
 		t.Errorf("a running run was retried: %v %v", added, err)
 	}
 	_, err := s.Observe(ctx, ci.Job{Name: "yaci-r1-1", Run: "r1", Attempt: 1, State: ci.Error, Message: "x"})
 	must(t, err)
 	for i, want := range []bool{true, false} {
-		if added, err := s.AddAttempt(ctx, 0, *next, again); err != nil || added != want {
+		if added, err := s.AddAttempt(ctx, 0, *next, ci.NewAttempt{Jobs: again}); err != nil || added != want {
 			t.Errorf("retry %d: %v %v", i, added, err)
 		}
 	}
@@ -166,7 +166,7 @@ func lost(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
 	jobs[0].Steps = []ci.Step{{Name: "test", Container: "1-test", State: ci.Queued}}
-	must(t, s.CreateRun(ctx, 0, run, jobs))
+	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	must(t, s.StatusSent(ctx, due(ctx, t, s, "pending"), time.Minute))
 	for i := 1; i <= 2; i++ {
 		must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
@@ -198,7 +198,7 @@ func TestSettled(t *testing.T) { both(t, settled) }
 func settled(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
-	must(t, s.CreateRun(ctx, 0, run, jobs))
+	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	count := func(want int) {
 		t.Helper()
 		if left, err := s.UnsettledJobs(ctx); err != nil || len(left) != want {

@@ -9,16 +9,15 @@ import (
 // maxRivals bounds how many runs of a branch or pull request a new one is held against.
 const maxRivals = 50
 
-// Rivals returns the newest runs of other commits of an event's branch or pull
-// request, those that have not ended first, with Supersedes set. To a pull
-// request of the same repository the pushes to its branch belong too, unless
-// that is the default branch, which has a life of its own.
+// Rivals returns the newest runs of other commits of an event's branch or pull request, those that have not ended
+// first. To a pull request of the same repository the pushes to its branch belong too, unless that is the default
+// branch, which has a life of its own.
 func (s *Store) Rivals(ctx context.Context, ev ci.Event) ([]ci.Run, error) {
 	pushes := ""
 	if ev.Kind == ci.PullRequest && !ev.Fork && ev.Branch != ev.Repo.DefaultBranch {
 		pushes = "refs/heads/" + ev.Branch
 	}
-	return collect(ctx, s.db, scanWithSupersedes, "runs of "+ev.Ref, `SELECT supersedes, `+runColumns+` FROM runs
+	return collect(ctx, s.db, scanRun, "runs of "+ev.Ref, `SELECT `+runColumns+` FROM runs
 		WHERE repo_id = ? AND sha <> ? AND (kind = ? AND ref = ? OR kind = 'push' AND ref = ?)
 		ORDER BY CASE WHEN finished = 0 THEN 0 ELSE 1 END, created DESC, id LIMIT ?`, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref, pushes, maxRivals)
 }
@@ -36,25 +35,8 @@ func (s *Store) UnfinishedIn(ctx context.Context, repo int64) ([]ci.Run, error) 
 		WHERE finished = 0 AND repo_id = ? ORDER BY created, id`, repo)
 }
 
-// UnfinishedOfPull returns the runs of a pull request that have not ended, with Supersedes set.
+// UnfinishedOfPull returns the runs of a pull request that have not ended.
 func (s *Store) UnfinishedOfPull(ctx context.Context, repo int64, ref string) ([]ci.Run, error) {
-	return collect(ctx, s.db, scanWithSupersedes, "unfinished runs of "+ref, `SELECT supersedes, `+runColumns+` FROM runs
+	return collect(ctx, s.db, scanRun, "unfinished runs of "+ref, `SELECT `+runColumns+` FROM runs
 		WHERE repo_id = ? AND kind = 'pull_request' AND ref = ? AND finished = 0 ORDER BY created, id`, repo, ref)
 }
-
-// scanWithSupersedes reads a run behind its column supersedes.
-func scanWithSupersedes(row row) (ci.Run, error) {
-	var supersedes bool
-	run, err := scanRun(prefixed{row, &supersedes})
-	run.Supersedes = supersedes
-	return run, err
-}
-
-// prefixed reads a column before those of a run.
-type prefixed struct {
-	row   row
-	first any
-}
-
-// Scan reads one row.
-func (p prefixed) Scan(to ...any) error { return p.row.Scan(append([]any{p.first}, to...)...) }

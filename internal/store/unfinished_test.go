@@ -15,7 +15,7 @@ func unfinishedOf(t *testing.T, s *store.Store) {
 	for n, installation := range []int64{5, 5, 6, 5} {
 		run, jobs := pushRun(ci.RunID(fmt.Sprintf("r%d", n)), "refs/heads/main")
 		run.Event.Repo = ci.Repo{ID: int64(n + 1), Owner: "ada", Name: fmt.Sprintf("hello%d", n), Installation: installation}
-		must(t, s.CreateRun(t.Context(), 0, run, jobs))
+		must(t, s.CreateRun(t.Context(), 0, run, ci.NewAttempt{Jobs: jobs}))
 	}
 	if cancelled, err := s.CancelRun(t.Context(), "r1", "Cancelled."); err != nil || !cancelled {
 		t.Fatal(cancelled, err)

@@ -183,6 +183,8 @@ func checkRuns(t *testing.T, s *store.Store, release int) {
 			Attempt: 1,
 			State:   states[id],
 			Created: at(i),
+
+			Supersedes: release >= writesSupersedes,
 		}
 		if id != "rcommand00" {
 			number++
@@ -536,7 +538,7 @@ func continueVersion(t *testing.T, s *store.Store, release int) {
 	ctx := t.Context()
 	repeated := versionRun("rpassed000", 0)
 	repeated.ID = "rrepeated0"
-	must(t, s.CreateRun(ctx, 0, repeated, []ci.Job{versionJob("rrepeated0", 1)}))
+	must(t, s.CreateRun(ctx, 0, repeated, ci.NewAttempt{Jobs: []ci.NewJob{versionJob("rrepeated0", 1)}}))
 	if _, err := s.Run(ctx, "rrepeated0"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("an event that has a run got another: %v", err)
 	}
@@ -544,7 +546,7 @@ func continueVersion(t *testing.T, s *store.Store, release int) {
 	next := versionRun("rpassed000", 100)
 	next.ID = "rnext00000"
 	next.Event.SHA = versionSHA("7")
-	must(t, s.CreateRun(ctx, 0, next, []ci.Job{versionJob(next.ID, 1)}))
+	must(t, s.CreateRun(ctx, 0, next, ci.NewAttempt{Jobs: []ci.NewJob{versionJob(next.ID, 1)}}))
 	same(t, "number of the next run", int64(len(versionIDs(release))), next.Number) // the command has none
 
 	job := launch(t, s, "yaci-rwaiting00-1", "uid-waiting")

@@ -165,13 +165,13 @@ func versionServices() []ci.Service {
 	}}
 }
 
-func versionJob(run ci.RunID, attempt int) ci.Job {
+func versionJob(run ci.RunID, attempt int) ci.NewJob {
 	name := ci.JobNameOf(run, attempt)
 	steps := versionSteps()
 	for i := range steps {
 		steps[i] = ci.Step{Name: steps[i].Name, Container: steps[i].Container, State: ci.Queued}
 	}
-	return ci.Job{
+	return ci.NewJob{
 		Name:     name,
 		Run:      run,
 		Attempt:  attempt,
@@ -239,9 +239,9 @@ func versionRows(t *testing.T, s *store.Store) {
 // writeRuns creates runs in all states, each with its jobs; the first one ends a delivery.
 func writeRuns(t *testing.T, s *store.Store, delivery int64) {
 	ctx := t.Context()
-	create := func(delivery int64, id ci.RunID, created int, jobs ...ci.Job) {
+	create := func(delivery int64, id ci.RunID, created int, jobs ...ci.NewJob) {
 		t.Helper()
-		must(t, s.CreateRun(ctx, delivery, versionRun(id, created), jobs))
+		must(t, s.CreateRun(ctx, delivery, versionRun(id, created), ci.NewAttempt{Jobs: jobs}))
 	}
 
 	create(delivery, "rpassed000", 0, versionJob("rpassed000", 1))
@@ -252,7 +252,7 @@ func writeRuns(t *testing.T, s *store.Store, delivery int64) {
 	observe(t, s, job)
 	must(t, s.Settled(ctx, job.Name))
 
-	var matrix []ci.Job
+	var matrix []ci.NewJob
 	for i, title := range []string{"unit go=1.25", "unit go=1.26", "deploy"} {
 		j := versionJob("rmatrix000", 1)
 		j.Name += ci.JobName(fmt.Sprintf("-%d", 10-i)) // not in the order of the names
@@ -284,7 +284,7 @@ func writeRuns(t *testing.T, s *store.Store, delivery int64) {
 	observe(t, s, job)
 	again := *versionRun("rfailed000", 2)
 	again.Attempt = 2
-	added, err := s.AddAttempt(ctx, 0, again, []ci.Job{versionJob("rfailed000", 2)})
+	added, err := s.AddAttempt(ctx, 0, again, ci.NewAttempt{Jobs: []ci.NewJob{versionJob("rfailed000", 2)}})
 	must(t, err)
 	if !added {
 		t.Fatal("no second attempt")
@@ -305,11 +305,11 @@ func writeRuns(t *testing.T, s *store.Store, delivery int64) {
 	broken := versionRun("rbroken000", 5)
 	broken.State, broken.Finished = ci.Error, at(5)
 	broken.Message = ".yaci.yml:1:3: unknown key."
-	broken.Broken = ci.BrokenFile{
+	file := ci.BrokenFile{
 		Content:  "x: y\n",
 		Problems: []ci.Problem{{Line: 1, Column: 3, Text: "unknown key"}, {Line: 2, Column: 1, Text: "no steps"}},
 	}
-	must(t, s.CreateRun(ctx, 0, broken, nil))
+	must(t, s.CreateRun(ctx, 0, broken, ci.NewAttempt{Broken: file}))
 	writeForks(t, s)
 }
 
@@ -318,11 +318,10 @@ func writeForks(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	held := versionRun("rheld00000", 6)
 	held.State, held.Message = ci.Held, "Waiting for approval."
-	held.Awaits = []int{}
-	must(t, s.CreateRun(ctx, 0, held, nil))
+	must(t, s.CreateRun(ctx, 0, held, ci.NewAttempt{Awaits: []int{}}))
 	approved := versionRun("rapproved0", 7)
 	approved.State, approved.Message = ci.Held, "Waiting for approval."
-	must(t, s.CreateRun(ctx, 0, approved, nil))
+	must(t, s.CreateRun(ctx, 0, approved, ci.NewAttempt{}))
 	approved.State, approved.Message = ci.Queued, "Waiting."
 	approval := ci.Approval{
 		SHA:    versionSHA("2"),
@@ -332,7 +331,7 @@ func writeForks(t *testing.T, s *store.Store) {
 		Via:    "comment",
 		At:     at(50),
 	}
-	changed, err := s.ApproveRun(ctx, 0, *approved, approval, []ci.Job{versionJob("rapproved0", 1)})
+	changed, err := s.ApproveRun(ctx, 0, *approved, approval, ci.NewAttempt{Jobs: []ci.NewJob{versionJob("rapproved0", 1)}})
 	must(t, err)
 	if !changed {
 		t.Fatal("the run was not approved")

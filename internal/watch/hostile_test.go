@@ -147,15 +147,14 @@ func TestS4HostileRecords(t *testing.T) {
 	const jobsPerRun = 20
 	for done := 0; done < *hostileRecords && !t.Failed(); done += jobsPerRun {
 		id := ci.RunID(fmt.Sprintf("r%d", done/jobsPerRun))
-		var jobs []ci.Job
+		var jobs []ci.NewJob
 		for i := range jobsPerRun {
-			job := passed().stored
+			job := queued(passed().stored)
 			job.Run, job.Name = id, ci.JobName(fmt.Sprintf("yaci-%s-1-%d", id, i+1))
-			job.State, job.Manifest, job.Files = ci.Queued, []byte("{}"), []byte("{}")
 			jobs = append(jobs, job)
 		}
 		run := ci.Run{ID: id, Event: ci.Event{Kind: ci.Push, Repo: ci.Repo{ID: 1}, SHA: ci.SHA(id)}, Attempt: 1, State: ci.Queued, Created: time.Now()}
-		if err := db.CreateRun(t.Context(), 0, &run, jobs); err != nil {
+		if err := db.CreateRun(t.Context(), 0, &run, ci.NewAttempt{Jobs: jobs}); err != nil {
 			t.Fatal(err)
 		}
 		for _, job := range jobs {

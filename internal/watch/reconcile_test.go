@@ -77,6 +77,25 @@ func watched(t *testing.T, s *scene) (*Watcher, *cluster) {
 	return w, c
 }
 
+// queued returns a job as it was when it was created.
+func queued(j ci.Job) ci.NewJob {
+	return ci.NewJob{
+		Name:     j.Name,
+		Run:      j.Run,
+		Attempt:  j.Attempt,
+		Title:    j.Title,
+		State:    ci.Queued,
+		Manifest: []byte("{}"),
+		Files:    []byte("{}"),
+		Steps:    j.Steps,
+		Services: j.Services,
+		UID:      j.UID,
+		Started:  j.Started,
+		Finished: j.Finished,
+		Settled:  j.Settled,
+	}
+}
+
 func stored(t *testing.T, s *scene) *store.Store {
 	t.Helper()
 	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"))
@@ -85,9 +104,8 @@ func stored(t *testing.T, s *scene) *store.Store {
 	}
 	t.Cleanup(func() { db.Close() })
 	run := ci.Run{ID: s.stored.Run, Event: ci.Event{Kind: ci.Push, Repo: ci.Repo{ID: 1}, SHA: "a"}, Attempt: 1, State: ci.Queued, Created: time.Now()}
-	job := s.stored
-	job.State, job.Manifest, job.Files = ci.Queued, []byte("{}"), []byte("{}")
-	if err := db.CreateRun(t.Context(), 0, &run, []ci.Job{job}); err != nil {
+	job := queued(s.stored)
+	if err := db.CreateRun(t.Context(), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{job}}); err != nil {
 		t.Fatal(err)
 	}
 	if s.stored.State == ci.Running {

@@ -25,10 +25,10 @@ func everyPage(b *tab, look func(path string)) {
 		Title: "A pull request with a long title that says very much about very little, and then some more", Actor: ci.Actor{Login: "somebody-with-a-long-name"}})
 	event := pushed()
 	event.SHA, event.Ref = ci.SHA(strings.Repeat("b", 40)), "refs/heads/main"
-	broken := ci.Run{ID: "broken", Event: event, Attempt: 1, State: ci.Error, Message: `.yaci.yml:2:1: unknown key "stpes", did you mean "steps"?`, Created: time.Now(), Finished: time.Now(),
-		Broken: ci.BrokenFile{Content: "image: golang:1.26\nstpes:\n  - go test ./... -run 'a very long line that does not fit into a narrow window at all, whatever one does'\n",
-			Problems: []ci.Problem{{Line: 2, Column: 1, Text: `unknown key "stpes", did you mean "steps"?`}}}}
-	must(b.t, b.db.CreateRun(b.t.Context(), 0, &broken, nil))
+	broken := ci.Run{ID: "broken", Event: event, Attempt: 1, State: ci.Error, Message: `.yaci.yml:2:1: unknown key "stpes", did you mean "steps"?`, Created: time.Now(), Finished: time.Now()}
+	file := ci.BrokenFile{Content: "image: golang:1.26\nstpes:\n  - go test ./... -run 'a very long line that does not fit into a narrow window at all, whatever one does'\n",
+		Problems: []ci.Problem{{Line: 2, Column: 1, Text: `unknown key "stpes", did you mean "steps"?`}}}
+	must(b.t, b.db.CreateRun(b.t.Context(), 0, &broken, ci.NewAttempt{Broken: file}))
 	mine, held := p.failed(b.world), p.held(b.world)
 	p.delivered(b.world)
 	const longest = "maintainer-maintainer-maintainer-abcdef"

@@ -78,6 +78,6 @@ func (p *people) held(w *world) ci.Run {
 	must(w.t, w.db.AddDelivery(w.t.Context(), ci.Delivery{HookID: 1, GUID: "g1", Name: "pull_request", Action: "opened", Body: []byte("{}"), Repo: p.of().FullName(), RepoID: p.of().ID, Ref: run.Event.Ref, SHA: run.Event.SHA}))
 	due, err := w.db.DueDeliveries(w.t.Context(), 1)
 	must(w.t, err)
-	must(w.t, w.db.CreateRun(w.t.Context(), due[0].ID, &run, nil))
+	must(w.t, w.db.CreateRun(w.t.Context(), due[0].ID, &run, ci.NewAttempt{}))
 	return run
 }

@@ -99,17 +99,17 @@ func (w *world) runAt(sha ci.SHA, event ci.Event, steps ...ci.Step) ci.Run {
 	w.runs++
 	event.SHA, event.Ref = sha, "refs/heads/"+event.Branch
 	run := ci.Run{ID: ci.RunID(fmt.Sprintf("r%d", w.runs)), Event: event, Attempt: 1, State: ci.Queued, Message: "Waiting: 2nd in line.", Created: time.Now()}
-	job := ci.Job{Name: ci.JobNameOf(run.ID, 1), Run: run.ID, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"),
+	queued := ci.NewJob{Name: ci.JobNameOf(run.ID, 1), Run: run.ID, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"),
 		Steps: []ci.Step{{Name: "later", Container: "1-later", State: ci.Queued}}}
 	if len(steps) > 0 {
-		job.Steps = steps
+		queued.Steps = steps
 	}
-	must(w.t, w.db.CreateRun(w.t.Context(), 0, &run, []ci.Job{job}))
+	must(w.t, w.db.CreateRun(w.t.Context(), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{queued}}))
 	if len(steps) == 0 {
 		return run
 	}
-	job.UID = "uid-" + string(run.ID)
-	must(w.t, w.db.Launched(w.t.Context(), job.Name, job.UID))
+	must(w.t, w.db.Launched(w.t.Context(), queued.Name, "uid-"+string(run.ID)))
+	job := ci.Job{Name: queued.Name, Run: run.ID, Attempt: 1, UID: "uid-" + string(run.ID), Steps: steps}
 	job.State, job.Message = ci.Success, "Passed in 2.0s."
 	for i := range steps {
 		if steps[i].Finished.IsZero() && steps[i].State != ci.Skipped {

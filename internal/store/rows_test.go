@@ -1,0 +1,218 @@
+package store_test
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/store"
+)
+
+func TestRowsKeepEveryField(t *testing.T) { both(t, rowsKeepEveryField) }
+
+// A field that is added to a domain type and not to its columns fails here. What a column does not keep on purpose is
+// set to its zero value, and the comment says why.
+func rowsKeepEveryField(t *testing.T, s *store.Store) {
+	keepsDelivery(t, s)
+	keepsAttempt(t, s)
+	keepsApproval(t, s)
+	keepsPeople(t, s)
+	keepsLog(t, s)
+	keepsRepos(t, s)
+}
+
+// keepsDelivery stores a delivery and reads it twice: as its handler gets it, with the body, and as it is listed.
+func keepsDelivery(t *testing.T, s *store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	want := store.Fill[ci.Delivery]()
+	want.ID = 1
+	want.State, want.Ignored = ci.DeliveryPending, "" // one that is ignored is never handled
+	want.Attempts, want.Run = 0, ""                   // written while it is handled
+	must(t, s.AddDelivery(ctx, want))
+	due, err := s.DueDeliveries(ctx, 1)
+	must(t, err)
+	list, err := s.Deliveries(ctx, "", 0, 1)
+	must(t, err)
+	same(t, "body", want.Body, due[0].Body)
+	same(t, "starts", 1, due[0].Starts)
+	want.Body, want.Starts = nil, 0 // not listed
+	want.Reason = ""                // of a try
+	want.Received, want.Due = list[0].Received, list[0].Due
+	same(t, "delivery", want, list[0])
+	must(t, s.IgnoreDelivery(ctx, 1, "Ignored."))
+}
+
+// keepsAttempt stores a run with a job and looks for each field of what was written in what is read.
+func keepsAttempt(t *testing.T, s *store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	run := store.Fill[ci.Run]()
+	run.Attempt, run.State = 1, ci.Queued
+	run.Event.Kind = ci.Push
+	run.Number, run.Retargets = 0, 0 // counted by the store
+	run.Started = time.Time{}        // written by Launched
+	run.Finished = time.Time{}       // of a run in a final state
+	run.JudgedUntil = time.Time{}    // written by a migration only
+	job := store.Fill[ci.NewJob]()
+	job.Run, job.Attempt, job.State = run.ID, run.Attempt, ci.Queued
+	job.Finished = time.Time{} // of a job in a final state
+	attempt := store.Fill[ci.NewAttempt]()
+	attempt.Jobs = []ci.NewJob{job}
+	must(t, s.CreateRun(ctx, 0, &run, attempt))
+	same(t, "number", int64(1), run.Number)
+
+	got, err := s.Run(ctx, run.ID)
+	must(t, err)
+	same(t, "run", run, got)
+	broken, err := s.BrokenFile(ctx, run.ID, 1)
+	must(t, err)
+	same(t, "broken file", attempt.Broken, broken)
+	for _, pr := range attempt.Awaits {
+		waits, err := s.AwaitsPull(ctx, ci.Event{Repo: run.Event.Repo, PR: pr})
+		must(t, err)
+		same(t, "awaits", true, waits)
+	}
+
+	stored, err := s.Job(ctx, job.Name)
+	must(t, err)
+	contenders, err := s.Contenders(ctx)
+	must(t, err)
+	needs, err := s.JobNeeds(ctx, run.ID)
+	must(t, err)
+	same(t, "needs", job.Needs, needs[job.Name])
+	written := reflect.ValueOf(job)
+	for i := range written.NumField() {
+		name := written.Type().Field(i).Name
+		if name == "Needs" {
+			continue
+		}
+		read := reflect.ValueOf(stored).FieldByName(name)
+		if !read.IsValid() {
+			read = reflect.ValueOf(contenders[0]).FieldByName(name)
+		}
+		if !read.IsValid() {
+			t.Errorf("nothing reads NewJob.%s", name)
+			continue
+		}
+		same(t, "job: "+name, written.Field(i).Interface(), read.Interface())
+	}
+	keepsOutcome(t, s, stored)
+}
+
+// keepsOutcome stores what was observed of a job.
+func keepsOutcome(t *testing.T, s *store.Store, job ci.Job) {
+	t.Helper()
+	ctx := t.Context()
+	must(t, s.Launched(ctx, job.Name, "uid"))
+	before, err := s.Job(ctx, job.Name)
+	must(t, err)
+	want := store.Fill[ci.Job]()
+	want.Name, want.Run, want.Attempt, want.State = job.Name, job.Run, job.Attempt, ci.Failure
+	for i := range want.Steps {
+		want.Steps[i].State = ci.Failure
+	}
+	for i := range want.Services {
+		want.Services[i].State = ci.Success
+	}
+	observe(t, s, want)
+	// What follows is not observed: it was stored with the job, or by other methods.
+	want.Title, want.Group, want.Limit, want.When, want.Ready = before.Title, before.Group, before.Limit, before.When, before.Ready
+	want.UID, want.Created, want.Started, want.Settled = before.UID, before.Created, before.Started, before.Settled
+	want.Waits, want.Losses = before.Waits, before.Losses
+	want.Manifest, want.Files, want.Images = []byte{}, []byte{}, nil // dropped at the end
+	want.CloneURL, want.Readable = "", nil                           // of a launch only
+	got, err := s.Job(ctx, job.Name)
+	must(t, err)
+	same(t, "job that ended", want, got)
+}
+
+func keepsApproval(t *testing.T, s *store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	run, jobs := pushRun("rheld", "refs/pull/1/head")
+	run.Event.Repo.ID, run.State = 2, ci.Held
+	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{}))
+	want := store.Fill[ci.Approval]()
+	changed, err := s.ApproveRun(ctx, 0, *run, want, ci.NewAttempt{Jobs: jobs})
+	must(t, err)
+	same(t, "approved", true, changed)
+	got, err := s.Approval(ctx, *run)
+	must(t, err)
+	same(t, "approval", &want, got)
+}
+
+func keepsPeople(t *testing.T, s *store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	token := store.Fill[ci.Token]()
+	token.Used = time.Time{} // written by TokenUsed
+	must(t, s.AddToken(ctx, token))
+	tokens, err := s.Tokens(ctx)
+	must(t, err)
+	same(t, "tokens", []ci.Token{token}, tokens)
+
+	session := store.Fill[ci.Session]()
+	session.Created = time.Time{} // written by the store
+	must(t, s.KeepSession(ctx, session))
+	kept, err := s.Session(ctx, session.ID)
+	must(t, err)
+	session.Created = kept.Created
+	same(t, "session", session, kept)
+
+	app := store.Fill[ci.App]()
+	must(t, s.SaveApp(ctx, app))
+	saved, err := s.App(ctx)
+	must(t, err)
+	same(t, "app", app, saved)
+
+	answer := store.Fill[ci.Answer]()
+	_, _, err = s.BeginAnswer(ctx, "key", answer.Request)
+	must(t, err)
+	must(t, s.EndAnswer(ctx, "key", answer))
+	again, _, err := s.BeginAnswer(ctx, "key", answer.Request)
+	must(t, err)
+	same(t, "answer", answer, again)
+}
+
+func keepsLog(t *testing.T, s *store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	chunk := store.Fill[ci.LogChunk]()
+	log := store.Fill[ci.Log]()
+	must(t, s.AddLogChunk(ctx, log.ID, log.Job, chunk))
+	must(t, s.CloseLog(ctx, log))
+	chunks, err := s.LogChunks(ctx, log.ID)
+	must(t, err)
+	same(t, "chunks", []ci.LogChunk{chunk}, chunks)
+	got, err := s.Log(ctx, log.ID)
+	must(t, err)
+	same(t, "log", log, got)
+}
+
+func keepsRepos(t *testing.T, s *store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	state := store.Fill[ci.RepoState]()
+	state.ID = 99
+	must(t, s.LearnRepo(ctx, state))
+	got, err := s.RepoState(ctx, 99)
+	must(t, err)
+	same(t, "repository", state, got)
+
+	access := store.Fill[ci.RepoAccess]()
+	for _, repo := range []*ci.Repo{&access.Repo, &access.From} { // the ids count; only names and installation are kept for people
+		repo.Private, repo.DefaultBranch, repo.OwnerID = false, "", 0
+		repo.Installation = 77 // both belong to one
+	}
+	must(t, s.AllowAccess(ctx, access))
+	list, err := s.Access(ctx)
+	must(t, err)
+	same(t, "access", []ci.RepoAccess{access}, list)
+
+	pin := store.Fill[ci.GrantPin]()
+	pins, err := s.PinGrants(ctx, []ci.GrantPin{pin}, []string{pin.Grant})
+	must(t, err)
+	same(t, "pins", []ci.GrantPin{pin}, pins)
+}
