@@ -178,7 +178,7 @@ func yaciJob(keys string) func(t *testing.T, client kubernetes.Interface, name s
 			Files:    must(json.Marshal(compiled[0].Files))(t),
 		}
 		cluster := &kube.Cluster{Client: client, Namespace: buildNamespace}
-		must(cluster.Launch(t.Context(), job, ""))(t)
+		must(cluster.Launch(t.Context(), ci.Launch{Job: job}))(t)
 		t.Cleanup(func() { _ = cluster.DropSecret(t.Context(), job.Name) })
 	}
 }

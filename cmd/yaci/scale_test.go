@@ -97,7 +97,7 @@ func plainJobs(t *testing.T, client kubernetes.Interface, n int) time.Duration {
 	start := time.Now()
 	cluster := &kube.Cluster{Client: client, Namespace: buildNamespace}
 	go together(jobs, 16, func(j ci.Job) {
-		if _, err := cluster.Launch(t.Context(), j, ""); err != nil {
+		if _, err := cluster.Launch(t.Context(), ci.Launch{Job: j}); err != nil {
 			t.Error(err)
 		}
 	})

@@ -98,21 +98,26 @@ type Job struct {
 	Ready    bool   // nothing that it needs keeps it from being launched
 	State    State
 	Message  string
-	Detail   string   // the cluster's own words behind the message; empty: there are none
-	Manifest []byte   // the batch/v1 Job as JSON, compiled when the run was created
-	Files    []byte   // JSON map of file name to content that the clone container hands to the steps
-	Images   []Image  // of its steps without run
-	CloneURL string   // where its repository is now, should that differ from the manifest; only for a launch
-	Readable []string // owner/name of what its token can read beside its repository; only for a launch
-	UID      string   // of the Kubernetes Job, empty until it exists; of a job that waits to be run again, the lost one's
-	Losses   []Loss   // times that it was run again, at most MaxLosses
-	Waits    string   // in one word what it was last said to wait for (the Wait constants)
-	Settled  bool     // nothing of it in the cluster is needed any more
+	Detail   string  // the cluster's own words behind the message; empty: there are none
+	Manifest []byte  // the batch/v1 Job as JSON, compiled when the run was created
+	Files    []byte  // JSON map of file name to content that the clone container hands to the steps
+	Images   []Image // of its steps without run
+	UID      string  // of the Kubernetes Job, empty until it exists; of a job that waits to be run again, the lost one's
+	Losses   []Loss  // times that it was run again, at most MaxLosses
+	Waits    string  // in one word what it was last said to wait for (the Wait constants)
+	Settled  bool    // nothing of it in the cluster is needed any more
 	Steps    []Step
 	Services []Service
 	Created  time.Time
 	Started  time.Time // zero until launched
 	Finished time.Time // zero until final
+}
+
+// Launch is a job with what its pod gets at the moment of its launch, which is not stored.
+type Launch struct {
+	Job
+	Access   CloneAccess // zero: what it clones needs no token
+	CloneURL string      // where its repository is now; empty: where the manifest says
 }
 
 // Step is the outcome of one step, in the order of the file.

@@ -25,10 +25,10 @@ func (c *cluster) CloneToken(context.Context, ci.Repo, []ci.Repo) (ci.CloneAcces
 	return ci.CloneAccess{}, nil
 }
 
-func (c *cluster) Launch(_ context.Context, job ci.Job, _ string) (string, error) {
+func (c *cluster) Launch(_ context.Context, launch ci.Launch) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.launched = append(c.launched, job)
+	c.launched = append(c.launched, launch.Job)
 	return "uid", nil
 }
 

@@ -34,6 +34,11 @@ func meta(run string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Name: name, Namespace: space, Labels: map[string]string{"app.kubernetes.io/managed-by": "yaci", "yaci.dev/run": run}}
 }
 
+// withToken returns the launch of a job whose clone container gets a token.
+func withToken(j ci.Job, token string) ci.Launch {
+	return ci.Launch{Job: j, Access: ci.CloneAccess{Token: token}}
+}
+
 func job(t *testing.T) ci.Job {
 	t.Helper()
 	m := meta("r1")
@@ -77,13 +82,14 @@ func TestS2CloneURL(t *testing.T) {
 	var err error
 	j.Manifest, err = json.Marshal(m)
 	must(t, err)
-	j.CloneURL = "https://hub/ada/new.git"
-	_, err = c.Launch(t.Context(), j, "t")
+	launch := withToken(j, "t")
+	launch.CloneURL = "https://hub/ada/new.git"
+	_, err = c.Launch(t.Context(), launch)
 	must(t, err)
 	made, err := c.Client.BatchV1().Jobs(space).Get(t.Context(), name, metav1.GetOptions{})
 	must(t, err)
 	pod := made.Spec.Template.Spec
-	if got := pod.InitContainers[0].Env; got[1].Value != j.CloneURL || got[0].Value != "/x" || len(pod.Containers[0].Env) != 0 {
+	if got := pod.InitContainers[0].Env; got[1].Value != launch.CloneURL || got[0].Value != "/x" || len(pod.Containers[0].Env) != 0 {
 		t.Errorf("%+v", pod)
 	}
 }
@@ -101,7 +107,7 @@ func TestLaunch(t *testing.T) {
 		a.(clienttesting.CreateAction).GetObject().(*batchv1.Job).UID = "uid-1"
 		return false, nil, nil
 	})
-	uid, err := c.Launch(t.Context(), job(t), "ghs_x")
+	uid, err := c.Launch(t.Context(), withToken(job(t), "ghs_x"))
 	if err != nil || uid != "uid-1" {
 		t.Fatalf("uid %q, %v", uid, err)
 	}
@@ -114,7 +120,7 @@ func TestLaunch(t *testing.T) {
 
 	// The same again, as after a crash before the UID was written down: the same Job, a fresh token.
 	client.ClearActions()
-	uid, err = c.Launch(t.Context(), job(t), "ghs_y")
+	uid, err = c.Launch(t.Context(), withToken(job(t), "ghs_y"))
 	if err != nil || uid != "uid-1" {
 		t.Errorf("second launch: uid %q, %v", uid, err)
 	}
@@ -129,7 +135,7 @@ func TestLaunch(t *testing.T) {
 // A command has no repository, and so no token.
 func TestLaunchWithoutToken(t *testing.T) {
 	c, client := world()
-	if _, err := c.Launch(t.Context(), job(t), ""); err != nil {
+	if _, err := c.Launch(t.Context(), ci.Launch{Job: job(t)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, there := secret(t, client)["token"]; there {
@@ -140,7 +146,7 @@ func TestLaunchWithoutToken(t *testing.T) {
 // A crash after the Secret and before the Job leaves a Secret that the next launch takes up.
 func TestLaunchTakesUpASecret(t *testing.T) {
 	c, client := world(&corev1.Secret{ObjectMeta: meta("r1"), StringData: map[string]string{"token": "old"}})
-	if _, err := c.Launch(t.Context(), job(t), "new"); err != nil {
+	if _, err := c.Launch(t.Context(), withToken(job(t), "new")); err != nil {
 		t.Fatal(err)
 	}
 	if got := secret(t, client)["token"]; got != "new" {
@@ -157,7 +163,7 @@ func TestLaunchRefusesWhatIsAnothers(t *testing.T) {
 	} {
 		c, client := world(objects...)
 		before := secret(t, client)
-		if uid, err := c.Launch(t.Context(), job(t), "ours"); !errors.Is(err, ci.ErrRefused) {
+		if uid, err := c.Launch(t.Context(), withToken(job(t), "ours")); !errors.Is(err, ci.ErrRefused) {
 			t.Errorf("%s: uid %q, %v; want ErrRefused", what, uid, err)
 		}
 		if diff := cmp.Diff(before, secret(t, client)); diff != "" {
@@ -186,7 +192,7 @@ func TestLaunchErrors(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			cluster, client := world()
 			client.PrependReactor("create", c.on, func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
-			_, err := cluster.Launch(t.Context(), job(t), "ghs_x")
+			_, err := cluster.Launch(t.Context(), withToken(job(t), "ghs_x"))
 			if err == nil || errors.Is(err, ci.ErrRefused) != c.refused {
 				t.Errorf("err %v, refused %v", err, c.refused)
 			}
@@ -205,7 +211,7 @@ func TestLaunchInADyingNamespace(t *testing.T) {
 		err.ErrStatus.Details.Causes = append(err.ErrStatus.Details.Causes, metav1.StatusCause{Type: corev1.NamespaceTerminatingCause, Message: "namespace builds is being terminated"})
 		return true, nil, err
 	})
-	if _, err := c.Launch(t.Context(), job(t), "ghs_x"); !errors.Is(err, ci.ErrRefused) || !strings.HasSuffix(err.Error(), "its namespace is being deleted") {
+	if _, err := c.Launch(t.Context(), withToken(job(t), "ghs_x")); !errors.Is(err, ci.ErrRefused) || !strings.HasSuffix(err.Error(), "its namespace is being deleted") {
 		t.Errorf("err %v", err)
 	}
 }
@@ -219,7 +225,7 @@ func TestRefusedButTheSecretStays(t *testing.T) {
 	client.PrependReactor("delete", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, nil, errors.New("connection refused")
 	})
-	if _, err := c.Launch(t.Context(), job(t), "ghs_x"); err == nil || errors.Is(err, ci.ErrRefused) {
+	if _, err := c.Launch(t.Context(), withToken(job(t), "ghs_x")); err == nil || errors.Is(err, ci.ErrRefused) {
 		t.Errorf("err %v; want one that is tried again", err)
 	}
 }
@@ -232,7 +238,7 @@ func TestLaunchOfABrokenJob(t *testing.T) {
 		c, client := world()
 		j := job(t)
 		change(&j)
-		if _, err := c.Launch(t.Context(), j, "x"); err == nil || changed(client) {
+		if _, err := c.Launch(t.Context(), withToken(j, "x")); err == nil || changed(client) {
 			t.Errorf("%s: err %v, calls %q", what, err, did(client))
 		}
 	}
@@ -330,7 +336,7 @@ func TestRelease(t *testing.T) {
 	if err := c.Release(t.Context(), name); err != nil {
 		t.Errorf("of a Job that is gone: %v", err)
 	}
-	if _, err := c.Launch(t.Context(), job(t), ""); err != nil {
+	if _, err := c.Launch(t.Context(), ci.Launch{Job: job(t)}); err != nil {
 		t.Fatal(err)
 	}
 	if got := finalizers(t, client); !slices.Equal(got, []string{kube.Finalizer}) {
@@ -361,7 +367,7 @@ func TestLaunchAfterALoss(t *testing.T) {
 		}
 		j := job(t)
 		j.UID = uid
-		if _, err := c.Launch(t.Context(), j, ""); err != nil {
+		if _, err := c.Launch(t.Context(), ci.Launch{Job: j}); err != nil {
 			t.Fatal(err)
 		}
 		if got := slices.Contains(did(client), "delete jobs"); got != (want == "delete") {
@@ -374,7 +380,7 @@ func TestLaunchAfterALoss(t *testing.T) {
 func TestHandover(t *testing.T) {
 	c, client := world()
 	c.Kueue = "builds"
-	if _, err := c.Launch(t.Context(), job(t), ""); err != nil {
+	if _, err := c.Launch(t.Context(), ci.Launch{Job: job(t)}); err != nil {
 		t.Fatal(err)
 	}
 	j, err := client.BatchV1().Jobs(space).Get(t.Context(), name, metav1.GetOptions{})
@@ -389,13 +395,13 @@ func TestHandover(t *testing.T) {
 // A fresh token replaces the old one; a Secret that is gone stays gone.
 func TestRenew(t *testing.T) {
 	c, client := world()
-	if err := c.Renew(t.Context(), job(t), "new"); err != nil || secret(t, client) != nil {
+	if err := c.Renew(t.Context(), withToken(job(t), "new")); err != nil || secret(t, client) != nil {
 		t.Errorf("after the clone: %v, %v", err, secret(t, client))
 	}
-	if _, err := c.Launch(t.Context(), job(t), "old"); err != nil {
+	if _, err := c.Launch(t.Context(), withToken(job(t), "old")); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Renew(t.Context(), job(t), "new"); err != nil {
+	if err := c.Renew(t.Context(), withToken(job(t), "new")); err != nil {
 		t.Fatal(err)
 	}
 	if got := secret(t, client); got["token"] != "new" || got["plan.json"] != "[]" {

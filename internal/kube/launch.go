@@ -144,8 +144,9 @@ const Finalizer = "yaci.dev/outcome"
 // Secret comes first, so that the pod never waits for it; should a crash leave
 // one without a Job, the next launch takes it up. A refused job leaves none. The
 // Job of a job that was lost before goes first.
-func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string, error) {
-	want, err := c.wanted(job)
+func (c *Cluster) Launch(ctx context.Context, launch ci.Launch) (string, error) {
+	job := launch.Job
+	want, err := c.wanted(launch)
 	if err != nil {
 		return "", err
 	}
@@ -160,7 +161,7 @@ func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string,
 	if err := c.meetLimitRanges(ctx, &want); err != nil {
 		return "", err
 	}
-	if err := c.putSecret(ctx, want, job, token); err != nil {
+	if err := c.putSecret(ctx, want, launch); err != nil {
 		return "", err
 	}
 	c.handOver(&want)
@@ -184,12 +185,12 @@ func (c *Cluster) Launch(ctx context.Context, job ci.Job, token string) (string,
 const InstallationLabel = "yaci.dev/installation"
 
 // wanted is the Job of a manifest, in the namespace that it is for.
-func (c *Cluster) wanted(job ci.Job) (want batchv1.Job, err error) {
-	if err := json.Unmarshal(job.Manifest, &want); err != nil {
+func (c *Cluster) wanted(launch ci.Launch) (want batchv1.Job, err error) {
+	if err := json.Unmarshal(launch.Manifest, &want); err != nil {
 		return want, fmt.Errorf("manifest: %w", err)
 	}
-	if job.CloneURL != "" {
-		cloneFrom(&want, job.CloneURL)
+	if launch.CloneURL != "" {
+		cloneFrom(&want, launch.CloneURL)
 	}
 	if c.Installation != "" {
 		want.Labels = maps.Clone(want.Labels)
@@ -286,23 +287,23 @@ func (c *Cluster) own(ctx context.Context, want batchv1.Job) (*batchv1.Job, erro
 
 // secretOf is what the clone container reads: files, and a token, if there is one,
 // with the names of what it can read beside the run's own repository.
-func secretOf(job batchv1.Job, files []byte, token string, readable []string) (*corev1.Secret, error) {
+func secretOf(job batchv1.Job, files []byte, access ci.CloneAccess) (*corev1.Secret, error) {
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: job.Name, Labels: job.Labels}}
 	if err := json.Unmarshal(files, &s.StringData); err != nil {
 		return nil, fmt.Errorf("files: %w", err)
 	}
-	if token != "" {
-		s.StringData["token"] = token
-		if len(readable) > 0 {
-			s.StringData["repositories"] = strings.Join(readable, "\n")
+	if access.Token != "" {
+		s.StringData["token"] = access.Token
+		if len(access.Repositories) > 0 {
+			s.StringData["repositories"] = strings.Join(access.Repositories, "\n")
 		}
 	}
 	return s, nil
 }
 
 // putSecret makes a job's Secret, or renews the one that an earlier launch left.
-func (c *Cluster) putSecret(ctx context.Context, job batchv1.Job, of ci.Job, token string) error {
-	s, err := secretOf(job, of.Files, token, of.Readable)
+func (c *Cluster) putSecret(ctx context.Context, job batchv1.Job, launch ci.Launch) error {
+	s, err := secretOf(job, launch.Files, launch.Access)
 	if err != nil {
 		return err
 	}
@@ -321,12 +322,12 @@ func (c *Cluster) putSecret(ctx context.Context, job batchv1.Job, of ci.Job, tok
 
 // Renew gives the clone of a launched job another token. When it has its commit
 // already the Secret is gone, which is fine.
-func (c *Cluster) Renew(ctx context.Context, job ci.Job, token string) error {
-	want, err := c.wanted(job)
+func (c *Cluster) Renew(ctx context.Context, launch ci.Launch) error {
+	want, err := c.wanted(launch)
 	if err != nil {
 		return err
 	}
-	s, err := secretOf(want, job.Files, token, job.Readable)
+	s, err := secretOf(want, launch.Files, launch.Access)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func TestForksNamespace(t *testing.T) {
 	c, client := world()
 	c.Forks = "forks"
 	ctx := t.Context()
-	if _, err := c.Launch(ctx, jobIn(t, "forks"), "ghs_x"); err != nil {
+	if _, err := c.Launch(ctx, withToken(jobIn(t, "forks"), "ghs_x")); err != nil {
 		t.Fatal(err)
 	}
 	count := func(space string) [2]int {
@@ -75,7 +75,7 @@ func TestForksNamespace(t *testing.T) {
 
 func TestNamespaceThatIsNotOurs(t *testing.T) {
 	c, client := world()
-	if _, err := c.Launch(t.Context(), jobIn(t, "kube-system"), "ghs_x"); !errors.Is(err, ci.ErrRefused) {
+	if _, err := c.Launch(t.Context(), withToken(jobIn(t, "kube-system"), "ghs_x")); !errors.Is(err, ci.ErrRefused) {
 		t.Errorf("launched: %v", err)
 	}
 	if calls := did(client); slices.Contains(calls, "create jobs") || slices.Contains(calls, "create secrets") {

@@ -49,7 +49,7 @@ type Access interface {
 // Called again for the same job it finds what it made. The error is
 // ci.ErrRefused, wrapped, when the cluster will never take this job.
 type Launcher interface {
-	Launch(ctx context.Context, job ci.Job, token string) (uid string, err error)
+	Launch(ctx context.Context, launch ci.Launch) (uid string, err error)
 }
 
 // Cluster tells how many of these jobs, which were launched, are on their way to
@@ -253,9 +253,9 @@ func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
 		q.inquire(job.Name, run)
 		return nil
 	}
-	token := ""
+	launch := ci.Launch{Job: job}
 	if run.Event.Repo.ID != 0 {
-		token, err = q.cloneToken(ctx, run, &job)
+		launch.Access, err = q.cloneAccess(ctx, run)
 		if errors.Is(err, ci.ErrNotFound) {
 			return q.end(ctx, job, fmt.Sprintf("GitHub does not let YACI read %s: install the GitHub App on it, then retry.", run.Event.Repo.FullName()))
 		}
@@ -264,11 +264,11 @@ func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
 		}
 	}
 	if q.CloneURL != nil && run.Event.Repo.ID != 0 { // its name may have passed on since the manifest was made
-		job.CloneURL = q.CloneURL(run.Event.Repo)
+		launch.CloneURL = q.CloneURL(run.Event.Repo)
 	}
 	ctx, cancel := lingering(ctx, launchGrace) // so that a server that is told to end finishes the launch in hand
 	defer cancel()
-	uid, err := q.Launcher.Launch(ctx, job, token)
+	uid, err := q.Launcher.Launch(ctx, launch)
 	switch {
 	case errors.Is(err, ci.ErrInvalid):
 		return q.end(ctx, job, sentenceOf(err))
@@ -303,20 +303,17 @@ func lingering(ctx context.Context, grace time.Duration) (context.Context, conte
 	return longer, func() { stop(); cancel() }
 }
 
-// cloneToken mints what a job's clone container reads repositories with, and
-// notes in the job which others it can read. Runs of forks read none: their code
-// is a stranger's.
-func (q *Queue) cloneToken(ctx context.Context, run ci.Run, job *ci.Job) (string, error) {
+// cloneAccess mints what the clone container of a run's jobs reads repositories with. Runs of forks read none beside
+// their own: their code is a stranger's.
+func (q *Queue) cloneAccess(ctx context.Context, run ci.Run) (ci.CloneAccess, error) {
 	var others []ci.Repo
 	if q.Access != nil && !run.Event.Fork {
 		var err error
 		if others, err = q.Access.ReadableBy(ctx, run.Event.Repo.ID); err != nil {
-			return "", err
+			return ci.CloneAccess{}, err
 		}
 	}
-	access, err := q.Tokens.CloneToken(ctx, run.Event.Repo, others)
-	job.Readable = access.Repositories
-	return access.Token, err
+	return q.Tokens.CloneToken(ctx, run.Event.Repo, others)
 }
 
 func (q *Queue) end(ctx context.Context, job ci.Job, why string) error {

@@ -157,7 +157,7 @@ func (w *world) CloneToken(_ context.Context, repo ci.Repo, others []ci.Repo) (c
 	return access, w.tokenErr[w.jobs[repo.Installation].Name]
 }
 
-func (w *world) Launch(ctx context.Context, job ci.Job, token string) (string, error) {
+func (w *world) Launch(ctx context.Context, launch ci.Launch) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.launching != nil {
@@ -166,16 +166,16 @@ func (w *world) Launch(ctx context.Context, job ci.Job, token string) (string, e
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	w.launched, w.tokens = append(w.launched, job.Name), append(w.tokens, token)
-	w.readable = append(w.readable, job.Readable)
+	w.launched, w.tokens = append(w.launched, launch.Name), append(w.tokens, launch.Access.Token)
+	w.readable = append(w.readable, launch.Access.Repositories)
 	slices.Sort(w.launched) // several are launched at once
-	return "uid-" + string(job.Name), w.launch[job.Name]
+	return "uid-" + string(launch.Name), w.launch[launch.Name]
 }
 
-func (w *world) Renew(_ context.Context, job ci.Job, token string) error {
+func (w *world) Renew(_ context.Context, launch ci.Launch) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.renewals = append(w.renewals, job.Name)
+	w.renewals = append(w.renewals, launch.Name)
 	return w.writeErr
 }
 

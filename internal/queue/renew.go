@@ -16,7 +16,7 @@ const renewAfter = 45 * time.Minute
 
 // Renewer gives a launched job, whose pod has not begun, a fresh token.
 type Renewer interface {
-	Renew(ctx context.Context, job ci.Job, token string) error
+	Renew(ctx context.Context, launch ci.Launch) error
 }
 
 // stale are the launched jobs that still wait, and whose token is old.
@@ -56,11 +56,11 @@ func (q *Queue) renewOne(ctx context.Context, name ci.JobName, now time.Time) er
 	if err != nil {
 		return err
 	}
-	token, err := q.cloneToken(ctx, run, &job)
+	access, err := q.cloneAccess(ctx, run)
 	if err != nil {
 		return err
 	}
-	if err := q.Renewer.Renew(ctx, job, token); err != nil {
+	if err := q.Renewer.Renew(ctx, ci.Launch{Job: job, Access: access}); err != nil {
 		return err
 	}
 	if q.renewed == nil {

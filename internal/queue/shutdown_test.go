@@ -18,7 +18,7 @@ type midway struct {
 	launched bool
 }
 
-func (m *midway) Launch(ctx context.Context, _ ci.Job, _ string) (string, error) {
+func (m *midway) Launch(ctx context.Context, _ ci.Launch) (string, error) {
 	m.end()
 	select {
 	case <-ctx.Done():

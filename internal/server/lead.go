@@ -165,17 +165,17 @@ type launcher struct {
 }
 
 // Launch asks as late as it can.
-func (l launcher) Launch(ctx context.Context, job ci.Job, token string) (string, error) {
+func (l launcher) Launch(ctx context.Context, launch ci.Launch) (string, error) {
 	if err := l.db.Leads(ctx); err != nil {
 		return "", err
 	}
-	return l.cluster.Launch(ctx, job, token)
+	return l.cluster.Launch(ctx, launch)
 }
 
 // Renew asks as late as it can.
-func (l launcher) Renew(ctx context.Context, job ci.Job, token string) error {
+func (l launcher) Renew(ctx context.Context, launch ci.Launch) error {
 	if err := l.db.Leads(ctx); err != nil {
 		return err
 	}
-	return l.cluster.Renew(ctx, job, token)
+	return l.cluster.Renew(ctx, launch)
 }

@@ -148,7 +148,7 @@ func (p probe) run(ctx context.Context, change func(*batchv1.Job), args ...strin
 		defer cancel()
 		p.cluster.Remove(ctx, job.Name) //nolint:errcheck // yaci uninstall, and the namespace's quota, have what is left
 	}
-	if _, err := p.cluster.Launch(ctx, job, ""); err != nil {
+	if _, err := p.cluster.Launch(ctx, ci.Launch{Job: job}); err != nil {
 		remove()
 		return "", nil, err
 	}
