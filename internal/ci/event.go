@@ -85,23 +85,38 @@ type Actor struct {
 	Login string
 }
 
-// Delivery is one webhook request as GitHub sent it, or what stands for one that
-// never came.
-type Delivery struct {
-	ID       int64  // row in the inbox; 0 before it is stored
-	HookID   int64  // X-GitHub-Hook-ID
-	GUID     string // X-GitHub-Delivery; a redelivery carries the same one
-	Name     string // X-GitHub-Event
-	Body     []byte // the signed bytes; of a Compared one the event as the store encodes it
-	Received time.Time
-	Attempts int    // times that handling failed
-	Starts   int    // times that handling began and has not ended, this one included
-	Ignored  string // why nothing will be done; empty when it is to be handled
-	Origin   Origin
+// NewDelivery is one webhook request as GitHub sent it, or what stands for one that never came, before it is stored.
+type NewDelivery struct {
+	HookID  int64  // X-GitHub-Hook-ID
+	GUID    string // X-GitHub-Delivery; a redelivery carries the same one
+	Name    string // X-GitHub-Event
+	Body    []byte // the signed bytes; of a Compared one the event as the store encodes it
+	Ignored string // why nothing will be done, a sentence; empty when it is to be handled
+	Origin  Origin
 
-	// What it is about, as far as the door could read it.
+	// What it is about, as far as it could be read before it was stored.
 	Action string
 	Repo   string // owner/name
+	RepoID int64
+	Ref    string
+	SHA    SHA
+}
+
+// Delivery is a delivery in the inbox.
+type Delivery struct {
+	ID       int64
+	HookID   int64  // X-GitHub-Hook-ID
+	GUID     string // X-GitHub-Delivery
+	Name     string // X-GitHub-Event
+	Body     []byte // for its handler only
+	Received time.Time
+	Attempts int // times that handling failed
+	Starts   int // times that handling began and has not ended, this one included; for its handler only
+	Origin   Origin
+
+	// What it is about; see [NewDelivery].
+	Action string
+	Repo   string
 	RepoID int64
 	Ref    string
 	SHA    SHA

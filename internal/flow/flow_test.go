@@ -107,7 +107,7 @@ func (w *world) arrive(guid string, ev ci.Event) {
 	w.Helper()
 	body, err := json.Marshal(ev)
 	w.must(err)
-	w.must(w.db.AddDelivery(w.Context(), ci.Delivery{HookID: 1, GUID: guid, Name: "push", Body: body}))
+	w.must(w.db.AddDelivery(w.Context(), ci.NewDelivery{HookID: 1, GUID: guid, Name: "push", Body: body}))
 	w.drain()
 }
 

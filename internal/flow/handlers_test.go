@@ -46,7 +46,7 @@ func TestS8RepositoriesAreHandledSideBySide(t *testing.T) {
 		ev.Repo.ID, ev.SHA = repo, ci.SHA(fmt.Sprintf("%039d%d", repo, n))
 		body, err := json.Marshal(ev)
 		w.must(err)
-		w.must(w.db.AddDelivery(t.Context(), ci.Delivery{HookID: 1, GUID: fmt.Sprint(repo, n), Name: "push", Body: body, RepoID: repo}))
+		w.must(w.db.AddDelivery(t.Context(), ci.NewDelivery{HookID: 1, GUID: fmt.Sprint(repo, n), Name: "push", Body: body, RepoID: repo}))
 		gh.mu.Lock()
 		defer gh.mu.Unlock()
 		if gh.slow[repo] == nil {

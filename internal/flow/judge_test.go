@@ -31,7 +31,7 @@ func (w *world) store(guid string, ev ci.Event) {
 	if ev.Kind == ci.PullRequest {
 		name = "pull_request"
 	}
-	w.must(w.db.AddDelivery(w.Context(), ci.Delivery{
+	w.must(w.db.AddDelivery(w.Context(), ci.NewDelivery{
 		HookID: 1,
 		GUID:   guid,
 		Name:   name,

@@ -48,7 +48,7 @@ func TestARefThatComesBack(t *testing.T) {
 func TestRecovered(t *testing.T) {
 	w := newWorld(t)
 	ev := pull("synchronize", "main", true)
-	w.must(w.db.AddRecovered(t.Context(), ci.Delivery{GUID: "r", Name: "pull_request"}, ev))
+	w.must(w.db.AddRecovered(t.Context(), ci.NewDelivery{GUID: "r", Name: "pull_request"}, ev))
 	w.drain()
 	if run := w.runOf(ev); run.State != ci.Held {
 		t.Errorf("run %+v, want it held", run)

@@ -54,7 +54,7 @@ func TestS1HeavyFilesAtOnce(t *testing.T) {
 			body, err := json.Marshal(ev)
 			w.must(err)
 			guid := fmt.Sprint(ev.Repo.ID)
-			w.must(w.db.AddDelivery(t.Context(), ci.Delivery{HookID: 1, GUID: guid, Name: "push", Body: body, RepoID: ev.Repo.ID}))
+			w.must(w.db.AddDelivery(t.Context(), ci.NewDelivery{HookID: 1, GUID: guid, Name: "push", Body: body, RepoID: ev.Repo.ID}))
 		}
 	}
 	due, err := w.db.DueDeliveries(t.Context(), len(events))

@@ -26,7 +26,7 @@ type race struct {
 	head   int
 	base   string
 	file   map[ci.SHA]string
-	late   []ci.Delivery       // events that have happened and are not delivered yet
+	late   []ci.NewDelivery    // events that have happened and are not delivered yet
 	meant  map[ci.SHA]bool     // commits that a maintainer had before the eyes and approved
 	seen   map[ci.JobName]bool // jobs that were looked at
 	guid   int
@@ -43,7 +43,7 @@ func (r *race) event(action string) ci.Event {
 func (r *race) happens(ev ci.Event) {
 	r.guid++
 	body, _ := json.Marshal(ev)
-	r.late = append(r.late, ci.Delivery{HookID: 1, GUID: fmt.Sprint(r.guid), Name: "x", Body: body})
+	r.late = append(r.late, ci.NewDelivery{HookID: 1, GUID: fmt.Sprint(r.guid), Name: "x", Body: body})
 }
 
 // moves the stranger makes; each may come between any two steps of YACI's.

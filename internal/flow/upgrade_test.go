@@ -82,7 +82,7 @@ func TestG2Upgrade(t *testing.T) {
 
 		healed := run.Event
 		healed.At, healed.Before, healed.Actor = time.Time{}, "", ci.Actor{}
-		w.must(w.db.AddRecovered(t.Context(), ci.Delivery{GUID: fmt.Sprint("healed-", i), Name: "push"}, healed))
+		w.must(w.db.AddRecovered(t.Context(), ci.NewDelivery{GUID: fmt.Sprint("healed-", i), Name: "push"}, healed))
 		if i%50 == 49 {
 			w.drain()
 		}

@@ -26,12 +26,12 @@ func (c *Client) Sent(ctx context.Context, page string) (list []ci.Sent, next st
 
 // SentBody is one delivery of that list with its body. GitHub has written the
 // body anew, so its signature does not fit; it came over the App's own connection.
-func (c *Client) SentBody(ctx context.Context, id int64) (ci.Delivery, error) {
+func (c *Client) SentBody(ctx context.Context, id int64) (ci.NewDelivery, error) {
 	d, _, err := c.with(c.app).Apps.GetHookDelivery(ctx, id)
 	if err != nil {
-		return ci.Delivery{}, fmt.Errorf("delivery %d: github: %w", id, err)
+		return ci.NewDelivery{}, fmt.Errorf("delivery %d: github: %w", id, err)
 	}
-	out := ci.Delivery{GUID: d.GetGUID(), Name: d.GetEvent(), Body: []byte{}}
+	out := ci.NewDelivery{GUID: d.GetGUID(), Name: d.GetEvent(), Body: []byte{}}
 	if d.Request != nil && d.Request.RawPayload != nil {
 		out.Body = *d.Request.RawPayload
 	}

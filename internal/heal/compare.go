@@ -93,7 +93,7 @@ func (h *Healer) recover(ctx context.Context, ev ci.Event) error {
 	if ev.Kind != ci.PullRequest {
 		ev.Title = title
 	}
-	d := ci.Delivery{
+	d := ci.NewDelivery{
 		GUID:   fmt.Sprintf("%d %s %s", ev.Repo.ID, ev.Ref, ev.SHA),
 		Name:   string(ev.Kind),
 		Action: ev.PRAction,

@@ -13,9 +13,9 @@ import (
 type Inbox interface {
 	KnownGUIDs(ctx context.Context, guids []string) (map[string]bool, error)
 	KnownHead(ctx context.Context, repo int64, ref string, sha ci.SHA) (head, refToo bool, err error)
-	AddDelivery(ctx context.Context, d ci.Delivery) error
+	AddDelivery(ctx context.Context, d ci.NewDelivery) error
 	// AddRecovered adds an event that was found by comparing heads. d has no body: what is stored is the event.
-	AddRecovered(ctx context.Context, d ci.Delivery, ev ci.Event) error
+	AddRecovered(ctx context.Context, d ci.NewDelivery, ev ci.Event) error
 }
 
 // Memory is what is kept between passes.
@@ -28,7 +28,7 @@ type Memory interface {
 // Mailbox is GitHub's list of the App's deliveries, newest first, page by page.
 type Mailbox interface {
 	Sent(ctx context.Context, page string) (list []ci.Sent, next string, err error)
-	SentBody(ctx context.Context, id int64) (ci.Delivery, error)
+	SentBody(ctx context.Context, id int64) (ci.NewDelivery, error)
 }
 
 // Heads is what GitHub has now.
@@ -42,8 +42,8 @@ type Healer struct {
 	Clock   ci.Clock // of the database
 	Inbox   Inbox
 	Memory  Memory
-	Mailbox Mailbox                       // nil: there is no list, as with a personal token
-	Read    func(ci.Delivery) ci.Delivery // says what a delivery is about
+	Mailbox Mailbox                             // nil: there is no list, as with a personal token
+	Read    func(ci.NewDelivery) ci.NewDelivery // says what a delivery is about
 	Heads   Heads
 	Explain func(error, time.Time) ci.Setback // what GitHub's answer means
 	Grace   time.Duration                     // a webhook may be this late

@@ -36,10 +36,10 @@ const secret = "s"
 
 // Store is the webhook.Sink.
 func (w *world) Store(ctx context.Context, d webhook.Delivery) error {
-	return w.db.AddDelivery(ctx, w.read(ci.Delivery{HookID: d.HookID, GUID: d.GUID, Name: d.Event.Name, Body: d.Body}))
+	return w.db.AddDelivery(ctx, w.read(ci.NewDelivery{HookID: d.HookID, GUID: d.GUID, Name: d.Event.Name, Body: d.Body}))
 }
 
-func (*world) read(d ci.Delivery) ci.Delivery {
+func (*world) read(d ci.NewDelivery) ci.NewDelivery {
 	ev, err := webhook.Decode(d.Name, d.Body)
 	if d.Ignored = ev.Ignored; err != nil {
 		d.Ignored = err.Error()
@@ -258,7 +258,7 @@ func TestLateWebhook(t *testing.T) {
 	w.healer.Mailbox, w.healer.Grace = nil, 300*time.Millisecond
 	arrived := make(chan error, 1)
 	w.healer.Heads = late{w.healer.Heads, func() {
-		arrived <- w.db.AddDelivery(t.Context(), w.read(ci.Delivery{HookID: 1, GUID: d.GUID, Name: d.Event, Body: d.Payload}))
+		arrived <- w.db.AddDelivery(t.Context(), w.read(ci.NewDelivery{HookID: 1, GUID: d.GUID, Name: d.Event, Body: d.Payload}))
 	}}
 	w.pass()
 	if err := <-arrived; err != nil {

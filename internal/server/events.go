@@ -14,7 +14,7 @@ import (
 
 // inbox is the webhook.Sink that writes to the database.
 type inbox struct {
-	add  func(ctx context.Context, d ci.Delivery) error
+	add  func(ctx context.Context, d ci.NewDelivery) error
 	bell bell
 }
 
@@ -41,10 +41,19 @@ func handleDeliveries(ctx context.Context, f *flow.Flow, arrived bell, l loops) 
 	}
 }
 
-func delivery(d webhook.Delivery) ci.Delivery {
+func delivery(d webhook.Delivery) ci.NewDelivery {
 	ev := d.Event
-	out := ci.Delivery{HookID: d.HookID, GUID: d.GUID, Name: ev.Name, Body: d.Body, Ignored: ev.Ignored,
-		Action: ev.Action, RepoID: ev.RepoID, Ref: ev.Ref, SHA: ci.SHA(ev.SHA)}
+	out := ci.NewDelivery{
+		HookID:  d.HookID,
+		GUID:    d.GUID,
+		Name:    ev.Name,
+		Body:    d.Body,
+		Ignored: ev.Ignored,
+		Action:  ev.Action,
+		RepoID:  ev.RepoID,
+		Ref:     ev.Ref,
+		SHA:     ci.SHA(ev.SHA),
+	}
 	if ev.RepoID != 0 {
 		out.Repo = ev.Owner + "/" + ev.Repo
 	}
@@ -52,7 +61,7 @@ func delivery(d webhook.Delivery) ci.Delivery {
 }
 
 // read says what a delivery is about that did not come through the door.
-func read(d ci.Delivery) ci.Delivery {
+func read(d ci.NewDelivery) ci.NewDelivery {
 	ev, err := webhook.Decode(d.Name, d.Body)
 	if err != nil {
 		ev.Ignored = "Ignored: " + err.Error()

@@ -203,7 +203,7 @@ func apiFront(t testing.TB) (http.Handler, *operator) {
 	_, err = db.Observe(ctx, ci.Job{Name: "yaci-r1-1", Run: "r1", Attempt: 1, State: ci.Failure, Message: "test failed in 1.0s (exit 1)",
 		Steps: []ci.Step{{Name: "test", Container: "1-test", State: ci.Failure, Exit: 1, Started: time.Now(), Finished: time.Now(), Lines: 3, Bytes: 30, Memory: 1 << 20}}})
 	must(err)
-	must(db.AddDelivery(ctx, ci.Delivery{HookID: 1, GUID: "g", Name: "star", Body: []byte("{}"), Ignored: "Ignored: x."}))
+	must(db.AddDelivery(ctx, ci.NewDelivery{HookID: 1, GUID: "g", Name: "star", Body: []byte("{}"), Ignored: "Ignored: x."}))
 	log := slog.New(slog.DiscardHandler)
 	hook, err := webhook.New(secret, inbox{db.AddDelivery, newBell()}, log)
 	must(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-func (s *Store) addDelivery(ctx context.Context, tx *sql.Tx, d ci.Delivery) error {
+func (s *Store) addDelivery(ctx context.Context, tx *sql.Tx, d ci.NewDelivery) error {
 	state := ci.DeliveryPending
 	if d.Ignored != "" {
 		state = ci.DeliveryIgnored

@@ -72,7 +72,7 @@ func TestBackupWhileWriting(t *testing.T) {
 	path, to := filepath.Join(dir, "yaci.db"), filepath.Join(dir, "copy.db")
 	s := open(t, path)
 	add := func(n int) error {
-		return s.AddDelivery(context.WithoutCancel(t.Context()), ci.Delivery{HookID: 1, GUID: fmt.Sprint(n), Name: "push", Body: []byte("{}"), RepoID: int64(n + 1)})
+		return s.AddDelivery(context.WithoutCancel(t.Context()), ci.NewDelivery{HookID: 1, GUID: fmt.Sprint(n), Name: "push", Body: []byte("{}"), RepoID: int64(n + 1)})
 	}
 	for n := range 100 {
 		must(t, add(n))
@@ -118,7 +118,7 @@ func TestDamagedFileIsRefused(t *testing.T) {
 			s, err := store.Open(t.Context(), path)
 			must(t, err)
 			for n := range 50 {
-				must(t, s.AddDelivery(t.Context(), ci.Delivery{HookID: 1, GUID: fmt.Sprint(n), Name: "push", Body: make([]byte, 1000)}))
+				must(t, s.AddDelivery(t.Context(), ci.NewDelivery{HookID: 1, GUID: fmt.Sprint(n), Name: "push", Body: make([]byte, 1000)}))
 			}
 			must(t, s.Close())
 			f, err := os.OpenFile(path, os.O_WRONLY, 0)

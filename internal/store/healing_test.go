@@ -15,7 +15,7 @@ func healing(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
 	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
-	must(t, s.AddDelivery(ctx, ci.Delivery{HookID: 1, GUID: "g", Name: "push", RepoID: 1, Body: []byte("{}"), Ref: "refs/heads/x", SHA: "b", Ignored: "no file"}))
+	must(t, s.AddDelivery(ctx, ci.NewDelivery{HookID: 1, GUID: "g", Name: "push", RepoID: 1, Body: []byte("{}"), Ref: "refs/heads/x", SHA: "b", Ignored: "no file"}))
 	for _, c := range []struct {
 		ref       string
 		sha       ci.SHA

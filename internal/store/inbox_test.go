@@ -14,8 +14,8 @@ func TestDeliveriesAndWhatTheyLedTo(t *testing.T) { both(t, deliveriesAndWhatThe
 
 func deliveriesAndWhatTheyLedTo(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	bad := ci.Delivery{HookID: 1, GUID: "bad", Name: "push", Body: []byte("{}"), Repo: "ada/hello", RepoID: 1, Ref: "refs/heads/x", SHA: "abc"}
-	good := ci.Delivery{HookID: 1, GUID: "good", Name: "push", Body: []byte("{}"), Origin: ci.Listed}
+	bad := ci.NewDelivery{HookID: 1, GUID: "bad", Name: "push", Body: []byte("{}"), Repo: "ada/hello", RepoID: 1, Ref: "refs/heads/x", SHA: "abc"}
+	good := ci.NewDelivery{HookID: 1, GUID: "good", Name: "push", Body: []byte("{}"), Origin: ci.Listed}
 	must(t, s.AddDelivery(ctx, bad))
 	must(t, s.AddDelivery(ctx, good))
 	due, err := s.DueDeliveries(ctx, 10)

@@ -29,7 +29,7 @@ type intake struct {
 
 type arrival struct {
 	ctx    context.Context
-	d      ci.Delivery
+	d      ci.NewDelivery
 	stored chan error
 }
 
@@ -37,7 +37,7 @@ type arrival struct {
 // with an error after five seconds at the latest. One that is known by hook and
 // GUID already is left as it is, since GitHub repeats a GUID when it delivers
 // again; but one that was set aside is tried again.
-func (s *Store) AddDelivery(ctx context.Context, d ci.Delivery) error {
+func (s *Store) AddDelivery(ctx context.Context, d ci.NewDelivery) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	a := &arrival{ctx, d, make(chan error, 1)}

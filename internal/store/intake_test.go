@@ -17,8 +17,8 @@ import (
 )
 
 // delivery is one of a repository of its own.
-func delivery(guid string) ci.Delivery {
-	return ci.Delivery{HookID: 1, GUID: guid, Name: "push", Body: []byte("{}"), RepoID: int64(crc32.ChecksumIEEE([]byte(guid)))}
+func delivery(guid string) ci.NewDelivery {
+	return ci.NewDelivery{HookID: 1, GUID: guid, Name: "push", Body: []byte("{}"), RepoID: int64(crc32.ChecksumIEEE([]byte(guid)))}
 }
 
 func TestDeliveriesAtOnce(t *testing.T) { both(t, deliveriesAtOnce) }
@@ -35,7 +35,7 @@ func deliveriesAtOnce(t *testing.T, s *store.Store) {
 		})
 		if n%50 == 0 {
 			wait.Go(func() {
-				if err := s.AddDelivery(t.Context(), ci.Delivery{GUID: "no body"}); err == nil {
+				if err := s.AddDelivery(t.Context(), ci.NewDelivery{GUID: "no body"}); err == nil {
 					t.Error("a delivery without a body was stored")
 				}
 			})
@@ -75,7 +75,7 @@ func TestDiskFull(t *testing.T) {
 	var pages int
 	must(t, s.Writer().QueryRow(`PRAGMA page_count`).Scan(&pages))
 	must(t, s.Writer().QueryRow(fmt.Sprintf(`PRAGMA max_page_count = %d`, pages+10)).Scan(&pages))
-	large := func(n int) ci.Delivery {
+	large := func(n int) ci.NewDelivery {
 		d := delivery(fmt.Sprint("large ", n))
 		d.Body = make([]byte, 30000)
 		return d

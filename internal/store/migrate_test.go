@@ -36,7 +36,7 @@ func migrations(t *testing.T, s *store.Store) {
 	if diff := cmp.Diff(before, schema()); diff != "" {
 		t.Errorf("down and up (-before +after):\n%s", diff)
 	}
-	must(t, s.AddDelivery(ctx, ci.Delivery{HookID: 1, GUID: "g", Name: "push", Body: []byte("{}")}))
+	must(t, s.AddDelivery(ctx, ci.NewDelivery{HookID: 1, GUID: "g", Name: "push", Body: []byte("{}")}))
 }
 
 func TestMigrationsOutOfOrder(t *testing.T) { both(t, outOfOrder) }
@@ -167,7 +167,7 @@ func TestText(t *testing.T) { both(t, text) }
 // What strangers write comes back as it is, or at least is taken.
 func text(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	must(t, s.AddDelivery(ctx, ci.Delivery{HookID: 1, GUID: "g\x00\xff", Name: "push", Body: []byte("\x00\xff{}")}))
+	must(t, s.AddDelivery(ctx, ci.NewDelivery{HookID: 1, GUID: "g\x00\xff", Name: "push", Body: []byte("\x00\xff{}")}))
 	due, err := s.DueDeliveries(ctx, 10)
 	must(t, err)
 	if len(due) != 1 || string(due[0].Body) != "\x00\xff{}" {

@@ -111,8 +111,8 @@ func TestDropDeliveries(t *testing.T) { both(t, dropDeliveries) }
 
 func dropDeliveries(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	must(t, s.AddDelivery(ctx, ci.Delivery{HookID: 1, GUID: "a", Name: "push", Body: []byte("{}")}))
-	must(t, s.AddDelivery(ctx, ci.Delivery{HookID: 1, GUID: "b", Name: "star", Body: []byte("{}"), Ignored: "Ignored."}))
+	must(t, s.AddDelivery(ctx, ci.NewDelivery{HookID: 1, GUID: "a", Name: "push", Body: []byte("{}")}))
+	must(t, s.AddDelivery(ctx, ci.NewDelivery{HookID: 1, GUID: "b", Name: "star", Body: []byte("{}"), Ignored: "Ignored."}))
 	for _, c := range []struct {
 		before time.Time
 		want   int64

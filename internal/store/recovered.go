@@ -9,7 +9,7 @@ import (
 
 // AddRecovered stores an event that GitHub sent no webhook for, in the place of a delivery. The body of d is the event
 // as a record, which [RecoveredEvent] reads again; otherwise it is like [Store.AddDelivery].
-func (s *Store) AddRecovered(ctx context.Context, d ci.Delivery, ev ci.Event) error {
+func (s *Store) AddRecovered(ctx context.Context, d ci.NewDelivery, ev ci.Event) error {
 	body, err := encodeEvent(ev)
 	if err != nil {
 		return fmt.Errorf("add recovered event %s: %w", d.GUID, err)

@@ -28,7 +28,7 @@ func TestDeliveryIsStoredOnce(t *testing.T) { both(t, deliveryIsStoredOnce) }
 
 func deliveryIsStoredOnce(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	d := ci.Delivery{HookID: 1, GUID: "g", Name: "push", Body: []byte("{}")}
+	d := ci.NewDelivery{HookID: 1, GUID: "g", Name: "push", Body: []byte("{}")}
 	must(t, s.AddDelivery(ctx, d))
 	must(t, s.AddDelivery(ctx, d))
 	due, err := s.DueDeliveries(ctx, 10)
@@ -40,7 +40,7 @@ func deliveryIsStoredOnce(t *testing.T, s *store.Store) {
 	if due, _ := s.DueDeliveries(ctx, 10); len(due) != 0 {
 		t.Errorf("a deferred delivery is due at once: %+v", due)
 	}
-	must(t, s.AddDelivery(ctx, ci.Delivery{HookID: 1, GUID: "i", Name: "star", Body: []byte("{}"), Ignored: "Ignored: x."}))
+	must(t, s.AddDelivery(ctx, ci.NewDelivery{HookID: 1, GUID: "i", Name: "star", Body: []byte("{}"), Ignored: "Ignored: x."}))
 	if due, _ := s.DueDeliveries(ctx, 10); len(due) != 0 {
 		t.Errorf("an ignored delivery is due: %+v", due)
 	}

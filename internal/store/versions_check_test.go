@@ -566,5 +566,5 @@ func continueVersion(t *testing.T, s *store.Store, release int) {
 	if _, err := s.Job(ctx, "yaci-rpassed000-1"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a job of a run that was dropped: %v", err)
 	}
-	must(t, s.AddDelivery(ctx, ci.Delivery{HookID: 3, GUID: "guid-6", Name: "push", Body: []byte("{}")}))
+	must(t, s.AddDelivery(ctx, ci.NewDelivery{HookID: 3, GUID: "guid-6", Name: "push", Body: []byte("{}")}))
 }

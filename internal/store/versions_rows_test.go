@@ -206,7 +206,7 @@ func versionRun(id ci.RunID, created int) *ci.Run {
 func versionRows(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	for i, name := range []string{"push", "pull_request", "star", "push", "push"} {
-		d := ci.Delivery{HookID: 3, GUID: fmt.Sprintf("guid-%d", i+1), Name: name, Body: []byte("{\"n\": " + fmt.Sprint(i) + "}\xff\x00")}
+		d := ci.NewDelivery{HookID: 3, GUID: fmt.Sprintf("guid-%d", i+1), Name: name, Body: []byte("{\"n\": " + fmt.Sprint(i) + "}\xff\x00")}
 		if name == "star" {
 			d.Ignored = "Ignored: event star starts nothing."
 		}

@@ -48,11 +48,11 @@ func everyPage(b *tab, look func(path string)) {
 func (p *people) delivered(w *world) {
 	w.t.Helper()
 	long := "refs/heads/a-branch-with-a-name-that-goes-on-and-on/and-on-and-on-and-on"
-	must(w.t, w.db.AddDelivery(w.t.Context(), ci.Delivery{HookID: 1, GUID: "5b8ee0b2-4a2e-11f0-9d5c-1f6a0a7b2c3d", Name: "push", Body: []byte("{}"), Repo: p.of().FullName(), RepoID: p.repo.ID, Ref: long, SHA: ci.SHA(strings.Repeat("c", 40))}))
+	must(w.t, w.db.AddDelivery(w.t.Context(), ci.NewDelivery{HookID: 1, GUID: "5b8ee0b2-4a2e-11f0-9d5c-1f6a0a7b2c3d", Name: "push", Body: []byte("{}"), Repo: p.of().FullName(), RepoID: p.repo.ID, Ref: long, SHA: ci.SHA(strings.Repeat("c", 40))}))
 	due, err := w.db.DueDeliveries(w.t.Context(), 1)
 	must(w.t, err)
 	must(w.t, w.db.IgnoreDelivery(w.t.Context(), due[0].ID, "Skipped: the message of the commit has [skip ci] in it, "+strings.Repeat("averylongword", 5)+"."))
-	must(w.t, w.db.AddDelivery(w.t.Context(), ci.Delivery{HookID: 1, GUID: "5b8ee0b2-4a2e-11f0-9d5c-1f6a0a7b2c3e", Name: "issue_comment", Action: "created", Body: []byte("{}"), Repo: p.of().FullName(), RepoID: p.repo.ID}))
+	must(w.t, w.db.AddDelivery(w.t.Context(), ci.NewDelivery{HookID: 1, GUID: "5b8ee0b2-4a2e-11f0-9d5c-1f6a0a7b2c3e", Name: "issue_comment", Action: "created", Body: []byte("{}"), Repo: p.of().FullName(), RepoID: p.repo.ID}))
 }
 
 func noScript(_ *testing.T, b *tab) {
