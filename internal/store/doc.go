@@ -8,6 +8,10 @@
 // for booleans, ON CONFLICT with names, RETURNING for new ids. What reads and
 // then writes does so inside [Store.tx], where nobody else writes.
 //
+// What is stored as JSON has record types here, with tags; the types of
+// internal/ci have no storage format. Rows that earlier versions wrote are in
+// testdata/versions, and a new migration adds its own.
+//
 // A method is one transaction. State and the status that tells of it change in
 // the same one, so that a crash can never leave a commit with a stale status.
 //

@@ -122,9 +122,8 @@ func (s *Store) readPlan(ctx context.Context, j *ci.Job) error {
 	return nil
 }
 
-// fit compresses the plans of new jobs. When the repository's unfinished jobs
-// would take more of the database than one repository may, the run ends in error
-// instead, without jobs.
+// fit compresses the plans of an attempt's jobs. When the repository's unfinished jobs would take more of the database
+// than one repository may, the run ends in error instead, and the attempt loses its jobs.
 func (s *Store) fit(ctx context.Context, tx *sql.Tx, run *ci.Run, attempt *ci.NewAttempt) ([]plan, error) {
 	plans, err := encodePlans(attempt.Jobs)
 	if err != nil || len(attempt.Jobs) == 0 || s.planLimit <= 0 || run.Event.Repo.ID == 0 {

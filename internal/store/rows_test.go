@@ -166,11 +166,16 @@ func keepsPeople(t *testing.T, s *store.Store) {
 
 	session := store.Fill[ci.Session]()
 	session.Created = time.Time{} // written by the store
-	must(t, s.KeepSession(ctx, session))
+	must(t, s.AddSession(ctx, session))
 	kept, err := s.Session(ctx, session.ID)
 	must(t, err)
 	session.Created = kept.Created
 	same(t, "session", session, kept)
+	session.Reach = ci.Reach{Private: []int64{1}, Writes: nil, At: at(5)}
+	must(t, s.SaveReach(ctx, session.ID, session.Reach))
+	kept, err = s.Session(ctx, session.ID)
+	must(t, err)
+	same(t, "session with a new reach", session, kept)
 
 	app := store.Fill[ci.App]()
 	must(t, s.SaveApp(ctx, app))

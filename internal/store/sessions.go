@@ -9,24 +9,14 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// KeepSession stores a session, or what is known anew of one that is stored; a
-// session that has been ended does not come back. Those that are over go.
-func (s *Store) KeepSession(ctx context.Context, session ci.Session) error {
-	private, err := encodeRecord(session.Reach.Private)
+// AddSession stores a session that begins now, whatever session.Created says. Those that are over go.
+func (s *Store) AddSession(ctx context.Context, session ci.Session) error {
+	private, writes, err := encodeReach(session.Reach)
 	if err != nil {
 		return fmt.Errorf("session: %w", err)
 	}
-	writes, err := encodeRecord(session.Reach.Writes)
-	if err != nil {
-		return fmt.Errorf("session: %w", err)
-	}
+	now := s.now()
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		if !session.Created.IsZero() {
-			_, err := tx.ExecContext(ctx, `UPDATE sessions SET private = ?, writes = ?, checked = ? WHERE id = ?`,
-				string(private), string(writes), millis(session.Reach.At), session.ID)
-			return err
-		}
-		now := s.now()
 		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE created < ?`, now.Add(-ci.SessionTime).UnixMilli()); err != nil {
 			return err
 		}
@@ -38,6 +28,28 @@ func (s *Store) KeepSession(ctx context.Context, session ci.Session) error {
 		return fmt.Errorf("session: %w", err)
 	}
 	return nil
+}
+
+// SaveReach stores what is known anew of the person of a session. A session that was ended does not come back.
+func (s *Store) SaveReach(ctx context.Context, id string, reach ci.Reach) error {
+	private, writes, err := encodeReach(reach)
+	if err != nil {
+		return fmt.Errorf("session: %w", err)
+	}
+	if _, err := s.db.ExecContext(ctx, `UPDATE sessions SET private = ?, writes = ?, checked = ? WHERE id = ?`,
+		string(private), string(writes), millis(reach.At), id); err != nil {
+		return fmt.Errorf("session: %w", err)
+	}
+	return nil
+}
+
+// encodeReach returns the ids of the repositories of a reach as they are stored.
+func encodeReach(reach ci.Reach) (private, writes []byte, err error) {
+	if private, err = encodeRecord(reach.Private); err != nil {
+		return nil, nil, err
+	}
+	writes, err = encodeRecord(reach.Writes)
+	return private, writes, err
 }
 
 // Session returns a session that is not over, or ErrNotFound.

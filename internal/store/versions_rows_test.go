@@ -392,7 +392,7 @@ func writeRest(t *testing.T, s *store.Store) {
 	must(t, s.EndAnswer(ctx, "key-1", ci.Answer{Status: 201, Body: []byte(`{"id":"rcommand00"}`)}))
 	must(t, s.AddToken(ctx, versionToken()))
 	must(t, s.TokenUsed(ctx, "tok1"))
-	must(t, s.KeepSession(ctx, versionSession()))
+	must(t, s.AddSession(ctx, versionSession()))
 	must(t, s.SaveApp(ctx, versionApp()))
 	must(t, s.LearnRepo(ctx, versionState()))
 	must(t, s.AllowAccess(ctx, versionAccess()))

@@ -188,7 +188,7 @@ func TestWhatGitHubTakesAwayIsGone(t *testing.T) {
 		s, err := w.db.Session(t.Context(), sessionOf(grace.jar["yaci"].Value))
 		must(t, err)
 		s.Reach.At = time.Now().Add(-2 * time.Minute)
-		must(t, w.db.KeepSession(t.Context(), s))
+		must(t, w.db.SaveReach(t.Context(), s.ID, s.Reach))
 	}
 	grace.send("GET", "/", nil)
 	p.repo.Grant(p.hub.CreateUser("grace"), "none")

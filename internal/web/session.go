@@ -18,7 +18,8 @@ import (
 
 // Sessions keeps who has signed in.
 type Sessions interface {
-	KeepSession(ctx context.Context, s ci.Session) error
+	AddSession(ctx context.Context, s ci.Session) error
+	SaveReach(ctx context.Context, id string, reach ci.Reach) error
 	Session(ctx context.Context, id string) (ci.Session, error)
 	EndSession(ctx context.Context, id string) error
 }
@@ -135,7 +136,7 @@ func (p *Pages) reach(ctx context.Context, who reader) (reader, error) {
 		return who, nil
 	}
 	who.Reach = reach
-	return who, p.Sessions.KeepSession(ctx, who.Session)
+	return who, p.Sessions.SaveReach(ctx, who.ID, reach)
 }
 
 // sight is what the sender of a request may see.

@@ -85,7 +85,7 @@ func (p *Pages) signedIn(w http.ResponseWriter, r *http.Request) error {
 	if s.Token, err = seal(secret, token); err != nil {
 		return err
 	}
-	if err := p.Sessions.KeepSession(r.Context(), s); err != nil {
+	if err := p.Sessions.AddSession(r.Context(), s); err != nil {
 		return err
 	}
 	p.setCookie(w, p.cookie(), secret, ci.SessionTime)
