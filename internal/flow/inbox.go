@@ -26,7 +26,10 @@ const (
 	giveUpTries  = 20
 	giveUpAfter  = 3 * 24 * time.Hour
 	giveUpPanics = 6
-	giveUpStarts = 5 // times that the server ended while it handled one delivery
+
+	// giveUpStarts is how many times the server may end while it handles one delivery. The delivery rests longer after
+	// each time, minutes at last, so that a server that ends often for another reason is unlikely to meet it each time.
+	giveUpStarts = 8
 )
 
 // handleTime bounds the handling of one delivery. It is well below the lease of

@@ -75,8 +75,8 @@ func TestDrainPutsOffWhatCannotBeHandled(t *testing.T) {
 func TestS1DrainSetsAsideWhatKeepsEndingTheServer(t *testing.T) {
 	for before, want := range map[int]string{
 		0: "Ignored: boom",
-		4: "Ignored: boom",
-		5: "Set aside: the server ended 5 times in a row while it handled this delivery. " +
+		7: "Ignored: boom",
+		8: "Set aside: the server ended 8 times in a row while it handled this delivery. " +
 			"Look for out-of-memory kills and crashes of the server, then retry the delivery.",
 	} {
 		w := newWorld(t)
