@@ -15,11 +15,12 @@ import (
 // for 100 ms more. On a machine whose CPUs are all busy, 100 ms were not always enough.
 const (
 	drainPoll  = time.Millisecond
-	drainLimit = 2 * time.Second
+	drainLimit = 4 * time.Second
 	flood      = 4 << 10                // bytes lately: the pipes behind ours may be full too
 	fullPipes  = 128 << 10              // bytes that those pipes hold
 	settle     = 100 * time.Millisecond // for a flood; settleFull for as much as fullPipes
-	settleFull = 500 * time.Millisecond
+	settleFull = time.Second
+	forget     = 500 * time.Millisecond // the runtime of a busy machine may stand still for as long
 )
 
 // drain waits until the runtime has taken what was printed. The waiting steps
@@ -30,7 +31,7 @@ func (o *output) drain(stdout *os.File) {
 		time.Sleep(drainPoll)
 	}
 	if wait := o.settling(began); wait > 0 {
-		time.Sleep(min(wait+time.Since(began), drainLimit)) // a slow reader here is a slow reader there
+		time.Sleep(min(wait+2*time.Since(began), drainLimit)) // a slow reader here is a slow reader there
 	}
 }
 
@@ -47,10 +48,10 @@ func (o *output) settling(at time.Time) time.Duration {
 	return settle + (settleFull-settle)*time.Duration(min(o.recent, fullPipes))/fullPipes
 }
 
-// age forgets half of what was printed for every settle that has gone by.
+// age forgets half of what was printed each time that forget has gone by.
 func (o *output) age(now time.Time) {
-	if times := now.Sub(o.aged) / settle; times > 0 {
-		o.recent >>= min(times, 62)
+	if times := now.Sub(o.aged) / forget; times > 0 {
+		o.recent = min(o.recent, fullPipes) >> min(times, 62)
 		o.aged = now
 	}
 }

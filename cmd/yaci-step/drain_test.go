@@ -50,8 +50,9 @@ func TestSettling(t *testing.T) {
 		{printed: fullPipes / 2, want: (settle + settleFull) / 2},
 		{printed: fullPipes, want: settleFull},
 		{printed: 100 * fullPipes, want: settleFull},
-		{printed: fullPipes, after: settle, want: (settle + settleFull) / 2},
-		{printed: fullPipes, after: 5 * settle, want: 0},
+		{printed: fullPipes, after: forget, want: (settle + settleFull) / 2},
+		{printed: fullPipes, after: 5 * forget, want: 0},
+		{printed: 100 * fullPipes, after: 5 * forget, want: 0},
 		{printed: fullPipes, after: time.Hour, want: 0},
 	} {
 		o := &output{recent: c.printed, aged: now}

@@ -22,7 +22,7 @@ type output struct {
 	inLine      bool      // the last byte printed was no line feed
 	marked      time.Time // of the last mark, or of the beginning
 	markedLines int64
-	recent      int       // bytes printed lately: halved every settle
+	recent      int       // bytes printed lately: halved each time that forget has gone by
 	aged        time.Time // when it was halved last
 }
 
