@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -72,4 +73,39 @@ func TestL1FollowingEndsWithTheJob(t *testing.T) {
 			}
 		})
 	}
+}
+
+// endsMeanwhile is a database whose job ends, and whose log is closed, just after the chunks were listed once.
+type endsMeanwhile struct {
+	oneJob
+	log ci.Log
+}
+
+func (e *endsMeanwhile) Log(context.Context, ci.LogID) (ci.Log, error) { return e.log, nil }
+
+func (e *endsMeanwhile) LogChunks(context.Context, ci.LogID) ([]ci.LogChunk, error) {
+	e.job.State, e.job.Settled = ci.Success, true
+	e.log = ci.Log{Closed: true, Note: "This is the whole log."}
+	return nil, nil
+}
+
+// L1: what is stored and closed while a follower reads is read as well, although the job has ended by then.
+func TestL1FollowingReadsWhatCameMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := &endsMeanwhile{oneJob: oneJob{ci.Job{
+			Name:  "j",
+			State: ci.Running,
+			UID:   "u",
+			Steps: []ci.Step{{Container: "1-test", State: ci.Running, Started: time.Now()}},
+		}}}
+		k := &logs.Keeper{Jobs: db, Index: db, Bells: &logs.Bells{}, Log: slog.New(slog.DiscardHandler)}
+		got := ""
+		err := k.Read(t.Context(), ci.LogID{UID: "u", Container: "1-test"}, ci.LogRange{From: 1, Follow: true, Notes: true, Job: "j"}, func(l ci.LogLine) error {
+			got += string(l.Text)
+			return nil
+		})
+		if err != nil || got != "[yaci] This is the whole log.\n" {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
 }

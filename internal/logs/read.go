@@ -18,6 +18,13 @@ func (k *Keeper) Read(ctx context.Context, id ci.LogID, want ci.LogRange, to fun
 	next, expect := 0, int64(1)
 	for {
 		more := k.Bells.next(id) // before the look, so that nothing falls between
+		why := ""
+		if want.Follow { // before the look too: logs are closed before their job is settled, so this look shows the whole log
+			var err error
+			if why, err = k.neverCame(ctx, id, want.Job); err != nil {
+				return err
+			}
+		}
 		l, err := k.Jobs.Log(ctx, id)
 		if err != nil {
 			return err
@@ -55,10 +62,6 @@ func (k *Keeper) Read(ctx context.Context, id ci.LogID, want ci.LogRange, to fun
 				return to(note(expect, l.Note))
 			}
 			return nil
-		}
-		why, err := k.neverCame(ctx, id, want.Job)
-		if err != nil {
-			return err
 		}
 		if why != "" && want.Notes && expect == 1 {
 			return to(note(expect, why))
