@@ -121,33 +121,13 @@ func (r eventRecord) event() ci.Event {
 	}
 }
 
-func newRepoRecord(r ci.Repo) repoRecord {
-	return repoRecord{
-		ID:            r.ID,
-		Owner:         r.Owner,
-		Name:          r.Name,
-		Private:       r.Private,
-		Installation:  r.Installation,
-		DefaultBranch: r.DefaultBranch,
-		OwnerID:       r.OwnerID,
-	}
-}
+func newRepoRecord(r ci.Repo) repoRecord { return repoRecord(r) }
 
-func (r repoRecord) repo() ci.Repo {
-	return ci.Repo{
-		ID:            r.ID,
-		Owner:         r.Owner,
-		Name:          r.Name,
-		Private:       r.Private,
-		Installation:  r.Installation,
-		DefaultBranch: r.DefaultBranch,
-		OwnerID:       r.OwnerID,
-	}
-}
+func (r repoRecord) repo() ci.Repo { return ci.Repo(r) }
 
-func newActorRecord(a ci.Actor) actorRecord { return actorRecord{ID: a.ID, Login: a.Login} }
+func newActorRecord(a ci.Actor) actorRecord { return actorRecord(a) }
 
-func (r actorRecord) actor() ci.Actor { return ci.Actor{ID: r.ID, Login: r.Login} }
+func (r actorRecord) actor() ci.Actor { return ci.Actor(r) }
 
 func encodeEvent(ev ci.Event) ([]byte, error) { return encodeRecord(newEventRecord(ev)) }
 

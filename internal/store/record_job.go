@@ -57,101 +57,25 @@ type problemRecord struct {
 	Text   string `json:"Text"`
 }
 
-func newStepRecord(s ci.Step) stepRecord {
-	return stepRecord{
-		Name:      s.Name,
-		Container: s.Container,
-		State:     s.State,
-		Exit:      s.Exit,
-		Allowed:   s.Allowed,
-		Reason:    s.Reason,
-		Started:   s.Started,
-		Finished:  s.Finished,
-		Bytes:     s.Bytes,
-		Lines:     s.Lines,
-		Memory:    s.Memory,
-		Limit:     s.Limit,
-		CPU:       s.CPU,
-		OOM:       s.OOM,
-		Attempts:  s.Attempts,
-	}
-}
+func newStepRecord(s ci.Step) stepRecord { return stepRecord(s) }
 
-func (r stepRecord) step() ci.Step {
-	return ci.Step{
-		Name:      r.Name,
-		Container: r.Container,
-		State:     r.State,
-		Exit:      r.Exit,
-		Allowed:   r.Allowed,
-		Reason:    r.Reason,
-		Started:   r.Started,
-		Finished:  r.Finished,
-		Bytes:     r.Bytes,
-		Lines:     r.Lines,
-		Memory:    r.Memory,
-		Limit:     r.Limit,
-		CPU:       r.CPU,
-		OOM:       r.OOM,
-		Attempts:  r.Attempts,
-	}
-}
+func (r stepRecord) step() ci.Step { return ci.Step(r) }
 
-func newServiceRecord(s ci.Service) serviceRecord {
-	return serviceRecord{
-		Name:      s.Name,
-		Container: s.Container,
-		State:     s.State,
-		Exit:      s.Exit,
-		Started:   s.Started,
-		Finished:  s.Finished,
-	}
-}
+func newServiceRecord(s ci.Service) serviceRecord { return serviceRecord(s) }
 
-func (r serviceRecord) service() ci.Service {
-	return ci.Service{
-		Name:      r.Name,
-		Container: r.Container,
-		State:     r.State,
-		Exit:      r.Exit,
-		Started:   r.Started,
-		Finished:  r.Finished,
-	}
-}
+func (r serviceRecord) service() ci.Service { return ci.Service(r) }
 
-func newLossRecord(l ci.Loss) lossRecord {
-	return lossRecord{At: l.At, Why: l.Why, Detail: l.Detail}
-}
+func newLossRecord(l ci.Loss) lossRecord { return lossRecord(l) }
 
-func (r lossRecord) loss() ci.Loss {
-	return ci.Loss{At: r.At, Why: r.Why, Detail: r.Detail}
-}
+func (r lossRecord) loss() ci.Loss { return ci.Loss(r) }
 
-func newImageRecord(i ci.Image) imageRecord {
-	return imageRecord{
-		Name:       i.Name,
-		Pinned:     i.Pinned,
-		Entrypoint: i.Entrypoint,
-		Cmd:        i.Cmd,
-	}
-}
+func newImageRecord(i ci.Image) imageRecord { return imageRecord(i) }
 
-func (r imageRecord) image() ci.Image {
-	return ci.Image{
-		Name:       r.Name,
-		Pinned:     r.Pinned,
-		Entrypoint: r.Entrypoint,
-		Cmd:        r.Cmd,
-	}
-}
+func (r imageRecord) image() ci.Image { return ci.Image(r) }
 
-func newProblemRecord(p ci.Problem) problemRecord {
-	return problemRecord{Line: p.Line, Column: p.Column, Text: p.Text}
-}
+func newProblemRecord(p ci.Problem) problemRecord { return problemRecord(p) }
 
-func (r problemRecord) problem() ci.Problem {
-	return ci.Problem{Line: r.Line, Column: r.Column, Text: r.Text}
-}
+func (r problemRecord) problem() ci.Problem { return ci.Problem(r) }
 
 func encodeSteps(steps []ci.Step) ([]byte, error) {
 	return encodeRecord(convertAll(steps, newStepRecord))
