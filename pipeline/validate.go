@@ -156,13 +156,8 @@ func (d *decoder) services(j *Job) {
 			d.problem(s.at("name"), "the name %q is already taken by the service on line %d", s.Name, line)
 		}
 		lines[s.Name] = s.at("name").Line
-		for _, key := range []string{"command", "args"} {
-			for _, word := range map[string][]string{"command": s.Command, "args": s.Args}[key] {
-				if _, found, _ := cutExpression(word); found != "" {
-					d.problem(s.at(key), "%s is not filled in in the %s of a service; write the value itself", found, key)
-				}
-			}
-		}
+		d.literalWords(s.at("command"), "command", s.Command)
+		d.literalWords(s.at("args"), "args", s.Args)
 		if size := sizeOf(s.Command) + sizeOf(s.Args); size > maxWordsBytes {
 			d.problem(s.at(""), "command and args have %d bytes; at most %d are allowed", size, maxWordsBytes)
 		}
@@ -176,6 +171,15 @@ func (d *decoder) services(j *Job) {
 func (d *decoder) triggers(on *On) {
 	if p := on.Push; p != nil && len(p.Paths) > 0 && len(p.Branches) == 0 && len(p.Tags) > 0 {
 		d.problem(on.at("push"), "paths cannot filter tags: name branches too, or leave paths out")
+	}
+}
+
+// literalWords refuses expressions in a key of a service whose words are taken as they are written.
+func (d *decoder) literalWords(n *yaml.Node, key string, words []string) {
+	for _, word := range words {
+		if _, found, _ := cutExpression(word); found != "" {
+			d.problem(n, "%s is not filled in in the %s of a service; write the value itself", found, key)
+		}
 	}
 }
 
