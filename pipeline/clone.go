@@ -1,9 +1,11 @@
 package pipeline
 
 import (
-	"strconv"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // clone is the container that fetches the commit. It gets nothing from the
@@ -14,59 +16,57 @@ func (b *builder) clone(j *Job) corev1.Container {
 	sec.RunAsNonRoot, sec.RunAsUser, sec.RunAsGroup, sec.ReadOnlyRootFilesystem = &yes, &user, &user, &yes
 	pack := b.in.Pack && !j.Clone.Off
 	return corev1.Container{
-		Name: CloneContainer, Stdin: pack, StdinOnce: pack, Image: b.op.Image, ImagePullPolicy: corev1.PullIfNotPresent,
-		Command:         []string{"/usr/local/bin/yaci-step", "prepare"},
+		Name: runner.CloneContainer, Stdin: pack, StdinOnce: pack, Image: b.op.Image, ImagePullPolicy: corev1.PullIfNotPresent,
+		Command:         runner.PrepareArgs(),
 		WorkingDir:      "/",
 		Env:             environment(b.cloneEnv(j.Clone)),
 		SecurityContext: sec,
 		Resources:       idle(b.limits(Resources{})),
 		VolumeMounts: []corev1.VolumeMount{
-			{Name: "bin", MountPath: binDir},
-			{Name: "sync", MountPath: syncDir},
-			{Name: "workspace", MountPath: volumeDir},
-			{Name: "seed", MountPath: seedDir, ReadOnly: true},
+			{Name: "bin", MountPath: runner.BinDir},
+			{Name: "sync", MountPath: runner.SyncDir},
+			{Name: "workspace", MountPath: runner.VolumeDir},
+			{Name: "seed", MountPath: runner.SeedDir, ReadOnly: true},
 		},
 	}
 }
 
+// cloneEnv returns the variables of the clone container.
 func (b *builder) cloneEnv(c Clone) Env {
-	env := Env{"HOME": binDir}
-	if b.in.Pack && !c.Off {
-		env["YACI_CLONE_PACK"], env["YACI_CLONE_SHA"] = "stdin", b.in.SHA
-		return env
+	env := Env{"HOME": runner.BinDir}
+	maps.Copy(env, b.fetched(c).Environment())
+	return env
+}
+
+// fetched returns what the clone container fetches.
+func (b *builder) fetched(c Clone) runner.Clone {
+	switch {
+	case c.Off:
+		return runner.Clone{}
+	case b.in.Pack:
+		return runner.Clone{Pack: true, SHA: b.in.SHA}
+	case b.in.CloneURL == "":
+		return runner.Clone{}
 	}
-	if b.in.CloneURL == "" || c.Off {
-		return env
+	r := runner.Clone{
+		URL:        b.in.CloneURL,
+		SHA:        b.in.SHA,
+		Depth:      1,
+		Tag:        b.in.Tag,
+		Tags:       c.Tags,
+		Submodules: c.Submodules,
+		Fork:       c.Submodules && b.in.Fork,
+		LFS:        c.LFS,
+		RevokeURL:  b.in.RevokeURL,
 	}
-	env["YACI_CLONE_URL"], env["YACI_CLONE_SHA"] = b.in.CloneURL, b.in.SHA
-	if b.in.RevokeURL != "" {
-		env["YACI_CLONE_REVOKE"] = b.in.RevokeURL
-	}
-	depth := 1
 	if c.Depth != nil {
-		depth = *c.Depth
-	}
-	env["YACI_CLONE_DEPTH"] = strconv.Itoa(depth)
-	if b.in.Tag != "" {
-		env["YACI_CLONE_TAG"] = b.in.Tag
-	}
-	if c.Tags {
-		env["YACI_CLONE_TAGS"] = "true"
+		r.Depth = *c.Depth
 	}
 	if b.in.PRBase != "" && b.in.PRBaseSHA != "" {
-		env["YACI_CLONE_BASE"], env["YACI_CLONE_BASE_SHA"] = b.in.PRBase, b.in.PRBaseSHA
-	}
-	if c.Submodules {
-		env["YACI_CLONE_SUBMODULES"] = "true"
-		if b.in.Fork {
-			env["YACI_CLONE_FORK"] = "true"
-		}
-	}
-	if c.LFS {
-		env["YACI_CLONE_LFS"] = "true"
+		r.Base, r.BaseSHA = b.in.PRBase, b.in.PRBaseSHA
 	}
 	if c.Merge && b.in.Event == "pull_request" {
-		env["YACI_CLONE_MERGE"] = b.in.PRBaseSHA
+		r.Merge = b.in.PRBaseSHA
 	}
-	return env
+	return r
 }

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/yaci-ci/yaci/internal/runner"
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
@@ -32,7 +33,7 @@ func TestC1CloneComesFirst(t *testing.T) {
 					t.Fatal(err)
 				}
 				spec := compiled[0].Job.Spec.Template.Spec
-				if spec.InitContainers[0].Name != pipeline.CloneContainer || spec.InitContainers[0].RestartPolicy != nil {
+				if spec.InitContainers[0].Name != runner.CloneContainer || spec.InitContainers[0].RestartPolicy != nil {
 					t.Errorf("the first init container is %s", spec.InitContainers[0].Name)
 				}
 				for _, service := range spec.InitContainers[1:] {
@@ -74,8 +75,8 @@ func TestS17RecordBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var plans []pipeline.StepPlan
-	if err := json.Unmarshal([]byte(compiled[0].Files[pipeline.PlanFile]), &plans); err != nil {
+	var plans []runner.StepPlan
+	if err := json.Unmarshal([]byte(compiled[0].Files[runner.PlanFile]), &plans); err != nil {
 		t.Fatal(err)
 	}
 	for i, p := range plans {

@@ -1,10 +1,11 @@
 package pipeline
 
 import (
-	"encoding/json"
 	"fmt"
 
 	batchv1 "k8s.io/api/batch/v1"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // Input is what a run knows about itself. Its strings are data: they become
@@ -55,37 +56,6 @@ type Compiled struct {
 
 // Named is a container and what people call it.
 type Named struct{ Name, Container string }
-
-// StepPlan is one entry of the file PlanFile, which yaci-step reads.
-type StepPlan struct {
-	Name         string      `json:"name"`
-	Script       string      `json:"script,omitempty"`   // file name
-	Command      []string    `json:"command"`            // what to run; the script's path comes behind it; nil: the container's arguments
-	Dir          string      `json:"dir,omitempty"`      // where it starts, relative to the workspace
-	Class        int         `json:"class,omitempty"`    // steps of one class run as one user
-	Adopt        bool        `json:"adopt,omitempty"`    // this step makes the workspace its user's
-	OwnHome      bool        `json:"own_home,omitempty"` // the file sets HOME
-	Quiet        bool        `json:"quiet,omitempty"`    // the script is not printed
-	Needs        []int       `json:"needs"`              // indexes of the steps to wait for
-	When         string      `json:"when,omitempty"`     // failure or always
-	TimeoutMS    int64       `json:"timeout_ms,omitempty"`
-	Attempts     int         `json:"attempts,omitempty"`
-	OnExit       []int       `json:"on_exit,omitempty"`
-	AllowFailure bool        `json:"allow_failure,omitempty"`
-	Mask         []string    `json:"mask,omitempty"` // variables whose values must not be seen
-	Ready        []ReadyPlan `json:"ready,omitempty"`
-	RecordBytes  int         `json:"record_bytes"` // of a container's termination message, as far as the kubelet keeps it
-}
-
-// ReadyPlan is a service that a step awaits before it starts.
-type ReadyPlan struct {
-	Service   string `json:"service"`
-	TCP       int    `json:"tcp"`
-	TimeoutMS int64  `json:"timeout_ms"`
-}
-
-// PlanFile is the name of the plan among Compiled.Files.
-const PlanFile = "plan.json"
 
 // Title is a job as people see it: its name and its matrix values.
 func (j *Job) Title() string {
@@ -150,17 +120,17 @@ func numbered(name string, i, of int) string {
 }
 
 // files are the plan and the scripts.
-func files(plans []StepPlan, steps []*Step) (map[string]string, error) {
+func files(plans []runner.StepPlan, steps []*Step) (map[string]string, error) {
 	files := map[string]string{}
 	for i, s := range steps {
 		if s.Run.Script != "" {
 			files[plans[i].Script] = s.Run.Script
 		}
 	}
-	data, err := json.MarshalIndent(plans, "", "  ")
+	plan, err := runner.EncodePlan(plans)
 	if err != nil {
-		return nil, fmt.Errorf("encode plan: %w", err)
+		return nil, err
 	}
-	files[PlanFile] = string(data)
+	files[runner.PlanFile] = plan
 	return files, nil
 }

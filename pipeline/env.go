@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // own are the variables that YACI gives to every step of a run.
@@ -15,7 +17,7 @@ func (in Input) own() Env {
 	env := Env{
 		"CI": "true", "YACI": "true",
 		"YACI_RUN_ID": in.RunID, "YACI_RUN_URL": in.RunURL, "YACI_ATTEMPT": strconv.Itoa(in.Attempt),
-		"YACI_WORKSPACE": workspaceDir, "YACI_EVENT": in.Event, "YACI_ACTOR": in.Actor,
+		"YACI_WORKSPACE": runner.WorkspaceDir, "YACI_EVENT": in.Event, "YACI_ACTOR": in.Actor,
 		// Git trusts the workspace whatever user the image runs as.
 		"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*",
 	}
@@ -100,11 +102,8 @@ func secrets(names []string, granted map[string]SecretRef) []corev1.EnvVar {
 // program, would obey itself. It gives them to the step's command under their own
 // names (cmd/yaci-step/environment.go).
 func passRuntimeVariables(vars []corev1.EnvVar) []corev1.EnvVar {
-	for i, v := range vars {
-		switch v.Name {
-		case "GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK":
-			vars[i].Name = "YACI_PASS_" + v.Name
-		}
+	for i := range vars {
+		vars[i].Name = runner.PassedName(vars[i].Name)
 	}
 	return vars
 }

@@ -1,5 +1,7 @@
 package pipeline
 
+import "github.com/yaci-ci/yaci/internal/runner"
+
 // foreign is what to write instead of a key of another CI: of GitHub Actions,
 // GitLab CI, Woodpecker, Drone, CircleCI or Travis. It is asked only for keys that
 // are unknown where they stand. means is the YACI key whose absence it explains.
@@ -21,7 +23,7 @@ func foreignKeys() map[string]map[string]foreign {
 	tags := foreign{"tags", `write tags with patterns that exclude, like tags: ["*", "!*-rc*"]`}
 	before := foreign{"", "write these commands as first steps"}
 	after := foreign{"", "write these commands as last steps, with when: {status: always}"}
-	cache := foreign{"", "there is no such key: the steps of a job share /workspace, and tools belong into the image"}
+	cache := foreign{"", "there is no such key: the steps of a job share " + runner.WorkspaceDir + ", and tools belong into the image"}
 	none := foreign{"", "there is no such key in YACI; remove it"}
 	uses := foreign{"run", "there are no actions or plugins: write run with a command, and an image that has the tool; the commit is checked out already"}
 	extends := foreign{"", "write a YAML anchor under a key like x-base and merge it: <<: *base"}
@@ -65,7 +67,7 @@ func foreignKeys() map[string]map[string]foreign {
 			"triggers":  {"on", "write on: [push, pull_request]"},
 			"schedule":  {"", "runs start on events only: push, pull_request and merge_group under on"},
 			"retry":     {"", "write retry on a step"},
-			"workspace": {"", "the workspace is always /workspace; remove it"},
+			"workspace": {"", "the workspace is always " + runner.WorkspaceDir + "; remove it"},
 			"push":      {"on", "write on: {push: {}}"}, "pull_request": {"on", "write on: {pull_request: {}}"},
 			"allow_failure": allow,
 		},
@@ -74,7 +76,7 @@ func foreignKeys() map[string]map[string]foreign {
 			"script": steps, "commands": steps, "run": steps, "command": steps, "step": steps, "task": steps,
 			"secrets": secrets, "retry": {"", "write retry on a step"}, "allow_failure": allow,
 			"on":      {"", "on belongs at the top of the file; write when on a step to run it for some events only"},
-			"outputs": {"", "jobs hand nothing over; put the steps into one job, where they share /workspace"},
+			"outputs": {"", "jobs hand nothing over; put the steps into one job, where they share " + runner.WorkspaceDir},
 			"tags":    {"", "a job cannot choose its nodes; remove it"},
 			"dist":    image, "branches": when,
 			"cancel_superseded": {"", "cancel_superseded belongs at the top of the file, and holds for all jobs"},

@@ -13,6 +13,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/yaci-ci/yaci/internal/runner"
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
@@ -114,7 +115,7 @@ func container(c corev1.Container, clone bool, step int) string {
 		return "limits"
 	case len(c.Ports) > 0 || c.Lifecycle != nil || len(c.VolumeDevices) > 0 || len(c.EnvFrom) > 0:
 		return "fields"
-	case clone != (c.Name == pipeline.CloneContainer):
+	case clone != (c.Name == runner.CloneContainer):
 		return "the first container is clone, and no other"
 	}
 	for _, m := range c.VolumeMounts {

@@ -7,7 +7,7 @@ import (
 
 // containerName is a DNS-1123 label that begins with the number of its step or
 // service, so two never share one, whatever people call them. A step's begins
-// with a digit and a service's with s and a digit, and so neither is "clone".
+// with a digit and a service's with s and a digit, so neither is runner.CloneContainer.
 func containerName(kind string, index int, name string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s%d", kind, index+1)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/yaci-ci/yaci/internal/runner"
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
@@ -69,7 +70,7 @@ func TestPackComesOnStandardInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range jobs[0].Job.Spec.Template.Spec.Containers {
-		if want := c.Name == pipeline.CloneContainer; c.Stdin != want || c.StdinOnce != want {
+		if want := c.Name == runner.CloneContainer; c.Stdin != want || c.StdinOnce != want {
 			t.Errorf("%s: stdin %v, once %v", c.Name, c.Stdin, c.StdinOnce)
 		}
 	}

@@ -5,25 +5,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// Where things are in the pod. The paths are fixed: no file can move them.
-const (
-	workspaceDir = "/workspace"
-	binDir       = "/yaci/bin"  // yaci-step, plan and scripts; read-only in steps
-	syncDir      = "/yaci/sync" // hand-over between steps; read-only in steps
-	ownDir       = "/yaci/own"  // a step's own part of it
-	seedDir      = "/yaci/seed" // token and files; mounted in the clone container only
-
-	// LabelManaged marks what YACI made; LabelRun holds the run's id.
-	LabelManaged = "app.kubernetes.io/managed-by"
-	LabelRun     = "yaci.dev/run"
-	// Manager is the value of LabelManaged.
-	Manager = "yaci"
-	// CloneContainer is the name of the container that fetches the commit.
-	CloneContainer = "clone"
-	cloneUser      = 65532
-)
+const cloneUser = 65532
 
 // job is the Job around the pod of one job.
 func (b *builder) job(j *Job, selected JobSelection, name string) (*Compiled, error) {
@@ -34,7 +20,7 @@ func (b *builder) job(j *Job, selected JobSelection, name string) (*Compiled, er
 	spec.Containers = containers
 	settleOwner(&spec.InitContainers[0], plans, steps)
 	for i := range plans {
-		plans[i].RecordBytes = recordBytes(len(spec.InitContainers) + len(containers))
+		plans[i].RecordBytes = runner.RecordBytes(len(spec.InitContainers) + len(containers))
 	}
 	spec.Volumes = append(spec.Volumes, scratch("workspace", largestDisk(containers)))
 	for i, s := range steps {
@@ -47,7 +33,7 @@ func (b *builder) job(j *Job, selected JobSelection, name string) (*Compiled, er
 	if c.Files, err = files(plans, steps); err != nil {
 		return nil, err
 	}
-	labels := map[string]string{LabelManaged: Manager, LabelRun: b.in.RunID}
+	labels := map[string]string{runner.LabelManagedBy: runner.Manager, runner.LabelRun: b.in.RunID}
 	never, deadline, ttl := batchv1.Failed, b.seconds(j), b.op.TTLSeconds
 	c.Job = &batchv1.Job{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},
@@ -61,15 +47,6 @@ func (b *builder) job(j *Job, selected JobSelection, name string) (*Compiled, er
 		},
 	}
 	return c, nil
-}
-
-// recordBytes returns how many bytes of a termination message the kubelet keeps
-// of each container in a pod of so many: an equal part of 12 KiB, and 4 KiB at
-// most (normalizeStatus in pkg/kubelet/status/status_manager.go). Some containers
-// more are reckoned with, which admission may add.
-func recordBytes(containers int) int {
-	const ofPod, ofContainer, added = 12 << 10, 4 << 10, 8
-	return min(ofPod/(containers+added), ofContainer)
 }
 
 // pod is everything but the steps.

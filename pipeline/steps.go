@@ -3,13 +3,14 @@ package pipeline
 import (
 	"fmt"
 	"slices"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // steps are the selected steps with their plans and containers.
-func (b *builder) steps(j *Job, selected JobSelection) (plans []StepPlan, steps []*Step, containers []corev1.Container) {
+func (b *builder) steps(j *Job, selected JobSelection) (plans []runner.StepPlan, steps []*Step, containers []corev1.Container) {
 	edges, keep := make([][]int, len(j.Steps)), make([]bool, len(j.Steps))
 	for i, s := range j.Steps {
 		edges[i], keep[i] = s.after, selected.Steps[i].Runs
@@ -31,8 +32,8 @@ func (b *builder) steps(j *Job, selected JobSelection) (plans []StepPlan, steps 
 	return plans, steps, containers
 }
 
-func planOf(s *Step, i int, needs []int) StepPlan {
-	p := StepPlan{
+func planOf(s *Step, i int, needs []int) runner.StepPlan {
+	p := runner.StepPlan{
 		Name:         s.Name,
 		Needs:        needs,
 		Command:      s.Run.Words,
@@ -55,12 +56,9 @@ func planOf(s *Step, i int, needs []int) StepPlan {
 	return p
 }
 
-// ImageCommand is the last word of the command of a container whose step has no run. The runner runs the container's
-// arguments. Compile, which asks nobody, leaves there what the file has under args; before the Job is made, the image's
-// ENTRYPOINT comes before them, or its ENTRYPOINT and CMD instead of none.
-const ImageCommand = "--"
-
-// runsImage reports whether a step runs what its image is made to run.
+// runsImage reports whether a step runs what its image is made to run. Compile, which asks nobody, leaves what the file
+// has under args in the container's arguments. Before the Job is made, the image's ENTRYPOINT comes before them, or its
+// ENTRYPOINT and CMD instead of none.
 func (s *Step) runsImage() bool { return s.Run.Script == "" && s.Run.Words == nil }
 
 // askedImages returns the images of the steps without run, each once.
@@ -73,7 +71,7 @@ func askedImages(steps []*Step) (images []string) {
 	return images
 }
 
-func awaited(services []*Service) (list []ReadyPlan) {
+func awaited(services []*Service) (list []runner.ReadyPlan) {
 	for _, s := range services {
 		if s.Ready == nil {
 			continue
@@ -82,7 +80,7 @@ func awaited(services []*Service) (list []ReadyPlan) {
 		if wait == 0 {
 			wait = 60_000
 		}
-		list = append(list, ReadyPlan{s.Name, s.Ready.TCP, wait})
+		list = append(list, runner.ReadyPlan{Service: s.Name, TCP: s.Ready.TCP, TimeoutMS: wait})
 	}
 	return list
 }
@@ -102,24 +100,20 @@ func (b *builder) step(i int, s *Step, j *Job) corev1.Container {
 	if s.User != nil {
 		sec.RunAsUser, sec.RunAsGroup = &s.User.UID, s.User.GID
 	}
-	command := []string{binDir + "/yaci-step", "run", strconv.Itoa(i)}
-	if s.runsImage() {
-		command = append(command, ImageCommand)
-	}
 	return corev1.Container{
 		Name: containerName("", i, s.Name), Image: s.Image, ImagePullPolicy: corev1.PullPolicy(b.op.PullPolicy),
-		Command:         command,
+		Command:         runner.StepArgs(i, s.runsImage()),
 		Args:            literals(s.Args),
-		WorkingDir:      workspaceDir,
+		WorkingDir:      runner.WorkspaceDir,
 		Env:             passRuntimeVariables(append(environment(env), secrets(s.Secrets, b.in.Secrets)...)),
 		SecurityContext: sec,
 		Resources:       b.limits(s.Resources),
 		VolumeMounts: []corev1.VolumeMount{
-			{Name: "bin", MountPath: binDir, ReadOnly: true},
-			{Name: "sync", MountPath: syncDir, ReadOnly: true},
-			{Name: "sync", MountPath: ownDir, SubPath: strconv.Itoa(i)}, // made by the clone container
-			{Name: "workspace", MountPath: workspaceDir, SubPath: workspacePath},
-			{Name: "workspace", MountPath: homesDir, SubPath: homesPath},
+			{Name: "bin", MountPath: runner.BinDir, ReadOnly: true},
+			{Name: "sync", MountPath: runner.SyncDir, ReadOnly: true},
+			{Name: "sync", MountPath: runner.OwnDir, SubPath: runner.StepPath(i)}, // made by the clone container
+			{Name: "workspace", MountPath: runner.WorkspaceDir, SubPath: runner.WorkspacePath},
+			{Name: "workspace", MountPath: runner.HomesDir, SubPath: runner.HomesPath},
 		},
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"unicode"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // maxUser is the largest user or group id: pods with a user namespace of their
@@ -64,9 +66,9 @@ func (d *decoder) workingDir(n *yaml.Node, dir string) string {
 	}
 	inside := dir
 	if path.IsAbs(dir) {
-		rest, ok := strings.CutPrefix(path.Clean(dir)+"/", workspaceDir+"/")
+		rest, ok := strings.CutPrefix(path.Clean(dir)+"/", runner.WorkspaceDir+"/")
 		if !ok {
-			d.problem(n, "working_directory %q is not in %s; write a path relative to the workspace", dir, workspaceDir)
+			d.problem(n, "working_directory %q is not in %s; write a path relative to the workspace", dir, runner.WorkspaceDir)
 			return ""
 		}
 		inside = rest

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // job checks one job before its matrix is expanded, and completes its steps.
@@ -71,8 +73,8 @@ func (d *decoder) step(j *Job, s *Step) {
 		s.Quiet = j.Quiet
 	}
 	d.shebang(s)
-	if r := s.Retry; r != nil && (r.Attempts < 2 || r.Attempts > 10) {
-		d.problem(s.at("retry"), "retry needs attempts from 2 to 10")
+	if r := s.Retry; r != nil && (r.Attempts < 2 || r.Attempts > runner.MaxAttempts) {
+		d.problem(s.at("retry"), "retry needs attempts from 2 to %d", runner.MaxAttempts)
 	} else if r != nil && slices.ContainsFunc(r.OnExit, func(code int) bool { return code < 1 || code > 255 }) {
 		d.problem(s.at("retry"), "on_exit lists exit codes from 1 to 255")
 	}

@@ -5,24 +5,20 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// The volume of the workspace has two directories, which the clone container
-// makes and the steps mount by sub-paths: so the workspace itself can belong to
-// the user of the steps, which the root of a volume never does.
-const (
-	volumeDir     = "/yaci/volume" // the whole volume, in the clone container
-	homesDir      = "/yaci/home"   // homes of users whom the image gives none
-	workspacePath = "workspace"
-	homesPath     = "home"
-)
-
-// settleOwner decides who owns the workspace. When the file names one user for
-// all steps, the clone container runs as that user, and nothing else is to be
-// done. Otherwise the first step adopts the workspace, and the steps hand it over
-// when their users differ (cmd/yaci-step/ownership.go). Root always adopts, since
-// the clone container never runs as root.
-func settleOwner(clone *corev1.Container, plans []StepPlan, steps []*Step) {
+// settleOwner decides who owns the workspace. It is a directory of its volume, which
+// steps mount by a sub-path, so that it can belong to the user of the steps, which
+// the root of a volume never does.
+//
+// When the file names one user for all steps, the clone container runs as that
+// user, and nothing else is to be done. Otherwise the first step adopts the
+// workspace, and the steps hand it over when their users differ
+// (cmd/yaci-step/ownership.go). Root always adopts, since the clone container never
+// runs as root.
+func settleOwner(clone *corev1.Container, plans []runner.StepPlan, steps []*Step) {
 	var classes []string
 	for i, s := range steps {
 		class := "image " + s.Image
@@ -41,7 +37,7 @@ func settleOwner(clone *corev1.Container, plans []StepPlan, steps []*Step) {
 			gid = steps[0].User.GID
 		}
 		clone.SecurityContext.RunAsUser, clone.SecurityContext.RunAsGroup = &uid, gid
-		clone.Env = append(clone.Env, corev1.EnvVar{Name: "YACI_CLONE_OWNED", Value: "true"})
+		clone.Env = append(clone.Env, environment(runner.Clone{Owned: true}.Environment())...)
 		return
 	}
 	for i := range plans {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // bash reads the file that BASH_ENV names before it runs a script (bash(1)). This
@@ -45,7 +47,7 @@ return "$1"
 `
 
 // canTrap reports whether the step's command is a script for bash that cannot notice the trap.
-func (p plan) canTrap(env []string, script string) bool {
+func canTrap(p runner.StepPlan, env []string, script string) bool {
 	return p.Script != "" && filepath.Base(p.Command[0]) == "bash" && !slices.ContainsFunc(p.Command[1:], isUnusual) &&
 		!slices.ContainsFunc(env, setsOption) && !mayNotice(script)
 }
@@ -95,9 +97,9 @@ func setsOption(variable string) bool {
 
 // trapFor returns the variable that has bash set the trap for a script, or nothing when the script may notice it or
 // the trap cannot be written. A script can do without, so there is no error.
-func (p plan) trapFor(script string, at layout, env []string) []string {
+func trapFor(p runner.StepPlan, script string, at layout, env []string) []string {
 	text, err := os.ReadFile(script)
-	if err != nil || !p.canTrap(env, string(text)) {
+	if err != nil || !canTrap(p, env, string(text)) {
 		return nil
 	}
 	names := strings.NewReplacer("WRITE", filepath.Join(at.own, writeFile), "FILE", filepath.Join(at.own, failureFile), "SCRIPT", script)
@@ -154,7 +156,7 @@ func shownLine(script string, number int, mask *masker) string {
 		return ""
 	}
 	text := mask.text(strings.ToValidUTF8(string(lines[number-1]), "\uFFFD"))
-	return shorten(mask.text(oneLine(visible(text))), maxShownCommand)
+	return runner.Shorten(mask.text(strings.Join(strings.Fields(visible(text)), " ")), maxShownCommand)
 }
 
 // areExitCodes reports whether fields are what bash writes of a pipeline's commands.

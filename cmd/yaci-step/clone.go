@@ -3,79 +3,49 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// cloneRequest is what the clone container fetches, as its environment says.
-type cloneRequest struct {
-	sha   string // what the run is about; full
-	merge string // commit to merge sha into; empty: none
-	depth string // number of commits; 0 is all of them, with all branches and tags
-
-	tag     string // of a tag event
-	tags    bool   // all tags, whatever the depth
-	base    string // branch that a pull request would merge into
-	baseSHA string // its commit when the event was sent
-
-	submodules bool
-	fork       bool // the run is of a fork, which reads no other private repository
-}
-
-// newCloneRequest reads the environment. Everything in it comes from YACI, and
-// still nothing of it can be an option to git: ids are hexadecimal, the depth is
-// a number, and names are valid names of refs that follow "refs/".
-func newCloneRequest(getenv func(string) string) (cloneRequest, error) {
-	r := cloneRequest{
-		sha:        getenv("YACI_CLONE_SHA"),
-		merge:      getenv("YACI_CLONE_MERGE"),
-		depth:      getenv("YACI_CLONE_DEPTH"),
-		tag:        getenv("YACI_CLONE_TAG"),
-		tags:       getenv("YACI_CLONE_TAGS") != "",
-		base:       getenv("YACI_CLONE_BASE"),
-		baseSHA:    getenv("YACI_CLONE_BASE_SHA"),
-		submodules: getenv("YACI_CLONE_SUBMODULES") != "",
-		fork:       getenv("YACI_CLONE_FORK") != "",
+// checkClone returns an error if anything of a request could be an option to git.
+// Everything in it comes from YACI, and still ids must be hexadecimal, and names
+// valid names of refs, which follow "refs/".
+func checkClone(c runner.Clone) error {
+	if !isCommit(c.SHA) {
+		return fmt.Errorf("%q is not a full commit id", c.SHA)
 	}
-	if !isCommit(r.sha) {
-		return r, fmt.Errorf("%q is not a full commit id", r.sha)
-	}
-	for _, id := range []string{r.merge, r.baseSHA} {
+	for _, id := range []string{c.Merge, c.BaseSHA} {
 		if id != "" && !isCommit(id) {
-			return r, fmt.Errorf("%q is not a full commit id", id)
+			return fmt.Errorf("%q is not a full commit id", id)
 		}
 	}
-	for _, name := range []string{r.tag, r.base} {
+	for _, name := range []string{c.Tag, c.Base} {
 		if name != "" && !isRefName(name) {
-			return r, fmt.Errorf("%q is not the name of a branch or tag", name)
+			return fmt.Errorf("%q is not the name of a branch or tag", name)
 		}
 	}
-	if r.depth == "" || strings.Trim(r.depth, "0123456789") != "" {
-		r.depth = "1"
-	}
-	return r, nil
+	return nil
 }
 
 // history reports whether more than the commit itself is wanted. Then the
 // branches that people compare with are there too.
-func (r cloneRequest) history() bool { return r.depth != "1" || r.merge != "" }
-
-// everything reports whether all branches and tags are wanted.
-func (r cloneRequest) everything() bool { return r.depth == "0" }
+func history(c runner.Clone) bool { return c.Depth != 1 || c.Merge != "" }
 
 // clone fetches exactly one commit by its id, and the refs that r asks for.
 // notes are for the server's log: what was tried again after a wait, and which
 // refs are not as the event said.
-func clone(at layout, remote string, getenv func(string) string, wait func(time.Duration)) (notes []string, err error) {
-	u, err := url.Parse(remote)
+func clone(at layout, r runner.Clone, wait func(time.Duration)) (notes []string, err error) {
+	u, err := url.Parse(r.URL)
 	if err != nil || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
-		return nil, fmt.Errorf("%q is not an http(s) URL without credentials", remote)
+		return nil, fmt.Errorf("%q is not an http(s) URL without credentials", r.URL)
 	}
-	r, err := newCloneRequest(getenv)
-	if err != nil {
+	if err := checkClone(r); err != nil {
 		return nil, err
 	}
-	g := repository{dir: at.workspace, url: u, home: at.bin, lfs: getenv("YACI_CLONE_LFS") != "", wait: wait}
+	g := repository{dir: at.workspace, url: u, home: at.bin, lfs: r.LFS, wait: wait}
 	if err := g.readAccess(at.seed); err != nil {
 		return nil, err
 	}
@@ -89,10 +59,10 @@ func clone(at layout, remote string, getenv func(string) string, wait func(time.
 		return g.notes, err
 	}
 	g.setRefs(r)
-	if err := g.checkout(r.sha, r.merge); err != nil {
+	if err := g.checkout(r.SHA, r.Merge); err != nil {
 		return g.notes, err
 	}
-	if r.submodules {
+	if r.Submodules {
 		if err := g.submodules(r); err != nil {
 			return g.notes, err
 		}
@@ -131,16 +101,16 @@ func isRefName(name string) bool {
 
 // fetch brings the commit, and the refs that are wanted. Merging needs the
 // history of both sides.
-func (g *repository) fetch(r cloneRequest) error {
+func (g *repository) fetch(r runner.Clone) error {
 	args := []string{"fetch", "--quiet", "--no-tags", "--no-recurse-submodules"}
-	if r.depth != "0" && r.merge == "" {
-		args = append(args, "--depth="+r.depth)
+	if r.Depth != 0 && r.Merge == "" {
+		args = append(args, "--depth="+strconv.Itoa(r.Depth))
 	}
-	args = append(args, "origin", r.sha)
-	if r.merge != "" {
-		args = append(args, r.merge)
+	args = append(args, "origin", r.SHA)
+	if r.Merge != "" {
+		args = append(args, r.Merge)
 	}
-	if r.history() {
+	if history(r) {
 		if err := g.findDefaultBranch(); err != nil {
 			g.note("the default branch is not known: " + err.Error())
 		}
@@ -156,20 +126,20 @@ func (g *repository) fetch(r cloneRequest) error {
 }
 
 // refspecs are the refs to fetch beside the commit. None of them is checked out.
-func (g *repository) refspecs(r cloneRequest) (refs []string) {
+func (g *repository) refspecs(r runner.Clone) (refs []string) {
 	switch {
-	case r.everything():
+	case r.Depth == 0:
 		return []string{"+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"}
-	case r.tags:
+	case r.Tags:
 		refs = append(refs, "+refs/tags/*:refs/tags/*")
-	case r.tag != "":
-		refs = append(refs, "+refs/tags/"+r.tag+":refs/tags/"+r.tag)
+	case r.Tag != "":
+		refs = append(refs, "+refs/tags/"+r.Tag+":refs/tags/"+r.Tag)
 	}
-	if r.history() && g.defaultBranch != "" {
+	if history(r) && g.defaultBranch != "" {
 		refs = append(refs, "+refs/heads/"+g.defaultBranch+":refs/remotes/origin/"+g.defaultBranch)
 	}
-	if r.history() && r.baseSHA != "" && r.baseSHA != r.merge {
-		refs = append(refs, r.baseSHA)
+	if history(r) && r.BaseSHA != "" && r.BaseSHA != r.Merge {
+		refs = append(refs, r.BaseSHA)
 	}
 	return refs
 }
@@ -198,7 +168,7 @@ func (g *repository) findDefaultBranch() error {
 // setRefs makes the refs agree with the event: its tag names the commit of the
 // run, and with history origin/HEAD and the pull request's base branch exist.
 // What fails is a note, since the commit itself is there.
-func (g *repository) setRefs(r cloneRequest) {
+func (g *repository) setRefs(r runner.Clone) {
 	has := func(ref, commit string) bool {
 		got, err := g.output("rev-parse", "--verify", "--quiet", ref+"^{commit}")
 		return err == nil && (commit == "" || strings.TrimSpace(got) == commit)
@@ -208,15 +178,15 @@ func (g *repository) setRefs(r cloneRequest) {
 			g.note(err.Error())
 		}
 	}
-	if r.tag != "" && !has("refs/tags/"+r.tag, r.sha) {
-		g.note("the tag " + r.tag + " was moved or deleted after the event; here it is the commit of the event")
-		set("update-ref", "refs/tags/"+r.tag, r.sha)
+	if r.Tag != "" && !has("refs/tags/"+r.Tag, r.SHA) {
+		g.note("the tag " + r.Tag + " was moved or deleted after the event; here it is the commit of the event")
+		set("update-ref", "refs/tags/"+r.Tag, r.SHA)
 	}
-	if !r.history() {
+	if !history(r) {
 		return
 	}
-	if r.baseSHA != "" && !has("refs/remotes/origin/"+r.base, "") && has(r.baseSHA, "") {
-		set("update-ref", "refs/remotes/origin/"+r.base, r.baseSHA)
+	if r.BaseSHA != "" && !has("refs/remotes/origin/"+r.Base, "") && has(r.BaseSHA, "") {
+		set("update-ref", "refs/remotes/origin/"+r.Base, r.BaseSHA)
 	}
 	if g.defaultBranch != "" && has("refs/remotes/origin/"+g.defaultBranch, "") {
 		set("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/"+g.defaultBranch)

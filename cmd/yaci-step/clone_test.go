@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // origin is a bare repository behind git http-backend.
@@ -77,7 +79,9 @@ func (o *origin) cloned(env map[string]string) (workspace string, err error) {
 	p := newPod(o.t, "true")
 	p.write("seed/token", "ghs_secret\n")
 	o.waited = nil
-	o.notes, err = clone(layoutIn(p.dir), o.url, func(k string) string { return env[k] }, func(d time.Duration) { o.waited = append(o.waited, d) })
+	c := runner.ParseClone(func(name string) string { return env[name] })
+	c.URL = o.url
+	o.notes, err = clone(layoutIn(p.dir), c, func(d time.Duration) { o.waited = append(o.waited, d) })
 	return filepath.Join(p.dir, "workspace"), err
 }
 

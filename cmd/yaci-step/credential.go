@@ -8,13 +8,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-const (
-	tokenFile        = "token"
-	repositoriesFile = "repositories" // owner/name, one a line: what the token can read beside origin
-	tokenUser        = "x-access-token"
-)
+const tokenUser = "x-access-token"
 
 // access is a token and the repositories that it can read beside origin, whose
 // owners have allowed it.
@@ -34,11 +32,11 @@ func (g *repository) readAccess(seed string) error {
 		}
 		return strings.TrimSpace(string(data)), err
 	}
-	token, err := read(tokenFile)
+	token, err := read(runner.TokenFile)
 	if err != nil {
 		return err
 	}
-	names, err := read(repositoriesFile)
+	names, err := read(runner.RepositoriesFile)
 	if err != nil {
 		return err
 	}

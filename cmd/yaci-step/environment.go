@@ -6,29 +6,24 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// The Go runtime of the runner reads these variables, some before main begins: a
-// malformed GOMEMLIMIT ends the process. Those that the file sets reach the runner's
-// container under a name with passPrefix (pipeline/env.go); the command gets them
-// under their own.
-const passPrefix = "YACI_PASS_"
-
-func isRuntimeVariable(name string) bool {
-	return slices.Contains([]string{"GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK"}, name)
-}
-
-// shedRuntimeVariables starts the runner again, in this process, without those that
-// the image sets. It returns only if there are none, or with an error.
+// shedRuntimeVariables starts the runner again, in this process, without the variables
+// of the Go runtime that the image sets: they get the names under which those of the
+// file arrive (runner.PassedName). It returns only if there are none, or with an error.
 func shedRuntimeVariables() error {
 	env, found := os.Environ(), false
 	for i, variable := range env {
 		name, value, _ := strings.Cut(variable, "=")
-		if isRuntimeVariable(name) {
-			env[i], found = passPrefix+name+"="+value, true
-			if _, ofFile := os.LookupEnv(passPrefix + name); ofFile {
-				env[i] = ""
-			}
+		if !runner.IsRuntimeVariable(name) {
+			continue
+		}
+		found = true
+		env[i] = runner.PassedName(name) + "=" + value
+		if _, ofFile := os.LookupEnv(runner.PassedName(name)); ofFile {
+			env[i] = ""
 		}
 	}
 	if !found {
@@ -46,19 +41,13 @@ func shedRuntimeVariables() error {
 func commandEnvironment() []string {
 	env := os.Environ()
 	for i, variable := range env {
-		if rest, ok := strings.CutPrefix(variable, passPrefix); ok {
-			if name, _, _ := strings.Cut(rest, "="); isRuntimeVariable(name) {
-				env[i] = rest
-			}
+		name, value, ok := strings.Cut(variable, "=")
+		if ok {
+			env[i] = runner.CommandName(name) + "=" + value
 		}
 	}
 	return env
 }
 
 // commandVariable returns a variable of the command's environment.
-func commandVariable(name string) string {
-	if isRuntimeVariable(name) {
-		return os.Getenv(passPrefix + name)
-	}
-	return os.Getenv(name)
-}
+func commandVariable(name string) string { return os.Getenv(runner.PassedName(name)) }

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
-	"sync"
 	"syscall"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // Times to wait for what a command leaves behind.
@@ -85,7 +85,7 @@ func (c *command) execute() {
 	killAll()
 	switch {
 	case c.stopped:
-		c.reason = "stopped from outside"
+		c.reason = runner.StoppedReason
 	case c.timedOut:
 		c.exit, c.reason = 124, fmt.Sprintf("timed out after %v", c.timeout) // 124 as timeout(1) has it
 		if c.stuck {
@@ -146,27 +146,6 @@ func killAll() {
 	if os.Getpid() == 1 {
 		syscall.Kill(-1, syscall.SIGKILL)
 	}
-}
-
-// reserveThreads has the Go runtime create threads, which it keeps. A step can use
-// up all processes that its pod may have, and the runtime aborts the program when it
-// cannot create a thread that it needs.
-func reserveThreads() {
-	const threads = 12
-	var begun, done sync.WaitGroup
-	release := make(chan struct{})
-	begun.Add(threads)
-	for range threads {
-		done.Go(func() {
-			runtime.LockOSThread() // so that each has a thread of its own
-			begun.Done()
-			<-release
-			runtime.UnlockOSThread()
-		})
-	}
-	begun.Wait()
-	close(release)
-	done.Wait()
 }
 
 // reap waits for any child until the command itself has ended.

@@ -11,19 +11,21 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // TestC10NotFound holds the same mistake in both spellings to one classification:
 // a failure of the step with the exit code that shells have for it.
 func TestC10NotFound(t *testing.T) {
-	list := func(words ...string) plan { return plan{Command: words, AllowFailure: true} }
-	shell := func(text string) plan {
+	list := func(words ...string) runner.StepPlan { return runner.StepPlan{Command: words, AllowFailure: true} }
+	shell := func(text string) runner.StepPlan {
 		p := script(text)
 		p.AllowFailure = true
 		return p
 	}
 	for name, c := range map[string]struct {
-		plan   plan
+		plan   runner.StepPlan
 		exit   int
 		reason string // a part
 	}{
@@ -35,7 +37,7 @@ func TestC10NotFound(t *testing.T) {
 		"script, not executable":    {shell("./plain"), 126, ""},
 		"list, a directory":         {list("./dir"), 126, "cannot be executed"},
 		"list, no interpreter":      {list("./orphan"), 127, "the interpreter or dynamic loader that it needs is not in the image"},
-		"a shell that is not there": {plan{Command: []string{"zsh-missing"}, Script: "x", AllowFailure: true}, 127, "or write run as a list to do without a shell"},
+		"a shell that is not there": {runner.StepPlan{Command: []string{"zsh-missing"}, Script: "x", AllowFailure: true}, 127, "or write run as a list to do without a shell"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPodOf(t, c.plan)
@@ -73,7 +75,7 @@ func TestF26Architecture(t *testing.T) {
 		"script":  {"#!WORKSPACE/sh -e\n", elf(machine), "/sh is built for the architecture " + other},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPodOf(t, plan{Command: []string{"./app"}})
+			p := newPodOf(t, runner.StepPlan{Command: []string{"./app"}})
 			workspace := filepath.Join(p.dir, "workspace")
 			for file, text := range map[string]string{"app": strings.ReplaceAll(c.file, "WORKSPACE", workspace), "sh": c.interpreter} {
 				if err := os.WriteFile(filepath.Join(workspace, file), []byte(text), 0o755); err != nil {
@@ -126,7 +128,7 @@ func TestC20OtherUser(t *testing.T) {
 	if _, err := exec.LookPath("setpriv"); err != nil || os.Getuid() != 0 {
 		t.Skip("needs root and setpriv")
 	}
-	slow := plan{Command: []string{"setpriv", "--reuid", "65534", "sleep", "50"}, TimeoutMS: 1000}
+	slow := runner.StepPlan{Command: []string{"setpriv", "--reuid", "65534", "sleep", "50"}, TimeoutMS: 1000}
 	p := newPodOf(t, slow)
 	p.endLeftovers()
 	inner := p.command("0", "run", "0")

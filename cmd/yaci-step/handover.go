@@ -8,8 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // Steps hand over in a directory that the clone container prepares:
@@ -44,7 +45,7 @@ func makeHandOver(at layout, steps int) error {
 	return nil
 }
 
-func stepDir(at layout, step int) string { return filepath.Join(at.sync, strconv.Itoa(step)) }
+func stepDir(at layout, step int) string { return filepath.Join(at.sync, runner.StepPath(step)) }
 
 // publish writes a file that the other steps can read, in one rename.
 func publish(at layout, name string, data []byte) error {
@@ -88,8 +89,8 @@ func published(at layout, step int, name string) ([]byte, error) {
 }
 
 // handOver publishes how this step ended.
-func (r record) handOver(at layout) error {
-	r.Reason, r.Note = shorten(r.Reason, 1000), shorten(r.Note, 1000)
+func handOver(r runner.Record, at layout) error {
+	r.Reason, r.Note = runner.Shorten(r.Reason, 1000), runner.Shorten(r.Note, 1000)
 	data, err := json.Marshal(r)
 	if err == nil {
 		err = publish(at, recordFile, data)
@@ -102,13 +103,13 @@ func (r record) handOver(at layout) error {
 
 // ended returns the record of a step, if it is there. A record that is spoiled,
 // as by the step's own processes, is no proof that the step passed.
-func ended(at layout, step int) (r record, ok bool) {
+func ended(at layout, step int) (r runner.Record, ok bool) {
 	data, err := published(at, step, recordFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, false
 	}
 	if err != nil || json.Unmarshal(data, &r) != nil || r.Finished <= 0 {
-		return record{Failed: true}, true
+		return runner.Record{Failed: true}, true
 	}
 	return r, true
 }

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // start begins step 1 of a pod, which waits for step 0, and returns a channel that is closed at its end.
@@ -153,7 +155,7 @@ func TestS14Unwoken(t *testing.T) {
 	p := newPod(t, "true", "touch ran")
 	_, ended := p.startWaiting()
 	own := layout{own: stepDir(p.layout(), 0)}
-	if err := (record{Started: 1, Finished: 2}).handOver(own); err != nil {
+	if err := handOver(runner.Record{Started: 1, Finished: 2}, own); err != nil {
 		t.Fatal(err)
 	}
 	<-ended

@@ -3,10 +3,11 @@ package main
 import (
 	"fmt"
 	"os"
-	"strconv"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// layout is where things are in the pod; pipeline/pod.go mounts them there.
+// layout is where things are in the pod. Tests have one of their own.
 type layout struct {
 	bin         string // runner, plan and scripts
 	sync        string // hand-over directory
@@ -22,13 +23,13 @@ type layout struct {
 
 func podLayout() layout {
 	return layout{
-		bin:         "/yaci/bin",
-		sync:        "/yaci/sync",
-		own:         "/yaci/own",
-		seed:        "/yaci/seed",
-		volume:      "/yaci/volume",
-		workspace:   "/workspace",
-		homes:       "/yaci/home",
+		bin:         runner.BinDir,
+		sync:        runner.SyncDir,
+		own:         runner.OwnDir,
+		seed:        runner.SeedDir,
+		volume:      runner.VolumeDir,
+		workspace:   runner.WorkspaceDir,
+		homes:       runner.HomesDir,
 		termination: "/dev/termination-log",
 		cgroup:      "/sys/fs/cgroup",
 		gitconfig:   "/etc/gitconfig",
@@ -37,29 +38,31 @@ func podLayout() layout {
 
 func main() {
 	if err := hide(); err != nil { // before anything is started
-		fmt.Fprintln(os.Stderr, "yaci-step:", err)
+		complain(err)
 		os.Exit(1)
 	}
 	os.Exit(dispatch(os.Args[1:], podLayout()))
 }
 
+// complain prints an error as output.say does, where there is no output yet.
+func complain(err error) { fmt.Fprintln(os.Stderr, runner.NotePrefix+err.Error()) }
+
 func dispatch(args []string, at layout) int {
 	switch {
-	case len(args) == 1 && args[0] == "prepare":
+	case len(args) == 1 && args[0] == runner.PrepareCommand:
 		return prepare(at)
 	case len(args) == 2 && args[0] == "credential":
 		if args[1] != "get" { // git also says whether they were good
 			return 0
 		}
 		return credential(os.Stdin, os.Stdout, os.Getenv)
-	case len(args) == 2 && args[0] == "run", len(args) > 2 && args[0] == "run" && args[2] == "--":
-		if n, err := strconv.Atoi(args[1]); err == nil && n >= 0 {
-			if err := shedRuntimeVariables(); err != nil {
-				fmt.Fprintln(os.Stderr, "yaci-step:", err)
-				return 1
-			}
-			return step(n, args[min(3, len(args)):], at)
+	}
+	if index, imageCommand, ok := runner.ParseStepArgs(args); ok {
+		if err := shedRuntimeVariables(); err != nil {
+			complain(err)
+			return 1
 		}
+		return step(index, imageCommand, at)
 	}
 	fmt.Fprintln(os.Stderr, "usage: yaci-step prepare | yaci-step run N [-- COMMAND [ARG...]]")
 	return 2

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // canaries are secrets of many kinds.
@@ -245,7 +247,7 @@ func TestC13MaskInTraces(t *testing.T) {
 			if _, err := exec.LookPath(shell[0]); err != nil {
 				continue
 			}
-			p := plan{
+			p := runner.StepPlan{
 				Script:  "set -x\ntest \"$KEY\" != x\nset +x\nprintf '%q\\n' \"$KEY\" || true\n",
 				Command: shell,
 				Quiet:   true,

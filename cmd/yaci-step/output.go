@@ -2,11 +2,18 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"os"
 	"sync"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/runner"
+)
+
+// A progress marker is due after so much time or so many lines.
+const (
+	markerEvery = time.Second
+	markerLines = 4096
 )
 
 // output prints what a step prints, masked and escaped, and counts it: the server
@@ -16,7 +23,7 @@ type output struct {
 	mask *masker   // nil: nothing is secret
 
 	mu          sync.Mutex
-	escape      escaper
+	escape      runner.MarkerEscaper
 	size, lines int64 // containerd drops a carriage return before a line feed, so size does not count it
 	afterCR     bool
 	inLine      bool      // the last byte printed was no line feed
@@ -35,7 +42,7 @@ func (o *output) Write(p []byte) (int, error) {
 	n, err := o.put(p[:at])
 	if err == nil && at > 0 {
 		o.marked, o.markedLines = time.Now(), o.lines
-		_, err = fmt.Fprintf(o.to, markerFormat, o.lines, o.size)
+		_, err = io.WriteString(o.to, runner.ProgressMarker{Lines: o.lines, Bytes: o.size}.String())
 	}
 	if err != nil {
 		return n, err
@@ -56,7 +63,7 @@ func (o *output) put(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	n, err := o.to.Write(o.escape.pass(p))
+	n, err := o.to.Write(o.escape.Escape(p))
 	if n = min(n, len(p)); err == nil {
 		n = len(p) // escapes do not count
 	}
@@ -84,7 +91,7 @@ func (o *output) print(text string) { o.Write([]byte(text)) }
 
 // say prints a line of the runner's own. It ends a line that the step has left unfinished.
 func (o *output) say(text string) {
-	line := "yaci-step: " + o.mask.text(text) + "\n"
+	line := runner.NotePrefix + o.mask.text(text) + "\n"
 	o.mu.Lock()
 	if o.inLine {
 		line = "\n" + line

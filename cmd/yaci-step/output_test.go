@@ -7,6 +7,8 @@ import (
 	"os"
 	"regexp"
 	"testing"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // Marks come between lines only, tell what was printed before them, and are the only addition.
@@ -37,10 +39,11 @@ func TestMarks(t *testing.T) {
 	mark := regexp.MustCompile("\x1b_yaci ([0-9]+) ([0-9]+)\x1b\\\\\n")
 	marks, before := 0, 0
 	for _, at := range mark.FindAllIndex(got, -1) {
-		var lines, size int
-		if _, err := fmt.Sscanf(string(got[at[0]:at[1]]), markerFormat, &lines, &size); err != nil {
-			t.Fatal(err)
+		marker, ok := runner.ParseProgressMarker(got[at[0]:at[1]])
+		if !ok {
+			t.Fatalf("no marker: %q", got[at[0]:at[1]])
 		}
+		lines, size := int(marker.Lines), int(marker.Bytes)
 		clean := mark.ReplaceAll(got[:at[0]], nil)
 		if len(clean) != size || bytes.Count(clean, []byte("\n")) != lines || clean[len(clean)-1] != '\n' {
 			t.Errorf("a mark says %d lines, %d bytes behind %d lines, %d bytes that end in %q", lines, size, bytes.Count(clean, []byte("\n")), len(clean), clean[len(clean)-5:])

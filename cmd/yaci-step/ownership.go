@@ -14,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // The workspace belongs to the user of the step that runs, so that the step can
@@ -44,7 +46,7 @@ const giveTimeout = time.Minute
 // ownership is one step's part in this.
 type ownership struct {
 	at       layout
-	plans    []plan
+	plans    []runner.StepPlan
 	index    int
 	uid, gid int
 	say      func(string)
@@ -52,17 +54,17 @@ type ownership struct {
 	giving sync.WaitGroup
 }
 
-func newOwnership(at layout, plans []plan, index int, say func(string)) *ownership {
+func newOwnership(at layout, plans []runner.StepPlan, index int, say func(string)) *ownership {
 	return &ownership{at: at, plans: plans, index: index, uid: os.Geteuid(), gid: os.Getegid(), say: say}
 }
 
 // adopter returns the step that adopts the workspace, or -1.
-func adopter(plans []plan) int {
-	return slices.IndexFunc(plans, func(p plan) bool { return p.Adopt })
+func adopter(plans []runner.StepPlan) int {
+	return slices.IndexFunc(plans, func(p runner.StepPlan) bool { return p.Adopt })
 }
 
 // givers returns the steps that step k may have to get the workspace from.
-func givers(plans []plan, k int) (from []int) {
+func givers(plans []runner.StepPlan, k int) (from []int) {
 	if first := adopter(plans); len(plans[k].Needs) == 0 && first >= 0 && first != k {
 		from = []int{first}
 	} else {
@@ -72,7 +74,7 @@ func givers(plans []plan, k int) (from []int) {
 }
 
 // takers returns the steps that may have to get the workspace from step i.
-func takers(plans []plan, i int) (to []int) {
+func takers(plans []runner.StepPlan, i int) (to []int) {
 	for k := range plans {
 		if slices.Contains(givers(plans, k), i) {
 			to = append(to, k)
@@ -82,12 +84,12 @@ func takers(plans []plan, i int) (to []int) {
 }
 
 // mixed reports whether the steps are of several classes.
-func mixed(plans []plan) bool {
-	return slices.ContainsFunc(plans, func(p plan) bool { return p.Class != plans[0].Class })
+func mixed(plans []runner.StepPlan) bool {
+	return slices.ContainsFunc(plans, func(p runner.StepPlan) bool { return p.Class != plans[0].Class })
 }
 
 // reaches reports whether step from must end before step to starts.
-func reaches(plans []plan, from, to int) bool {
+func reaches(plans []runner.StepPlan, from, to int) bool {
 	seen := make([]bool, len(plans))
 	var up func(int) bool
 	up = func(i int) bool {
@@ -104,7 +106,7 @@ func reaches(plans []plan, from, to int) bool {
 }
 
 // alone reports whether no step of another class can run beside step i.
-func alone(plans []plan, i int) bool {
+func alone(plans []runner.StepPlan, i int) bool {
 	for k := range plans {
 		if plans[k].Class != plans[i].Class && !reaches(plans, i, k) && !reaches(plans, k, i) {
 			return false

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // runAs runs all steps of a pod at once, each as a user.
@@ -67,33 +69,33 @@ rm -f deep/er/x; echo again > deep/er/x
 `, uid, uid, uid)
 	}
 	owns := "test \"$(stat -c %u README)\" = \"$(id -u)\"\ntest \"$(stat -c %a deep)\" = 755\ntest \"$(stat -c %a gradlew)\" = 755\n"
-	step := func(script string, class int, needs ...int) plan {
-		return plan{Script: script, Command: []string{"sh", "-e"}, Class: class, Needs: needs}
+	step := func(script string, class int, needs ...int) runner.StepPlan {
+		return runner.StepPlan{Script: script, Command: []string{"sh", "-e"}, Class: class, Needs: needs}
 	}
 	root, user := use(0), use(1000)
 	for _, c := range []struct {
 		name  string
-		plans []plan
+		plans []runner.StepPlan
 		uids  []int
 		note  []int // steps that say that files are open
 	}{
-		{"root", []plan{step(owns+root, 0), step(owns+root, 0, 0)}, []int{0, 0}, nil},
-		{"one user", []plan{step(owns+user, 0), step(owns+user, 0, 0)}, []int{1000, 1000}, nil},
-		{"two images of one user", []plan{step(owns+user, 0), step(owns+user, 1, 0)}, []int{1000, 1000}, nil},
-		{"root, then a user, then root", []plan{step(owns+root, 0), step(owns+user, 1, 0), step(owns+root, 0, 1)}, []int{0, 1000, 0}, nil},
-		{"a user, then root, then the user", []plan{step(owns+user, 0), step(owns+root, 1, 0), step(owns+user, 0, 1)}, []int{1000, 0, 1000}, nil},
-		{"root keeps modes", []plan{step("umask 077; echo key > key; mkdir -m 700 private", 0),
+		{"root", []runner.StepPlan{step(owns+root, 0), step(owns+root, 0, 0)}, []int{0, 0}, nil},
+		{"one user", []runner.StepPlan{step(owns+user, 0), step(owns+user, 0, 0)}, []int{1000, 1000}, nil},
+		{"two images of one user", []runner.StepPlan{step(owns+user, 0), step(owns+user, 1, 0)}, []int{1000, 1000}, nil},
+		{"root, then a user, then root", []runner.StepPlan{step(owns+root, 0), step(owns+user, 1, 0), step(owns+root, 0, 1)}, []int{0, 1000, 0}, nil},
+		{"a user, then root, then the user", []runner.StepPlan{step(owns+user, 0), step(owns+root, 1, 0), step(owns+user, 0, 1)}, []int{1000, 0, 1000}, nil},
+		{"root keeps modes", []runner.StepPlan{step("umask 077; echo key > key; mkdir -m 700 private", 0),
 			step(owns+"test $(stat -c %a key) = 600; cat key; test $(stat -c %a private) = 700; touch private/x", 1, 0)}, []int{0, 1000}, nil},
-		{"a user, then another", []plan{step(owns+user, 0), step("git() { command git -c safe.directory='*' \"$@\"; }; echo more >> README; rm deep/er/x; touch deep/er/y made/new; git status >/dev/null", 1, 0)}, []int{1000, 2000}, []int{1}},
-		{"a user, then another, then root", []plan{step(user, 0), step("echo more >> README", 1, 0),
+		{"a user, then another", []runner.StepPlan{step(owns+user, 0), step("git() { command git -c safe.directory='*' \"$@\"; }; echo more >> README; rm deep/er/x; touch deep/er/y made/new; git status >/dev/null", 1, 0)}, []int{1000, 2000}, []int{1}},
+		{"a user, then another, then root", []runner.StepPlan{step(user, 0), step("echo more >> README", 1, 0),
 			step("test $(stat -c %u README) = 0\n"+root, 2, 1)}, []int{1000, 2000, 0}, []int{1}},
-		{"two beside each other", []plan{step("for i in $(seq 400); do test -e other && exit 0; sleep 0.05; done; exit 1", 0),
+		{"two beside each other", []runner.StepPlan{step("for i in $(seq 400); do test -e other && exit 0; sleep 0.05; done; exit 1", 0),
 			step("echo x >> README; touch other", 1)}, []int{0, 1000}, []int{1}},
-		{"two of one user beside each other", []plan{step(owns+"for i in $(seq 400); do test -e other && exit 0; sleep 0.05; done; exit 1", 0),
+		{"two of one user beside each other", []runner.StepPlan{step(owns+"for i in $(seq 400); do test -e other && exit 0; sleep 0.05; done; exit 1", 0),
 			step(owns+"touch other", 0)}, []int{1000, 1000}, nil},
-		{"a skipped step between", []plan{step(root, 0), {Script: "false", Command: []string{"sh"}, Class: 1, Needs: []int{0}, When: "failure"},
+		{"a skipped step between", []runner.StepPlan{step(root, 0), {Script: "false", Command: []string{"sh"}, Class: 1, Needs: []int{0}, When: "failure"},
 			step(owns+root, 2, 1)}, []int{0, 1000, 0}, nil},
-		{"users with a skipped step between", []plan{step(user, 0), {Script: "false", Command: []string{"sh"}, Class: 1, Needs: []int{0}, When: "failure"},
+		{"users with a skipped step between", []runner.StepPlan{step(user, 0), {Script: "false", Command: []string{"sh"}, Class: 1, Needs: []int{0}, When: "failure"},
 			step("echo more >> README", 2, 1)}, []int{1000, 2000, 3000}, []int{1, 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -112,7 +114,7 @@ rm -f deep/er/x; echo again > deep/er/x
 
 // The users of the steps decide who gives the workspace to whom.
 func TestC4Givers(t *testing.T) {
-	plans := []plan{{Adopt: true}, {Class: 1}, {Class: 1, Needs: []int{0, 1}}, {Needs: []int{2}}, {Needs: []int{3}}}
+	plans := []runner.StepPlan{{Adopt: true}, {Class: 1}, {Class: 1, Needs: []int{0, 1}}, {Needs: []int{2}}, {Needs: []int{3}}}
 	for k, want := range [][]int{{}, {0}, {0}, {2}, {}} {
 		if got := givers(plans, k); !slices.Equal(got, want) {
 			t.Errorf("givers of %d: %v, want %v", k, got, want)

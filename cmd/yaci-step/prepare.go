@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // prepare is the clone container. Its own failures are YACI's, never the
@@ -16,14 +18,16 @@ import (
 func prepare(at layout) int {
 	syscall.Umask(0o022)
 	out := newOutput()
-	r := record{Started: now()}
-	revocation := startRevocation(at, os.Getenv("YACI_CLONE_REVOKE"))
+	r := runner.Record{Started: now()}
+	c := runner.ParseClone(os.Getenv)
+	revocation := startRevocation(at, c.RevokeURL)
 	plans, err := seed(at)
 	if err != nil {
-		r.fail("prepare", err)
+		fail(&r, "prepare", err)
 	} else {
-		at.workspace, at.homes = filepath.Join(at.volume, "workspace"), filepath.Join(at.volume, "home")
-		prepareWorkspace(at, &r)
+		at.workspace = filepath.Join(at.volume, runner.WorkspacePath)
+		at.homes = filepath.Join(at.volume, runner.HomesPath)
+		prepareWorkspace(at, c, &r)
 	}
 	if err := revocation.finish(); err != nil {
 		r.Note = strings.TrimPrefix(r.Note+"; the clone token was not given back: "+err.Error(), "; ")
@@ -33,9 +37,9 @@ func prepare(at layout) int {
 	if len(plans) > 0 {
 		budget = plans[0].RecordBytes
 	}
-	r.finish(out)
+	finish(&r, out)
 	defer out.drain(os.Stdout)
-	if err := r.report(at, budget); err != nil {
+	if err := report(r, at, budget); err != nil {
 		out.say(err.Error())
 		return max(r.Exit, 1)
 	}
@@ -45,61 +49,60 @@ func prepare(at layout) int {
 // prepareWorkspace makes the directories of the volume, and brings the commit.
 // When the users of the steps are not known, any of them can take the workspace
 // over from here (ownership.go).
-func prepareWorkspace(at layout, r *record) {
+func prepareWorkspace(at layout, c runner.Clone, r *runner.Record) {
 	err := errors.Join(os.MkdirAll(at.workspace, 0o755), os.MkdirAll(at.homes, 0o755),
 		os.Chmod(at.homes, 0o777|os.ModeSticky))
 	if err != nil {
-		r.fail("prepare", err)
+		fail(r, "prepare", err)
 		return
 	}
-	fetch(at, r)
-	if r.Failed || os.Getenv("YACI_CLONE_OWNED") != "" {
+	fetch(at, c, r)
+	if r.Failed || c.Owned {
 		return
 	}
 	if err := openDirectories(at.workspace); err != nil {
-		r.fail("prepare", err)
+		fail(r, "prepare", err)
 	}
 }
 
 // fetch brings the commit into the workspace.
-func fetch(at layout, r *record) {
-	if os.Getenv("YACI_CLONE_PACK") != "" {
-		if err := unpack(at, os.Getenv("YACI_CLONE_SHA"), os.Stdin); err != nil {
-			r.fail("unpack", err)
+func fetch(at layout, c runner.Clone, r *runner.Record) {
+	if c.Pack {
+		if err := unpack(at, c.SHA, os.Stdin); err != nil {
+			fail(r, "unpack", err)
 		}
 		return
 	}
-	u := os.Getenv("YACI_CLONE_URL")
-	if u == "" {
+	if c.URL == "" {
 		return
 	}
-	notes, err := clone(at, u, os.Getenv, time.Sleep)
+	notes, err := clone(at, c, time.Sleep)
 	r.Note = strings.Join(notes, "; ")
 	if err != nil {
-		r.fail("clone", err)
+		fail(r, "clone", err)
 	}
 }
 
-func (r *record) fail(what string, err error) {
+func fail(r *runner.Record, what string, err error) {
 	r.Exit, r.Reason, r.Broken, r.Failed = 1, what+": "+err.Error(), true, true
 }
 
 // seed puts the plan, the scripts and the runner where the steps see them, and
 // prepares their hand-over. It returns the plan.
-func seed(at layout) ([]plan, error) {
+func seed(at layout) ([]runner.StepPlan, error) {
 	entries, err := os.ReadDir(at.seed)
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range entries {
-		if e.Name() == tokenFile || e.Name() == repositoriesFile || strings.HasPrefix(e.Name(), ".") {
+		if e.Name() == runner.TokenFile || e.Name() == runner.RepositoriesFile || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
 		if err := copyFile(filepath.Join(at.seed, e.Name()), filepath.Join(at.bin, e.Name()), 0o644); err != nil {
 			return nil, err
 		}
 	}
-	if _, err := os.Stat(filepath.Join(at.bin, "plan.json")); err != nil {
+	if _, err := os.Stat(filepath.Join(at.bin, runner.PlanFile)); err != nil {
 		return nil, fmt.Errorf("the job's Secret is gone: %w", err)
 	}
 	plans, err := readPlans(at.bin)
@@ -110,7 +113,7 @@ func seed(at layout) ([]plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := copyFile(self, filepath.Join(at.bin, "yaci-step"), 0o755); err != nil {
+	if err := copyFile(self, filepath.Join(at.bin, runner.Program), 0o755); err != nil {
 		return nil, err
 	}
 	return plans, makeHandOver(at, len(plans))

@@ -5,17 +5,12 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// ready is a service that must accept connections first; pipeline.ReadyPlan writes it.
-type ready struct {
-	Service   string `json:"service"`
-	TCP       int    `json:"tcp"`
-	TimeoutMS int64  `json:"timeout_ms"`
-}
-
-// await connects until the service accepts. Services share localhost with the steps.
-func (s ready) await() error {
+// awaitService connects until a service accepts. Services share localhost with the steps.
+func awaitService(s runner.ReadyPlan) error {
 	wait := time.Duration(s.TimeoutMS) * time.Millisecond
 	deadline := time.Now().Add(wait)
 	address := net.JoinHostPort("localhost", strconv.Itoa(s.TCP))

@@ -10,17 +10,16 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-)
 
-// revokeTimeout bounds how long the steps wait for the clone token to be given
-// back. A token that is not is good for an hour at most, and no step can read it:
-// it was in this container only.
-const revokeTimeout = 3 * time.Second
+	"github.com/yaci-ci/yaci/internal/runner"
+)
 
 // revocation gives the clone token back. The server cannot, because it does not
 // keep the token; and yaci, which lies beside this program in its image, does it
 // for it, since an HTTP client would more than double the size of the runner.
-// That program starts while the commit is fetched and waits for the token.
+// That program starts while the commit is fetched and waits for the token. A token
+// that is not given back in time is good for an hour at most, and no step can read it:
+// it was in this container only.
 type revocation struct {
 	cmd   *exec.Cmd // nil: there is nothing to give back
 	token string
@@ -31,7 +30,7 @@ type revocation struct {
 
 func startRevocation(at layout, address string) *revocation {
 	r := &revocation{}
-	token, err := os.ReadFile(filepath.Join(at.seed, tokenFile))
+	token, err := os.ReadFile(filepath.Join(at.seed, runner.TokenFile))
 	if address == "" || errors.Is(err, os.ErrNotExist) { // a public repository is cloned without
 		return r
 	}
@@ -43,7 +42,7 @@ func startRevocation(at layout, address string) *revocation {
 		return r
 	}
 	r.token = strings.TrimSpace(string(token))
-	cmd := exec.Command(filepath.Join(filepath.Dir(self), "yaci"), "revoke-token", address)
+	cmd := exec.Command(filepath.Join(filepath.Dir(self), runner.ServerProgram), runner.RevokeCommand, address)
 	cmd.Stdout, cmd.Stderr = &r.out, &r.out
 	if r.stdin, r.err = cmd.StdinPipe(); r.err != nil {
 		return r
@@ -59,7 +58,7 @@ func (r *revocation) finish() error {
 	if r.cmd == nil {
 		return r.err
 	}
-	late := time.AfterFunc(revokeTimeout, func() { _ = r.cmd.Process.Kill() })
+	late := time.AfterFunc(runner.RevokeTimeout, func() { _ = r.cmd.Process.Kill() })
 	defer late.Stop()
 	_, _ = io.WriteString(r.stdin, r.token) // a program that does not read it fails, and says why
 	_ = r.stdin.Close()

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // A token that is not given back is told of in a record that else stays as it was.
@@ -60,7 +62,7 @@ func TestC1RevocationIsBounded(t *testing.T) {
 	if r := p.record("again"); r.Exit != 0 || !strings.HasPrefix(r.Note, "the clone token was not given back: signal: killed") {
 		t.Errorf("record %+v", r)
 	}
-	if took := time.Since(began); took < revokeTimeout || took > revokeTimeout+20*time.Second {
+	if took := time.Since(began); took < runner.RevokeTimeout || took > runner.RevokeTimeout+20*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }

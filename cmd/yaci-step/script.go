@@ -6,18 +6,16 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // maxShownScript is how many bytes of a script are printed.
 const maxShownScript = 64 << 10
 
 // printScript prints what the step is about to run, as the file has it: no variable
-// is expanded. It is a group of log lines as in GitHub Actions (docs.github.com,
-// "Workflow commands", "Grouping log lines"), which pages fold.
-//
-// Each line of the script is indented, so that none of them can end the group or be
-// taken for a workflow command such as ::error. internal/ci/reading.go relies on it.
-func (p plan) printScript(at layout, out *output) error {
+// is expanded. It is a group of log lines (runner.ScriptGroup).
+func printScript(p runner.StepPlan, at layout, out *output) error {
 	if p.Quiet {
 		return nil
 	}
@@ -38,19 +36,19 @@ func scriptGroup(script string) string {
 	script = strings.Trim(script, "\n")
 	rest := ""
 	if len(script) > maxShownScript {
-		short := shorten(script, maxShownScript)
-		rest = fmt.Sprintf("  (%d more bytes)\n", len(script)-len(strings.TrimSuffix(short, "…")))
+		short := runner.Shorten(script, maxShownScript)
+		rest = fmt.Sprintf(runner.ScriptIndent+"(%d more bytes)\n", len(script)-len(strings.TrimSuffix(short, "…")))
 		script = short
 	}
 	script = visible(script)
 	const maxTitle = 200
 	title, _, _ := strings.Cut(strings.TrimSpace(script), "\n")
 	var b strings.Builder
-	b.WriteString("::group::Run " + shorten(title, maxTitle) + "\n")
+	b.WriteString(runner.ScriptGroup + runner.Shorten(title, maxTitle) + "\n")
 	for line := range strings.SplitSeq(script, "\n") {
-		b.WriteString("  " + line + "\n")
+		b.WriteString(runner.ScriptIndent + line + "\n")
 	}
-	b.WriteString(rest + "::endgroup::\n")
+	b.WriteString(rest + runner.EndGroup + "\n")
 	return b.String()
 }
 

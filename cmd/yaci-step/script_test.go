@@ -11,10 +11,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // runOne runs a single step and returns its exit code, log and record.
-func runOne(t *testing.T, p plan, env ...string) (code int, log string, r record) {
+func runOne(t *testing.T, p runner.StepPlan, env ...string) (code int, log string, r runner.Record) {
 	t.Helper()
 	return newPodOf(t, p).runStep(0, env...)
 }
@@ -23,7 +25,7 @@ func runOne(t *testing.T, p plan, env ...string) (code int, log string, r record
 var progress = regexp.MustCompile(`\x1b_yaci \d+ \d+\x1b\\\n`)
 
 // runStep runs one step of a pod, with more environment variables.
-func (p pod) runStep(index int, env ...string) (code int, log string, r record) {
+func (p pod) runStep(index int, env ...string) (code int, log string, r runner.Record) {
 	p.t.Helper()
 	name := strconv.Itoa(index)
 	cmd := p.command(name, "run", name)
@@ -34,13 +36,13 @@ func (p pod) runStep(index int, env ...string) (code int, log string, r record) 
 
 // TestC13Script holds what a log has of the script before the step's own output.
 func TestC13Script(t *testing.T) {
-	secret := func(text string) plan {
+	secret := func(text string) runner.StepPlan {
 		p := loud(text)
 		p.Mask = []string{"KEY"}
 		return p
 	}
 	for name, c := range map[string]struct {
-		plan plan
+		plan runner.StepPlan
 		want string
 	}{
 		"as written": {loud("\nx=$KEY\necho \"$x\"\n\n\techo b\n"),
@@ -51,7 +53,7 @@ func TestC13Script(t *testing.T) {
 			"::group::Run cat <<'X' >/dev/null\n  cat <<'X' >/dev/null\n  ::endgroup::\n  ::error file=a.go,line=1::no\n  X\n::endgroup::\n"},
 		"control characters": {loud("true '\x1b[2J\r\u009b'"),
 			"::group::Run true '\\x1b[2J\\x0d\\x9b'\n  true '\\x1b[2J\\x0d\\x9b'\n::endgroup::\n"},
-		"a list":   {plan{Command: []string{"printf", "%s\n", "a b", "it's", "", "$x"}}, "::group::Run printf '%s\n  printf '%s\n  ' 'a b' 'it'\\''s' '' '$x'\n::endgroup::\na b\nit's\n\n$x\n"},
+		"a list":   {runner.StepPlan{Command: []string{"printf", "%s\n", "a b", "it's", "", "$x"}}, "::group::Run printf '%s\n  printf '%s\n  ' 'a b' 'it'\\''s' '' '$x'\n::endgroup::\na b\nit's\n\n$x\n"},
 		"a secret": {secret("true hush-hush; echo $KEY"), "::group::Run true ***; echo $KEY\n  true ***; echo $KEY\n::endgroup::\n***\n"},
 		"quiet":    {script("exit 3"), ""},
 	} {
@@ -81,14 +83,14 @@ func TestC13Script(t *testing.T) {
 }
 
 // loud is a plan whose script is printed.
-func loud(text string) plan {
+func loud(text string) runner.StepPlan {
 	p := script(text)
 	p.Quiet = false
 	return p
 }
 
 // bash is a plan for a script as shell: bash runs it.
-func bash(text string) plan {
+func bash(text string) runner.StepPlan {
 	p := script(text)
 	p.Command = []string{"bash", "-eo", "pipefail"}
 	return p
@@ -134,7 +136,7 @@ func TestC13Line(t *testing.T) {
 		"a FIFO":               {"rm -f \"$OWN/" + failureFile + "\"; mkfifo \"$OWN/" + failureFile + "\"; exit 1", "exit code 1"},
 		"a link":               {"ln -sf /dev/zero \"$OWN/" + failureFile + "\"; exit 1", "exit code 1"},
 	}
-	var plans []plan
+	var plans []runner.StepPlan
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		p := bash(cases[name].script)
 		p.Quiet = false
@@ -232,7 +234,7 @@ X
 	for name := range shells {
 		scripts[name] = "echo a; test -d src"
 	}
-	var plans []plan
+	var plans []runner.StepPlan
 	for _, name := range slices.Sorted(maps.Keys(scripts)) {
 		p := bash(scripts[name])
 		if shell := shells[name]; shell != nil {
@@ -276,7 +278,7 @@ func TestC13Secrets(t *testing.T) {
 		"behind a long text": "false " + strings.Repeat("x", maxShownCommand-20) + key,
 		"a pipeline":         `eval "echo '$KEY' | false" | cat`,
 	}
-	var plans []plan
+	var plans []runner.StepPlan
 	for _, name := range slices.Sorted(maps.Keys(scripts)) {
 		p := bash(scripts[name])
 		p.Mask, p.Quiet = []string{"KEY"}, false

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // TestS11Signals sends the runner every signal that a process of the step can send.
@@ -75,7 +77,7 @@ func TestS11Signals(t *testing.T) {
 }
 
 // bashOrSh runs a script without -e: kill may refuse numbers that are no signals.
-func bashOrSh(text string) plan {
+func bashOrSh(text string) runner.StepPlan {
 	p := script(text)
 	p.Command = []string{"sh"}
 	return p

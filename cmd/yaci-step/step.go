@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,28 +9,13 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/runner"
+	"github.com/yaci-ci/yaci/internal/threads"
 )
 
-// plan is one step of the pod; pipeline.StepPlan writes it.
-type plan struct {
-	Name         string   `json:"name"`
-	Script       string   `json:"script"`
-	Command      []string `json:"command"`
-	Dir          string   `json:"dir"` // relative to the workspace; empty is the workspace itself
-	Needs        []int    `json:"needs"`
-	When         string   `json:"when"`
-	TimeoutMS    int64    `json:"timeout_ms"`
-	Attempts     int      `json:"attempts"`
-	OnExit       []int    `json:"on_exit"`
-	AllowFailure bool     `json:"allow_failure"`
-	Mask         []string `json:"mask"` // variables whose values are secrets
-	Ready        []ready  `json:"ready"`
-	Class        int      `json:"class"`        // steps of one class run as one user
-	Adopt        bool     `json:"adopt"`        // this step makes the workspace its user's
-	OwnHome      bool     `json:"own_home"`     // the file sets HOME
-	Quiet        bool     `json:"quiet"`        // the script is not printed
-	RecordBytes  int      `json:"record_bytes"` // what the kubelet keeps of each container's record
-}
+// reservedThreads are enough for the runtime while a step uses up all processes that its pod may have.
+const reservedThreads = 12
 
 // step is one container's life: wait, run, record. It returns the exit code. A step whose plan has no command runs what
 // the image is made to run, which is imageCommand.
@@ -39,9 +23,9 @@ func step(index int, imageCommand []string, at layout) int {
 	caught := catchSignals()
 	begin := caught.exitOnStop()
 	out := newOutput()
-	r := record{}
+	r := runner.Record{}
 	plans, err := readPlans(at.bin)
-	var p plan
+	var p runner.StepPlan
 	var owner *ownership
 	switch {
 	case err != nil:
@@ -64,8 +48,9 @@ func step(index int, imageCommand []string, at layout) int {
 	switch {
 	case err != nil:
 		r.Exit, r.Reason, r.Broken = 127, err.Error(), true
-	case skips(p.When, r.Failed):
-		r.Skipped, r.Reason = true, "skipped: "+whySkipped(p.When)
+	case p.Skips(r.Failed):
+		r.Skipped = true
+		r.Reason = r.Why()
 	default:
 		run(p, at, &r, out, caught.stop, begin)
 	}
@@ -92,22 +77,11 @@ func awaitNeeds(at layout, index int, needs []int) (failed bool) {
 	return failed
 }
 
-func skips(when string, failed bool) bool {
-	return when != "always" && failed != (when == "failure")
-}
-
-func whySkipped(when string) string {
-	if when == "failure" {
-		return "no step before it failed"
-	}
-	return "a step before it did not pass"
-}
-
 // run makes the attempts that the plan allows. It calls begin before the first one,
 // and passes signals from stop on to the command.
-func run(p plan, at layout, r *record, out *output, stop <-chan os.Signal, begin func()) {
+func run(p runner.StepPlan, at layout, r *runner.Record, out *output, stop <-chan os.Signal, begin func()) {
 	for _, s := range p.Ready {
-		if err := s.await(); err != nil {
+		if err := awaitService(s); err != nil {
 			r.Exit, r.Reason, r.Broken = 1, err.Error(), true
 			return
 		}
@@ -128,18 +102,18 @@ func run(p plan, at layout, r *record, out *output, stop <-chan os.Signal, begin
 		return
 	}
 	out.mask = mask
-	if err := p.printScript(at, out); err != nil {
+	if err := printScript(p, at, out); err != nil {
 		r.Exit, r.Reason, r.Broken = 1, err.Error(), true
 		return
 	}
 	env := commandEnvironment()
 	if p.Script != "" {
-		env = append(env, p.trapFor(argv[len(argv)-1], at, env)...)
+		env = append(env, trapFor(p, argv[len(argv)-1], at, env)...)
 	}
-	reserveThreads()
+	threads.Reserve(reservedThreads)
 	begin()
 	killed := killedForMemory(at.cgroup)
-	defer func() { r.usage(at, killed) }()
+	defer func() { recordUsage(r, at, killed) }()
 	for r.Attempts = 1; ; r.Attempts++ {
 		c := command{
 			argv:    argv,
@@ -153,7 +127,7 @@ func run(p plan, at layout, r *record, out *output, stop <-chan os.Signal, begin
 		c.execute()
 		r.Exit, r.Reason, r.TimedOut, r.Stopped, r.Broken = c.exit, mask.text(c.reason), c.timedOut, c.stopped, c.broken
 		last := r.Exit == 0 || c.stopped || c.broken || c.stuck || r.Attempts >= p.Attempts || len(p.OnExit) > 0 && !slices.Contains(p.OnExit, r.Exit)
-		if why := p.explain(at, c, last); why != "" {
+		if why := explain(p, at, c, last); why != "" {
 			out.say(why)
 		}
 		if last {
@@ -165,7 +139,7 @@ func run(p plan, at layout, r *record, out *output, stop <-chan os.Signal, begin
 
 // explain returns a line for the log of a command that failed and gave no reason:
 // which line of the script it was, or else the exit code, unless another line says it.
-func (p plan) explain(at layout, c command, last bool) string {
+func explain(p runner.StepPlan, at layout, c command, last bool) string {
 	if c.exit == 0 || c.reason != "" {
 		return ""
 	}
@@ -202,22 +176,19 @@ func enter(workspace, dir string) error {
 }
 
 // readPlans reads the plan file of a directory.
-func readPlans(dir string) (plans []plan, err error) {
-	data, err := os.ReadFile(filepath.Join(dir, "plan.json"))
-	if err == nil {
-		err = json.Unmarshal(data, &plans)
-	}
+func readPlans(dir string) ([]runner.StepPlan, error) {
+	data, err := os.ReadFile(filepath.Join(dir, runner.PlanFile))
 	if err != nil {
 		return nil, fmt.Errorf("read plan: %w", err)
 	}
-	return plans, nil
+	return runner.ParsePlan(data)
 }
 
 // end records how the step ended, hands over and returns the container's exit
 // code, which is 0 for a failure that is allowed. A record that cannot be written
 // fails the step: success without proof is no success.
-func end(r record, plans []plan, index int, at layout, out *output) int {
-	var p plan
+func end(r runner.Record, plans []runner.StepPlan, index int, at layout, out *output) int {
+	var p runner.StepPlan
 	if index < len(plans) {
 		p = plans[index]
 	}
@@ -225,28 +196,14 @@ func end(r record, plans []plan, index int, at layout, out *output) int {
 	unproven := r.Stopped || r.Broken
 	r.Allowed = p.AllowFailure && r.Exit != 0 && !unproven
 	r.Failed = r.Failed || r.Exit != 0 && !r.Allowed || unproven
-	r.finish(out)
+	finish(&r, out)
 	defer out.drain(os.Stdout)
-	for _, err := range []error{r.report(at, p.RecordBytes), r.handOver(at)} {
+	for _, err := range []error{report(r, at, p.RecordBytes), handOver(r, at)} {
 		if err != nil {
 			out.say(err.Error())
 			return max(r.Exit, 1)
 		}
 	}
 	wake(at, plans, index)
-	if r.Allowed {
-		return 0
-	}
-	return r.Exit
+	return r.ExitCode()
 }
-
-// finish prints the reason and completes the record with what the container printed.
-func (r *record) finish(out *output) {
-	if r.Reason != "" && !r.Skipped {
-		out.say(r.Reason)
-	}
-	r.Finished = now()
-	r.Bytes, r.Lines = out.totals()
-}
-
-func now() int64 { return time.Now().UnixMilli() }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // TestMain lets the test binary stand in for the runner: steps are processes, as in a pod.
@@ -54,7 +56,7 @@ type pod struct {
 
 // newPod lays out a pod whose steps run one after another.
 func newPod(t *testing.T, scripts ...string) pod {
-	var plans []plan
+	var plans []runner.StepPlan
 	for i, s := range scripts {
 		p := script(s)
 		if i > 0 {
@@ -66,9 +68,11 @@ func newPod(t *testing.T, scripts ...string) pod {
 }
 
 // script is a plan whose Script is the text; newPodOf makes a file of it. The log has only what it prints.
-func script(text string) plan { return plan{Script: text, Command: []string{"sh", "-e"}, Quiet: true} }
+func script(text string) runner.StepPlan {
+	return runner.StepPlan{Script: text, Command: []string{"sh", "-e"}, Quiet: true}
+}
 
-func newPodOf(t *testing.T, plans ...plan) pod {
+func newPodOf(t *testing.T, plans ...runner.StepPlan) pod {
 	p := pod{t, t.TempDir()}
 	for _, d := range []string{"bin", "sync", "seed", "workspace"} {
 		if err := os.Mkdir(filepath.Join(p.dir, d), 0o777); err != nil {
@@ -82,7 +86,7 @@ func newPodOf(t *testing.T, plans ...plan) pod {
 		}
 	}
 	data, _ := json.Marshal(plans)
-	p.write("seed/plan.json", string(data))
+	p.write("seed/"+runner.PlanFile, string(data))
 	if out, err := p.command("clone", "prepare").CombinedOutput(); err != nil {
 		t.Fatalf("prepare: %v: %s", err, out)
 	}
@@ -123,13 +127,13 @@ func (p pod) command(name string, args ...string) *exec.Cmd {
 }
 
 // record is what a container left for the server.
-func (p pod) record(name string) record {
+func (p pod) record(name string) runner.Record {
 	p.t.Helper()
 	data, err := os.ReadFile(filepath.Join(p.dir, "termination-"+name))
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	r, err := decode(string(data))
+	r, err := runner.ParseRecord(string(data))
 	if err != nil {
 		p.t.Fatalf("%s: %v", name, err)
 	}
@@ -162,21 +166,21 @@ func TestStepsHandOver(t *testing.T) {
 
 // TestWhenAndAllowed: what runs after a failure, and after one that is allowed.
 func TestWhenAndAllowed(t *testing.T) {
-	step := func(text, when string, allow bool, needs ...int) plan {
+	step := func(text, when string, allow bool, needs ...int) runner.StepPlan {
 		p := script(text)
 		p.When, p.AllowFailure, p.Needs = when, allow, needs
 		return p
 	}
 	for name, c := range map[string]struct {
-		plans []plan
+		plans []runner.StepPlan
 		ran   string // y or n for each step
 		codes []int
 	}{
-		"failure":            {[]plan{step("exit 1", "", false), step("true", "", false, 0), step("true", "failure", false, 1), step("true", "always", false, 2), step("true", "", false, 3)}, "ynyyn", []int{1, 0, 0, 0, 0}},
-		"allowed":            {[]plan{step("exit 7", "", true), step("true", "", false, 0), step("true", "failure", false, 1), step("true", "", false, 2)}, "yyny", []int{0, 0, 0, 0}},
-		"all pass":           {[]plan{step("true", "", false), step("true", "failure", false, 0), step("true", "always", false, 1)}, "yny", []int{0, 0, 0}},
-		"another branch":     {[]plan{step("exit 1", "", false), step("true", "", false), step("true", "", false, 0, 1), step("true", "", false, 1)}, "yyny", []int{1, 0, 0, 0}},
-		"the last one fails": {[]plan{step("true", "", false), step("exit 2", "always", false, 0)}, "yy", []int{0, 2}},
+		"failure":            {[]runner.StepPlan{step("exit 1", "", false), step("true", "", false, 0), step("true", "failure", false, 1), step("true", "always", false, 2), step("true", "", false, 3)}, "ynyyn", []int{1, 0, 0, 0, 0}},
+		"allowed":            {[]runner.StepPlan{step("exit 7", "", true), step("true", "", false, 0), step("true", "failure", false, 1), step("true", "", false, 2)}, "yyny", []int{0, 0, 0, 0}},
+		"all pass":           {[]runner.StepPlan{step("true", "", false), step("true", "failure", false, 0), step("true", "always", false, 1)}, "yny", []int{0, 0, 0}},
+		"another branch":     {[]runner.StepPlan{step("exit 1", "", false), step("true", "", false), step("true", "", false, 0, 1), step("true", "", false, 1)}, "yyny", []int{1, 0, 0, 0}},
+		"the last one fails": {[]runner.StepPlan{step("true", "", false), step("exit 2", "always", false, 0)}, "yy", []int{0, 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPodOf(t, c.plans...)
@@ -232,7 +236,7 @@ func TestTimeout(t *testing.T) {
 }
 
 func TestCommandWithoutShell(t *testing.T) {
-	p := newPodOf(t, plan{Command: []string{"echo", "$HOME", "a  b"}, Quiet: true})
+	p := newPodOf(t, runner.StepPlan{Command: []string{"echo", "$HOME", "a  b"}, Quiet: true})
 	cmd := p.command("0", "run", "0")
 	if out, err := cmd.Output(); err != nil || string(out) != "$HOME a  b\n" {
 		t.Errorf("%q, %v", out, err)
@@ -259,7 +263,7 @@ func TestC3StandardInputIsEmpty(t *testing.T) {
 		})
 	}
 	t.Run("without a shell, at each attempt", func(t *testing.T) {
-		again := plan{Command: []string{"sh", "-c", "cat && test /proc/self/fd/0 -ef /dev/null && echo x >>tries && test $(wc -l <tries) = 2"}, Attempts: 2}
+		again := runner.StepPlan{Command: []string{"sh", "-c", "cat && test /proc/self/fd/0 -ef /dev/null && echo x >>tries && test $(wc -l <tries) = 2"}, Attempts: 2}
 		p := newPodOf(t, again)
 		if out, err := p.command("0", "run", "0").CombinedOutput(); err != nil {
 			t.Errorf("%v: %q", err, out)
@@ -273,8 +277,8 @@ func TestS13StoppedIsNoPass(t *testing.T) {
 	allowed := script("kill -TERM $PPID; sleep 60")
 	allowed.AllowFailure = true
 	broken := script("true")
-	broken.AllowFailure, broken.Ready = true, []ready{{"db", 1, 1}}
-	for name, first := range map[string]plan{"ends with 0": script(stop), "may fail": allowed, "no service": broken} {
+	broken.AllowFailure, broken.Ready = true, []runner.ReadyPlan{{Service: "db", TCP: 1, TimeoutMS: 1}}
+	for name, first := range map[string]runner.StepPlan{"ends with 0": script(stop), "may fail": allowed, "no service": broken} {
 		t.Run(name, func(t *testing.T) {
 			deploy, report := script("touch deployed"), script("touch reported")
 			deploy.Needs, report.Needs, report.When = []int{0}, []int{0}, "failure"
@@ -298,7 +302,7 @@ func TestL2OwnLines(t *testing.T) {
 	slow := script("printf '50%%\\r'; sleep 60")
 	slow.TimeoutMS = 200
 	none := script("printf half")
-	for want, p := range map[string]plan{
+	for want, p := range map[string]runner.StepPlan{
 		"half\nyaci-step: attempt 1 of 2 ended with 3; trying again\nhalf": again,
 		"50%\r\nyaci-step: timed out after 200ms\n":                        slow,
 		"half": none,
@@ -319,7 +323,7 @@ func TestServices(t *testing.T) {
 	port := l.Addr().(*net.TCPAddr).Port
 	l.Close()
 	waiting := script("true")
-	waiting.Ready = []ready{{"db", port, 60_000}}
+	waiting.Ready = []runner.ReadyPlan{{Service: "db", TCP: port, TimeoutMS: 60_000}}
 	p := newPodOf(t, waiting)
 	cmd := p.command("0", "run", "0")
 	if err := cmd.Start(); err != nil {
@@ -333,7 +337,7 @@ func TestServices(t *testing.T) {
 	}
 	l.Close()
 	waiting = script("touch never")
-	waiting.Ready = []ready{{"db", port, 50}}
+	waiting.Ready = []runner.ReadyPlan{{Service: "db", TCP: port, TimeoutMS: 50}}
 	p = newPodOf(t, waiting)
 	p.runAll(1)
 	if r := p.record("0"); !r.Broken || !r.Failed || r.Started != 0 || !strings.Contains(r.Reason, "service db was not ready") {
@@ -385,7 +389,7 @@ func TestPrepareKeepsTheTokenToItself(t *testing.T) {
 func TestC22WorkingDirectory(t *testing.T) {
 	makes := script("mkdir -p a/b && touch file && printf '#!/bin/sh\\npwd\\n' > a/b/show && chmod +x a/b/show")
 	inside, missing, file := script("test \"$(pwd)\" = \"$PWD\"; pwd"), script("true"), script("true")
-	words := plan{Command: []string{"./show"}, Dir: "a/b", Needs: []int{0}}
+	words := runner.StepPlan{Command: []string{"./show"}, Dir: "a/b", Needs: []int{0}}
 	inside.Dir, inside.Needs = "a/b", []int{0}
 	missing.Dir, missing.Needs, missing.AllowFailure = "a/nowhere", []int{0}, true
 	file.Dir, file.Needs = "file", []int{0}
@@ -409,7 +413,7 @@ func TestC22WorkingDirectory(t *testing.T) {
 
 // TestC19ImageCommand runs what stands behind -- when the plan has no command: an image's ENTRYPOINT and CMD.
 func TestC19ImageCommand(t *testing.T) {
-	p := newPodOf(t, plan{}, script("echo from the plan"))
+	p := newPodOf(t, runner.StepPlan{}, script("echo from the plan"))
 	cmd := p.command("0", "run", "0", "--", "sh", "-c", `cat; printf '%s|' "$0" "$@"; pwd; exit 7`, "a b", "$HOME", "--", "")
 	cmd.Stdin = strings.NewReader("not for the command")
 	out, _ := cmd.Output()
@@ -429,7 +433,7 @@ func TestC19ImageCommand(t *testing.T) {
 		"not in PATH":  {"run", "0", "--", "no-such-program"},
 		"no separator": {"run", "0", "echo"},
 	} {
-		p := newPodOf(t, plan{})
+		p := newPodOf(t, runner.StepPlan{})
 		cmd := p.command("0", args...)
 		out, _ := cmd.CombinedOutput()
 		if code := cmd.ProcessState.ExitCode(); code == 0 {

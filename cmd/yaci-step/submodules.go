@@ -6,15 +6,17 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // submodules fetches them, theirs too. What cannot be read gets advice.
-func (g *repository) submodules(r cloneRequest) error {
+func (g *repository) submodules(r runner.Clone) error {
 	err := g.retry(transientPauses, "submodule", "--quiet", "update", "--init", "--recursive", "--depth=1")
 	if err == nil {
 		return nil
 	}
-	if advice := g.submoduleAdvice(err, r.fork); advice != "" {
+	if advice := g.submoduleAdvice(err, r.Fork); advice != "" {
 		return errors.New(advice)
 	}
 	return fmt.Errorf("submodules: %w", err)

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // forge serves repositories and their LFS objects, some of them only with the token.
@@ -151,11 +153,15 @@ func (f *forge) clone(sha string, readable []string, env map[string]string) (dir
 	f.reads = append([]string{"acme/app"}, lower(readable)...)
 	f.sent, f.waited = map[string]bool{}, nil
 	f.mu.Unlock()
-	get := func(k string) string {
-		return map[string]string{"YACI_CLONE_SHA": sha, "YACI_CLONE_SUBMODULES": "true", "YACI_CLONE_FORK": env["YACI_CLONE_FORK"],
-			"YACI_CLONE_LFS": env["YACI_CLONE_LFS"]}[k]
+	c := runner.Clone{
+		URL:        f.url + "/acme/app.git",
+		SHA:        sha,
+		Depth:      1,
+		Submodules: true,
+		Fork:       env["YACI_CLONE_FORK"] != "",
+		LFS:        env["YACI_CLONE_LFS"] != "",
 	}
-	f.notes, err = clone(layoutIn(p.dir), f.url+"/acme/app.git", get, func(d time.Duration) { f.waited = append(f.waited, d) })
+	f.notes, err = clone(layoutIn(p.dir), c, func(d time.Duration) { f.waited = append(f.waited, d) })
 	dir = filepath.Join(p.dir, "workspace")
 	if err == nil {
 		f.noToken(p.dir)

@@ -6,11 +6,13 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// usage writes down what the step took: the largest of its processes, since the
+// recordUsage writes down what the step took: the largest of its processes, since the
 // cgroup's peak counts the page cache too, and the time of all.
-func (r *record) usage(at layout, killedBefore int) {
+func recordUsage(r *runner.Record, at layout, killedBefore int) {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_CHILDREN, &u) == nil {
 		r.Memory = u.Maxrss << 10 // KiB on Linux: getrusage(2)

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 func TestKilledForMemory(t *testing.T) {
@@ -36,8 +38,8 @@ func TestUsage(t *testing.T) {
 	if err := exec.Command("sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done").Run(); err != nil {
 		t.Fatal(err)
 	}
-	r := record{}
-	r.usage(layout{cgroup: t.TempDir()}, 0)
+	r := runner.Record{}
+	recordUsage(&r, layout{cgroup: t.TempDir()}, 0)
 	if r.CPU <= 0 || r.Memory < 100<<10 || r.OOM != 0 {
 		t.Errorf("%+v", r)
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // A waiting step is woken by a datagram to a socket whose name has no file
@@ -51,7 +53,7 @@ func (w waiter) close() {
 }
 
 // await returns the record of a step as soon as it is there.
-func (w waiter) await(step int) record {
+func (w waiter) await(step int) runner.Record {
 	for woken := false; ; woken = w.sleep() {
 		if r, ok := ended(w.at, step); ok {
 			return r
@@ -80,7 +82,7 @@ func (w waiter) sleep() bool {
 }
 
 // wake wakes the steps that wait for one. One that cannot be woken looks by itself.
-func wake(at layout, plans []plan, ended int) {
+func wake(at layout, plans []runner.StepPlan, ended int) {
 	for i, p := range plans {
 		if !slices.Contains(p.Needs, ended) {
 			continue

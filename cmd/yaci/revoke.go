@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // revokeToken gives an installation token back: DELETE /installation/token
@@ -16,10 +18,10 @@ type revokeToken struct {
 	Address string `arg:"" help:"Where GitHub takes tokens back."`
 }
 
-// A call that is lost is made again, within the 3 s that yaci-step gives for all.
+// A call that is lost is made again, within the time that the clone container gives for all.
 const (
 	revokeTries = 3
-	revokeTime  = 1500 * time.Millisecond
+	revokeTime  = runner.RevokeTimeout / 2
 	revokePause = 250 * time.Millisecond
 )
 

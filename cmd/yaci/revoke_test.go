@@ -5,7 +5,23 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
+
+// The clone container calls the command by this name.
+func TestRevokeCommand(t *testing.T) {
+	var c commands
+	parser, err := kong.New(&c, kong.Name(runner.ServerProgram))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse([]string{runner.RevokeCommand, "https://x"}); err != nil || c.RevokeToken.Address != "https://x" {
+		t.Errorf("%+v, %v", c.RevokeToken, err)
+	}
+}
 
 // The token is given back, and follows no redirect [CVE-2026-41506].
 func TestRevokeToken(t *testing.T) {

@@ -3,6 +3,8 @@ package ci
 import (
 	"regexp"
 	"strings"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // MaxAnnotations is how many annotations are read of a log: as many as GitHub takes
@@ -67,14 +69,14 @@ func (r *Reading) Add(number int64, line string) {
 }
 
 // isScript reports whether a line belongs to the script that the runner prints at
-// the beginning of a step's log (cmd/yaci-step/script.go): a group whose lines are
+// the beginning of a step's log (runner.ScriptGroup): a group whose lines are
 // indented. What a script contains is no error. Notes of the runner can come before it.
 func (r *Reading) isScript(line string) bool {
 	if !r.begun {
-		r.begun = !strings.HasPrefix(line, "yaci-step: ")
-		return strings.HasPrefix(line, "::group::Run ")
+		r.begun = !strings.HasPrefix(line, runner.NotePrefix)
+		return strings.HasPrefix(line, runner.ScriptGroup)
 	}
-	return r.inScript && strings.HasPrefix(line, "  ")
+	return r.inScript && strings.HasPrefix(line, runner.ScriptIndent)
 }
 
 // annotate takes an annotation in, if it is one.

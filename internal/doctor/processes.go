@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 )
 
@@ -51,26 +50,6 @@ func StartThreads(out io.Writer) error {
 		}
 	}
 	return nil
-}
-
-// ReserveThreads has the Go runtime create threads, which it keeps. It comes before a process that calls [StartThreads]:
-// while that one has all threads, the runtime of this process would be refused one too, and end it.
-func ReserveThreads() {
-	const threads = 32
-	var begun, done sync.WaitGroup
-	release := make(chan struct{})
-	begun.Add(threads)
-	for range threads {
-		done.Go(func() {
-			runtime.LockOSThread() // so that each has a thread of its own
-			begun.Done()
-			<-release
-			runtime.UnlockOSThread()
-		})
-	}
-	begun.Wait()
-	close(release)
-	done.Wait()
 }
 
 // Filled is what a process that called StartThreads has printed, and how it ended.

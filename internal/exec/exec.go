@@ -16,6 +16,7 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/kube"
+	"github.com/yaci-ci/yaci/internal/runner"
 	"github.com/yaci-ci/yaci/internal/terminal"
 	"github.com/yaci-ci/yaci/internal/watch"
 	"github.com/yaci-ci/yaci/pipeline"
@@ -270,7 +271,7 @@ func (r Runner) try(ctx context.Context, pod string, tree *Snapshot) error {
 		return err
 	}
 	defer f.Close()
-	if err = r.Cluster.Send(ctx, pod, pipeline.CloneContainer, f); ctx.Err() != nil {
+	if err = r.Cluster.Send(ctx, pod, runner.CloneContainer, f); ctx.Err() != nil {
 		return nil // the job has ended
 	}
 	return err

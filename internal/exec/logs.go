@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/runner"
 	"github.com/yaci-ci/yaci/internal/terminal"
 )
 
@@ -66,7 +67,7 @@ func (r Runner) show(log io.Reader, title string, to io.Writer) (some bool) {
 				begun = true
 				r.Errs.Say("%s", r.Errs.Paint(terminal.Bold, "▶ "+terminal.Clean(title)))
 			}
-			var u ci.MarkerUnescaper
+			var u runner.MarkerUnescaper
 			if _, err := to.Write(u.Unescape(text)); err != nil {
 				return true // nobody reads
 			}
@@ -78,7 +79,7 @@ func (r Runner) show(log io.Reader, title string, to io.Writer) (some bool) {
 }
 
 func isMarker(line []byte) bool {
-	_, ok := ci.ParseProgressMarker(line)
+	_, ok := runner.ParseProgressMarker(line)
 	return ok
 }
 

@@ -15,11 +15,12 @@ import (
 	"k8s.io/streaming/pkg/httpstream"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // Aside is the manager of Jobs that somebody starts with his own rights, aside
 // of any server: none watches them.
-const Aside = "yaci-exec"
+const Aside = runner.ExecManager
 
 // Look is a Job and its pods as they are now.
 func (c *Cluster) Look(ctx context.Context, name ci.JobName) (*batchv1.Job, []*corev1.Pod, error) {

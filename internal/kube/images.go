@@ -8,19 +8,16 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// imageCommand marks the container of a step without run, as the last word of its command (pipeline.ImageCommand). Its
-// arguments are then those of the file.
-const imageCommand = "--"
-
-// UseImages completes the containers of steps without run: they run what their images are made to run, and their images
+// UseImages completes the containers of steps without run, whose arguments are those of the file: they run what their images are made to run, and their images
 // are those of the digests that the registries gave.
 func UseImages(job *batchv1.Job, images []ci.Image) error {
 	containers := job.Spec.Template.Spec.Containers
 	for n := range containers {
 		c := &containers[n]
-		if len(c.Command) == 0 || c.Command[len(c.Command)-1] != imageCommand {
+		if !runner.RunsImageCommand(c.Command) {
 			continue
 		}
 		i := slices.IndexFunc(images, func(i ci.Image) bool { return i.Name == c.Image && i.Pinned != "" })

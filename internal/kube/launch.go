@@ -22,6 +22,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/dial"
 	"github.com/yaci-ci/yaci/internal/failpoint"
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // Cluster is the namespace of the builds, and perhaps another for those of
@@ -181,9 +182,6 @@ func (c *Cluster) Launch(ctx context.Context, launch ci.Launch) (string, error) 
 	return string(made.UID), nil
 }
 
-// InstallationLabel says which installation has made a Job, or a Secret.
-const InstallationLabel = "yaci.dev/installation"
-
 // wanted is the Job of a manifest, in the namespace that it is for.
 func (c *Cluster) wanted(launch ci.Launch) (want batchv1.Job, err error) {
 	if err := json.Unmarshal(launch.Manifest, &want); err != nil {
@@ -194,14 +192,11 @@ func (c *Cluster) wanted(launch ci.Launch) (want batchv1.Job, err error) {
 	}
 	if c.Installation != "" {
 		want.Labels = maps.Clone(want.Labels)
-		want.Labels[InstallationLabel] = c.Installation
+		want.Labels[runner.LabelInstallation] = c.Installation
 	}
 	want.Namespace, err = c.space(want)
 	return want, err
 }
-
-// cloneURLVariable is the one that tells the clone container where the repository is.
-const cloneURLVariable = "YACI_CLONE_URL"
 
 // cloneFrom has a Job's clone container, if it has one, clone from a URL.
 func cloneFrom(job *batchv1.Job, url string) {
@@ -209,7 +204,7 @@ func cloneFrom(job *batchv1.Job, url string) {
 	for _, containers := range [][]corev1.Container{pod.InitContainers, pod.Containers} {
 		for i := range containers {
 			for n, v := range containers[i].Env {
-				if v.Name == cloneURLVariable && v.Value != "" {
+				if v.Name == runner.CloneURLVariable && v.Value != "" {
 					containers[i].Env[n].Value = url
 				}
 			}
@@ -235,7 +230,7 @@ func (c *Cluster) LaunchAside(ctx context.Context, want *batchv1.Job, files, sec
 			}
 		}
 	}
-	want.Labels[labelManager], want.Spec.Template.Labels[labelManager] = Aside, Aside
+	want.Labels[runner.LabelManagedBy], want.Spec.Template.Labels[runner.LabelManagedBy] = Aside, Aside
 	made, err := c.Client.BatchV1().Jobs(c.Namespace).Create(ctx, want, metav1.CreateOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("create job: %w", err)
@@ -276,7 +271,7 @@ func (c *Cluster) own(ctx context.Context, want batchv1.Job) (*batchv1.Job, erro
 		return nil, err
 	}
 	for k, v := range want.Labels {
-		if got, labelled := found.Labels[k]; k == InstallationLabel && !labelled {
+		if got, labelled := found.Labels[k]; k == runner.LabelInstallation && !labelled {
 			continue // made by a version that had no such label
 		} else if got != v {
 			return nil, fmt.Errorf("%w: the Job %s is not this run's", ci.ErrRefused, want.Name)
@@ -293,9 +288,9 @@ func secretOf(job batchv1.Job, files []byte, access ci.CloneAccess) (*corev1.Sec
 		return nil, fmt.Errorf("files: %w", err)
 	}
 	if access.Token != "" {
-		s.StringData["token"] = access.Token
+		s.StringData[runner.TokenFile] = access.Token
 		if len(access.Repositories) > 0 {
-			s.StringData["repositories"] = strings.Join(access.Repositories, "\n")
+			s.StringData[runner.RepositoriesFile] = strings.Join(access.Repositories, "\n")
 		}
 	}
 	return s, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path"
 	"sort"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // PodLog is a pod with what its steps have written so far.
@@ -43,7 +43,7 @@ func (c *Cluster) Logs(ctx context.Context, name ci.JobName) ([]PodLog, error) {
 	for _, pod := range pods {
 		l := PodLog{Pod: pod.Name, Status: string(pod.Status.Phase)}
 		for _, container := range pod.Spec.Containers {
-			if !isStep(container) || !begun(pod, container.Name) {
+			if !runner.IsStepCommand(container.Command) || !begun(pod, container.Name) {
 				continue
 			}
 			text, err := c.containerLog(ctx, pod.Name, container.Name)
@@ -55,12 +55,6 @@ func (c *Cluster) Logs(ctx context.Context, name ci.JobName) ([]PodLog, error) {
 		logs = append(logs, l)
 	}
 	return logs, nil
-}
-
-// isStep reports whether the runner of a step is the container's command (pipeline/steps.go);
-// the clone container and what admission adds to a pod are no steps.
-func isStep(c corev1.Container) bool {
-	return len(c.Command) > 1 && path.Base(c.Command[0]) == "yaci-step" && c.Command[1] == "run"
 }
 
 func begun(pod corev1.Pod, container string) bool {
@@ -86,7 +80,7 @@ func (c *Cluster) containerLog(ctx context.Context, pod, container string) (stri
 	if err != nil {
 		return "", fmt.Errorf("log of %s/%s: %w", pod, container, err)
 	}
-	return string(ci.StepOutput(text)), nil
+	return string(runner.StepOutput(text)), nil
 }
 
 // stream opens a log in the namespace that has the pod.

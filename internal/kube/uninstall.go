@@ -8,12 +8,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // Managed selects what YACI has made.
-const Managed = labelManager + "=yaci"
-
-const labelManager = "app.kubernetes.io/managed-by"
+const Managed = runner.ManagedSelector
 
 // Count is how many Jobs and Secrets of YACI's there are.
 func (c *Cluster) Count(ctx context.Context) (jobs, secrets int, err error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 const (
@@ -18,7 +19,6 @@ const (
 	quiet      = 5 * time.Second // after one that ended, in which the cluster tells that the container has
 	stuckAfter = 5               // storeEvery without a byte, after which a stream is held against the step's state
 	settle     = 5 * time.Second // in which the container runtime may still write what a step printed last
-	maxCounted = 1 << 50         // bytes of output that a record can claim
 	lastStore  = 2 * time.Second // for storing what came before a stream ended, or this server's term did
 	giveUp     = 2 * time.Minute // on the log of a step that has ended: its node may be gone for good
 )
@@ -121,7 +121,7 @@ type subject struct {
 // step's container: counts that cannot be true are none.
 func (s subject) counted() bool {
 	return s.record != nil && !s.record.Finished.IsZero() &&
-		0 <= s.record.Lines && s.record.Lines <= s.record.Bytes && s.record.Bytes <= maxCounted
+		0 <= s.record.Lines && s.record.Lines <= s.record.Bytes && s.record.Bytes <= runner.MaxCount
 }
 
 func (f *follower) look(ctx context.Context) (subject, error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // maxPiece bounds what is held of a line at a time, in bytes.
@@ -20,7 +21,7 @@ type piece struct {
 	time   time.Time
 	text   []byte // with its line feed, if it has come to it
 	inside bool   // the line began before it
-	marker *ci.ProgressMarker
+	marker *runner.ProgressMarker
 }
 
 func (p piece) whole() bool { return bytes.HasSuffix(p.text, []byte("\n")) }
@@ -30,7 +31,7 @@ func (p piece) whole() bool { return bytes.HasSuffix(p.text, []byte("\n")) }
 type lines struct {
 	r        *bufio.Reader
 	runner   bool // the runner of a step wrote it, with progress markers
-	unescape ci.MarkerUnescaper
+	unescape runner.MarkerUnescaper
 	stamp    []byte
 	time     time.Time
 	open     bool
@@ -77,7 +78,7 @@ func (l *lines) next() (piece, error) {
 		if l.time, err = time.Parse(time.RFC3339Nano, string(stamp[:len(stamp)-1])); err != nil {
 			return piece{}, fmt.Errorf("log without times: %w", err)
 		}
-		l.stamp, l.unescape = append(l.stamp[:0], stamp...), ci.MarkerUnescaper{}
+		l.stamp, l.unescape = append(l.stamp[:0], stamp...), runner.MarkerUnescaper{}
 	}
 	text, err := l.r.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -97,11 +98,11 @@ func (l *lines) next() (piece, error) {
 // fromRunner reads a piece of what the runner wrote. The beginning of a marker at
 // the end of a broken stream is left out: it comes again.
 func (l *lines) fromRunner(p piece, err error) (piece, error) {
-	if m, ok := ci.ParseProgressMarker(p.text); ok && !p.inside {
+	if m, ok := runner.ParseProgressMarker(p.text); ok && !p.inside {
 		p.marker = &m
 		return p, err
 	}
-	if err != nil && !errors.Is(err, io.EOF) && !p.inside && ci.MayBeMarker(p.text) {
+	if err != nil && !errors.Is(err, io.EOF) && !p.inside && runner.MayBeMarker(p.text) {
 		return piece{}, err
 	}
 	p.text = l.unescape.Unescape(p.text)

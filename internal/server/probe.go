@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path"
 	"strings"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/doctor"
 	"github.com/yaci-ci/yaci/internal/kube"
+	"github.com/yaci-ci/yaci/internal/runner"
+	"github.com/yaci-ci/yaci/internal/threads"
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
@@ -116,7 +119,7 @@ func (p probe) privileged(ctx context.Context) (bool, error) {
 
 // run launches yaci probe as a build, changed in some way, and returns how to remove it.
 func (p probe) run(ctx context.Context, change func(*batchv1.Job), args ...string) (ci.JobName, func(), error) {
-	words, err := json.Marshal(append([]string{"/usr/local/bin/yaci", "probe"}, args...))
+	words, err := json.Marshal(append([]string{path.Join(runner.ImageDir, runner.ServerProgram), "probe"}, args...))
 	if err != nil {
 		return "", nil, err
 	}
@@ -226,7 +229,7 @@ func Probe(ctx context.Context, listen string, targets map[string]string, fill f
 type Filled = doctor.Filled
 
 // ReserveThreads keeps threads for this process while another one calls StartThreads.
-func ReserveThreads() { doctor.ReserveThreads() }
+func ReserveThreads() { threads.Reserve(32) }
 
 // StartThreads starts threads until the kernel refuses one, which ends the process.
 func StartThreads(out io.Writer) error { return doctor.StartThreads(out) }

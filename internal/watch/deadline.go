@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // withoutPod ends a job that has no pod: because the time is over, the cluster
@@ -74,7 +75,7 @@ func fetching(pod *corev1.Pod) bool {
 	if pod == nil {
 		return false
 	}
-	clone := containers(pod)[cloneContainer].State
+	clone := containers(pod)[runner.CloneContainer].State
 	return clone.Running != nil || clone.Terminated != nil && clone.Terminated.ExitCode != 0
 }
 

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/runner"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -111,7 +112,7 @@ func checkSighting(t *testing.T, s *scene, got Sighting) {
 			t.Errorf("step %d is %s although its container ended with %d: %q", i, st.State, end.ExitCode, end.Message)
 		}
 		for _, n := range []int64{st.Bytes, st.Lines, st.Memory, st.CPU, int64(st.OOM)} {
-			if n < 0 || n > maxCount {
+			if n < 0 || n > runner.MaxCount {
 				t.Errorf("step %d has a count of %d: %q", i, n, end.Message)
 			}
 		}

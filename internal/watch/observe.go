@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // View is all that Observe may know: nil and empty are cases, not mistakes.
@@ -67,7 +68,7 @@ func (s *Sighting) end(state ci.State, message string) {
 // pod reads the one pod of the job.
 func (s *Sighting) pod(v View, pod *corev1.Pod) {
 	seen := containers(pod)
-	clone := seen[cloneContainer].State.Terminated
+	clone := seen[runner.CloneContainer].State.Terminated
 	s.Cloned, s.Note = clone != nil, noteOf(clone)
 	all, some, dead := s.steps(seen)
 	s.services(seen)
@@ -87,7 +88,7 @@ func (s *Sighting) pod(v View, pod *corev1.Pod) {
 	case s.Cloned && clone.ExitCode != 0:
 		s.blame(by, cloneMessage(clone))
 		if by.detail == "" {
-			s.startDetail(seen, cloneContainer)
+			s.startDetail(seen, runner.CloneContainer)
 		}
 		s.Stop = alive(pod)
 	case over:
@@ -106,9 +107,6 @@ func (s *Sighting) pod(v View, pod *corev1.Pod) {
 		s.blocked(pod, v.Patience)
 	}
 }
-
-// cloneContainer is the name of the container that fetches the commit (pipeline.CloneContainer).
-const cloneContainer = "clone"
 
 // containers are the statuses of a pod's containers by name. It copies, because the pod belongs to the informer.
 func containers(pod *corev1.Pod) map[string]corev1.ContainerStatus {

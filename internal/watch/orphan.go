@@ -13,10 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/runner"
 )
-
-// InstallationLabel is the label of Jobs and Secrets that says which installation has made them.
-const InstallationLabel = "yaci.dev/installation"
 
 // orphanAfter is how long a Job must have been seen without a row before it is removed. A row is stored before its Job is
 // made, so the database has lost it: to a failover of asynchronous replicas, or to a backup that was restored.
@@ -57,7 +55,7 @@ func (w *Watcher) orphan(ctx context.Context, name ci.JobName) error {
 
 // lost reports whether a Job is of this installation and needs somebody to look after it.
 func (w *Watcher) lost(job *batchv1.Job) bool {
-	if w.Installation == "" || job.Labels[InstallationLabel] != w.Installation {
+	if w.Installation == "" || job.Labels[runner.LabelInstallation] != w.Installation {
 		return false
 	}
 	ended := slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // free notes what is removed, also of jobs that no database knows.
@@ -26,7 +27,7 @@ func TestH7JobsWithoutARow(t *testing.T) {
 		s.job.Name = "yaci-lost-1"
 		s.job.Labels = map[string]string{"app.kubernetes.io/managed-by": "yaci"}
 		if installation != "" {
-			s.job.Labels[InstallationLabel] = installation
+			s.job.Labels[runner.LabelInstallation] = installation
 		}
 		s.pods = nil
 	}

@@ -4,6 +4,8 @@ import (
 	"regexp"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // What the kubelet, containerd and runc say of a container that they cannot start, and what
@@ -44,7 +46,7 @@ var startTroubles = []struct {
 	{regexp.MustCompile(`(?i)resource temporarily unavailable`),
 		"the node has no room for another process. Retry the run, or ask the operator of the cluster.", true},
 	{regexp.MustCompile(`(?i)mount|subPath|read-only file system|rootfs`),
-		"a directory of the job cannot be mounted into the image. /workspace and /yaci must not be files or links in it.", false},
+		"a directory of the job cannot be mounted into the image. " + runner.WorkspaceDir + " and " + runner.Dir + " must not be files or links in it.", false},
 	{regexp.MustCompile(`(?i)timeout|timed out|deadline exceeded|not yet been read|connection refused|name is reserved|name .{1,300} is reserved`),
 		"the node did not start it in time. Retry the run.", true},
 }

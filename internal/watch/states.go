@@ -1,31 +1,21 @@
 package watch
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// order is what a step of the plan waits for (pipeline.StepPlan).
-type order struct {
-	Needs []int  `json:"needs"`
-	When  string `json:"when"`
-}
-
-// orderOf reads the plan among a job's files. Without it, the steps count as a chain.
-func orderOf(job ci.Job) []order {
-	var files struct {
-		Plan string `json:"plan.json"`
-	}
-	var plan []order
-	if json.Unmarshal(job.Files, &files) == nil && json.Unmarshal([]byte(files.Plan), &plan) == nil && len(plan) == len(job.Steps) {
+// planOf reads the plan among a job's files. Without it, the steps count as a chain.
+func planOf(job ci.Job) []runner.StepPlan {
+	if plan, err := runner.PlanOf(job.Files); err == nil && len(plan) == len(job.Steps) {
 		return plan
 	}
-	plan = make([]order, len(job.Steps))
+	plan := make([]runner.StepPlan, len(job.Steps))
 	for i := 1; i < len(plan); i++ {
 		plan[i].Needs = []int{i - 1}
 	}
@@ -37,7 +27,7 @@ func orderOf(job ci.Job) []order {
 // needs have ended in a way that lets it start. failed says of which steps a
 // record tells that they or one before them did not pass.
 func (s *Sighting) markRunning(statuses map[string]corev1.ContainerStatus, failed []bool) {
-	var plan []order
+	var plan []runner.StepPlan
 	for i := range s.Job.Steps {
 		step := &s.Job.Steps[i]
 		running := statuses[step.Container].State.Running
@@ -45,7 +35,7 @@ func (s *Sighting) markRunning(statuses map[string]corev1.ContainerStatus, faile
 			continue
 		}
 		if plan == nil {
-			plan = orderOf(s.Job)
+			plan = planOf(s.Job)
 		}
 		since, ready, bad := running.StartedAt.Time, true, false
 		for _, need := range plan[i].Needs {
@@ -58,8 +48,7 @@ func (s *Sighting) markRunning(statuses map[string]corev1.ContainerStatus, faile
 				since = end
 			}
 		}
-		skipped := plan[i].When != "always" && bad != (plan[i].When == "failure")
-		if ready && !skipped {
+		if ready && !plan[i].Skips(bad) {
 			step.State, step.Started = ci.Running, since.UTC()
 		}
 	}
@@ -116,7 +105,7 @@ func (s *Sighting) foreign(pod *corev1.Pod, in func(t *corev1.ContainerStateTerm
 // own are the names of the containers of a pod that YACI made. Admission may have
 // added others, which neither delay nor change an outcome.
 func own(job ci.Job) map[string]bool {
-	names := map[string]bool{cloneContainer: true}
+	names := map[string]bool{runner.CloneContainer: true}
 	for _, step := range job.Steps {
 		names[step.Container] = true
 	}

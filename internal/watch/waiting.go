@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // tellAfter is how long a launched job must have waited before people are told.
@@ -66,7 +67,7 @@ func pulled(pod *corev1.Pod) string {
 	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 		state := seen[c.Name].State
 		if state.Waiting == nil {
-			if c.Name != cloneContainer && c.RestartPolicy == nil {
+			if c.Name != runner.CloneContainer && c.RestartPolicy == nil {
 				return ""
 			}
 			continue

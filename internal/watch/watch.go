@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // Jobs is what the watcher reads of the database.
@@ -79,7 +80,6 @@ type Watcher struct {
 }
 
 const (
-	managed    = "app.kubernetes.io/managed-by=yaci"
 	sweepEvery = 15 * time.Second
 
 	reconcileTime = 20 * time.Second // for one job; the next ones wait meanwhile
@@ -111,7 +111,7 @@ func New(client kubernetes.Interface, namespaces []string, w Watcher) (*Watcher,
 // add prepares to watch one more namespace.
 func (w *Watcher) add(namespace string) error {
 	s := space{name: namespace, factory: informers.NewSharedInformerFactoryWithOptions(w.client, 0, informers.WithNamespace(namespace), informers.WithTransform(slim),
-		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = managed }))}
+		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = runner.ManagedSelector }))}
 	jobs, pods := s.factory.Batch().V1().Jobs(), s.factory.Core().V1().Pods()
 	s.jobs, s.pods = jobs.Lister().Jobs(namespace), pods.Lister().Pods(namespace)
 	w.spaces = append(w.spaces, s)

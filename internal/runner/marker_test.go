@@ -1,4 +1,4 @@
-package ci
+package runner
 
 import (
 	"bytes"

@@ -1,19 +1,24 @@
-package ci
+package runner
 
 import (
 	"bytes"
+	"fmt"
 	"strconv"
 )
 
-// Progress markers let the reader of a step's log find out what is missing from it.
-// The runner (cmd/yaci-step/marker.go) writes one between two lines of the step's
-// output, about every second. A marker is a line of its own in the container's log
-// and no part of the step's log:
+// Progress markers let the reader of a step's log find out what is missing from it,
+// for example what the kubelet's rotation took away. The runner writes one between
+// two lines of the step's output, about every second. A marker is a line of its own
+// in the container's log and no part of the step's log:
 //
 //	ESC _yaci LINES BYTES ESC \
 //
-// A step cannot print one: wherever the step prints markerPrefix, the runner adds
-// markerEscape behind it, which [MarkerUnescaper] takes away again.
+// Terminals do not show it: it is an application program command (ECMA-48, 8.3.2).
+//
+// A step cannot print one. All of its output passes a [MarkerEscaper], which adds
+// markerEscape behind each markerPrefix; a [MarkerUnescaper] takes it away again. And
+// a step cannot write past the runner, because the runner is not dumpable
+// (cmd/yaci-step/hide.go).
 const (
 	markerPrefix = "\x1b_yaci"
 	markerEscape = '='
@@ -28,6 +33,11 @@ const (
 type ProgressMarker struct {
 	Lines int64 // line feeds
 	Bytes int64
+}
+
+// String returns the line that the runner writes, with its line feed.
+func (m ProgressMarker) String() string {
+	return fmt.Sprintf(markerStart+"%d %d"+markerEnd, m.Lines, m.Bytes)
 }
 
 // ParseProgressMarker parses a line, with its line feed. It returns false for a
@@ -63,6 +73,30 @@ func markerNumber(digits []byte) (int64, bool) {
 func MayBeMarker(line []byte) bool {
 	return len(line) > 0 && len(line) < maxMarker &&
 		(bytes.HasPrefix(line, []byte(markerStart)) || bytes.HasPrefix([]byte(markerStart), line))
+}
+
+// MarkerEscaper adds markerEscape behind each markerPrefix in a stream. It holds
+// nothing back, however the stream is cut into pieces.
+type MarkerEscaper struct {
+	matched int // bytes of markerPrefix that the stream ends with
+	out     []byte
+}
+
+// Escape returns what to print for the next piece. The result is valid until the next call.
+func (e *MarkerEscaper) Escape(p []byte) []byte {
+	if e.matched == 0 && bytes.IndexByte(p, markerPrefix[0]) < 0 {
+		return p
+	}
+	e.out = e.out[:0]
+	for _, b := range p {
+		e.matched = matchMarker(e.matched, b)
+		e.out = append(e.out, b)
+		if e.matched == len(markerPrefix) {
+			e.out = append(e.out, markerEscape)
+			e.matched = 0
+		}
+	}
+	return e.out
 }
 
 // MarkerUnescaper restores what a step printed from what the runner wrote. It
