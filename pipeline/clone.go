@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"maps"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -33,7 +34,7 @@ func (b *builder) clone(j *Job) corev1.Container {
 
 // cloneEnv returns the variables of the clone container.
 func (b *builder) cloneEnv(c Clone) Env {
-	env := Env{"HOME": runner.BinDir}
+	env := Env{"HOME": runner.BinDir, runner.VersionVariable: strconv.Itoa(runner.Version)}
 	maps.Copy(env, b.fetched(c).Environment())
 	return env
 }

@@ -21,7 +21,11 @@ func prepare(at layout) int {
 	r := runner.Record{Started: now()}
 	c := runner.ParseClone(os.Getenv)
 	revocation := startRevocation(at, c.RevokeURL)
-	plans, err := seed(at)
+	var plans []runner.StepPlan
+	err := runner.CheckVersion(os.Getenv(runner.VersionVariable))
+	if err == nil {
+		plans, err = seed(at)
+	}
 	if err != nil {
 		fail(&r, "prepare", err)
 	} else {

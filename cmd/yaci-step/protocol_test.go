@@ -410,9 +410,34 @@ func TestProtocolClone(t *testing.T) {
 		for _, v := range compileProtocol(t, c.text, c.in).Job.Spec.Template.Spec.InitContainers[0].Env {
 			env[v.Name] = v.Value
 		}
+		if got := env[runner.VersionVariable]; got != strconv.Itoa(runner.Version) {
+			t.Errorf("the version is %q", got)
+		}
 		requests = append(requests, reflect.ValueOf(runner.ParseClone(func(name string) string { return env[name] })))
 	}
 	checkEveryField(t, requests)
+}
+
+// TestProtocolVersion: a runner that is older than the job starts nothing, and the server says why.
+func TestProtocolVersion(t *testing.T) {
+	compiled := compileProtocol(t, "image: a\nclone: false\nsteps: [make]\n", protocolInput())
+	clone := &compiled.Job.Spec.Template.Spec.InitContainers[0]
+	for i := range clone.Env {
+		if clone.Env[i].Name == runner.VersionVariable {
+			clone.Env[i].Value = strconv.Itoa(runner.Version + 1)
+		}
+	}
+	p := protocolPod{pod: pod{t, t.TempDir()}, job: compiled.Job}
+	cmd := p.container(*clone, "clone", "/usr/local/bin/yaci-step")
+	cmd.Dir = p.dir
+	if out, err := cmd.CombinedOutput(); err == nil {
+		t.Errorf("prepared: %s", out)
+	}
+	p.clone = p.status(clone.Name, "clone", cmd)
+	job := p.observe(compiled)
+	if job.State != ci.Error || !strings.Contains(job.Message, "Set YACI_IMAGE to the image of the server's version") {
+		t.Errorf("%s: %s", job.State, job.Message)
+	}
 }
 
 // TestProtocolNote: what the clone container notes is for the server's log.

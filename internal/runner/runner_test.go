@@ -161,6 +161,19 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+func TestVersion(t *testing.T) {
+	for version, refused := range map[string]bool{
+		"":                             false, // stored before there were versions
+		fmt.Sprint(runner.Version):     false,
+		fmt.Sprint(runner.Version + 1): true,
+		"0":                            true, "-1": true, "one": true, "1.0": true,
+	} {
+		if err := runner.CheckVersion(version); (err != nil) != refused {
+			t.Errorf("version %q: %v", version, err)
+		}
+	}
+}
+
 // TestStoredForms holds what rows and pods of earlier versions contain. A change of
 // the protocol adds to it and changes nothing that is here.
 func TestStoredForms(t *testing.T) {
@@ -220,6 +233,7 @@ func TestStoredForms(t *testing.T) {
 		strings.Join(runner.StepArgs(1, true), " "):      "/yaci/bin/yaci-step run 1 --",
 		runner.PassedName("GOGC"):                        "YACI_PASS_GOGC",
 		runner.CloneURLVariable:                          "YACI_CLONE_URL",
+		runner.VersionVariable:                           "YACI_PROTOCOL",
 		runner.CloneContainer:                            "clone",
 		runner.ManagedSelector:                           "app.kubernetes.io/managed-by=yaci",
 		runner.ExecManager:                               "yaci-exec",
