@@ -31,7 +31,8 @@ func (c *Clone) decode(d *decoder, n *yaml.Node, what string) {
 		return
 	}
 	c.setSource(n, nil)
-	if c.Off = true; n.Tag != "!!bool" || n.Value != "false" {
+	c.Off = true
+	if n.Tag != "!!bool" || n.Value != "false" {
 		d.problem(n, "clone must be false or a mapping like {depth: 0}, not %s", kindOf(n))
 	}
 }
@@ -42,7 +43,8 @@ func (o *On) decode(d *decoder, n *yaml.Node, what string) {
 		n = eventsAsKeys(n)
 	}
 	for i := 1; i < len(n.Content); i += 2 {
-		if v := n.Content[i]; n.Kind == yaml.MappingNode && v.Tag == "!!null" {
+		v := n.Content[i]
+		if n.Kind == yaml.MappingNode && v.Tag == "!!null" {
 			n.Content[i] = &yaml.Node{Kind: yaml.MappingNode, Line: v.Line, Column: v.Column}
 		}
 	}
@@ -59,13 +61,19 @@ func eventsAsKeys(n *yaml.Node) *yaml.Node {
 	}
 	m := &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column}
 	for _, w := range words {
-		m.Content = append(m.Content, w, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: w.Line, Column: w.Column})
+		m.Content = append(m.Content, w, &yaml.Node{
+			Kind:   yaml.ScalarNode,
+			Tag:    "!!null",
+			Line:   w.Line,
+			Column: w.Column,
+		})
 	}
 	return m
 }
 
 func (j *Jobs) decode(d *decoder, n *yaml.Node, what string) {
-	if count := len(n.Content) / 2; n.Kind == yaml.MappingNode && count > MaxJobs { // each inherits the env at the top
+	count := len(n.Content) / 2
+	if n.Kind == yaml.MappingNode && count > MaxJobs { // each inherits the env at the top
 		d.tooManyJobs(n, count)
 	}
 	d.pairs(n, what, func(key, value *yaml.Node) {

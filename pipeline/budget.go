@@ -16,7 +16,8 @@ type exhausted struct{}
 func (d *decoder) within(f func()) {
 	defer func() {
 		r := recover()
-		if _, ours := r.(exhausted); r != nil && !ours {
+		_, ours := r.(exhausted)
+		if r != nil && !ours {
 			panic(r)
 		}
 	}()
@@ -126,8 +127,14 @@ func (d *decoder) runSize(f *File, jobs []*Job, cells [][][]variable) {
 		}
 	}
 	if total > MaxRunBytes {
-		d.problem(f.at("jobs"), "the %d jobs of the file come to about %d bytes with their scripts and variables; at most %d are allowed: "+
-			"use fewer combinations or steps, or shorter scripts and env", count, total, MaxRunBytes)
+		d.problem(
+			f.at("jobs"),
+			"the %d jobs of the file come to about %d bytes with their scripts and variables; at most %d are allowed: "+
+				"use fewer combinations or steps, or shorter scripts and env",
+			count,
+			total,
+			MaxRunBytes,
+		)
 		panic(exhausted{})
 	}
 }

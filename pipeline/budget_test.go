@@ -21,7 +21,9 @@ func TestS1Budgets(t *testing.T) {
 		t.Fatalf("%d files", len(corpus))
 	}
 	in := input()
-	in.Event, in.PRAction, in.PRBase = "pull_request", "opened", "main"
+	in.Event = "pull_request"
+	in.PRAction = "opened"
+	in.PRBase = "main"
 	in.Paths, in.PathsKnown = hostile.Paths(), true
 	for name, text := range corpus {
 		var before, after runtime.MemStats
@@ -29,7 +31,8 @@ func TestS1Budgets(t *testing.T) {
 		shown, size := meet([]byte(text), in)
 		runtime.ReadMemStats(&after)
 		most := uint64(light)
-		if file, err := pipeline.Parse([]byte(text)); shown == "" && err == nil && file.JobBytes() >= 1<<20 {
+		file, err := pipeline.Parse([]byte(text))
+		if shown == "" && err == nil && file.JobBytes() >= 1<<20 {
 			most = heavy // internal/flow compiles one of these at a time
 		}
 		if made := after.TotalAlloc - before.TotalAlloc; made > most {
@@ -76,7 +79,9 @@ func meet(data []byte, in pipeline.Input) (shown string, size int) {
 func TestS1Limits(t *testing.T) {
 	corpus := hostile.Corpus()
 	in := input()
-	in.Event, in.PRAction, in.PRBase = "pull_request", "opened", "main"
+	in.Event = "pull_request"
+	in.PRAction = "opened"
+	in.PRBase = "main"
 	in.Paths, in.PathsKnown = hostile.Paths(), true
 	for name, want := range map[string]string{
 		"matrix: 1000 bytes, many cells, image": ":1:8: the values of the matrix, filled in, come to more than 4194304 bytes",
@@ -103,7 +108,10 @@ func TestS1Limits(t *testing.T) {
 		}
 	}
 	const twice = "image: a\nmatrix: {a: ['1', '1']}\nsteps: [x]\n"
-	if shown, _ := meet([]byte(twice), in); !strings.Contains(shown, `:2:9: two combinations of the matrix are shown as "1"`) {
+	if shown, _ := meet([]byte(twice), in); !strings.Contains(
+		shown,
+		`:2:9: two combinations of the matrix are shown as "1"`,
+	) {
 		t.Error(shown)
 	}
 }
@@ -121,12 +129,15 @@ func TestS1Amounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	op := operator()
-	op.MaxCPU, op.MaxMemory, op.MaxDisk = "", "", ""
+	op.MaxCPU = ""
+	op.MaxMemory = ""
+	op.MaxDisk = ""
 	jobs, err := pipeline.Compile(file, input(), op)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cpu, memory := jobs[0].Requests(); cpu != 100*100_000_000 || memory != 100<<50 || jobs[0].Disk() != 1<<50 {
+	cpu, memory := jobs[0].Requests()
+	if cpu != 100*100_000_000 || memory != 100<<50 || jobs[0].Disk() != 1<<50 {
 		t.Errorf("%d thousandths of a core, %d bytes of memory, %d of disk", cpu, memory, jobs[0].Disk())
 	}
 	for resources, want := range map[string]string{

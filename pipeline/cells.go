@@ -42,7 +42,11 @@ func (d *decoder) imageCount(f *File) {
 				continue
 			}
 			if asked[s.Image] = true; len(asked) > MaxAskedImages {
-				d.problem(s.at("image"), "the steps without run have more than %d different images; write run on some of them", MaxAskedImages)
+				d.problem(
+					s.at("image"),
+					"the steps without run have more than %d different images; write run on some of them",
+					MaxAskedImages,
+				)
 				return
 			}
 		}
@@ -56,7 +60,12 @@ func (d *decoder) sameLabels(jobs []*Job, all [][][]variable) {
 		for _, cell := range all[i] {
 			shown := label(cell)
 			if seen[shown] {
-				d.problem(j.at("matrix"), "two combinations of the matrix are shown as %q; make their values differ in the first %d letters", shown, maxLabelWordBytes)
+				d.problem(
+					j.at("matrix"),
+					"two combinations of the matrix are shown as %q; make their values differ in the first %d letters",
+					shown,
+					maxLabelWordBytes,
+				)
 			}
 			seen[shown] = true
 		}

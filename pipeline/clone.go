@@ -14,10 +14,18 @@ import (
 func (b *builder) clone(j *Job) corev1.Container {
 	yes, user := true, int64(cloneUser)
 	sec := hardened(nil)
-	sec.RunAsNonRoot, sec.RunAsUser, sec.RunAsGroup, sec.ReadOnlyRootFilesystem = &yes, &user, &user, &yes
+	sec.RunAsNonRoot = &yes
+	sec.RunAsUser = &user
+	sec.RunAsGroup = &user
+	sec.ReadOnlyRootFilesystem = &yes
 	pack := b.in.Pack && !j.Clone.Off
 	return corev1.Container{
-		Name: runner.CloneContainer, Stdin: pack, StdinOnce: pack, Image: b.op.Image, ImagePullPolicy: corev1.PullIfNotPresent,
+
+		Name:            runner.CloneContainer,
+		Stdin:           pack,
+		StdinOnce:       pack,
+		Image:           b.op.Image,
+		ImagePullPolicy: corev1.PullIfNotPresent,
 		Command:         runner.PrepareArgs(),
 		WorkingDir:      "/",
 		Env:             environment(b.cloneEnv(j.Clone)),

@@ -80,7 +80,8 @@ func TestS17RecordBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, p := range plans {
-		if kept := 12 << 10 / (1 + pipeline.MaxServices + pipeline.MaxSteps); p.RecordBytes < 80 || p.RecordBytes > kept {
+		kept := 12 << 10 / (1 + pipeline.MaxServices + pipeline.MaxSteps)
+		if p.RecordBytes < 80 || p.RecordBytes > kept {
 			t.Fatalf("step %d has %d bytes; the kubelet keeps %d", i, p.RecordBytes, kept)
 		}
 	}

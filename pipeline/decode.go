@@ -54,7 +54,12 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, what string) {
 	one := v.Type().Elem().Kind() == reflect.String && n.Kind == yaml.ScalarNode && n.Tag == "!!str"
 	switch {
 	case one: // a single word may stand for a list of one
-		n = &yaml.Node{Kind: yaml.SequenceNode, Line: n.Line, Column: n.Column, Content: []*yaml.Node{n}}
+		n = &yaml.Node{
+			Kind:    yaml.SequenceNode,
+			Line:    n.Line,
+			Column:  n.Column,
+			Content: []*yaml.Node{n},
+		}
 	case n.Kind != yaml.SequenceNode:
 		d.problem(n, "%s must be a list, not %s%s", what, kindOf(n), hintFor(n, what))
 		return
@@ -64,7 +69,8 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, what string) {
 		d.problem(n, "%s is empty, so that nothing could match; leave it out", what)
 	}
 	if len(content) > maxListed {
-		if k := v.Type().Elem().Kind(); k == reflect.String || k == reflect.Int {
+		k := v.Type().Elem().Kind()
+		if k == reflect.String || k == reflect.Int {
 			d.problem(n, "%s has %d values; at most %d are allowed", what, len(content), maxListed)
 		}
 		content = content[:maxListed] // of steps and services fewer are allowed
@@ -92,7 +98,8 @@ func fieldsOf(t reflect.Type) map[string]field {
 		if e := f.Tag.Get("enum"); e != "" {
 			enum = strings.Split(e, ",")
 		}
-		if prev, ok := fields[key]; !ok || len(f.Index) < len(prev.index) {
+		prev, ok := fields[key]
+		if !ok || len(f.Index) < len(prev.index) {
 			fields[key] = field{f.Index, enum}
 		}
 	}

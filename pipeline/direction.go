@@ -18,7 +18,18 @@ func turned(data []byte) (found Problems) {
 			if len(found) >= maxFound {
 				break
 			}
-			found = append(found, Problem{number, utf8.RuneCountInString(line[:i]) + 1, fmt.Sprintf(`U+%04X changes the direction in which this line is read, so that it shows something else than it says; remove it, or write it as "\u%04x"`, r, r)})
+			found = append(
+				found,
+				Problem{
+					number,
+					utf8.RuneCountInString(line[:i]) + 1,
+					fmt.Sprintf(
+						`U+%04X changes the direction in which this line is read, so that it shows something else than it says; remove it, or write it as "\u%04x"`,
+						r,
+						r,
+					),
+				},
+			)
 		}
 	}
 	return found

@@ -21,7 +21,8 @@ func document(data []byte) (*yaml.Node, error) {
 		return nil, Problems{{1, 1, fmt.Sprintf("the file has %d bytes; at most %d are allowed", len(data), MaxFileBytes)}}
 	case !utf8.Valid(data) || bytes.HasPrefix(data, []byte("\ufeff")):
 		return nil, Problems{{1, 1, "the file is not plain UTF-8; save it as UTF-8 without a byte order mark"}}
-	case bytes.Count(data, []byte("\n"))+bytes.Count(data, []byte(",")) > 3*maxNodes: // a value needs one of them; scripts have some too
+	// a value needs one of them; scripts have some too
+	case bytes.Count(data, []byte("\n"))+bytes.Count(data, []byte(",")) > 3*maxNodes:
 		return nil, Problems{{1, 1, fmt.Sprintf("the file has more than %d lines and commas", 3*maxNodes)}}
 	}
 	for _, check := range []func([]byte) Problems{turned, lineBreaks, nesting} {
@@ -86,11 +87,18 @@ func (f *flattener) flat(n *yaml.Node, depth int) *yaml.Node {
 	f.bytes -= len(n.Value)
 	if depth == 0 || f.left < 0 || f.bytes < 0 {
 		if f.bytes < 0 && len(f.problems) == 0 {
-			f.problems = Problems{{n.Line, n.Column, fmt.Sprintf("more than %d bytes of text once aliases are filled in", MaxRunBytes)}}
+			f.problems = Problems{
+				{n.Line, n.Column, fmt.Sprintf("more than %d bytes of text once aliases are filled in", MaxRunBytes)},
+			}
 		} else if len(f.problems) == 0 {
 			f.problems = Problems{{n.Line, n.Column, fmt.Sprintf("nested more than %d deep, or more than %d values once aliases are filled in", maxDepth, maxNodes)}}
 		}
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: n.Line, Column: n.Column}
+		return &yaml.Node{
+			Kind:   yaml.ScalarNode,
+			Tag:    "!!null",
+			Line:   n.Line,
+			Column: n.Column,
+		}
 	}
 	out := *n
 	out.Content = nil

@@ -41,7 +41,8 @@ func withGitConfig(env, ofFile Env) Env {
 	count, index := ofFile["GIT_CONFIG_COUNT"], 0
 	if count != "" {
 		var err error
-		if index, err = strconv.Atoi(count); err != nil || index < 0 || index > maxGitConfig {
+		index, err = strconv.Atoi(count)
+		if err != nil || index < 0 || index > maxGitConfig {
 			return env // git refuses it with a sentence of its own
 		}
 	}

@@ -83,7 +83,12 @@ func TestS11RunnerEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := pipeline.Input{RunID: "r", JobName: "r", Event: "api", Secrets: map[string]pipeline.SecretRef{"GOTRACEBACK": {Name: "s", Key: "k"}}}
+	in := pipeline.Input{
+		RunID:   "r",
+		JobName: "r",
+		Event:   "api",
+		Secrets: map[string]pipeline.SecretRef{"GOTRACEBACK": {Name: "s", Key: "k"}},
+	}
 	jobs, err := pipeline.Compile(file, in, operator())
 	if err != nil {
 		t.Fatal(err)

@@ -17,15 +17,24 @@ func foreignKeys() map[string]map[string]foreign {
 	dir := foreign{"working_directory", "write working_directory"}
 	run := foreign{"run", "write run, with one script: run: |"}
 	steps := foreign{"steps", "write steps, a list of commands"}
-	when := foreign{"when", "write on at the top of the file for the whole run, or when on a step, like when: {branch: main, status: always}"}
+	when := foreign{
+		"when",
+		"write on at the top of the file for the whole run, or when on a step, like when: {branch: main, status: always}",
+	}
 	paths := foreign{"paths", `write paths with patterns that exclude, like paths: ["**", "!docs/**"]`}
 	branches := foreign{"branches", `write branches with patterns that exclude, like branches: ["**", "!wip/**"]`}
 	tags := foreign{"tags", `write tags with patterns that exclude, like tags: ["*", "!*-rc*"]`}
 	before := foreign{"", "write these commands as first steps"}
 	after := foreign{"", "write these commands as last steps, with when: {status: always}"}
-	cache := foreign{"", "there is no such key: the steps of a job share " + runner.WorkspaceDir + ", and tools belong into the image"}
+	cache := foreign{
+		"",
+		"there is no such key: the steps of a job share " + runner.WorkspaceDir + ", and tools belong into the image",
+	}
 	none := foreign{"", "there is no such key in YACI; remove it"}
-	uses := foreign{"run", "there are no actions or plugins: write run with a command, and an image that has the tool; the commit is checked out already"}
+	uses := foreign{
+		"run",
+		"there are no actions or plugins: write run with a command, and an image that has the tool; the commit is checked out already",
+	}
 	extends := foreign{"", "write a YAML anchor under a key like x-base and merge it: <<: *base"}
 	command := foreign{"run", "write run; as a list it needs no shell: run: [prog, arg]"}
 	secrets := foreign{"secrets", "write secrets: [NAME] on the steps that need it"}
@@ -53,8 +62,11 @@ func foreignKeys() map[string]map[string]foreign {
 			"fail-fast":      {"", "combinations of a matrix do not stop each other; remove it"},
 			"max-parallel":   {"concurrency", "write concurrency: {group: NAME, limit: N}"},
 			"stages":         {"needs", "jobs start together unless they say needs; remove it"},
-			"stage":          {"needs", "jobs start together unless they say needs: write needs, with the names of the jobs before"},
-			"secret":         secrets, "from_secret": secrets,
+			"stage": {
+				"needs",
+				"jobs start together unless they say needs: write needs, with the names of the jobs before",
+			},
+			"secret": secrets, "from_secret": secrets,
 		},
 		"the file": {
 			"name":     {"", "a pipeline has no name of its own; remove it"},
@@ -96,9 +108,18 @@ func foreignKeys() map[string]map[string]foreign {
 		"a service": {
 			"ports":       {"", "services are on localhost; remove it, and write ready: {tcp: PORT} to wait for one"},
 			"environment": serviceEnv, "variables": serviceEnv,
-			"alias": {"name", "write name; services are on localhost"}, "hostname": {"name", "write name; services are on localhost"},
-			"commands": {"command", "write command, a list"}, "run": {"command", "write command, a list"}, "script": {"command", "write command, a list"},
-			"options": {"ready", "write ready: {tcp: PORT} to wait for a service"}, "healthcheck": {"ready", "write ready: {tcp: PORT}"},
+			"alias": {
+				"name",
+				"write name; services are on localhost",
+			}, "hostname": {"name", "write name; services are on localhost"},
+			"commands": {
+				"command",
+				"write command, a list",
+			}, "run": {"command", "write command, a list"}, "script": {"command", "write command, a list"},
+			"options": {
+				"ready",
+				"write ready: {tcp: PORT} to wait for a service",
+			}, "healthcheck": {"ready", "write ready: {tcp: PORT}"},
 			"health_cmd": {"ready", "write ready: {tcp: PORT}"}, "credentials": none, "volumes": none, "network": none,
 			"secrets": {"", "services get no secrets; write env with a value that only this run uses"},
 		},
@@ -108,10 +129,16 @@ func foreignKeys() map[string]map[string]foreign {
 			"web":               {"", "anybody who may can start a run of a branch: yaci run BRANCH; remove it"},
 			"schedule":          {"", "runs start on push, pull_request and merge_group; call yaci run BRANCH from a cron job"},
 			"cron":              {"", "runs start on push, pull_request and merge_group; call yaci run BRANCH from a cron job"},
-			"release":           {"push", `write push: {tags: ["v*"]}`}, "tag": {"push", `write push: {tags: ["v*"]}`}, "tags": {"push", `write push: {tags: ["v*"]}`},
+			"release": {
+				"push",
+				`write push: {tags: ["v*"]}`,
+			}, "tag": {"push", `write push: {tags: ["v*"]}`}, "tags": {"push", `write push: {tags: ["v*"]}`},
 			"create": {"push", `write push: {tags: ["v*"]}`}, "branches": {"push", "write push: {branches: [main]}"},
 			"pull_request_target": {"pull_request", "write pull_request; runs of forks get no secrets"},
-			"merge_request":       {"pull_request", "write pull_request"}, "merge_requests": {"pull_request", "write pull_request"},
+			"merge_request": {
+				"pull_request",
+				"write pull_request",
+			}, "merge_requests": {"pull_request", "write pull_request"},
 			"workflow_call": none, "workflow_run": none, "repository_dispatch": none, "issue_comment": none, "check_run": none,
 		},
 		"push": {
@@ -125,7 +152,10 @@ func foreignKeys() map[string]map[string]foreign {
 			"tags": {"", "pull requests have no tags; write tags under push"},
 		},
 		"when": {
-			"ref": {"branch", "write branch, or event: tag"}, "tag": {"event", "write event: tag"}, "changes": {"paths", "write paths"},
+			"ref": {
+				"branch",
+				"write branch, or event: tag",
+			}, "tag": {"event", "write event: tag"}, "changes": {"paths", "write paths"},
 			"if": {"", "write event, branch, paths or status"}, "evaluate": {"", "write event, branch, paths or status"},
 			"cron": none, "instance": none, "repo": none, "matrix": none,
 		},
@@ -134,7 +164,10 @@ func foreignKeys() map[string]map[string]foreign {
 			"limits":   {"", "write cpu and memory here, like resources: {cpu: 500m, memory: 1Gi}"},
 		},
 		"clone": {
-			"fetch-depth": {"depth", "write depth"}, "fetch_depth": {"depth", "write depth"}, "recursive": {"submodules", "write submodules: true"},
+			"fetch-depth": {
+				"depth",
+				"write depth",
+			}, "fetch_depth": {"depth", "write depth"}, "recursive": {"submodules", "write submodules: true"},
 			"skip": {"", "write clone: false"}, "disable": {"", "write clone: false"},
 		},
 		"concurrency": {

@@ -52,14 +52,26 @@ func FuzzCompile(f *testing.F) {
 	for _, branch := range []string{"main", `zzz";echo${IFS}"hello";#`, "--upload-pack=x", "a\nb", "$(HOME)", "release/1"} {
 		f.Add(branch, "push", "ada", "cmd/main.go", "env: {A: '$(B)'}\nsteps: [make]\n")
 	}
-	f.Add("topic", "pull_request", "eve", "a.go", "clone: {merge: true}\nsteps:\n  - {run: x, when: {branch: 'r*', paths: '**/*.go'}}\n")
+	f.Add(
+		"topic",
+		"pull_request",
+		"eve",
+		"a.go",
+		"clone: {merge: true}\nsteps:\n  - {run: x, when: {branch: 'r*', paths: '**/*.go'}}\n",
+	)
 	f.Fuzz(func(t *testing.T, branch, event, actor, path, text string) {
 		file, err := pipeline.Parse([]byte("image: a\n" + text))
 		if err != nil {
 			return
 		}
 		in := input()
-		in.Branch, in.Ref, in.Event, in.Actor, in.PRBase, in.Tag, in.Paths = branch, "refs/heads/"+branch, event, actor, branch, branch, []string{path}
+		in.Branch = branch
+		in.Ref = "refs/heads/" + branch
+		in.Event = event
+		in.Actor = actor
+		in.PRBase = branch
+		in.Tag = branch
+		in.Paths = []string{path}
 		compiles(t, file, in)
 	})
 }

@@ -3,7 +3,8 @@ package pipeline
 import "strings"
 
 // matchesOtherwise says why a glob matches nothing, or something else than its author meant, and what to write instead.
-// A filter that silently never matches looks like a run that was skipped. what is the key: paths, branch, branches or tags.
+// A filter that silently never matches looks like a run that was skipped. what is the key: paths, branch, branches or
+// tags.
 func matchesOtherwise(what, glob string) string {
 	switch {
 	case strings.Contains(glob, "${{"):

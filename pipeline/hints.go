@@ -23,8 +23,11 @@ func (d *decoder) unknownKey(key, value *yaml.Node, place string, known []string
 		if value.Kind == yaml.ScalarNode {
 			whole += value.Value
 		}
-		d.problem(key, "this line is read as a key and its value, because of the colon in it; put it in quotes: %s; or write run: | and the command below it",
-			singleQuoted(clipTo(strings.TrimSpace(whole), 60)))
+		d.problem(
+			key,
+			"this line is read as a key and its value, because of the colon in it; put it in quotes: %s; or write run: | and the command below it",
+			singleQuoted(clipTo(strings.TrimSpace(whole), 60)),
+		)
 		return "run"
 	}
 	if place == "on" && strings.ContainsAny(key.Value, ", ") {
@@ -53,8 +56,12 @@ func (d *decoder) scriptProblems(n *yaml.Node) {
 			"write run: | for several commands, or put >- before a command over several lines")
 		return
 	}
-	if comment := strings.TrimLeft(rest[len(n.Value):], " \t"); strings.HasPrefix(comment, "#") && openQuote(n.Value) {
-		d.problem(n, "a comment begins inside the quotes of this command: YAML drops all that follows the space and #; put the whole line in quotes, or write run: |")
+	comment := strings.TrimLeft(rest[len(n.Value):], " \t")
+	if strings.HasPrefix(comment, "#") && openQuote(n.Value) {
+		d.problem(
+			n,
+			"a comment begins inside the quotes of this command: YAML drops all that follows the space and #; put the whole line in quotes, or write run: |",
+		)
 	}
 }
 
@@ -85,8 +92,12 @@ func (d *decoder) program(n *yaml.Node, words []string, what string) {
 			"did you mean a script of %d lines? Write run: | and the commands below it, without dashes", words[0], len(words))
 		return
 	}
-	d.problem(at, "%s is one program and its arguments, and no program is called %q; write each word as a value of its own, or sh, -c and a script",
-		what, words[0])
+	d.problem(
+		at,
+		"%s is one program and its arguments, and no program is called %q; write each word as a value of its own, or sh, -c and a script",
+		what,
+		words[0],
+	)
 }
 
 // shebang refuses a first line #! that names another program than the shell that
@@ -106,14 +117,21 @@ func (d *decoder) shebang(s *Step) {
 	}
 	words[0] = path.Base(words[0])
 	shell := path.Base(s.Shell[0])
-	if words[0] == shell || words[0] == "sh" && slices.Contains([]string{"bash", "dash", "ash", "ksh", "zsh", "busybox"}, shell) {
+	if words[0] == shell ||
+		words[0] == "sh" && slices.Contains([]string{"bash", "dash", "ash", "ksh", "zsh", "busybox"}, shell) {
 		return
 	}
 	write := "[" + strings.Join(words, ", ") + "]"
 	if words[0] == "bash" {
 		write = "bash"
 	}
-	d.problem(s.at("run"), "the line %q has no effect: the script is run by %s; write shell: %s on the step", line, shell, clipTo(write, maxQuotedBytes))
+	d.problem(
+		s.at("run"),
+		"the line %q has no effect: the script is run by %s; write shell: %s on the step",
+		line,
+		shell,
+		clipTo(write, maxQuotedBytes),
+	)
 }
 
 // noSpace matches a step that was meant to be a mapping.
@@ -189,9 +207,15 @@ func syntaxHint(lines [][]byte, line int, text string) (at int, hint string) {
 		case first == '&' || first == '!' && strings.Contains(text, "whitespace"):
 			return n, fmt.Sprintf("a value that begins with %c must be in quotes", first)
 		case (first == '"' || first == '\'') && !closed:
-			return n, fmt.Sprintf("a value that begins with %c ends at the next one; put the whole value in other quotes, or write run: | and the text below it", first)
+			return n, fmt.Sprintf(
+				"a value that begins with %c ends at the next one; put the whole value in other quotes, or write run: | and the text below it",
+				first,
+			)
 		case (first == '[' || first == '{') && value[len(value)-1] != ']' && value[len(value)-1] != '}' && value[len(value)-1] != ',':
-			return n, fmt.Sprintf("a value that begins with %c is a list or a mapping; put a command in quotes, or write run: | and the command below it", first)
+			return n, fmt.Sprintf(
+				"a value that begins with %c is a list or a mapping; put a command in quotes, or write run: | and the command below it",
+				first,
+			)
 		case (first == '|' || first == '>') && len(value) > 3:
 			return n, fmt.Sprintf("a value that begins with %c is text of several lines; put a command in quotes", first)
 		case strings.Contains(text, "mapping values") && bytes.Contains(value, []byte(": ")):

@@ -182,7 +182,8 @@ func TestC14Globs(t *testing.T) {
 		if c.key == "branch" {
 			text = "image: a\nsteps: [{run: x, when: {branch: '" + c.glob + "'}}]\n"
 		}
-		if _, err := pipeline.Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), c.key+" \""+c.glob+"\" ") ||
+		_, err := pipeline.Parse([]byte(text))
+		if err == nil || !strings.Contains(err.Error(), c.key+" \""+c.glob+"\" ") ||
 			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %s: %v\nwant %s", c.key, c.glob, err, c.want)
 		}
@@ -215,7 +216,8 @@ func TestC23Expressions(t *testing.T) {
 		"a function":       {"image: a\nenv: {A: \"${{ format('{0}', github.sha) }}\"}\nsteps: [x]\n", "${{ format('{0}', github.sha) }} cannot be filled in"},
 		"one brace":        {"image: a\nmatrix: {go: ['1']}\nenv: {A: '${{ matrix.go }'}\nsteps: [x]\n", "${{ matrix.go } cannot be filled in: write ${{ matrix.NAME }}, with two closing braces"},
 	} {
-		if _, err := pipeline.Parse([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+		_, err := pipeline.Parse([]byte(c.text))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v\nwant %s", name, err, c.want)
 		}
 	}
@@ -231,7 +233,9 @@ func TestC23Expressions(t *testing.T) {
 
 // TestC11MatrixVariables holds that the file's own variables go before those of its matrix.
 func TestC11MatrixVariables(t *testing.T) {
-	file, err := pipeline.Parse([]byte("image: a\nmatrix: {go: [\"1\\n2\"]}\nenv: {MATRIX_GO: top}\nsteps: [x, {run: y, env: {MATRIX_GO: step}}]\n"))
+	file, err := pipeline.Parse(
+		[]byte("image: a\nmatrix: {go: [\"1\\n2\"]}\nenv: {MATRIX_GO: top}\nsteps: [x, {run: y, env: {MATRIX_GO: step}}]\n"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,9 @@ func TestInvariants(t *testing.T) {
 			t.Fatalf("seed %d: %v\n%s", i, err, text)
 		}
 		in := input()
-		in.Event, in.PR, in.PRBase = pick(r, "push", "pull_request", "tag", "merge_group"), 7, "main"
+		in.Event = pick(r, "push", "pull_request", "tag", "merge_group")
+		in.PR = 7
+		in.PRBase = "main"
 		in.Branch = pick(r, "main", `zzz";echo${IFS}"hello";#`, "--upload-pack=x")
 		in.Secrets = map[string]pipeline.SecretRef{"TOKEN": {Name: "granted", Key: "value"}}
 		jobs, err := pipeline.Compile(file, in, operator())
@@ -78,7 +80,9 @@ func invariants(j *batchv1.Job) string {
 		return "seccomp"
 	}
 	for _, v := range p.Volumes {
-		if d := v.EmptyDir; d != nil && (d.SizeLimit == nil || d.SizeLimit.Sign() <= 0) || d == nil && (v.Name != "seed" || v.Secret == nil || v.Secret.SecretName != j.Name) {
+		d := v.EmptyDir
+		if d != nil && (d.SizeLimit == nil || d.SizeLimit.Sign() <= 0) ||
+			d == nil && (v.Name != "seed" || v.Secret == nil || v.Secret.SecretName != j.Name) {
 			return "volume " + v.Name
 		}
 	}
@@ -87,7 +91,8 @@ func invariants(j *batchv1.Job) string {
 	}
 	names := map[string]bool{}
 	for i, c := range append(p.InitContainers, p.Containers...) {
-		if broken := container(c, i == 0, i-len(p.InitContainers)); broken != "" || names[c.Name] {
+		broken := container(c, i == 0, i-len(p.InitContainers))
+		if broken != "" || names[c.Name] {
 			return fmt.Sprintf("container %s: %s", c.Name, broken)
 		}
 		names[c.Name] = true
@@ -100,7 +105,17 @@ func capabilities(clone bool) []corev1.Capability {
 	if clone {
 		return nil
 	}
-	return []corev1.Capability{"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETUID"}
+	return []corev1.Capability{
+		"CHOWN",
+		"DAC_OVERRIDE",
+		"FOWNER",
+		"FSETID",
+		"KILL",
+		"NET_BIND_SERVICE",
+		"SETFCAP",
+		"SETGID",
+		"SETUID",
+	}
 }
 
 // container checks one container; step is the index of its step, or negative.
@@ -149,10 +164,19 @@ func pick(r *rand.Rand, words ...string) string { return words[r.IntN(len(words)
 func randomFile(r *rand.Rand) string {
 	var b strings.Builder
 	if r.IntN(3) == 0 {
-		b.WriteString(pick(r, "on: [push, pull_request]\n", "on: {push: {branches: ['**'], tags: [v1]}, merge_group: }\n", "on: {pull_request: {branches: [main]}}\n"))
+		b.WriteString(
+			pick(
+				r,
+				"on: [push, pull_request]\n",
+				"on: {push: {branches: ['**'], tags: [v1]}, merge_group: }\n",
+				"on: {pull_request: {branches: [main]}}\n",
+			),
+		)
 	}
 	b.WriteString("image: " + pick(r, "golang:1.26", "gcr.io/a/b@sha256:abc", "UPPER") + "\n")
-	b.WriteString(pick(r, "", "timeout: 90s\n", "clone: false\n", "clone: {depth: 0, merge: true, lfs: true, submodules: true}\n"))
+	b.WriteString(
+		pick(r, "", "timeout: 90s\n", "clone: false\n", "clone: {depth: 0, merge: true, lfs: true, submodules: true}\n"),
+	)
 	if r.IntN(3) > 0 {
 		randomJob(r, &b, "", true)
 		return b.String()
@@ -174,11 +198,23 @@ func randomJob(r *rand.Rand, b *strings.Builder, indent string, top bool) {
 		line(pick(r, "timeout: 10m", "concurrency: {group: $YACI_BRANCH}", "shell: bash"))
 	}
 	if r.IntN(2) == 0 {
-		line(pick(r, `env: {A: "$(B) $$", LD_PRELOAD: x, PATH: /x, GIT_CONFIG_COUNT: "9", HTTP_PROXY: y, BASH_ENV: z}`, `resources: {cpu: 100m, memory: 1Gi}`))
+		line(
+			pick(
+				r,
+				`env: {A: "$(B) $$", LD_PRELOAD: x, PATH: /x, GIT_CONFIG_COUNT: "9", HTTP_PROXY: y, BASH_ENV: z}`,
+				`resources: {cpu: 100m, memory: 1Gi}`,
+			),
+		)
 	}
 	if r.IntN(3) == 0 {
 		line(`services:`)
-		line(pick(r, `  - {name: db, image: x, env: {A: "$$(X)"}, ready: {tcp: 1}}`, `  - {name: clone, image: y, command: [a, $(B)], resources: {memory: 1Mi}}`))
+		line(
+			pick(
+				r,
+				`  - {name: db, image: x, env: {A: "$$(X)"}, ready: {tcp: 1}}`,
+				`  - {name: clone, image: y, command: [a, $(B)], resources: {memory: 1Mi}}`,
+			),
+		)
 	}
 	line("steps:")
 	for i := range 1 + r.IntN(6) {
@@ -186,7 +222,10 @@ func randomJob(r *rand.Rand, b *strings.Builder, indent string, top bool) {
 			line("  - " + pick(r, "make", `"echo $(date)"`, `'x: "y"'`))
 			continue
 		}
-		keys := []string{fmt.Sprintf("name: %q", fmt.Sprintf("%s-%d", pick(r, "clone", "🎉", strings.Repeat("x", 200), "A b"), i)), "run: " + pick(r, "make", "[a, $(b)]")}
+		keys := []string{
+			fmt.Sprintf("name: %q", fmt.Sprintf("%s-%d", pick(r, "clone", "🎉", strings.Repeat("x", 200), "A b"), i)),
+			"run: " + pick(r, "make", "[a, $(b)]"),
+		}
 		for _, k := range []string{"image: b", "timeout: 5s", "retry: {attempts: 2}", "allow_failure: true", "secrets: [TOKEN]", "needs: []", "shell: [python3]",
 			"resources: {cpu: 2, disk: 1Gi}", "when: {status: always}", "when2: {event: push}", "env: {X: '${X}'}"} {
 			if r.IntN(5) == 0 && !strings.HasPrefix(k, "when2") {

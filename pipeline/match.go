@@ -35,10 +35,12 @@ type Decision struct {
 
 // NeedsPaths reports whether the changed paths of an event can matter to the file.
 func (f *File) NeedsPaths() bool {
-	if p := f.On.Push; p != nil && len(p.Paths) > 0 {
+	push := f.On.Push
+	if push != nil && len(push.Paths) > 0 {
 		return true
 	}
-	if p := f.On.PullRequest; p != nil && len(p.Paths) > 0 {
+	pull := f.On.PullRequest
+	if pull != nil && len(pull.Paths) > 0 {
 		return true
 	}
 	return slices.ContainsFunc(f.Jobs, func(j *Job) bool {
@@ -50,7 +52,11 @@ func (f *File) NeedsPaths() bool {
 // lead to different runs.
 func (f *File) Distinguishes() bool {
 	return f.On.node != nil || slices.ContainsFunc(f.Jobs, func(j *Job) bool {
-		return j.Clone.Merge || slices.ContainsFunc(j.Steps, func(s *Step) bool { return len(s.When.Event)+len(s.When.Branch)+len(s.When.Paths) > 0 })
+		return j.Clone.Merge ||
+			slices.ContainsFunc(
+				j.Steps,
+				func(s *Step) bool { return len(s.When.Event)+len(s.When.Branch)+len(s.When.Paths) > 0 },
+			)
 	})
 }
 
@@ -155,7 +161,16 @@ func (o On) decide(in Input) []Decision {
 	}
 	if o.node == nil { // no on at all
 		if in.Event == "tag" || in.Event == "merge_group" {
-			return []Decision{{"on", false, fmt.Sprintf("the file does not name %s under on", map[string]string{"tag": "tags", "merge_group": "merge_group"}[in.Event])}}
+			return []Decision{
+				{
+					"on",
+					false,
+					fmt.Sprintf(
+						"the file does not name %s under on",
+						map[string]string{"tag": "tags", "merge_group": "merge_group"}[in.Event],
+					),
+				},
+			}
 		}
 		if in.PRAction == "closed" {
 			return []Decision{{"on", false, "the file does not name closed under on.pull_request.types"}}
@@ -211,7 +226,11 @@ func (p *PullFilter) decide(in Input) []Decision {
 	if in.PRAction != "" {
 		// A new base is new content, as a new commit is, and is no action of its own.
 		retargeted := in.PRRetargeted && (slices.Contains(types, "synchronize") || slices.Contains(types, "opened"))
-		d := Decision{"on.pull_request.types", slices.Contains(types, in.PRAction), fmt.Sprintf("%s is one of types", in.PRAction)}
+		d := Decision{
+			"on.pull_request.types",
+			slices.Contains(types, in.PRAction),
+			fmt.Sprintf("%s is one of types", in.PRAction),
+		}
 		switch {
 		case d.Runs:
 		case retargeted:
@@ -227,7 +246,11 @@ func (p *PullFilter) decide(in Input) []Decision {
 
 func (w When) decide(in Input) Decision {
 	if len(w.Event) > 0 && !slices.Contains(w.Event, in.Event) {
-		return Decision{"when.event", false, fmt.Sprintf("when.event is %s, and this is %s", joined(w.Event, ", "), in.what())}
+		return Decision{
+			"when.event",
+			false,
+			fmt.Sprintf("when.event is %s, and this is %s", joined(w.Event, ", "), in.what()),
+		}
 	}
 	branch := in.Branch
 	if in.Event == "pull_request" || in.Event == "merge_group" {
@@ -276,5 +299,9 @@ func (p Patterns) decidePaths(what string, in Input) Decision {
 	if !in.PathsKnown {
 		return Decision{what, true, "it is not known which paths changed, and so they match"}
 	}
-	return Decision{what, false, fmt.Sprintf("none of %d changed paths matches %s (%s)", len(in.Paths), what, joined(p, ", "))}
+	return Decision{
+		what,
+		false,
+		fmt.Sprintf("none of %d changed paths matches %s (%s)", len(in.Paths), what, joined(p, ", ")),
+	}
 }

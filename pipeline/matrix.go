@@ -55,8 +55,15 @@ func (m *Matrix) decode(d *decoder, n *yaml.Node, what string) {
 func (m *Matrix) checkNames(d *decoder) {
 	names := map[string]string{} // by the name of the environment variable
 	check := func(name string) {
-		if other, ok := names[envOf(name)]; ok && other != name {
-			d.problem(m.at(""), "the matrix variables %q and %q are both $%s in scripts: rename one of them", other, name, envOf(name))
+		other, ok := names[envOf(name)]
+		if ok && other != name {
+			d.problem(
+				m.at(""),
+				"the matrix variables %q and %q are both $%s in scripts: rename one of them",
+				other,
+				name,
+				envOf(name),
+			)
 		}
 		names[envOf(name)] = name
 	}
@@ -73,7 +80,12 @@ func (m *Matrix) checkNames(d *decoder) {
 	for _, cell := range m.Exclude {
 		for _, v := range cell {
 			if !slices.Contains(lists, v.name) {
-				d.problem(m.at("exclude"), "exclude names %q, of which the matrix has no list of values%s", v.name, suggestion(v.name, lists))
+				d.problem(
+					m.at("exclude"),
+					"exclude names %q, of which the matrix has no list of values%s",
+					v.name,
+					suggestion(v.name, lists),
+				)
 			}
 		}
 	}
@@ -275,8 +287,11 @@ func (d *decoder) fill(text string, cell []variable, n *yaml.Node) string {
 		filled.WriteString(before)
 		if found == "" {
 			if i := strings.Index(before, "${{"); i >= 0 {
-				d.problem(n, "%s cannot be filled in: write ${{ matrix.NAME }}, with two closing braces; there are no other expressions",
-					before[i:])
+				d.problem(
+					n,
+					"%s cannot be filled in: write ${{ matrix.NAME }}, with two closing braces; there are no other expressions",
+					before[i:],
+				)
 			}
 			return filled.String()
 		}
@@ -290,7 +305,11 @@ func (d *decoder) fillOne(expression string, cell []variable, n *yaml.Node) stri
 	name, ok := strings.CutPrefix(insideOf(expression), "matrix.")
 	d.spend(n, fillCost)
 	if !ok {
-		d.problem(n, "%s cannot be filled in: only ${{ matrix.NAME }} can; everything else is an environment variable", expression)
+		d.problem(
+			n,
+			"%s cannot be filled in: only ${{ matrix.NAME }} can; everything else is an environment variable",
+			expression,
+		)
 		return ""
 	}
 	var names []string

@@ -67,7 +67,13 @@ func (b *builder) operator() (err error) {
 }
 
 // amount is what the file asks for, or the operator's default; never more than the ceiling.
-func (b *builder) amount(r *Resources, what string, asked Quantity, otherwise resource.Quantity, ceiling *resource.Quantity) resource.Quantity {
+func (b *builder) amount(
+	r *Resources,
+	what string,
+	asked Quantity,
+	otherwise resource.Quantity,
+	ceiling *resource.Quantity,
+) resource.Quantity {
 	if asked == "" {
 		return otherwise
 	}
@@ -88,7 +94,8 @@ func (b *builder) seconds(j *Job) int64 {
 	if s == 0 {
 		return b.op.TimeoutSeconds
 	}
-	if limit := b.op.MaxTimeoutSeconds; limit > 0 && s > limit {
+	limit := b.op.MaxTimeoutSeconds
+	if limit > 0 && s > limit {
 		b.found.problem(j.at("timeout"), "timeout of %d seconds is more than this server allows; at most %d", s, limit)
 	}
 	return s

@@ -41,7 +41,12 @@ jobs:
 			got := ""
 			if err := f.Pick(c.steps, c.values); err != nil {
 				got = err.Error()
-			} else if jobs, err := pipeline.Compile(f, pipeline.Input{JobName: "j", Event: "push", Branch: "main", SHA: "0"}, operator()); err != nil {
+			} else if jobs, err := pipeline.Compile(f, pipeline.Input{
+				JobName: "j",
+				Event:   "push",
+				Branch:  "main",
+				SHA:     "0",
+			}, operator()); err != nil {
 				got = err.Error()
 			} else if len(jobs) == 5 {
 				got = "5 jobs"
@@ -65,12 +70,18 @@ func TestPackComesOnStandardInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	jobs, err := pipeline.Compile(f, pipeline.Input{JobName: "j", Event: "push", SHA: "abc", Pack: true}, operator())
+	jobs, err := pipeline.Compile(f, pipeline.Input{
+		JobName: "j",
+		Event:   "push",
+		SHA:     "abc",
+		Pack:    true,
+	}, operator())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range jobs[0].Job.Spec.Template.Spec.Containers {
-		if want := c.Name == runner.CloneContainer; c.Stdin != want || c.StdinOnce != want {
+		want := c.Name == runner.CloneContainer
+		if c.Stdin != want || c.StdinOnce != want {
 			t.Errorf("%s: stdin %v, once %v", c.Name, c.Stdin, c.StdinOnce)
 		}
 	}

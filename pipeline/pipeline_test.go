@@ -20,17 +20,37 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 func input() pipeline.Input {
 	return pipeline.Input{
-		RunID: "k3x9v2m7qa", RunURL: "https://ci.example.com/ada/hello/runs/7", JobName: "yaci-k3x9v2m7qa-1", Attempt: 1,
-		Repo: "ada/hello", CloneURL: "https://github.com/ada/hello.git", SHA: strings.Repeat("9c2", 13) + "9",
-		Ref: "refs/heads/main", Branch: "main", Event: "push", Actor: "ada",
+
+		RunID:    "k3x9v2m7qa",
+		RunURL:   "https://ci.example.com/ada/hello/runs/7",
+		JobName:  "yaci-k3x9v2m7qa-1",
+		Attempt:  1,
+		Repo:     "ada/hello",
+		CloneURL: "https://github.com/ada/hello.git",
+		SHA:      strings.Repeat("9c2", 13) + "9",
+		Ref:      "refs/heads/main",
+		Branch:   "main",
+		Event:    "push",
+		Actor:    "ada",
 	}
 }
 
 func operator() pipeline.Operator {
 	return pipeline.Operator{
-		Image: "ghcr.io/yaci-ci/yaci:1", ServiceAccount: "default", TimeoutSeconds: 3600, TTLSeconds: 3600,
-		CPURequest: "250m", MemoryRequest: "256Mi", MemoryLimit: "4Gi", DiskLimit: "10Gi", GraceSeconds: 10,
-		MaxTimeoutSeconds: 6 * 3600, MaxCPU: "8", MaxMemory: "16Gi", MaxDisk: "50Gi",
+
+		Image:             "ghcr.io/yaci-ci/yaci:1",
+		ServiceAccount:    "default",
+		TimeoutSeconds:    3600,
+		TTLSeconds:        3600,
+		CPURequest:        "250m",
+		MemoryRequest:     "256Mi",
+		MemoryLimit:       "4Gi",
+		DiskLimit:         "10Gi",
+		GraceSeconds:      10,
+		MaxTimeoutSeconds: 6 * 3600,
+		MaxCPU:            "8",
+		MaxMemory:         "16Gi",
+		MaxDisk:           "50Gi",
 	}
 }
 
@@ -46,7 +66,8 @@ func TestGolden(t *testing.T) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			kind, text := outcome(t, dir)
 			for _, other := range []string{"job.golden.yaml", "skip.golden.txt", "error.golden.txt"} {
-				if _, err := os.Stat(filepath.Join(dir, other)); err == nil && other != kind {
+				_, err := os.Stat(filepath.Join(dir, other))
+				if err == nil && other != kind {
 					if !*update {
 						t.Errorf("%s is there, and the outcome is now %s", other, kind)
 					} else if err := os.Remove(filepath.Join(dir, other)); err != nil {
@@ -78,7 +99,10 @@ func outcome(t *testing.T, dir string) (kind, text string) {
 	}
 	var out []map[string]any
 	for _, c := range jobs {
-		out = append(out, map[string]any{"name": c.Name, "needs": c.Needs, "concurrency": c.Concurrency, "files": c.Files, "job": c.Job})
+		out = append(
+			out,
+			map[string]any{"name": c.Name, "needs": c.Needs, "concurrency": c.Concurrency, "files": c.Files, "job": c.Job},
+		)
 	}
 	data, err := yaml.Marshal(out)
 	if err != nil {

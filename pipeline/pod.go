@@ -34,7 +34,9 @@ func (b *builder) job(j *Job, selected JobSelection, name string) (*Compiled, er
 		return nil, err
 	}
 	labels := map[string]string{runner.LabelManagedBy: runner.Manager, runner.LabelRun: b.in.RunID}
-	never, deadline, ttl := batchv1.Failed, b.seconds(j), b.op.TTLSeconds
+	never := batchv1.Failed
+	deadline := b.seconds(j)
+	ttl := b.op.TTLSeconds
 	c.Job = &batchv1.Job{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: b.op.Namespace, Labels: labels},
@@ -51,19 +53,26 @@ func (b *builder) job(j *Job, selected JobSelection, name string) (*Compiled, er
 
 // pod is everything but the steps.
 func (b *builder) pod(j *Job, name string) corev1.PodSpec {
-	yes, no, grace := true, false, b.op.GraceSeconds
+	yes := true
+	no := false
+	grace := b.op.GraceSeconds
 	spec := corev1.PodSpec{
 		RestartPolicy:                 corev1.RestartPolicyNever,
 		ServiceAccountName:            b.op.ServiceAccount,
 		AutomountServiceAccountToken:  &no,
 		EnableServiceLinks:            &no,
 		TerminationGracePeriodSeconds: &grace,
-		SecurityContext:               &corev1.PodSecurityContext{SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}},
+		SecurityContext: &corev1.PodSecurityContext{
+			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		},
 		Volumes: []corev1.Volume{
 			scratch("bin", resource.MustParse("64Mi")),
 			scratch("sync", resource.MustParse("16Mi")),
 			// Optional, because it is deleted while the pod lives; the clone container refuses to go on without its plan.
-			{Name: "seed", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name, Optional: &yes}}},
+			{
+				Name:         "seed",
+				VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name, Optional: &yes}},
+			},
 		},
 	}
 	// The clone container comes first, and has ended before anything runs that the
@@ -82,7 +91,10 @@ func (b *builder) pod(j *Job, name string) corev1.PodSpec {
 }
 
 func scratch(name string, limit resource.Quantity) corev1.Volume {
-	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: &limit}}}
+	return corev1.Volume{
+		Name:         name,
+		VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: &limit}},
+	}
 }
 
 // service is a native sidecar: it starts as its image is made to start.

@@ -37,7 +37,8 @@ func compileAll(t *testing.T, examples [][][]byte) {
 		}
 		in := input()
 		in.PathsKnown = false
-		if compiled, err := pipeline.Compile(file, in, operator()); err != nil || len(compiled) == 0 {
+		compiled, err := pipeline.Compile(file, in, operator())
+		if err != nil || len(compiled) == 0 {
 			t.Errorf("%d jobs, %v\n%s", len(compiled), err, e[1])
 		}
 	}

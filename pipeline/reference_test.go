@@ -113,7 +113,8 @@ func whole(piece string) string {
 func keys(s object, path string, top object, each func(path, doc string)) {
 	for _, k := range slices.Sorted(maps.Keys(properties(s))) {
 		p := strings.TrimPrefix(path+"."+k, ".")
-		if _, same := top[k]; path == "jobs" && same {
+		_, same := top[k]
+		if path == "jobs" && same {
 			continue
 		}
 		sub := properties(s)[k].(map[string]any)
@@ -154,8 +155,10 @@ func TestReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	b.WriteString("# The keys of `.yaci.yml`\n\nMade from `schema.json` by `go test ./pipeline -update`. Each example is a part of a file.\n" +
-		"In `jobs`, a job has the keys of the file (all but `on`, `version` and `jobs`) for itself.\n")
+	b.WriteString(
+		"# The keys of `.yaci.yml`\n\nMade from `schema.json` by `go test ./pipeline -update`. Each example is a part of a file.\n" +
+			"In `jobs`, a job has the keys of the file (all but `on`, `version` and `jobs`) for itself.\n",
+	)
 	shown, all := map[string]bool{}, examples()
 	keys(schema, "", properties(schema), func(key, doc string) {
 		example, known := all[key]

@@ -69,7 +69,13 @@ func (d *decoder) quantity(n *yaml.Node, s, what string) {
 	case v.Cmp(least) < 0 && what == "cpu":
 		d.problem(n, "cpu %q is less than 1m, a thousandth of a core", s)
 	case v.Cmp(least) < 0:
-		d.problem(n, "%s %q is less than %s, with which no container can start; write a unit of bytes, like 512Mi or 10Gi", what, s, &least)
+		d.problem(
+			n,
+			"%s %q is less than %s, with which no container can start; write a unit of bytes, like 512Mi or 10Gi",
+			what,
+			s,
+			&least,
+		)
 	}
 }
 
@@ -91,8 +97,14 @@ func (p *Patterns) decode(d *decoder, n *yaml.Node, what string) {
 	for _, c := range list {
 		s := d.text(c, what)
 		if len(s) > maxPatternBytes || alternatives(s) > maxAlternatives {
-			d.problem(c, "%s %q is too long or has too many alternatives in braces; at most %d bytes and %d alternatives are allowed: write several patterns",
-				what, s, maxPatternBytes, maxAlternatives)
+			d.problem(
+				c,
+				"%s %q is too long or has too many alternatives in braces; at most %d bytes and %d alternatives are allowed: write several patterns",
+				what,
+				s,
+				maxPatternBytes,
+				maxAlternatives,
+			)
 			continue
 		}
 		if c.Tag == "!!str" && (strings.TrimPrefix(s, "!") == "" || !doublestar.ValidatePattern(strings.TrimPrefix(s, "!"))) {
@@ -139,7 +151,13 @@ func (s *Shell) decode(d *decoder, n *yaml.Node, what string) {
 		case name == "bash":
 			*s = Shell{"bash", "-eo", "pipefail"}
 		case n.Tag == "!!str":
-			d.problem(n, "%s cannot be %q%s; it is sh, bash, or a list like [python3, -u]", what, name, suggestion(name, []string{"sh", "bash"}))
+			d.problem(
+				n,
+				"%s cannot be %q%s; it is sh, bash, or a list like [python3, -u]",
+				what,
+				name,
+				suggestion(name, []string{"sh", "bash"}),
+			)
 		}
 		return
 	}

@@ -39,13 +39,19 @@ func schemaOf(t reflect.Type) object {
 	case reflect.TypeFor[pipeline.Command]():
 		return object{"anyOf": []object{{"type": "string", "minLength": 1}, words}}
 	case reflect.TypeFor[pipeline.Env]():
-		return object{"type": "object", "propertyNames": object{"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": text}
+		return object{
+			"type":                 "object",
+			"propertyNames":        object{"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+			"additionalProperties": text,
+		}
 	case reflect.TypeFor[pipeline.Matrix]():
 		cells := func(doc string) object {
 			return object{"description": doc, "type": "array", "items": object{"type": "object", "additionalProperties": text}}
 		}
 		return object{"type": "object", "additionalProperties": words, "properties": object{
-			"include": cells("Combinations that there are besides; a value of a new variable too."), "exclude": cells("Combinations that there shall not be; values that are not named match all.")}}
+			"include": cells(
+				"Combinations that there are besides; a value of a new variable too.",
+			), "exclude": cells("Combinations that there shall not be; values that are not named match all.")}}
 	case reflect.TypeFor[pipeline.Jobs]():
 		return object{"type": "object", "additionalProperties": structOf(reflect.TypeFor[pipeline.Job]()), "minProperties": 1}
 	case reflect.TypeFor[pipeline.Step]():
@@ -93,7 +99,12 @@ func structOf(t reflect.Type) object {
 		p["description"] = f.Tag.Get("doc")
 		properties[key] = p
 	}
-	return object{"type": "object", "properties": properties, "patternProperties": object{"^x-": true}, "additionalProperties": false}
+	return object{
+		"type":                 "object",
+		"properties":           properties,
+		"patternProperties":    object{"^x-": true},
+		"additionalProperties": false,
+	}
 }
 
 // TestSchema holds schema.json equal to the types, and both equal to what Parse accepts.
@@ -131,12 +142,14 @@ func TestSchema(t *testing.T) {
 			continue
 		}
 		name := filepath.Base(filepath.Dir(path))
-		if err := compiled.Validate(v); err != nil && wrong == nil {
+		err = compiled.Validate(v)
+		if err != nil && wrong == nil {
 			t.Errorf("%s: Parse accepts what the schema refuses: %v", name, err)
 		} else if err != nil {
 			refused++
 		}
-		if schemaSees := []string{"unknown-keys", "a-list", "clone-wrong", "no-coercion", "on-wrong", "when-wrong"}; slices.Contains(schemaSees, name) && compiled.Validate(v) == nil {
+		schemaSees := []string{"unknown-keys", "a-list", "clone-wrong", "no-coercion", "on-wrong", "when-wrong"}
+		if slices.Contains(schemaSees, name) && compiled.Validate(v) == nil {
 			t.Errorf("%s: the schema accepts it", name)
 		}
 	}

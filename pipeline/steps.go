@@ -10,7 +10,10 @@ import (
 )
 
 // steps are the selected steps with their plans and containers.
-func (b *builder) steps(j *Job, selected JobSelection) (plans []runner.StepPlan, steps []*Step, containers []corev1.Container) {
+func (b *builder) steps(
+	j *Job,
+	selected JobSelection,
+) (plans []runner.StepPlan, steps []*Step, containers []corev1.Container) {
 	edges, keep := make([][]int, len(j.Steps)), make([]bool, len(j.Steps))
 	for i, s := range j.Steps {
 		edges[i], keep[i] = s.after, selected.Steps[i].Runs
@@ -89,7 +92,8 @@ func (b *builder) step(i int, s *Step, j *Job) corev1.Container {
 	env := withGitConfig(overlay(b.own, s.Env), s.Env)
 	env["YACI_JOB"] = j.Title()
 	for _, name := range s.Secrets {
-		if _, ok := b.in.Secrets[name]; !ok && b.in.Refused[name] != "" {
+		_, ok := b.in.Secrets[name]
+		if !ok && b.in.Refused[name] != "" {
 			b.found.problem(s.at("secrets"), "%s", b.in.Refused[name])
 		} else if !ok {
 			b.found.problem(s.at("secrets"), "secret %s is not granted to this repository for %s: ask who operates YACI", name, b.in.what())
@@ -101,7 +105,10 @@ func (b *builder) step(i int, s *Step, j *Job) corev1.Container {
 		sec.RunAsUser, sec.RunAsGroup = &s.User.UID, s.User.GID
 	}
 	return corev1.Container{
-		Name: containerName("", i, s.Name), Image: s.Image, ImagePullPolicy: corev1.PullPolicy(b.op.PullPolicy),
+
+		Name:            containerName("", i, s.Name),
+		Image:           s.Image,
+		ImagePullPolicy: corev1.PullPolicy(b.op.PullPolicy),
 		Command:         runner.StepArgs(i, s.runsImage()),
 		Args:            literals(s.Args),
 		WorkingDir:      runner.WorkspaceDir,

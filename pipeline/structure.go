@@ -93,7 +93,9 @@ func (s *structure) node() {
 func (s *structure) newLine() {
 	s.at++
 	s.line++
-	s.lineStart, s.dashes, s.parent = s.at, 0, -1
+	s.lineStart = s.at
+	s.dashes = 0
+	s.parent = -1
 }
 
 func (s *structure) toLineEnd() {
@@ -167,7 +169,8 @@ func (s *structure) blockScalar() {
 			next++
 		}
 		indent := next - s.at
-		if b := s.byteAt(next); b == '\n' || b == '\r' { // a blank line belongs to the scalar
+		b := s.byteAt(next)
+		if b == '\n' || b == '\r' { // a blank line belongs to the scalar
 			s.at = next
 			s.toLineEnd()
 			continue

@@ -27,7 +27,9 @@ func (s *sourceText) from(n *yaml.Node) string {
 	if n.Line < 1 || n.Line > len(s.lines) {
 		return ""
 	}
-	line, offset, left := s.lines[n.Line-1], 0, n.Column-1
+	line := s.lines[n.Line-1]
+	offset := 0
+	left := n.Column - 1
 	if left >= markEvery {
 		marks := s.marksOf(n.Line)
 		mark := min(left/markEvery, len(marks)-1)
@@ -76,7 +78,9 @@ func (s *sourceText) hidden(n *yaml.Node, found *decoder) {
 // tag is the explicit tag of a node, and where it stands: at the beginning of the
 // node, or behind its anchor.
 func (s *sourceText) tag(n *yaml.Node) (tag string, at *yaml.Node) {
-	text, line, column := s.from(n), n.Line, n.Column
+	text := s.from(n)
+	line := n.Line
+	column := n.Column
 	if n.Anchor != "" && strings.HasPrefix(text, "&") {
 		end := strings.IndexAny(text, " \t")
 		if end < 0 {
@@ -191,8 +195,15 @@ func lineBreaks(data []byte) (found Problems) {
 			continue
 		}
 		r, _ := utf8.DecodeRune(line[i:])
-		found = append(found, Problem{number, utf8.RuneCount(line[:i]) + 1, fmt.Sprintf("U+%04X ends a line for YAML, which most editors do not show; "+
-			"remove it, or write a line feed", r)})
+		found = append(
+			found,
+			Problem{
+				number,
+				utf8.RuneCount(line[:i]) + 1,
+				fmt.Sprintf("U+%04X ends a line for YAML, which most editors do not show; "+
+					"remove it, or write a line feed", r),
+			},
+		)
 	}
 	return found
 }

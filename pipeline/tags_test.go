@@ -119,7 +119,8 @@ func TestC14Brackets(t *testing.T) {
 		"windows":           "image: a\r\nsteps:\r\n  - |\r\n    " + deep + "\r\n\r\n    " + deep + "\r\n",
 		"behind an anchor":  "image: a\nsteps:\n  - &x |\n    " + deep + "\n  - *x\n",
 	} {
-		if _, err := pipeline.Parse([]byte(text)); err != nil && !strings.Contains(err.Error(), "already") {
+		_, err := pipeline.Parse([]byte(text))
+		if err != nil && !strings.Contains(err.Error(), "already") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -132,7 +133,8 @@ func TestC14Brackets(t *testing.T) {
 		"a list in a list":  "image: a\nsteps:\n  " + strings.Repeat("- ", 40) + "x\n",
 		"blocks of a block": "image: a\nx-a:\n" + deepBlock(40),
 	} {
-		if _, err := pipeline.Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), "nested more than 32 deep") {
+		_, err := pipeline.Parse([]byte(text))
+		if err == nil || !strings.Contains(err.Error(), "nested more than 32 deep") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

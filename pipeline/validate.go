@@ -24,7 +24,8 @@ func (d *decoder) job(j *Job) {
 	if j.When.Status == "failure" && len(j.Needs) == 0 {
 		d.problem(j.When.at("status"), "when.status failure never runs this job: name the jobs that it looks at in needs")
 	}
-	if depth := j.Clone.Depth; depth != nil && (*depth < 0 || *depth > 1_000_000) {
+	depth := j.Clone.Depth
+	if depth != nil && (*depth < 0 || *depth > 1_000_000) {
 		d.problem(j.Clone.at("depth"), "depth must be a number of commits, or 0 for all of them")
 	}
 }
@@ -73,7 +74,8 @@ func (d *decoder) step(j *Job, s *Step) {
 		s.Quiet = j.Quiet
 	}
 	d.shebang(s)
-	if r := s.Retry; r != nil && (r.Attempts < 2 || r.Attempts > runner.MaxAttempts) {
+	r := s.Retry
+	if r != nil && (r.Attempts < 2 || r.Attempts > runner.MaxAttempts) {
 		d.problem(s.at("retry"), "retry needs attempts from 2 to %d", runner.MaxAttempts)
 	} else if r != nil && slices.ContainsFunc(r.OnExit, func(code int) bool { return code < 1 || code > 255 }) {
 		d.problem(s.at("retry"), "on_exit lists exit codes from 1 to 255")
@@ -103,11 +105,21 @@ func (d *decoder) unfilled(n *yaml.Node, expression string, inMatrix bool) {
 		}
 		d.problem(n, "%s: this job has no matrix, and nothing is written into scripts", expression)
 	case "secrets":
-		d.problem(n, "nothing is written into scripts: write secrets: [%s] on the step, and use \"$%s\" instead of %s", name, name, expression)
+		d.problem(
+			n,
+			"nothing is written into scripts: write secrets: [%s] on the step, and use \"$%s\" instead of %s",
+			name,
+			name,
+			expression,
+		)
 	case "env", "vars", "inputs":
 		d.problem(n, "nothing is written into scripts: set %s in env, and use \"$%s\" instead of %s", name, name, expression)
 	case "github", "runner", "job", "steps", "needs", "strategy", "gitea", "forgejo":
-		d.problem(n, "nothing is written into scripts: use variables like \"$YACI_SHA\" or \"$YACI_BRANCH\" instead of %s", expression)
+		d.problem(
+			n,
+			"nothing is written into scripts: use variables like \"$YACI_SHA\" or \"$YACI_BRANCH\" instead of %s",
+			expression,
+		)
 	}
 }
 
@@ -117,20 +129,29 @@ func (d *decoder) unfilled(n *yaml.Node, expression string, inMatrix bool) {
 func (d *decoder) command(s *Step) {
 	switch {
 	case s.has("run") && s.has("args"):
-		d.problem(s.at("args"), "args cannot stand beside run: write the arguments into run, or remove run to run the image's ENTRYPOINT with them")
+		d.problem(
+			s.at("args"),
+			"args cannot stand beside run: write the arguments into run, or remove run to run the image's ENTRYPOINT with them",
+		)
 	case s.has("run") || s.node == nil || s.node.Kind != yaml.MappingNode || s.meant["run"]:
 	case s.has("args") || s.has("image"):
 		d.imageCommand(s)
 	case s.lacks("image") && s.lacks("args"):
-		d.problem(s.at(""), "run is missing: say which command the step runs; for an image without a shell, write it as a list; "+
-			"to run what an image is made to run, write image on the step")
+		d.problem(
+			s.at(""),
+			"run is missing: say which command the step runs; for an image without a shell, write it as a list; "+
+				"to run what an image is made to run, write image on the step",
+		)
 	}
 }
 
 // imageCommand checks a step that runs its image's ENTRYPOINT.
 func (d *decoder) imageCommand(s *Step) {
 	if s.has("shell") {
-		d.problem(s.at("shell"), "shell has no effect without run: no shell reads the image's ENTRYPOINT and args; remove it, or write run")
+		d.problem(
+			s.at("shell"),
+			"shell has no effect without run: no shell reads the image's ENTRYPOINT and args; remove it, or write run",
+		)
 	}
 	switch n := s.at("args"); {
 	case s.has("args") && len(s.Args) == 0 && n.Kind == yaml.SequenceNode:
@@ -142,7 +163,12 @@ func (d *decoder) imageCommand(s *Step) {
 
 func (d *decoder) services(j *Job) {
 	if len(j.Services) > MaxServices {
-		d.problem(j.at("services"), "there are %d services; at most %d are allowed", len(j.at("services").Content), MaxServices)
+		d.problem(
+			j.at("services"),
+			"there are %d services; at most %d are allowed",
+			len(j.at("services").Content),
+			MaxServices,
+		)
 		panic(exhausted{})
 	}
 	lines := map[string]int{}
@@ -171,7 +197,8 @@ func (d *decoder) services(j *Job) {
 
 // triggers checks what on can only mean together.
 func (d *decoder) triggers(on *On) {
-	if p := on.Push; p != nil && len(p.Paths) > 0 && len(p.Branches) == 0 && len(p.Tags) > 0 {
+	p := on.Push
+	if p != nil && len(p.Paths) > 0 && len(p.Branches) == 0 && len(p.Tags) > 0 {
 		d.problem(on.at("push"), "paths cannot filter tags: name branches too, or leave paths out")
 	}
 }
@@ -240,7 +267,8 @@ func (d *decoder) image(n *yaml.Node, s string) {
 
 // ownImage checks an image that a step or a service names itself, and refuses one that is empty.
 func (d *decoder) ownImage(n *yaml.Node, s string) {
-	if d.image(n, s); s == "" && n.Tag == "!!str" && n.Kind == yaml.ScalarNode && !strings.Contains(n.Value, "${{") {
+	d.image(n, s)
+	if s == "" && n.Tag == "!!str" && n.Kind == yaml.ScalarNode && !strings.Contains(n.Value, "${{") {
 		d.problem(n, "image is empty; write the name of an image, like golang:1.26")
 	}
 }
@@ -254,7 +282,13 @@ func (d *decoder) envSize(j *Job) {
 		}
 	}
 	if size > MaxJobEnvBytes {
-		d.problem(j.at("steps"), "the environment of all steps%s has %d bytes; at most %d are allowed", inJob(j), size, MaxJobEnvBytes)
+		d.problem(
+			j.at("steps"),
+			"the environment of all steps%s has %d bytes; at most %d are allowed",
+			inJob(j),
+			size,
+			MaxJobEnvBytes,
+		)
 	}
 }
 

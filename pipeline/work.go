@@ -49,8 +49,17 @@ func (w *matchWork) search(p Patterns, paths []string, what string) (path string
 	}
 	for _, path := range paths {
 		if w.left -= fixed + perByte*len(path); w.left < 0 {
-			w.problem = &Problem{1, 1, fmt.Sprintf("comparing the patterns of %s (%d of them) and those before with %d changed paths or names takes too long; "+
-				"use fewer or shorter patterns, with fewer * and {}", what, len(p), len(paths))}
+			w.problem = &Problem{
+				1,
+				1,
+				fmt.Sprintf(
+					"comparing the patterns of %s (%d of them) and those before with %d changed paths or names takes too long; "+
+						"use fewer or shorter patterns, with fewer * and {}",
+					what,
+					len(p),
+					len(paths),
+				),
+			}
 			return path, true
 		}
 		if p.match(path) {

@@ -10,7 +10,9 @@ import (
 
 func TestCheckSuite(t *testing.T) {
 	body := func(action, sha string) []byte {
-		return []byte(`{"action":"` + action + `","check_suite":{"head_sha":"` + sha + `"},"repository":{"id":1,"full_name":"a/b"},"sender":{"id":3,"login":"ada"}}`)
+		return []byte(
+			`{"action":"` + action + `","check_suite":{"head_sha":"` + sha + `"},"repository":{"id":1,"full_name":"a/b"},"sender":{"id":3,"login":"ada"}}`,
+		)
 	}
 	sha := strings.Repeat("a", 40)
 	for action, obeys := range map[string]bool{"rerequested": true, "requested": false, "completed": false} {
@@ -28,7 +30,9 @@ func TestCheckSuite(t *testing.T) {
 
 func TestCheckRun(t *testing.T) {
 	body := func(action, more, sha string) []byte {
-		return []byte(`{"action":"` + action + `",` + more + `"check_run":{"head_sha":"` + sha + `"},"repository":{"id":1,"full_name":"a/b"},"sender":{"id":3,"login":"ada"}}`)
+		return []byte(
+			`{"action":"` + action + `",` + more + `"check_run":{"head_sha":"` + sha + `"},"repository":{"id":1,"full_name":"a/b"},"sender":{"id":3,"login":"ada"}}`,
+		)
 	}
 	sha := strings.Repeat("a", 40)
 	for name, c := range map[string]struct {

@@ -29,37 +29,92 @@ func decodeFile(t *testing.T, name, file string) webhook.Event {
 func TestDecode(t *testing.T) {
 	const commit, zero = "6113728f27ae82c7b1a177c8d03f9e96e0adf246", "0000000000000000000000000000000000000000"
 	push := webhook.Event{
-		Name: "push", RepoID: 186853002, Owner: "Codertocat", Repo: "Hello-World", DefaultBranch: "master", InstallationID: 1,
-		SenderID: 21031067, SenderLogin: "Codertocat", SHA: commit, Ref: "refs/heads/main", Title: "Adding a .gitignore file", Message: "Adding a .gitignore file",
-		Before: "4b3a1f2e0d9c8b7a6f5e4d3c2b1a09f8e7d6c5b4", At: time.Date(2019, 5, 15, 15, 20, 57, 0, time.UTC),
+
+		Name:           "push",
+		RepoID:         186853002,
+		Owner:          "Codertocat",
+		Repo:           "Hello-World",
+		DefaultBranch:  "master",
+		InstallationID: 1,
+		SenderID:       21031067,
+		SenderLogin:    "Codertocat",
+		SHA:            commit,
+		Ref:            "refs/heads/main",
+		Title:          "Adding a .gitignore file",
+		Message:        "Adding a .gitignore file",
+		Before:         "4b3a1f2e0d9c8b7a6f5e4d3c2b1a09f8e7d6c5b4",
+		At:             time.Date(2019, 5, 15, 15, 20, 57, 0, time.UTC),
 	}
-	created, forced, skip, deleted, tag := push, push, push, push, push
+	created := push
+	forced := push
+	skip := push
+	deleted := push
+	tag := push
 	created.Ref, created.Before = "refs/heads/feature/login", zero
 	skip.Title, skip.Message = "Fix a typo [skip ci]", "Fix a typo [skip ci]\n\nNothing else."
-	deleted.Ref, deleted.Deleted, deleted.SHA, deleted.Title = "refs/heads/feature/login", true, zero, ""
+	deleted.Ref = "refs/heads/feature/login"
+	deleted.Deleted = true
+	deleted.SHA = zero
+	deleted.Title = ""
 	deleted.Message = ""
 	deleted.Before = commit
 	tag.Object = "d670460b4b4aece5915caf5c68d12f560a9fe3e4"
 	tag.Ref, tag.Before = "refs/tags/v1.2.0", zero // "after" is the tag object; the commit is head_commit's
 
 	pull := webhook.Event{
-		Name: "pull_request", Action: "opened", RepoID: 186853002, Owner: "Codertocat", Repo: "Hello-World", DefaultBranch: "master", InstallationID: 1,
-		SenderID: 21031067, SenderLogin: "Codertocat", SHA: "ec26c3e57ca3a959ca5aad62de7213c562f8c821", Ref: "refs/pull/2/head",
-		Title: "Update the README with new information.", Number: 2, HeadRef: "changes", HeadRepoID: 186853002, BaseRef: "master",
-		BaseSHA: "f95f852bd8fca8fcc58a9a2d6c842781e32a215e", AuthorID: 21031067, AuthorLogin: "Codertocat",
-		At: time.Date(2019, 5, 15, 15, 20, 33, 0, time.UTC),
+
+		Name:           "pull_request",
+		Action:         "opened",
+		RepoID:         186853002,
+		Owner:          "Codertocat",
+		Repo:           "Hello-World",
+		DefaultBranch:  "master",
+		InstallationID: 1,
+		SenderID:       21031067,
+		SenderLogin:    "Codertocat",
+		SHA:            "ec26c3e57ca3a959ca5aad62de7213c562f8c821",
+		Ref:            "refs/pull/2/head",
+		Title:          "Update the README with new information.",
+		Number:         2,
+		HeadRef:        "changes",
+		HeadRepoID:     186853002,
+		BaseRef:        "master",
+		BaseSHA:        "f95f852bd8fca8fcc58a9a2d6c842781e32a215e",
+		AuthorID:       21031067,
+		AuthorLogin:    "Codertocat",
+		At:             time.Date(2019, 5, 15, 15, 20, 33, 0, time.UTC),
 	}
 	fork, gone := pull, pull
-	fork.HeadRepoID, fork.SenderID, fork.SenderLogin = 99853002, 77031067, "octostranger"
+	fork.HeadRepoID = 99853002
+	fork.SenderID = 77031067
+	fork.SenderLogin = "octostranger"
 	fork.AuthorID, fork.AuthorLogin = 77031067, "octostranger"
-	gone.Action, gone.HeadRepoID, gone.SenderID, gone.SenderLogin = "reopened", 0, 77031067, "octostranger"
+	gone.Action = "reopened"
+	gone.HeadRepoID = 0
+	gone.SenderID = 77031067
+	gone.SenderLogin = "octostranger"
 	gone.AuthorID, gone.AuthorLogin = 77031067, "octostranger"
 	retargeted := fork
-	retargeted.Action, retargeted.Retargeted, retargeted.BaseRef = "edited", true, "release"
+	retargeted.Action = "edited"
+	retargeted.Retargeted = true
+	retargeted.BaseRef = "release"
 	comment := webhook.Event{
-		Name: "issue_comment", Action: "created", RepoID: 186853002, Owner: "Codertocat", Repo: "Hello-World", DefaultBranch: "master", InstallationID: 1,
-		SenderID: 21031067, SenderLogin: "Codertocat", AuthorID: 21031067, AuthorLogin: "Codertocat",
-		Number: 2, CommentID: 492700400, Body: "Looks good.\r\n\r\n/ok-to-test ec26c3e57ca3", At: time.Date(2019, 5, 15, 15, 20, 21, 0, time.UTC),
+
+		Name:           "issue_comment",
+		Action:         "created",
+		RepoID:         186853002,
+		Owner:          "Codertocat",
+		Repo:           "Hello-World",
+		DefaultBranch:  "master",
+		InstallationID: 1,
+		SenderID:       21031067,
+		SenderLogin:    "Codertocat",
+		AuthorID:       21031067,
+		AuthorLogin:    "Codertocat",
+		Number:         2,
+		CommentID:      492700400,
+		Body:           "Looks good.\r\n\r\n/ok-to-test ec26c3e57ca3",
+		At:             time.Date(2019, 5, 15, 15, 20, 21, 0, time.UTC),
 	}
 	edited := comment
 	edited.Action, edited.Ignored = "edited", "Ignored: a comment that was edited does nothing."
@@ -160,7 +215,8 @@ func TestS7CustomProperties(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := webhook.Decode(name, bytes.ReplaceAll(body, []byte(`"full_name":`), properties))
-		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		diff := cmp.Diff(want, got)
+		if err != nil || diff != "" {
 			t.Errorf("%s: %v %s", file, err, diff)
 		}
 	}
@@ -173,8 +229,12 @@ func TestS16LongTitle(t *testing.T) {
 		t.Fatal(err)
 	}
 	long := strings.Repeat("ü", 1<<20)
-	ev, err := webhook.Decode("push", bytes.ReplaceAll(body, []byte("Adding a .gitignore file"), []byte("x"+long+" [skip ci]")))
-	if err != nil || len(ev.Title) > webhook.MaxTitle || len(ev.Title) < webhook.MaxTitle-1 || !strings.HasPrefix(long, ev.Title[1:]) {
+	ev, err := webhook.Decode(
+		"push",
+		bytes.ReplaceAll(body, []byte("Adding a .gitignore file"), []byte("x"+long+" [skip ci]")),
+	)
+	if err != nil || len(ev.Title) > webhook.MaxTitle || len(ev.Title) < webhook.MaxTitle-1 ||
+		!strings.HasPrefix(long, ev.Title[1:]) {
 		t.Errorf("title of %d bytes, %v", len(ev.Title), err)
 	}
 	if !strings.HasSuffix(ev.Message, "[skip ci]") {

@@ -36,13 +36,15 @@ type Event struct {
 	BaseRef    string // pull_request, merge_group: branch that it would merge into
 	BaseSHA    string // pull_request, merge_group: the commit of that branch
 
-	AuthorID    int64     // pull_request, issue_comment: numeric identity of who opened or wrote it
-	AuthorLogin string    //
-	At          time.Time // push: when it came; pull_request: when it changed; issue_comment: when it was written; repository, public: when the repository changed; by GitHub's clock, to the second
-	Retargeted  bool      // pull_request: edited, and its base is another branch now
-	CommentID   int64     // issue_comment
-	Body        string    // issue_comment: what was written
-	Removed     []int64   // installation_repositories: the repositories that the App was taken off
+	AuthorID    int64  // pull_request, issue_comment: numeric identity of who opened or wrote it
+	AuthorLogin string //
+	// push: when it came; pull_request: when it changed; issue_comment: when it was written; repository, public: when the
+	// repository changed; by GitHub's clock, to the second
+	At         time.Time
+	Retargeted bool    // pull_request: edited, and its base is another branch now
+	CommentID  int64   // issue_comment
+	Body       string  // issue_comment: what was written
+	Removed    []int64 // installation_repositories: the repositories that the App was taken off
 
 	Ignored string // why YACI has nothing to do with it, in one sentence; empty otherwise
 }
@@ -67,7 +69,9 @@ type repository interface {
 
 // about fills in whom an event concerns.
 func (ev *Event) about(repo repository, in *github.Installation, by *github.User) {
-	ev.RepoID, ev.Private, ev.DefaultBranch = repo.GetID(), repo.GetPrivate(), repo.GetDefaultBranch()
+	ev.RepoID = repo.GetID()
+	ev.Private = repo.GetPrivate()
+	ev.DefaultBranch = repo.GetDefaultBranch()
 	ev.Owner, ev.Repo, _ = strings.Cut(repo.GetFullName(), "/")
 	ev.InstallationID = in.GetID()
 	ev.SenderID, ev.SenderLogin = by.GetID(), by.GetLogin()
@@ -110,7 +114,11 @@ func decoderOf(name string) (decoder, bool) {
 func Decode(name string, body []byte) (Event, error) {
 	ev := Event{Name: name}
 	if !json.Valid(body) {
-		return ev, fmt.Errorf("decode %s: not JSON (set the webhook's content type to application/json): %w", name, ErrMalformed)
+		return ev, fmt.Errorf(
+			"decode %s: not JSON (set the webhook's content type to application/json): %w",
+			name,
+			ErrMalformed,
+		)
 	}
 	decode, ok := decoderOf(name)
 	if !ok {

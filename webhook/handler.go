@@ -38,7 +38,9 @@ type Handler struct {
 // New returns a Handler. An empty secret is an error: it would accept anybody's deliveries.
 func New(secret string, sink Sink, log *slog.Logger) (*Handler, error) {
 	if secret == "" {
-		return nil, errors.New("the webhook secret is empty: set YACI_WEBHOOK_SECRET to the secret of the GitHub App's webhook")
+		return nil, errors.New(
+			"the webhook secret is empty: set YACI_WEBHOOK_SECRET to the secret of the GitHub App's webhook",
+		)
 	}
 	return &Handler{secret: []byte(secret), sink: sink, log: log}, nil
 }
@@ -80,7 +82,12 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, body []byte) {
 		return
 	}
 	hook, _ := strconv.ParseInt(r.Header.Get("X-GitHub-Hook-ID"), 10, 64)
-	if err := h.sink.Store(r.Context(), Delivery{HookID: hook, GUID: guid, Body: body, Event: ev}); err != nil {
+	if err := h.sink.Store(r.Context(), Delivery{
+		HookID: hook,
+		GUID:   guid,
+		Body:   body,
+		Event:  ev,
+	}); err != nil {
 		h.log.Error("store delivery", "guid", guid, "event", ev.Name, "err", err)
 		http.Error(w, "not stored; deliver it again", http.StatusServiceUnavailable)
 		return

@@ -88,18 +88,29 @@ func TestSignatureIsRequired(t *testing.T) {
 func TestSignedDeliveryIsStored(t *testing.T) {
 	sink := &memory{}
 	body := `{"zen":"Keep it logically awesome."}`
-	w := post(t, sink, body, map[string]string{"X-Hub-Signature-256": webhook.Sign([]byte(secret), []byte(body)), "X-GitHub-Hook-ID": "7"})
+	w := post(
+		t,
+		sink,
+		body,
+		map[string]string{"X-Hub-Signature-256": webhook.Sign([]byte(secret), []byte(body)), "X-GitHub-Hook-ID": "7"},
+	)
 	if w.Code != http.StatusAccepted {
 		t.Fatalf("status %d: %s", w.Code, w.Body)
 	}
-	if len(sink.got) != 1 || string(sink.got[0].Body) != body || sink.got[0].HookID != 7 || sink.got[0].Event.Ignored == "" {
+	if len(sink.got) != 1 || string(sink.got[0].Body) != body || sink.got[0].HookID != 7 ||
+		sink.got[0].Event.Ignored == "" {
 		t.Errorf("stored %+v", sink.got)
 	}
 }
 
 func TestNotStoredIs503(t *testing.T) {
 	body := `{}`
-	w := post(t, &memory{err: errors.New("disk full")}, body, map[string]string{"X-Hub-Signature-256": webhook.Sign([]byte(secret), []byte(body))})
+	w := post(
+		t,
+		&memory{err: errors.New("disk full")},
+		body,
+		map[string]string{"X-Hub-Signature-256": webhook.Sign([]byte(secret), []byte(body))},
+	)
 	if w.Code != http.StatusServiceUnavailable {
 		t.Errorf("status %d, want 503", w.Code)
 	}
@@ -146,7 +157,8 @@ func TestSignedButMalformedIs400(t *testing.T) {
 	} {
 		sink, header := &memory{}, map[string]string{"X-Hub-Signature-256": webhook.Sign([]byte(secret), []byte(c.body))}
 		maps.Copy(header, c.header)
-		if w := post(t, sink, c.body, header); w.Code != http.StatusBadRequest || len(sink.got) != 0 {
+		w := post(t, sink, c.body, header)
+		if w.Code != http.StatusBadRequest || len(sink.got) != 0 {
 			t.Errorf("%s: status %d, %d stored; want 400 and none", name, w.Code, len(sink.got))
 		}
 	}
@@ -155,7 +167,10 @@ func TestSignedButMalformedIs400(t *testing.T) {
 func TestTwoSignaturesAreNone(t *testing.T) {
 	h, _ := webhook.New(secret, &memory{}, slog.New(slog.DiscardHandler))
 	r := httptest.NewRequest("POST", "/webhook", strings.NewReader("{}"))
-	r.Header["X-Hub-Signature-256"] = []string{webhook.Sign([]byte(secret), []byte("{}")), webhook.Sign([]byte("x"), []byte("{}"))}
+	r.Header["X-Hub-Signature-256"] = []string{
+		webhook.Sign([]byte(secret), []byte("{}")),
+		webhook.Sign([]byte("x"), []byte("{}")),
+	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	if w.Code != http.StatusUnauthorized {
@@ -166,9 +181,15 @@ func TestTwoSignaturesAreNone(t *testing.T) {
 // Events that YACI does nothing for are stored with the reason and answered with it.
 func TestUnknownEventIsStoredWithItsReason(t *testing.T) {
 	sink := &memory{}
-	w := post(t, sink, `{}`, map[string]string{"X-GitHub-Event": "star", "X-Hub-Signature-256": webhook.Sign([]byte(secret), []byte("{}"))})
+	w := post(
+		t,
+		sink,
+		`{}`,
+		map[string]string{"X-GitHub-Event": "star", "X-Hub-Signature-256": webhook.Sign([]byte(secret), []byte("{}"))},
+	)
 	const reason = "Ignored: YACI does nothing for star events."
-	if w.Code != http.StatusAccepted || w.Body.String() != reason+"\n" || len(sink.got) != 1 || sink.got[0].Event.Ignored != reason {
+	if w.Code != http.StatusAccepted || w.Body.String() != reason+"\n" || len(sink.got) != 1 ||
+		sink.got[0].Event.Ignored != reason {
 		t.Errorf("status %d %q, stored %+v", w.Code, w.Body, sink.got)
 	}
 }
@@ -189,7 +210,8 @@ func TestBodyUnderAnotherName(t *testing.T) {
 		}
 		own, _, _ := strings.Cut(filepath.Base(file), ".")
 		for _, name := range []string{"push", "pull_request"} {
-			if _, err := webhook.Decode(name, body); name != own && !errors.Is(err, webhook.ErrMalformed) {
+			_, err := webhook.Decode(name, body)
+			if name != own && !errors.Is(err, webhook.ErrMalformed) {
 				t.Errorf("%s as %s: err %v, want ErrMalformed", filepath.Base(file), name, err)
 			}
 		}
@@ -227,7 +249,8 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		if ev.RepoID == 0 || !plain.MatchString(ev.Owner) || !plain.MatchString(ev.Repo) || ev.CommentID == 0 && !sha.MatchString(ev.SHA) {
+		if ev.RepoID == 0 || !plain.MatchString(ev.Owner) || !plain.MatchString(ev.Repo) ||
+			ev.CommentID == 0 && !sha.MatchString(ev.SHA) {
 			t.Errorf("accepted without a plain repository or commit: %+v", ev)
 		}
 	})

@@ -23,7 +23,8 @@ func TestInstallation(t *testing.T) {
 		"added":      {"installation_repositories", `{"action":"added","repositories_added":[{"id":7}],"repositories_removed":[],` + rest + `}`, false, nil},
 	} {
 		ev, err := webhook.Decode(c.event, []byte(c.body))
-		if err != nil || (ev.Ignored == "") != c.ends || !slices.Equal(ev.Removed, c.removed) || ev.InstallationID != 5 || ev.SenderID != 3 {
+		if err != nil || (ev.Ignored == "") != c.ends || !slices.Equal(ev.Removed, c.removed) || ev.InstallationID != 5 ||
+			ev.SenderID != 3 {
 			t.Errorf("%s: %+v %v", name, ev, err)
 		}
 	}

@@ -20,7 +20,9 @@ func decodeIssueComment(body []byte, ev *Event) error {
 	}
 	ev.Action = p.GetAction()
 	ev.about(p.GetRepo(), p.GetInstallation(), p.GetSender())
-	ev.Number, ev.CommentID, ev.Body = p.GetIssue().GetNumber(), comment.GetID(), comment.GetBody()
+	ev.Number = p.GetIssue().GetNumber()
+	ev.CommentID = comment.GetID()
+	ev.Body = comment.GetBody()
 	ev.AuthorID, ev.AuthorLogin = comment.GetUser().GetID(), comment.GetUser().GetLogin()
 	ev.At = comment.GetCreatedAt().UTC()
 	switch {

@@ -25,7 +25,8 @@ func decodePush(body []byte, ev *Event) error {
 	if strings.HasPrefix(ev.Ref, "refs/tags/") {
 		ev.Object = p.GetAfter()
 	}
-	if c := p.GetHeadCommit(); c != nil && !ev.Deleted {
+	c := p.GetHeadCommit()
+	if c != nil && !ev.Deleted {
 		ev.Title, ev.Message = firstLine(c.GetMessage()), c.GetMessage()
 		if len(ev.Message) > MaxMessage { // a trailer stands at the end
 			ev.Message = ev.Message[:MaxMessage/2] + ev.Message[len(ev.Message)-MaxMessage/2:]

@@ -31,7 +31,9 @@ func TestS7Repository(t *testing.T) {
 	} {
 		ev, err := webhook.Decode(c.event, []byte(c.body))
 		if err != nil || ev.Action != c.action || (ev.Ignored != "") != c.ignored || ev.RepoID != 7 || ev.Owner != "ada" || ev.Repo != "hello" ||
-			!ev.Private || ev.DefaultBranch != "trunk" || ev.InstallationID != 5 || !ev.At.Equal(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) {
+			!ev.Private || ev.DefaultBranch != "trunk" ||
+			ev.InstallationID != 5 ||
+			!ev.At.Equal(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) {
 			t.Errorf("%s: %+v %v", name, ev, err)
 		}
 	}

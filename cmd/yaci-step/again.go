@@ -16,7 +16,14 @@ func unwell() []string {
 }
 
 func behind() []string {
-	return []string{"not our ref", "couldn't find remote ref", "not found", "could not read Username", "Authentication failed", "returned error: 403"}
+	return []string{
+		"not our ref",
+		"couldn't find remote ref",
+		"not found",
+		"could not read Username",
+		"Authentication failed",
+		"returned error: 403",
+	}
 }
 
 // pauses are how long to wait before each further try of what ended with these words.

@@ -52,7 +52,8 @@ func canTrap(p runner.StepPlan, env []string, script string) bool {
 		!slices.ContainsFunc(env, setsOption) && !mayNotice(script)
 }
 
-// isUnusual reports whether a word of the shell may be an option that changes something about traps or what bash prints.
+// isUnusual reports whether a word of the shell may be an option that changes something about traps or what bash
+// prints.
 func isUnusual(word string) bool {
 	if letters, ok := strings.CutPrefix(word, "-"); ok {
 		return strings.Trim(letters, "eEuCfo") != ""
@@ -60,9 +61,9 @@ func isUnusual(word string) bool {
 	return !slices.Contains([]string{"pipefail", "errexit", "errtrace", "nounset", "noclobber", "noglob"}, word)
 }
 
-// mayNotice reports whether a script may notice the trap: by traps of its own, tracing, limits on open files, or options
-// that change how bash reads or runs the trap. It finds too much rather than too little: without the trap the log has
-// the exit code alone.
+// mayNotice reports whether a script may notice the trap: by traps of its own, tracing, limits on open files, or
+// options that change how bash reads or runs the trap. It finds too much rather than too little: without the trap the
+// log has the exit code alone.
 func mayNotice(script string) bool {
 	script = strings.ToLower(script)
 	for _, word := range []string{"xtrace", "verbose", "extdebug", "alias", "limit", "functrace", "posix", "restricted"} {
@@ -77,14 +78,16 @@ func mayNotice(script string) bool {
 	}
 	isEnd := func(r rune) bool { return strings.ContainsRune("\n;&|", r) }
 	for command := range strings.FieldsFuncSeq(strings.NewReplacer("\\\n", " ", "\t", " ").Replace(script), isEnd) {
-		if _, options, ok := strings.Cut(command, "set "); ok && slices.ContainsFunc(strings.Fields(options), changesTracing) {
+		_, options, ok := strings.Cut(command, "set ")
+		if ok && slices.ContainsFunc(strings.Fields(options), changesTracing) {
 			return true
 		}
 	}
 	return false
 }
 
-// changesTracing reports whether a word of a set command, in lower case, holds one of the options k, n, r, t, T, v and x.
+// changesTracing reports whether a word of a set command, in lower case, holds one of the options k, n, r, t, T, v and
+// x.
 func changesTracing(word string) bool {
 	return strings.ContainsAny(word[:1], "-+") && strings.ContainsAny(word, "knrtvx")
 }
@@ -102,7 +105,14 @@ func trapFor(p runner.StepPlan, script string, at layout, env []string) []string
 	if err != nil || !canTrap(p, env, string(text)) {
 		return nil
 	}
-	names := strings.NewReplacer("WRITE", filepath.Join(at.own, writeFile), "FILE", filepath.Join(at.own, failureFile), "SCRIPT", script)
+	names := strings.NewReplacer(
+		"WRITE",
+		filepath.Join(at.own, writeFile),
+		"FILE",
+		filepath.Join(at.own, failureFile),
+		"SCRIPT",
+		script,
+	)
 	for name, text := range map[string]string{trapFile: trapScript, writeFile: writeScript} {
 		if os.WriteFile(filepath.Join(at.own, name), []byte(names.Replace(text)), 0o644) != nil {
 			return nil
@@ -121,7 +131,8 @@ func failedCommand(at layout, script string, exit int, mask *masker) string {
 		return ""
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
 		return ""
 	}
 	data := make([]byte, 1<<10)
@@ -138,7 +149,8 @@ func failedCommand(at layout, script string, exit int, mask *masker) string {
 	if text == "" {
 		return ""
 	}
-	if codes := fields[2 : len(fields)-1]; len(codes) > 1 && areExitCodes(codes) {
+	codes := fields[2 : len(fields)-1]
+	if len(codes) > 1 && areExitCodes(codes) {
 		return fmt.Sprintf("line %d: %s: pipeline with exit codes %s", line, text, strings.Join(codes, ", "))
 	}
 	return fmt.Sprintf("line %d: %s: exit code %d", line, text, exit)

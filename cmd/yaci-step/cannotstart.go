@@ -38,7 +38,9 @@ func (c *command) cannotStart(path string, err error) {
 	case errors.Is(err, syscall.E2BIG):
 		c.exit, c.reason = notExecutable, path+": its arguments and environment variables are too large together"
 	default: // no memory or no process to be had
-		c.exit, c.reason, c.broken = notExecutable, "start: "+err.Error(), true
+		c.exit = notExecutable
+		c.reason = "start: " + err.Error()
+		c.broken = true
 		return
 	}
 	c.reason += fmt.Sprintf(" (exit %d)", c.exit)
@@ -61,11 +63,16 @@ func wrongFormat(path string) string {
 			head = headOf(program)
 		}
 	}
-	if built := architecture(head); built != "" && built != node {
+	built := architecture(head)
+	if built != "" && built != node {
 		return fmt.Sprintf("%s is built for the architecture %s, and this node is %s: use an image and programs for linux/%s",
 			program, built, node, node)
 	}
-	return fmt.Sprintf("%s is neither a program for the architecture of this node (%s) nor a script that begins with #!", program, node)
+	return fmt.Sprintf(
+		"%s is neither a program for the architecture of this node (%s) nor a script that begins with #!",
+		program,
+		node,
+	)
 }
 
 // headOf returns the first bytes of a file.

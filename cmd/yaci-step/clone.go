@@ -45,7 +45,13 @@ func clone(at layout, r runner.Clone, wait func(time.Duration)) (notes []string,
 	if err := checkClone(r); err != nil {
 		return nil, err
 	}
-	g := repository{dir: at.workspace, url: u, home: at.bin, lfs: r.LFS, wait: wait}
+	g := repository{
+		dir:  at.workspace,
+		url:  u,
+		home: at.bin,
+		lfs:  r.LFS,
+		wait: wait,
+	}
 	if err := g.readAccess(at.seed); err != nil {
 		return nil, err
 	}
@@ -158,7 +164,8 @@ func (g *repository) findDefaultBranch() error {
 	}
 	for line := range strings.Lines(out) {
 		name, ok := strings.CutPrefix(strings.TrimSpace(line), "ref: refs/heads/")
-		if name, _, _ = strings.Cut(name, "\t"); ok && isRefName(name) {
+		name, _, _ = strings.Cut(name, "\t")
+		if ok && isRefName(name) {
 			g.defaultBranch = name
 		}
 	}

@@ -55,7 +55,13 @@ func (o *origin) run(dir string, args ...string) string {
 	o.t.Helper()
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b")
+	cmd.Env = append(
+		os.Environ(),
+		"GIT_AUTHOR_NAME=a",
+		"GIT_AUTHOR_EMAIL=a@b",
+		"GIT_COMMITTER_NAME=a",
+		"GIT_COMMITTER_EMAIL=a@b",
+	)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		o.t.Fatalf("git %v: %v: %s", args, err, out)

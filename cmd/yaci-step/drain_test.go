@@ -90,7 +90,8 @@ func TestL2SlowRuntime(t *testing.T) {
 		t.Error(err)
 	}
 	text := progress.ReplaceAllString(string(log), "")
-	if record := p.record("0"); !strings.HasSuffix(text, "\n9999\n10000\n") || record.Lines != 10000 {
+	record := p.record("0")
+	if !strings.HasSuffix(text, "\n9999\n10000\n") || record.Lines != 10000 {
 		t.Errorf("the log ends with %q; record %+v", text[max(0, len(text)-40):], record)
 	}
 }
@@ -109,7 +110,8 @@ func TestL2HeldPipe(t *testing.T) {
 	if err := r.SetReadDeadline(time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := io.ReadAll(&outputPipe{r: r}); err != nil || string(got) != text {
+	got, err := io.ReadAll(&outputPipe{r: r})
+	if err != nil || string(got) != text {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }

@@ -45,13 +45,17 @@ func (c *command) execute() {
 	}
 	stdin, err := os.Open(os.DevNull)
 	if err != nil {
-		c.exit, c.broken, c.reason = 127, true, "standard input: "+err.Error()
+		c.exit = 127
+		c.broken = true
+		c.reason = "standard input: " + err.Error()
 		return
 	}
 	defer stdin.Close()
 	r, w, err := os.Pipe()
 	if err != nil {
-		c.exit, c.broken, c.reason = 127, true, "pipe: "+err.Error()
+		c.exit = 127
+		c.broken = true
+		c.reason = "pipe: " + err.Error()
 		return
 	}
 	defer r.Close()
@@ -135,7 +139,8 @@ func (c *command) watchOver(pid int, stop <-chan os.Signal, ended <-chan syscall
 // It gets each signal once: many programs take a second one for the wish to end at once, without cleaning up.
 func signalGroup(pid int, s syscall.Signal) {
 	syscall.Kill(-pid, s)
-	if group, err := syscall.Getpgid(pid); err == nil && group != pid {
+	group, err := syscall.Getpgid(pid)
+	if err == nil && group != pid {
 		syscall.Kill(pid, s)
 	}
 }

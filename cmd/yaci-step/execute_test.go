@@ -50,7 +50,8 @@ func TestC10NotFound(t *testing.T) {
 			}
 			codes, _ := p.runAll(1)
 			r := p.record("0")
-			if codes[0] != 0 || r.Exit != c.exit || !r.Allowed || r.Broken || r.Started == 0 || !strings.Contains(r.Reason, c.reason) {
+			if codes[0] != 0 || r.Exit != c.exit || !r.Allowed || r.Broken || r.Started == 0 ||
+				!strings.Contains(r.Reason, c.reason) {
 				t.Errorf("exit %d, record %+v", codes[0], r)
 			}
 			if !strings.Contains(c.reason, "list") && strings.Contains(r.Reason, "list") {
@@ -63,7 +64,15 @@ func TestC10NotFound(t *testing.T) {
 // TestF26Architecture: programs and interpreters of another architecture, and what is no program at all.
 func TestF26Architecture(t *testing.T) {
 	elf := func(machine byte) string {
-		return "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9) + "\x02\x00" + string([]byte{machine}) + strings.Repeat("\x00", 45)
+		return "\x7fELF\x02\x01\x01" + strings.Repeat(
+			"\x00",
+			9,
+		) + "\x02\x00" + string(
+			[]byte{machine},
+		) + strings.Repeat(
+			"\x00",
+			45,
+		)
 	}
 	other, machine := "arm64", byte(183)
 	if runtime.GOARCH == "arm64" {
@@ -83,7 +92,8 @@ func TestF26Architecture(t *testing.T) {
 				}
 			}
 			codes, _ := p.runAll(1)
-			if r := p.record("0"); codes[0] != 126 || r.Exit != 126 || r.Broken || !strings.Contains(r.Reason, c.reason) {
+			r := p.record("0")
+			if codes[0] != 126 || r.Exit != 126 || r.Broken || !strings.Contains(r.Reason, c.reason) {
 				t.Errorf("exit %d, record %+v", codes[0], r)
 			}
 		})
@@ -111,7 +121,8 @@ func TestC20Timeout(t *testing.T) {
 			cmd.Stdout, _ = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 			began := time.Now()
 			err := cmd.Run()
-			if r := p.record("0"); cmd.ProcessState.ExitCode() != 124 || !r.TimedOut || !strings.HasPrefix(r.Reason, "timed out after 1s") {
+			r := p.record("0")
+			if cmd.ProcessState.ExitCode() != 124 || !r.TimedOut || !strings.HasPrefix(r.Reason, "timed out after 1s") {
 				t.Errorf("%v: %+v", err, r)
 			}
 			if took := time.Since(began); took > 40*time.Second {
@@ -136,7 +147,8 @@ func TestC20OtherUser(t *testing.T) {
 	cmd.Dir, cmd.Env = inner.Dir, inner.Env
 	began := time.Now()
 	err := cmd.Run()
-	if r := p.record("0"); cmd.ProcessState.ExitCode() != 124 || !r.TimedOut || !strings.Contains(r.Reason, "could not be ended") {
+	r := p.record("0")
+	if cmd.ProcessState.ExitCode() != 124 || !r.TimedOut || !strings.Contains(r.Reason, "could not be ended") {
 		t.Errorf("%v: %+v", err, r)
 	}
 	if took := time.Since(began); took > 40*time.Second {
@@ -144,7 +156,8 @@ func TestC20OtherUser(t *testing.T) {
 	}
 }
 
-// TestC20SignalOnce: a command gets each signal once. A realtime signal is queued, so that each one is counted (signal(7)).
+// TestC20SignalOnce: a command gets each signal once. A realtime signal is queued, so that each one is counted
+// (signal(7)).
 func TestC20SignalOnce(t *testing.T) {
 	if _, err := exec.LookPath("perl"); err != nil {
 		t.Skip("needs perl")
@@ -174,7 +187,8 @@ func TestC20SignalOnce(t *testing.T) {
 			signalGroup(cmd.Process.Pid, 40)
 			in.Close()
 			got, _ := io.ReadAll(out)
-			if err := cmd.Wait(); err != nil || string(got) != "1\n" {
+			err = cmd.Wait()
+			if err != nil || string(got) != "1\n" {
 				t.Errorf("signals %q, %v", got, err)
 			}
 		})

@@ -145,8 +145,13 @@ func (g *repository) site() string { return g.url.Scheme + "://" + g.url.Host + 
 // is no ssh key in the pod.
 func (g *repository) sshAsHTTP() (config [][2]string) {
 	host := g.url.Hostname()
-	from := []string{"git@" + host + ":", "ssh://git@" + host + "/", "ssh://git@" + host + ":22/", "git+ssh://git@" + host + "/",
-		"git://" + host + "/"}
+	from := []string{
+		"git@" + host + ":",
+		"ssh://git@" + host + "/",
+		"ssh://git@" + host + ":22/",
+		"git+ssh://git@" + host + "/",
+		"git://" + host + "/",
+	}
 	if host == "github.com" { // docs.github.com, "Using SSH over the HTTPS port"
 		from = append(from, "ssh://git@ssh.github.com:443/", "ssh://git@ssh.github.com/")
 	}
@@ -172,7 +177,8 @@ func (g *repository) credentials() (config [][2]string) {
 	for _, address := range g.originAddresses() {
 		config = append(config, [2]string{"http." + address + ".extraHeader", header})
 	}
-	if helper := credentialHelper(); helper != "" && len(g.access.repositories) > 0 {
+	helper := credentialHelper()
+	if helper != "" && len(g.access.repositories) > 0 {
 		config = append(config, [2]string{"credential.useHttpPath", "true"},
 			[2]string{"credential." + strings.TrimSuffix(g.site(), "/") + ".helper", helper})
 	}

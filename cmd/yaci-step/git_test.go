@@ -33,7 +33,8 @@ func TestGitRunsNothingOfTheRepository(t *testing.T) {
 	if hooks, err := os.ReadFile(ran); err == nil {
 		t.Errorf("hooks ran: %s", hooks)
 	}
-	if err := g.git("submodule", "add", dir, "sub"); err == nil || !strings.Contains(err.Error(), "sub") {
+	err := g.git("submodule", "add", dir, "sub")
+	if err == nil || !strings.Contains(err.Error(), "sub") {
 		t.Errorf("a submodule of a path of this machine: %v", err)
 	}
 	o := origin{t: t} // the hooks would run otherwise

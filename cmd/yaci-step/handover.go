@@ -50,7 +50,8 @@ func stepDir(at layout, step int) string { return filepath.Join(at.sync, runner.
 // publish writes a file that the other steps can read, in one rename.
 func publish(at layout, name string, data []byte) error {
 	tmp := filepath.Join(at.own, "."+name+".tmp")
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err := os.Remove(tmp)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)

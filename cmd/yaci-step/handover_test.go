@@ -66,7 +66,8 @@ func TestS13RecordOfAnotherKind(t *testing.T) {
 			if err := p.command("1", "run", "1").Run(); err != nil {
 				t.Error(err)
 			}
-			if r := p.record("1"); !r.Skipped || !r.Failed {
+			r := p.record("1")
+			if !r.Skipped || !r.Failed {
 				t.Errorf("record %+v", r)
 			}
 			if _, err := os.Stat(filepath.Join(p.dir, "workspace", "ran")); err == nil {
@@ -159,7 +160,8 @@ func TestS14Unwoken(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-ended
-	if r := p.record("1"); r.Skipped || r.Exit != 0 {
+	r := p.record("1")
+	if r.Skipped || r.Exit != 0 {
 		t.Errorf("record %+v", r)
 	}
 }

@@ -14,7 +14,8 @@ import (
 // the file names it: then it stays whatever it is.
 func setHome(homes string, own bool) error {
 	uid := os.Geteuid()
-	if home := os.Getenv("HOME"); !own && !usableHome(home) {
+	home := os.Getenv("HOME")
+	if !own && !usableHome(home) {
 		dir, err := privateHome(homes, uid)
 		if err != nil {
 			return err
@@ -51,10 +52,12 @@ func usableHome(dir string) bool {
 // step of another user may have taken the name: then the home is a new one.
 func privateHome(homes string, uid int) (string, error) {
 	dir := filepath.Join(homes, strconv.Itoa(uid))
-	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
+	err := os.Mkdir(dir, 0o700)
+	if err != nil && !os.IsExist(err) {
 		return "", err
 	}
-	if info, err := os.Lstat(dir); err == nil && info.IsDir() && ownerOf(info) == uid {
+	info, err := os.Lstat(dir)
+	if err == nil && info.IsDir() && ownerOf(info) == uid {
 		return dir, nil
 	}
 	return os.MkdirTemp(homes, strconv.Itoa(uid)+"-")
@@ -65,7 +68,8 @@ func userName(passwd string, uid int) string {
 	if f, err := os.Open(passwd); err == nil {
 		defer f.Close()
 		for lines := bufio.NewScanner(f); lines.Scan(); {
-			if fields := strings.Split(lines.Text(), ":"); len(fields) > 2 && fields[2] == strconv.Itoa(uid) && fields[0] != "" {
+			fields := strings.Split(lines.Text(), ":")
+			if len(fields) > 2 && fields[2] == strconv.Itoa(uid) && fields[0] != "" {
 				return fields[0]
 			}
 		}

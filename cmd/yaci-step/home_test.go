@@ -40,10 +40,12 @@ func TestC5Home(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := privateHome(homes, os.Geteuid()); err != nil || again != first {
+	again, err := privateHome(homes, os.Geteuid())
+	if err != nil || again != first {
 		t.Errorf("another home for the next step: %s, %s", first, again)
 	}
-	if info, err := os.Stat(first); err != nil || info.Mode().Perm() != 0o700 {
+	info, err := os.Stat(first)
+	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("others can read %s: %v", first, info.Mode())
 	}
 	taken, err := privateHome(homes, 4711) // the directory is not that user's

@@ -45,19 +45,40 @@ func testOutput(t *testing.T, seed uint64) {
 	if log.keepCR = random.IntN(2) == 0; !log.keepCR {
 		want = bytes.ReplaceAll(want, []byte("\r\n"), []byte("\n"))
 	}
-	if log.endLine = random.IntN(2) == 0; log.endLine && len(want) > 0 && !bytes.HasSuffix(want, []byte("\n")) {
+	log.endLine = random.IntN(2) == 0
+	if log.endLine && len(want) > 0 && !bytes.HasSuffix(want, []byte("\n")) {
 		want = append(want, '\n')
 	}
 	log.split()
-	db := &memory{step: ci.Step{Name: "s", Container: "0-s", State: ci.Success, Finished: time.Unix(2, 0), Bytes: record[0], Lines: record[1]}}
+	db := &memory{step: ci.Step{
+		Name:      "s",
+		Container: "0-s",
+		State:     ci.Success,
+		Finished:  time.Unix(2, 0),
+		Bytes:     record[0],
+		Lines:     record[1],
+	}}
 	bucket, err := logs.OpenBucket(t.Context(), "mem://")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer bucket.Close()
-	job := ci.Job{Name: "yaci-1", UID: "u", State: ci.Running, Steps: []ci.Step{db.step}}
-	keeper := &logs.Keeper{Source: log, Jobs: db, Index: db, Bucket: bucket, Limit: 1 << 40, Bells: &logs.Bells{},
-		Closed: func(ci.JobName) {}, Log: slog.New(slog.DiscardHandler)}
+	job := ci.Job{
+		Name:  "yaci-1",
+		UID:   "u",
+		State: ci.Running,
+		Steps: []ci.Step{db.step},
+	}
+	keeper := &logs.Keeper{
+		Source: log,
+		Jobs:   db,
+		Index:  db,
+		Bucket: bucket,
+		Limit:  1 << 40,
+		Bells:  &logs.Bells{},
+		Closed: func(ci.JobName) {},
+		Log:    slog.New(slog.DiscardHandler),
+	}
 	for restarts := random.IntN(4); restarts >= 0; restarts-- {
 		ctx, kill := context.WithCancel(t.Context())
 		log.interrupt(restarts > 0, random.IntN(len(log.text)+100), func() { db.refuse(random.IntN(2) == 0); kill() })
@@ -76,7 +97,17 @@ func testOutput(t *testing.T, seed uint64) {
 			at++
 		}
 		show := func(b []byte) []byte { return b[max(0, min(at-40, len(b))):min(len(b), at+100)] }
-		t.Errorf("seed %d: %v; %d bytes, want %d; they differ at %d:\n%q\n%q\nnote %q", seed, err, got.Len(), len(want), at, show(got.Bytes()), show(want), db.log.Note)
+		t.Errorf(
+			"seed %d: %v; %d bytes, want %d; they differ at %d:\n%q\n%q\nnote %q",
+			seed,
+			err,
+			got.Len(),
+			len(want),
+			at,
+			show(got.Bytes()),
+			show(want),
+			db.log.Note,
+		)
 	}
 }
 
@@ -86,9 +117,32 @@ const testSecret = "hunter2-hunter2"
 // show, the runner's counts, and the container's log.
 func printedBy(t *testing.T, random *rand.Rand) (want []byte, record [2]int64, log *kubelet) {
 	t.Helper()
-	parts := []string{"\n", "\n", "\n", "x", "line of text\n", "\x1b", "_yaci", "\x1b_yaci", "\x1b_yaci ", "\x1b_yaci=", "=", " ", "\r\n", "\r", testSecret, testSecret[:7],
-		"\x1b_yaci 9223372036854775807 9223372036854775807\x1b\\\n", "\n\x1b_yaci 1 1\x1b\\\n", "\x1b_yaci 2 5", "\x1b\\\n", "\x00\xff",
-		"2099-01-01T00:00:00.000000000Z \x1b_yaci 7 7\x1b\\\n", "2001-01-01T00:00:00.000000000Z ", "1970-01-01T00:00:00.5Z text\n"}
+	parts := []string{
+		"\n",
+		"\n",
+		"\n",
+		"x",
+		"line of text\n",
+		"\x1b",
+		"_yaci",
+		"\x1b_yaci",
+		"\x1b_yaci ",
+		"\x1b_yaci=",
+		"=",
+		" ",
+		"\r\n",
+		"\r",
+		testSecret,
+		testSecret[:7],
+		"\x1b_yaci 9223372036854775807 9223372036854775807\x1b\\\n",
+		"\n\x1b_yaci 1 1\x1b\\\n",
+		"\x1b_yaci 2 5",
+		"\x1b\\\n",
+		"\x00\xff",
+		"2099-01-01T00:00:00.000000000Z \x1b_yaci 7 7\x1b\\\n",
+		"2001-01-01T00:00:00.000000000Z ",
+		"1970-01-01T00:00:00.5Z text\n",
+	}
 	var text []byte
 	for range random.IntN(30) {
 		if random.IntN(12) == 0 { // a line that becomes several records, which a forged line begins
@@ -260,7 +314,12 @@ func (m *memory) refuse(on bool) {
 }
 
 func (m *memory) Job(context.Context, ci.JobName) (ci.Job, error) {
-	return ci.Job{Name: "yaci-1", UID: "u", State: ci.Running, Steps: []ci.Step{m.step}}, nil
+	return ci.Job{
+		Name:  "yaci-1",
+		UID:   "u",
+		State: ci.Running,
+		Steps: []ci.Step{m.step},
+	}, nil
 }
 
 func (m *memory) Log(context.Context, ci.LogID) (ci.Log, error) { return m.log, nil }

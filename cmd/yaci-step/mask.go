@@ -39,7 +39,11 @@ func newMasker(names []string, getenv func(string) string) (*masker, error) {
 	for _, name := range names {
 		value := getenv(name)
 		if len(value) < minSecret {
-			return nil, fmt.Errorf("secret %s has fewer than %d characters, which cannot be masked; choose a longer one", name, minSecret)
+			return nil, fmt.Errorf(
+				"secret %s has fewer than %d characters, which cannot be masked; choose a longer one",
+				name,
+				minSecret,
+			)
 		}
 		for _, form := range forms(value) {
 			m.add(form)

@@ -16,7 +16,21 @@ import (
 
 // canaries are secrets of many kinds.
 func canaries(random *rand.Rand) []string {
-	list := []string{"aaaa", "aaaaaaaa", "aaab", "hunter2!", "pass word/+&=?%", "line one\nline two\r\nthird line", `quo"te\back`, "<b>&amp;</b>", "püñkt→🚀", "\x00\x01\xff\xfe\x80", "ghs_" + strings.Repeat("x", 36), "ghs_xyz", "s_xy"}
+	list := []string{
+		"aaaa",
+		"aaaaaaaa",
+		"aaab",
+		"hunter2!",
+		"pass word/+&=?%",
+		"line one\nline two\r\nthird line",
+		`quo"te\back`,
+		"<b>&amp;</b>",
+		"püñkt→🚀",
+		"\x00\x01\xff\xfe\x80",
+		"ghs_" + strings.Repeat("x", 36),
+		"ghs_xyz",
+		"s_xy",
+	}
 	for len(list) < 50 {
 		b := make([]byte, 4+random.IntN(60))
 		for i := range b {
@@ -36,8 +50,12 @@ func printed(random *rand.Rand, s string) []string {
 	}
 	behind := append([]byte(s), 'Z', 0x17, 0xe5)
 	return []string{s, string(asJSON[1 : len(asJSON)-1]), strings.ReplaceAll(string(asJSON[1:len(asJSON)-1]), "/", `\/`),
-		url.QueryEscape(s), url.PathEscape(s), base64.StdEncoding.EncodeToString([]byte(s)), base64.URLEncoding.EncodeToString([]byte(s)),
-		base64.StdEncoding.EncodeToString(append(before, behind...)), base64.RawURLEncoding.EncodeToString(append(before, s...))}
+		url.QueryEscape(
+			s,
+		), url.PathEscape(s), base64.StdEncoding.EncodeToString([]byte(s)), base64.URLEncoding.EncodeToString([]byte(s)),
+		base64.StdEncoding.EncodeToString(
+			append(before, behind...),
+		), base64.RawURLEncoding.EncodeToString(append(before, s...))}
 }
 
 func masked(t testing.TB, secrets []string, chunks [][]byte) string {
@@ -143,11 +161,13 @@ func TestMaskHoldsBackLittle(t *testing.T) {
 func TestMaskRefusesShortValues(t *testing.T) {
 	for _, value := range []string{"", "abc"} {
 		_, err := newMasker([]string{"TOKEN"}, func(string) string { return value })
-		if err == nil || err.Error() != "secret TOKEN has fewer than 4 characters, which cannot be masked; choose a longer one" {
+		if err == nil ||
+			err.Error() != "secret TOKEN has fewer than 4 characters, which cannot be masked; choose a longer one" {
 			t.Errorf("%q: %v", value, err)
 		}
 	}
-	if m, err := newMasker(nil, nil); m != nil || err != nil {
+	m, err := newMasker(nil, nil)
+	if m != nil || err != nil {
 		t.Errorf("no secrets: %v, %v", m, err)
 	}
 }
@@ -210,11 +230,13 @@ func TestSecretsAreMasked(t *testing.T) {
 	if want := "a *** b\n***=\n***\n"; outputs[0] != want || codes[0] != 0 {
 		t.Errorf("%d %q, want %q", codes[0], outputs[0], want)
 	}
-	if r := pod.record("0"); r.Bytes != int64(len(outputs[0])) || r.Lines != 3 {
+	r := pod.record("0")
+	if r.Bytes != int64(len(outputs[0])) || r.Lines != 3 {
 		t.Errorf("record %+v", r)
 	}
 	want := "secret NO_SUCH_SECRET has fewer than 4 characters, which cannot be masked; choose a longer one"
-	if r := pod.record("1"); !r.Broken || r.Reason != want || strings.Contains(outputs[1], "never") {
+	r = pod.record("1")
+	if !r.Broken || r.Reason != want || strings.Contains(outputs[1], "never") {
 		t.Errorf("record %+v, output %q", r, outputs[1])
 	}
 }
@@ -253,7 +275,8 @@ func TestC13MaskInTraces(t *testing.T) {
 				Quiet:   true,
 				Mask:    []string{"KEY"},
 			}
-			if _, log, _ := runOne(t, p, "KEY="+secret); strings.Contains(log, "hunter") || strings.Contains(log, "two") {
+			_, log, _ := runOne(t, p, "KEY="+secret)
+			if strings.Contains(log, "hunter") || strings.Contains(log, "two") {
 				t.Errorf("%s, %v: %q", name, shell, log)
 			}
 		}

@@ -30,7 +30,8 @@ func TestMarks(t *testing.T) {
 	for i := range 20000 {
 		text := fmt.Sprintf("line %d\nand the beginning of", i)
 		want.WriteString(text)
-		if n, err := o.Write([]byte(text)); n != len(text) || err != nil {
+		n, err := o.Write([]byte(text))
+		if n != len(text) || err != nil {
 			t.Fatalf("%d of %d bytes, %v", n, len(text), err)
 		}
 	}
@@ -46,7 +47,14 @@ func TestMarks(t *testing.T) {
 		lines, size := int(marker.Lines), int(marker.Bytes)
 		clean := mark.ReplaceAll(got[:at[0]], nil)
 		if len(clean) != size || bytes.Count(clean, []byte("\n")) != lines || clean[len(clean)-1] != '\n' {
-			t.Errorf("a mark says %d lines, %d bytes behind %d lines, %d bytes that end in %q", lines, size, bytes.Count(clean, []byte("\n")), len(clean), clean[len(clean)-5:])
+			t.Errorf(
+				"a mark says %d lines, %d bytes behind %d lines, %d bytes that end in %q",
+				lines,
+				size,
+				bytes.Count(clean, []byte("\n")),
+				len(clean),
+				clean[len(clean)-5:],
+			)
 		}
 		marks, before = marks+1, lines
 	}
@@ -56,7 +64,8 @@ func TestMarks(t *testing.T) {
 	if !bytes.Equal(mark.ReplaceAll(got, nil), want.Bytes()) {
 		t.Error("the output changed")
 	}
-	if size, lines := o.totals(); size != int64(want.Len()) || lines != 20000 {
+	size, lines := o.totals()
+	if size != int64(want.Len()) || lines != 20000 {
 		t.Errorf("counted %d bytes, %d lines", size, lines)
 	}
 }

@@ -55,7 +55,14 @@ type ownership struct {
 }
 
 func newOwnership(at layout, plans []runner.StepPlan, index int, say func(string)) *ownership {
-	return &ownership{at: at, plans: plans, index: index, uid: os.Geteuid(), gid: os.Getegid(), say: say}
+	return &ownership{
+		at:    at,
+		plans: plans,
+		index: index,
+		uid:   os.Geteuid(),
+		gid:   os.Getegid(),
+		say:   say,
+	}
 }
 
 // adopter returns the step that adopts the workspace, or -1.
@@ -65,7 +72,8 @@ func adopter(plans []runner.StepPlan) int {
 
 // givers returns the steps that step k may have to get the workspace from.
 func givers(plans []runner.StepPlan, k int) (from []int) {
-	if first := adopter(plans); len(plans[k].Needs) == 0 && first >= 0 && first != k {
+	first := adopter(plans)
+	if len(plans[k].Needs) == 0 && first >= 0 && first != k {
 		from = []int{first}
 	} else {
 		from = slices.Clone(plans[k].Needs)
@@ -195,7 +203,8 @@ func (o *ownership) take() error {
 			return err
 		}
 	}
-	if info, err := os.Lstat(o.at.workspace); err == nil && ownerOf(info) != o.uid {
+	info, err := os.Lstat(o.at.workspace)
+	if err == nil && ownerOf(info) != o.uid {
 		o.say(fmt.Sprintf("the workspace belongs to user %d, whose files are open to user %d of this step; "+
 			"set user: to one number for all steps to avoid this", ownerOf(info), o.uid))
 	}

@@ -30,7 +30,9 @@ func (p pod) runAs(uids ...int) (outputs []string) {
 		cmds[i].Path = filepath.Join(p.dir, "bin", "yaci-step")
 		cmds[i].Env = append(cmds[i].Env, "HOME=/", "GIT_CONFIG_COUNT=0")
 		cmds[i].Stdout, cmds[i].Stderr = &buffers[i], &buffers[i]
-		cmds[i].SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uids[i]), Gid: uint32(uids[i])}}
+		cmds[i].SysProcAttr = &syscall.SysProcAttr{
+			Credential: &syscall.Credential{Uid: uint32(uids[i]), Gid: uint32(uids[i])},
+		}
 		if err := os.WriteFile(filepath.Join(p.dir, "termination-"+name), nil, 0o666); err != nil {
 			p.t.Fatal(err)
 		}
@@ -70,7 +72,12 @@ rm -f deep/er/x; echo again > deep/er/x
 	}
 	owns := "test \"$(stat -c %u README)\" = \"$(id -u)\"\ntest \"$(stat -c %a deep)\" = 755\ntest \"$(stat -c %a gradlew)\" = 755\n"
 	step := func(script string, class int, needs ...int) runner.StepPlan {
-		return runner.StepPlan{Script: script, Command: []string{"sh", "-e"}, Class: class, Needs: needs}
+		return runner.StepPlan{
+			Script:  script,
+			Command: []string{"sh", "-e"},
+			Class:   class,
+			Needs:   needs,
+		}
 	}
 	root, user := use(0), use(1000)
 	for _, c := range []struct {
@@ -93,9 +100,21 @@ rm -f deep/er/x; echo again > deep/er/x
 			step("echo x >> README; touch other", 1)}, []int{0, 1000}, []int{1}},
 		{"two of one user beside each other", []runner.StepPlan{step(owns+"for i in $(seq 400); do test -e other && exit 0; sleep 0.05; done; exit 1", 0),
 			step(owns+"touch other", 0)}, []int{1000, 1000}, nil},
-		{"a skipped step between", []runner.StepPlan{step(root, 0), {Script: "false", Command: []string{"sh"}, Class: 1, Needs: []int{0}, When: "failure"},
+		{"a skipped step between", []runner.StepPlan{step(root, 0), {
+			Script:  "false",
+			Command: []string{"sh"},
+			Class:   1,
+			Needs:   []int{0},
+			When:    "failure",
+		},
 			step(owns+root, 2, 1)}, []int{0, 1000, 0}, nil},
-		{"users with a skipped step between", []runner.StepPlan{step(user, 0), {Script: "false", Command: []string{"sh"}, Class: 1, Needs: []int{0}, When: "failure"},
+		{"users with a skipped step between", []runner.StepPlan{step(user, 0), {
+			Script:  "false",
+			Command: []string{"sh"},
+			Class:   1,
+			Needs:   []int{0},
+			When:    "failure",
+		},
 			step("echo more >> README", 2, 1)}, []int{1000, 2000, 3000}, []int{1, 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -114,7 +133,13 @@ rm -f deep/er/x; echo again > deep/er/x
 
 // The users of the steps decide who gives the workspace to whom.
 func TestC4Givers(t *testing.T) {
-	plans := []runner.StepPlan{{Adopt: true}, {Class: 1}, {Class: 1, Needs: []int{0, 1}}, {Needs: []int{2}}, {Needs: []int{3}}}
+	plans := []runner.StepPlan{
+		{Adopt: true},
+		{Class: 1},
+		{Class: 1, Needs: []int{0, 1}},
+		{Needs: []int{2}},
+		{Needs: []int{3}},
+	}
 	for k, want := range [][]int{{}, {0}, {0}, {2}, {}} {
 		if got := givers(plans, k); !slices.Equal(got, want) {
 			t.Errorf("givers of %d: %v, want %v", k, got, want)

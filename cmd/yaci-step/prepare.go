@@ -88,7 +88,10 @@ func fetch(at layout, c runner.Clone, r *runner.Record) {
 }
 
 func fail(r *runner.Record, what string, err error) {
-	r.Exit, r.Reason, r.Broken, r.Failed = 1, what+": "+err.Error(), true, true
+	r.Exit = 1
+	r.Reason = what + ": " + err.Error()
+	r.Broken = true
+	r.Failed = true
 }
 
 // seed puts the plan, the scripts and the runner where the steps see them, and

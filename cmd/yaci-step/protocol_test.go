@@ -68,8 +68,17 @@ func TestProtocol(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer service.Close()
-	compiled := compileProtocol(t, fmt.Sprintf(protocolFile, service.Addr().(*net.TCPAddr).Port, strings.Repeat("no/", 300)), protocolInput())
-	err = kube.UseImages(compiled.Job, []ci.Image{{Name: "ready-made", Pinned: "ready-made@sha256:1", Entrypoint: []string{"echo"}, Cmd: []string{"-"}}})
+	compiled := compileProtocol(
+		t,
+		fmt.Sprintf(protocolFile, service.Addr().(*net.TCPAddr).Port, strings.Repeat("no/", 300)),
+		protocolInput(),
+	)
+	err = kube.UseImages(compiled.Job, []ci.Image{{
+		Name:       "ready-made",
+		Pinned:     "ready-made@sha256:1",
+		Entrypoint: []string{"echo"},
+		Cmd:        []string{"-"},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,10 +152,19 @@ func TestProtocol(t *testing.T) {
 	for i, step := range job.Steps {
 		w, ok := want[step.Name]
 		if !ok || step.State != w.state || step.Exit != w.exit || !strings.Contains(p.outputs[i], w.output) {
-			t.Errorf("step %s: %s, exit %d, %q; want %+v; output %q", step.Name, step.State, step.Exit, step.Reason, w, p.outputs[i])
+			t.Errorf(
+				"step %s: %s, exit %d, %q; want %+v; output %q",
+				step.Name,
+				step.State,
+				step.Exit,
+				step.Reason,
+				w,
+				p.outputs[i],
+			)
 		}
 	}
-	if once := job.Steps[1]; once.Attempts != 1 || strings.Contains(p.outputs[1], runner.ScriptGroup) {
+	once := job.Steps[1]
+	if once.Attempts != 1 || strings.Contains(p.outputs[1], runner.ScriptGroup) {
 		t.Errorf("on_exit or quiet did not hold: %+v; output %q", once, p.outputs[1])
 	}
 	if job.State != ci.Failure || !strings.HasPrefix(job.Message, "slow failed") {
@@ -294,11 +312,14 @@ func (p *protocolPod) status(container, name string, cmd *exec.Cmd) corev1.Conta
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return corev1.ContainerStatus{Name: container, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
-		ExitCode: int32(cmd.ProcessState.ExitCode()),
-		Reason:   "Completed",
-		Message:  string(message),
-	}}}
+	return corev1.ContainerStatus{
+		Name: container,
+		State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+			ExitCode: int32(cmd.ProcessState.ExitCode()),
+			Reason:   "Completed",
+			Message:  string(message),
+		}},
+	}
 }
 
 // observe returns the job as the server sees it.
@@ -308,7 +329,13 @@ func (p *protocolPod) observe(compiled *pipeline.Compiled) ci.Job {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	stored := ci.Job{Name: "yaci-r1", UID: "u", State: ci.Running, Started: time.Now(), Files: files}
+	stored := ci.Job{
+		Name:    "yaci-r1",
+		UID:     "u",
+		State:   ci.Running,
+		Started: time.Now(),
+		Files:   files,
+	}
 	for _, step := range compiled.Steps {
 		stored.Steps = append(stored.Steps, ci.Step{Name: step.Name, Container: step.Container, State: ci.Queued})
 	}
@@ -320,18 +347,46 @@ func (p *protocolPod) observe(compiled *pipeline.Compiled) ci.Job {
 		InitContainerStatuses: []corev1.ContainerStatus{p.clone},
 		ContainerStatuses:     p.statuses,
 	}
-	return watch.Observe(watch.View{Stored: stored, Job: job, Pods: []*corev1.Pod{seen}, Now: time.Now()}).Job
+	return watch.Observe(watch.View{
+		Stored: stored,
+		Job:    job,
+		Pods:   []*corev1.Pod{seen},
+		Now:    time.Now(),
+	}).Job
 }
 
 // checkStep holds a step of the server against the record that the runner left.
 func checkStep(t *testing.T, step ci.Step, r runner.Record) {
 	t.Helper()
-	got := []any{step.Exit, step.Reason, step.Bytes, step.Lines, step.Memory, step.CPU, step.OOM, step.Attempts, step.Finished.UnixMilli(), step.Allowed}
-	want := []any{r.Exit, r.Why(), r.Bytes, r.Lines, r.Memory, r.CPU, r.OOM, r.Attempts, r.Finished, r.Allowed && step.State == ci.Failure}
+	got := []any{
+		step.Exit,
+		step.Reason,
+		step.Bytes,
+		step.Lines,
+		step.Memory,
+		step.CPU,
+		step.OOM,
+		step.Attempts,
+		step.Finished.UnixMilli(),
+		step.Allowed,
+	}
+	want := []any{
+		r.Exit,
+		r.Why(),
+		r.Bytes,
+		r.Lines,
+		r.Memory,
+		r.CPU,
+		r.OOM,
+		r.Attempts,
+		r.Finished,
+		r.Allowed && step.State == ci.Failure,
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("step %s: %v, want %v", step.Name, got, want)
 	}
-	if started := step.Started.IsZero(); started != (r.Started == 0) || !started && step.Started.UnixMilli() != r.Started {
+	started := step.Started.IsZero()
+	if started != (r.Started == 0) || !started && step.Started.UnixMilli() != r.Started {
 		t.Errorf("step %s started %v, the record says %d", step.Name, step.Started, r.Started)
 	}
 }
@@ -375,7 +430,10 @@ func checkMounts(t *testing.T, job *batchv1.Job) {
 		return list
 	}
 	spec := job.Spec.Template.Spec
-	if got, want := paths(spec.InitContainers[0]), []string{at.bin, at.sync, at.volume, at.seed}; !slices.Equal(got, want) {
+	if got, want := paths(spec.InitContainers[0]), []string{at.bin, at.sync, at.volume, at.seed}; !slices.Equal(
+		got,
+		want,
+	) {
 		t.Errorf("the clone container has %v, want %v", got, want)
 	}
 	for i, c := range spec.Containers {
@@ -392,10 +450,15 @@ func checkMounts(t *testing.T, job *batchv1.Job) {
 func TestProtocolClone(t *testing.T) {
 	in := protocolInput()
 	in.Repo, in.CloneURL, in.RevokeURL = "a/b", "https://github.com/a/b.git", "https://api.github.com/installation/token"
-	in.Event, in.Fork, in.PR = "pull_request", true, 7
+	in.Event = "pull_request"
+	in.Fork = true
+	in.PR = 7
 	in.PRBase, in.PRBaseSHA = "main", strings.Repeat("b", 40)
 	tag, pack := in, in
-	tag.Event, tag.Tag, tag.PRBase, tag.PRBaseSHA = "tag", "v1", "", ""
+	tag.Event = "tag"
+	tag.Tag = "v1"
+	tag.PRBase = ""
+	tag.PRBaseSHA = ""
 	pack.Pack = true
 	var requests []reflect.Value
 	for _, c := range []struct {
@@ -446,9 +509,16 @@ func TestProtocolNote(t *testing.T) {
 	status := corev1.ContainerStatus{Name: runner.CloneContainer, State: corev1.ContainerState{
 		Terminated: &corev1.ContainerStateTerminated{Message: r.Encode(0)},
 	}}
-	seen := &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodRunning, InitContainerStatuses: []corev1.ContainerStatus{status}}}
+	seen := &corev1.Pod{
+		Status: corev1.PodStatus{Phase: corev1.PodRunning, InitContainerStatuses: []corev1.ContainerStatus{status}},
+	}
 	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{UID: "u"}}
-	got := watch.Observe(watch.View{Stored: ci.Job{UID: "u"}, Job: job, Pods: []*corev1.Pod{seen}, Now: time.Now()})
+	got := watch.Observe(watch.View{
+		Stored: ci.Job{UID: "u"},
+		Job:    job,
+		Pods:   []*corev1.Pod{seen},
+		Now:    time.Now(),
+	})
 	if !got.Cloned || got.Note != r.Note {
 		t.Errorf("cloned %v, note %q", got.Cloned, got.Note)
 	}

@@ -96,7 +96,8 @@ func TestC2Refs(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			if got := o.run(dir, "rev-parse", tag+"^{commit}"); got != tagged || len(o.notes) == 0 {
+			got := o.run(dir, "rev-parse", tag+"^{commit}")
+			if got != tagged || len(o.notes) == 0 {
 				t.Errorf("a tag that was %s names %.7s, not the commit of the run; notes %q", name, got, o.notes)
 			}
 		}
@@ -132,7 +133,8 @@ func TestC2HostileNames(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", name, err)
 		}
-		if got := o.run(dir, "rev-parse", "refs/tags/"+name); got != sha || len(o.notes) > 0 {
+		got := o.run(dir, "rev-parse", "refs/tags/"+name)
+		if got != sha || len(o.notes) > 0 {
 			t.Errorf("%q: %s, notes %q", name, got, o.notes)
 		}
 	}

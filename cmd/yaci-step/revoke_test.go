@@ -31,10 +31,12 @@ func TestRevokeIsNoted(t *testing.T) {
 			cmd := p.command("again", "prepare")
 			cmd.Path = filepath.Join(p.dir, "yaci-step")
 			cmd.Env = append(cmd.Env, "YACI_CLONE_REVOKE=https://hub")
-			if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "secret") {
+			out, err := cmd.CombinedOutput()
+			if err != nil || strings.Contains(string(out), "secret") {
 				t.Errorf("%v: %s", err, out)
 			}
-			if r := p.record("again"); r.Note != c.note || r.Exit != 0 || r.Finished == 0 {
+			r := p.record("again")
+			if r.Note != c.note || r.Exit != 0 || r.Finished == 0 {
 				t.Errorf("record %+v", r)
 			}
 		})
@@ -59,10 +61,12 @@ func TestC1RevocationIsBounded(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
-	if r := p.record("again"); r.Exit != 0 || !strings.HasPrefix(r.Note, "the clone token was not given back: signal: killed") {
+	r := p.record("again")
+	if r.Exit != 0 || !strings.HasPrefix(r.Note, "the clone token was not given back: signal: killed") {
 		t.Errorf("record %+v", r)
 	}
-	if took := time.Since(began); took < runner.RevokeTimeout || took > runner.RevokeTimeout+20*time.Second {
+	took := time.Since(began)
+	if took < runner.RevokeTimeout || took > runner.RevokeTimeout+20*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }

@@ -76,7 +76,8 @@ func TestC13Script(t *testing.T) {
 	})
 	t.Run("long", func(t *testing.T) {
 		_, log, _ := runOne(t, loud("exit 0\n"+strings.Repeat("# 0123456789012345678901234567890123456789\n", 10_000)))
-		if len(log) < maxShownScript || len(log) > 2*maxShownScript || !strings.HasSuffix(log, "more bytes)\n::endgroup::\n") {
+		if len(log) < maxShownScript || len(log) > 2*maxShownScript ||
+			!strings.HasSuffix(log, "more bytes)\n::endgroup::\n") {
 			t.Errorf("%d bytes of log, which end with %q", len(log), log[max(0, len(log)-200):])
 		}
 	})
@@ -106,18 +107,21 @@ func needBash(t *testing.T) {
 func TestC13Line(t *testing.T) {
 	needBash(t)
 	cases := map[string]struct{ script, want string }{
-		"a command":            {"true\ntest -d src\necho built", "line 2: test -d src: exit code 1"},
-		"unexpanded":           {"key=hush\n\ntest -d \"$key\"", `line 3: test -d "$key": exit code 1`},
-		"a pipeline":           {"true |\n false |\n cat", "line 3: cat: pipeline with exit codes 0, 1, 0"},
-		"a subshell":           {"( exit 5 )", "line 1: ( exit 5 ): exit code 5"},
-		"a substitution":       {"x=$(exit 6)", "line 1: x=$(exit 6): exit code 6"},
-		"a function":           {"f() {\n false\n}\ng() {\n f\n}\ng", "exit code 1"},
-		"a sourced file":       {"echo 'false z' > lib.sh\n. ./lib.sh", "exit code 1"},
-		"not found":            {"missing-command 2>/dev/null", "line 1: missing-command 2>/dev/null: exit code 127"},
-		"redirected":           {"{ echo out; false; } > file 2>&1", "line 1: { echo out; false; } > file 2>&1: exit code 1"},
-		"descriptors closed":   {"exec >&- 2>&-\nfalse", "line 2: false: exit code 1"},
-		"noclobber":            {"set -C\nfalse", "line 2: false: exit code 1"},
-		"strict":               {"set -euo pipefail; IFS=$'\\n\\t'\nfalse | true", "line 2: false | true: pipeline with exit codes 1, 0"},
+		"a command":          {"true\ntest -d src\necho built", "line 2: test -d src: exit code 1"},
+		"unexpanded":         {"key=hush\n\ntest -d \"$key\"", `line 3: test -d "$key": exit code 1`},
+		"a pipeline":         {"true |\n false |\n cat", "line 3: cat: pipeline with exit codes 0, 1, 0"},
+		"a subshell":         {"( exit 5 )", "line 1: ( exit 5 ): exit code 5"},
+		"a substitution":     {"x=$(exit 6)", "line 1: x=$(exit 6): exit code 6"},
+		"a function":         {"f() {\n false\n}\ng() {\n f\n}\ng", "exit code 1"},
+		"a sourced file":     {"echo 'false z' > lib.sh\n. ./lib.sh", "exit code 1"},
+		"not found":          {"missing-command 2>/dev/null", "line 1: missing-command 2>/dev/null: exit code 127"},
+		"redirected":         {"{ echo out; false; } > file 2>&1", "line 1: { echo out; false; } > file 2>&1: exit code 1"},
+		"descriptors closed": {"exec >&- 2>&-\nfalse", "line 2: false: exit code 1"},
+		"noclobber":          {"set -C\nfalse", "line 2: false: exit code 1"},
+		"strict": {
+			"set -euo pipefail; IFS=$'\\n\\t'\nfalse | true",
+			"line 2: false | true: pipeline with exit codes 1, 0",
+		},
 		"with a trap on EXIT":  {"trap 'true done' EXIT\nfalse", "exit code 1"},
 		"a call":               {"f() { return 3; }\n\nf", "line 3: f: exit code 3"},
 		"errtrace":             {"set -E\nf() {\n  test -d src\n}\nf", "line 3: test -d src: exit code 1"},
@@ -131,10 +135,19 @@ func TestC13Line(t *testing.T) {
 		"another exit code":    {"trap 'exit 9' EXIT\nfalse", "exit code 9"},
 		"control characters":   {"false $'\\e[2J\x1b]0;x\x07'", `line 1: false $'\e[2J\x1b]0;x\x07': exit code 1`},
 		"forged, no such line": {"printf '1\\n9\\n1\\n' > \"$OWN/" + failureFile + "\"; exit 1", "exit code 1"},
-		"forged, no exit code": {"printf '1\\n3\\n0\\n::error::\\n' > \"$OWN/" + failureFile + "\"\n\nexit 1", "line 3: exit 1: exit code 1"},
-		"forged, not a number": {"printf '1\\n::error::\\nx\\n\\n\\nx' > \"$OWN/" + failureFile + "\"; exit 1", "exit code 1"},
-		"a FIFO":               {"rm -f \"$OWN/" + failureFile + "\"; mkfifo \"$OWN/" + failureFile + "\"; exit 1", "exit code 1"},
-		"a link":               {"ln -sf /dev/zero \"$OWN/" + failureFile + "\"; exit 1", "exit code 1"},
+		"forged, no exit code": {
+			"printf '1\\n3\\n0\\n::error::\\n' > \"$OWN/" + failureFile + "\"\n\nexit 1",
+			"line 3: exit 1: exit code 1",
+		},
+		"forged, not a number": {
+			"printf '1\\n::error::\\nx\\n\\n\\nx' > \"$OWN/" + failureFile + "\"; exit 1",
+			"exit code 1",
+		},
+		"a FIFO": {
+			"rm -f \"$OWN/" + failureFile + "\"; mkfifo \"$OWN/" + failureFile + "\"; exit 1",
+			"exit code 1",
+		},
+		"a link": {"ln -sf /dev/zero \"$OWN/" + failureFile + "\"; exit 1", "exit code 1"},
 	}
 	var plans []runner.StepPlan
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
@@ -150,7 +163,8 @@ func TestC13Line(t *testing.T) {
 			if want := "yaci-step: " + cases[name].want + "\n"; log != want {
 				t.Errorf("got %q, want %q", log, want)
 			}
-			if data, err := os.ReadFile(filepath.Join(pod.dir, "workspace", "file")); err == nil && string(data) != "out\n" {
+			data, err := os.ReadFile(filepath.Join(pod.dir, "workspace", "file"))
+			if err == nil && string(data) != "out\n" {
 				t.Errorf("the file that the script wrote has %q", data)
 			}
 		})
@@ -230,7 +244,11 @@ X
 		"eval":               "eval 'true; (exit 3)'",
 		"nested":             "bash -e -c 'trap -p ERR EXIT; false' || echo $?; bash -c 'trap -p ERR EXIT; echo ${BASH_ENV-unset}'",
 	}
-	shells := map[string][]string{"bash -ex": {"bash", "-ex"}, "bash -v": {"bash", "-ev"}, "bash --posix": {"bash", "--posix", "-e"}}
+	shells := map[string][]string{
+		"bash -ex":     {"bash", "-ex"},
+		"bash -v":      {"bash", "-ev"},
+		"bash --posix": {"bash", "--posix", "-e"},
+	}
 	for name := range shells {
 		scripts[name] = "echo a; test -d src"
 	}
@@ -263,7 +281,8 @@ X
 	}
 }
 
-// TestC13Secrets holds that no part of a secret that a script expands gets into the log or a file that other steps can read.
+// TestC13Secrets holds that no part of a secret that a script expands gets into the log or a file that other steps can
+// read.
 func TestC13Secrets(t *testing.T) {
 	needBash(t)
 	key := strings.Repeat("S3cretTokenPart", 20) // longer than a line that is shown

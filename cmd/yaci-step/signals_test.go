@@ -95,7 +95,8 @@ func TestS11RunnerEnvironment(t *testing.T) {
 			script := "tr '\\0' '\\n' < /proc/$PPID/environ | grep -c '^GO\\(GC\\|DEBUG\\|MEMLIMIT\\)='\n" +
 				"env | grep -c YACI_PASS\necho $GODEBUG $GOGC"
 			code, log, r := runOne(t, bashOrSh(script), env...)
-			if want := "0\n0\nmadvdontneed=1 1\n"; code != 0 || log != want {
+			want := "0\n0\nmadvdontneed=1 1\n"
+			if code != 0 || log != want {
 				t.Errorf("exit %d, log %.300q, record %+v", code, log, r)
 			}
 		})
@@ -103,7 +104,8 @@ func TestS11RunnerEnvironment(t *testing.T) {
 	t.Run("a secret", func(t *testing.T) {
 		p := script("echo $GODEBUG")
 		p.Mask = []string{"GODEBUG"}
-		if code, log, r := runOne(t, p, "YACI_PASS_GODEBUG=hush-hush"); code != 0 || log != "***\n" {
+		code, log, r := runOne(t, p, "YACI_PASS_GODEBUG=hush-hush")
+		if code != 0 || log != "***\n" {
 			t.Errorf("exit %d, log %q, record %+v", code, log, r)
 		}
 	})

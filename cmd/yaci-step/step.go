@@ -47,7 +47,9 @@ func step(index int, imageCommand []string, at layout) int {
 	}
 	switch {
 	case err != nil:
-		r.Exit, r.Reason, r.Broken = 127, err.Error(), true
+		r.Exit = 127
+		r.Reason = err.Error()
+		r.Broken = true
 	case p.Skips(r.Failed):
 		r.Skipped = true
 		r.Reason = r.Why()
@@ -82,7 +84,9 @@ func awaitNeeds(at layout, index int, needs []int) (failed bool) {
 func run(p runner.StepPlan, at layout, r *runner.Record, out *output, stop <-chan os.Signal, begin func()) {
 	for _, s := range p.Ready {
 		if err := awaitService(s); err != nil {
-			r.Exit, r.Reason, r.Broken = 1, err.Error(), true
+			r.Exit = 1
+			r.Reason = err.Error()
+			r.Broken = true
 			return
 		}
 	}
@@ -98,12 +102,16 @@ func run(p runner.StepPlan, at layout, r *runner.Record, out *output, stop <-cha
 	}
 	mask, err := newMasker(p.Mask, commandVariable)
 	if err != nil {
-		r.Exit, r.Reason, r.Broken = 1, err.Error(), true
+		r.Exit = 1
+		r.Reason = err.Error()
+		r.Broken = true
 		return
 	}
 	out.mask = mask
 	if err := printScript(p, at, out); err != nil {
-		r.Exit, r.Reason, r.Broken = 1, err.Error(), true
+		r.Exit = 1
+		r.Reason = err.Error()
+		r.Broken = true
 		return
 	}
 	env := commandEnvironment()
@@ -125,8 +133,13 @@ func run(p runner.StepPlan, at layout, r *runner.Record, out *output, stop <-cha
 		}
 		os.Remove(filepath.Join(at.own, failureFile)) // of an attempt before
 		c.execute()
-		r.Exit, r.Reason, r.TimedOut, r.Stopped, r.Broken = c.exit, mask.text(c.reason), c.timedOut, c.stopped, c.broken
-		last := r.Exit == 0 || c.stopped || c.broken || c.stuck || r.Attempts >= p.Attempts || len(p.OnExit) > 0 && !slices.Contains(p.OnExit, r.Exit)
+		r.Exit = c.exit
+		r.Reason = mask.text(c.reason)
+		r.TimedOut = c.timedOut
+		r.Stopped = c.stopped
+		r.Broken = c.broken
+		last := r.Exit == 0 || c.stopped || c.broken || c.stuck || r.Attempts >= p.Attempts ||
+			len(p.OnExit) > 0 && !slices.Contains(p.OnExit, r.Exit)
 		if why := explain(p, at, c, last); why != "" {
 			out.say(why)
 		}

@@ -149,8 +149,11 @@ func TestStepsHandOver(t *testing.T) {
 	if outputs[0] != "one\ntwo" {
 		t.Errorf("output %q", outputs[0])
 	}
-	first, second, third := p.record("0"), p.record("1"), p.record("2")
-	if first.Exit != 0 || first.Bytes != 7 || first.Lines != 1 || first.Started == 0 || first.Finished < first.Started || first.Failed {
+	first := p.record("0")
+	second := p.record("1")
+	third := p.record("2")
+	if first.Exit != 0 || first.Bytes != 7 || first.Lines != 1 || first.Started == 0 || first.Finished < first.Started ||
+		first.Failed {
 		t.Errorf("first %+v", first)
 	}
 	if second.Exit != 3 || second.Started < first.Finished || !second.Failed {
@@ -168,7 +171,9 @@ func TestStepsHandOver(t *testing.T) {
 func TestWhenAndAllowed(t *testing.T) {
 	step := func(text, when string, allow bool, needs ...int) runner.StepPlan {
 		p := script(text)
-		p.When, p.AllowFailure, p.Needs = when, allow, needs
+		p.When = when
+		p.AllowFailure = allow
+		p.Needs = needs
 		return p
 	}
 	for name, c := range map[string]struct {
@@ -197,7 +202,8 @@ func TestWhenAndAllowed(t *testing.T) {
 				t.Errorf("ran %s with %v, want %s with %v", ran, codes, c.ran, c.codes)
 			}
 			if name == "allowed" {
-				if r := p.record("0"); r.Exit != 7 || !r.Allowed || r.Failed {
+				r := p.record("0")
+				if r.Exit != 7 || !r.Allowed || r.Failed {
 					t.Errorf("record %+v", r)
 				}
 			}
@@ -210,13 +216,15 @@ func TestRetry(t *testing.T) {
 	retried.Attempts, retried.OnExit = 5, []int{75}
 	p := newPodOf(t, retried)
 	codes, outputs := p.runAll(1)
-	if r := p.record("0"); codes[0] != 0 || r.Attempts != 3 || r.Lines != 2 || r.Bytes != int64(len(outputs[0])) {
+	r := p.record("0")
+	if codes[0] != 0 || r.Attempts != 3 || r.Lines != 2 || r.Bytes != int64(len(outputs[0])) {
 		t.Errorf("%v: %+v with output %q", codes, r, outputs[0])
 	}
 	other := script("exit 3")
 	other.Attempts, other.OnExit = 5, []int{75}
 	p = newPodOf(t, other)
-	if codes, _ := p.runAll(1); codes[0] != 3 || p.record("0").Attempts != 1 {
+	codes, _ = p.runAll(1)
+	if codes[0] != 3 || p.record("0").Attempts != 1 {
 		t.Errorf("%v: %+v, want one attempt", codes, p.record("0"))
 	}
 }
@@ -227,7 +235,8 @@ func TestTimeout(t *testing.T) {
 	slow.TimeoutMS = 100
 	p := newPodOf(t, slow)
 	codes, outputs := p.runAll(1)
-	if r := p.record("0"); codes[0] != 124 || !r.TimedOut || !r.Failed || r.Reason != "timed out after 100ms" {
+	r := p.record("0")
+	if codes[0] != 124 || !r.TimedOut || !r.Failed || r.Reason != "timed out after 100ms" {
 		t.Errorf("%v: %+v", codes, r)
 	}
 	if !strings.HasPrefix(outputs[0], "told\n") {
@@ -238,7 +247,8 @@ func TestTimeout(t *testing.T) {
 func TestCommandWithoutShell(t *testing.T) {
 	p := newPodOf(t, runner.StepPlan{Command: []string{"echo", "$HOME", "a  b"}, Quiet: true})
 	cmd := p.command("0", "run", "0")
-	if out, err := cmd.Output(); err != nil || string(out) != "$HOME a  b\n" {
+	out, err := cmd.Output()
+	if err != nil || string(out) != "$HOME a  b\n" {
 		t.Errorf("%q, %v", out, err)
 	}
 }
@@ -257,13 +267,21 @@ func TestC3StandardInputIsEmpty(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPod(t, script)
-			if out, err := p.command("0", "run", "0").CombinedOutput(); err != nil || len(out) > 0 {
+			out, err := p.command("0", "run", "0").CombinedOutput()
+			if err != nil || len(out) > 0 {
 				t.Errorf("%v: %q", err, out)
 			}
 		})
 	}
 	t.Run("without a shell, at each attempt", func(t *testing.T) {
-		again := runner.StepPlan{Command: []string{"sh", "-c", "cat && test /proc/self/fd/0 -ef /dev/null && echo x >>tries && test $(wc -l <tries) = 2"}, Attempts: 2}
+		again := runner.StepPlan{
+			Command: []string{
+				"sh",
+				"-c",
+				"cat && test /proc/self/fd/0 -ef /dev/null && echo x >>tries && test $(wc -l <tries) = 2",
+			},
+			Attempts: 2,
+		}
 		p := newPodOf(t, again)
 		if out, err := p.command("0", "run", "0").CombinedOutput(); err != nil {
 			t.Errorf("%v: %q", err, out)
@@ -281,7 +299,9 @@ func TestS13StoppedIsNoPass(t *testing.T) {
 	for name, first := range map[string]runner.StepPlan{"ends with 0": script(stop), "may fail": allowed, "no service": broken} {
 		t.Run(name, func(t *testing.T) {
 			deploy, report := script("touch deployed"), script("touch reported")
-			deploy.Needs, report.Needs, report.When = []int{0}, []int{0}, "failure"
+			deploy.Needs = []int{0}
+			report.Needs = []int{0}
+			report.When = "failure"
 			p := newPodOf(t, first, deploy, report)
 			p.runAll(3)
 			r := p.record("0")
@@ -308,7 +328,8 @@ func TestL2OwnLines(t *testing.T) {
 		"half": none,
 	} {
 		_, log, r := runOne(t, p)
-		if log != want || r.Lines != int64(strings.Count(want, "\n")) || r.Bytes != int64(len(strings.ReplaceAll(want, "\r\n", "\n"))) {
+		if log != want || r.Lines != int64(strings.Count(want, "\n")) ||
+			r.Bytes != int64(len(strings.ReplaceAll(want, "\r\n", "\n"))) {
 			t.Errorf("log %q, record %+v\nwant %q", log, r, want)
 		}
 	}
@@ -340,7 +361,8 @@ func TestServices(t *testing.T) {
 	waiting.Ready = []runner.ReadyPlan{{Service: "db", TCP: port, TimeoutMS: 50}}
 	p = newPodOf(t, waiting)
 	p.runAll(1)
-	if r := p.record("0"); !r.Broken || !r.Failed || r.Started != 0 || !strings.Contains(r.Reason, "service db was not ready") {
+	r := p.record("0")
+	if !r.Broken || !r.Failed || r.Started != 0 || !strings.Contains(r.Reason, "service db was not ready") {
 		t.Errorf("record %+v", r)
 	}
 }
@@ -354,7 +376,9 @@ func TestShErrexitAndMissingShell(t *testing.T) {
 	cmd := p.command("0", "run", "0")
 	cmd.Env = append(cmd.Env, "PATH=/nowhere")
 	cmd.Run()
-	if r := p.record("0"); r.Exit != 127 || r.Broken || r.Reason != "sh: command not found in the image; install it, or use an image that has it, or write run as a list to do without a shell (exit 127)" {
+	r := p.record("0")
+	if r.Exit != 127 || r.Broken ||
+		r.Reason != "sh: command not found in the image; install it, or use an image that has it, or write run as a list to do without a shell (exit 127)" {
 		t.Errorf("record %+v, want 127 and a sentence", r)
 	}
 }
@@ -379,7 +403,11 @@ func TestPrepareKeepsTheTokenToItself(t *testing.T) {
 		t.Errorf("the token is where steps can read it: %v", err)
 	}
 	cmd := p.command("clone", "prepare")
-	cmd.Env = append(cmd.Env, "YACI_CLONE_URL=https://x-access-token:ghs_secret@github.com/a/b.git", "YACI_CLONE_SHA=--upload-pack=x")
+	cmd.Env = append(
+		cmd.Env,
+		"YACI_CLONE_URL=https://x-access-token:ghs_secret@github.com/a/b.git",
+		"YACI_CLONE_SHA=--upload-pack=x",
+	)
 	if err := cmd.Run(); err == nil {
 		t.Error("a URL with credentials was accepted")
 	}
@@ -388,10 +416,14 @@ func TestPrepareKeepsTheTokenToItself(t *testing.T) {
 // C22: a step starts in its working_directory, and a missing one is named.
 func TestC22WorkingDirectory(t *testing.T) {
 	makes := script("mkdir -p a/b && touch file && printf '#!/bin/sh\\npwd\\n' > a/b/show && chmod +x a/b/show")
-	inside, missing, file := script("test \"$(pwd)\" = \"$PWD\"; pwd"), script("true"), script("true")
+	inside := script("test \"$(pwd)\" = \"$PWD\"; pwd")
+	missing := script("true")
+	file := script("true")
 	words := runner.StepPlan{Command: []string{"./show"}, Dir: "a/b", Needs: []int{0}}
 	inside.Dir, inside.Needs = "a/b", []int{0}
-	missing.Dir, missing.Needs, missing.AllowFailure = "a/nowhere", []int{0}, true
+	missing.Dir = "a/nowhere"
+	missing.Needs = []int{0}
+	missing.AllowFailure = true
 	file.Dir, file.Needs = "file", []int{0}
 	p := newPodOf(t, makes, inside, words, missing, file)
 	codes, outputs := p.runAll(5)
@@ -403,10 +435,12 @@ func TestC22WorkingDirectory(t *testing.T) {
 			t.Errorf("step %d started in %q", i, outputs[i])
 		}
 	}
-	if r := p.record("3"); r.Exit != 1 || !r.Allowed || r.Broken || !strings.Contains(r.Reason, "a/nowhere does not exist in the workspace") {
+	r := p.record("3")
+	if r.Exit != 1 || !r.Allowed || r.Broken || !strings.Contains(r.Reason, "a/nowhere does not exist in the workspace") {
 		t.Errorf("missing directory: %+v", r)
 	}
-	if r := p.record("4"); r.Broken || !strings.Contains(r.Reason, "file is not a directory") {
+	r = p.record("4")
+	if r.Broken || !strings.Contains(r.Reason, "file is not a directory") {
 		t.Errorf("a file: %+v", r)
 	}
 }
@@ -414,7 +448,19 @@ func TestC22WorkingDirectory(t *testing.T) {
 // TestC19ImageCommand runs what stands behind -- when the plan has no command: an image's ENTRYPOINT and CMD.
 func TestC19ImageCommand(t *testing.T) {
 	p := newPodOf(t, runner.StepPlan{}, script("echo from the plan"))
-	cmd := p.command("0", "run", "0", "--", "sh", "-c", `cat; printf '%s|' "$0" "$@"; pwd; exit 7`, "a b", "$HOME", "--", "")
+	cmd := p.command(
+		"0",
+		"run",
+		"0",
+		"--",
+		"sh",
+		"-c",
+		`cat; printf '%s|' "$0" "$@"; pwd; exit 7`,
+		"a b",
+		"$HOME",
+		"--",
+		"",
+	)
 	cmd.Stdin = strings.NewReader("not for the command")
 	out, _ := cmd.Output()
 	if got, want := string(out), "a b|$HOME|--||"+filepath.Join(p.dir, "workspace")+"\n"; !strings.Contains(got, want) {

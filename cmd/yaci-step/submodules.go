@@ -24,8 +24,17 @@ func (g *repository) submodules(r runner.Clone) error {
 
 // unreadable are git's words for a repository that the run has no access to.
 func unreadable() []string {
-	return []string{"could not read Username for", "Authentication failed for", "not found", "returned error: 401", "returned error: 403",
-		"returned error: 404", "Permission denied (publickey)", "cannot run ssh", "Host key verification failed"}
+	return []string{
+		"could not read Username for",
+		"Authentication failed for",
+		"not found",
+		"returned error: 401",
+		"returned error: 403",
+		"returned error: 404",
+		"Permission denied (publickey)",
+		"cannot run ssh",
+		"Host key verification failed",
+	}
 }
 
 // clonedFrom finds the address and the path in git's words for a submodule that

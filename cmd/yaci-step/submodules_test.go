@@ -197,13 +197,26 @@ func TestC7Submodules(t *testing.T) {
 	inner := f.repo("acme/schemas", map[string]string{"x": "schemas\n"}, nil)
 	hidden := f.repo("acme/hidden", map[string]string{"x": "hidden\n"}, nil)
 	other := f.repo("other/lib", map[string]string{"x": "lib\n"}, nil)
-	nested := f.repo("acme/nested", map[string]string{"x": "nested\n"}, map[string][2]string{"deep": {"../schemas", inner}})
-	f.moved = map[string]string{"old/name": f.url + "/acme/public", "old/schemas": f.url + "/acme/schemas", "old/hidden": f.url + "/acme/hidden"}
+	nested := f.repo(
+		"acme/nested",
+		map[string]string{"x": "nested\n"},
+		map[string][2]string{"deep": {"../schemas", inner}},
+	)
+	f.moved = map[string]string{
+		"old/name":    f.url + "/acme/public",
+		"old/schemas": f.url + "/acme/schemas",
+		"old/hidden":  f.url + "/acme/hidden",
+	}
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "" {
 			t.Error("the token went to another host")
 		}
-		http.Redirect(w, r, f.url+"/acme/schemas"+strings.TrimPrefix(r.URL.Path, "/lib.git")+"?"+r.URL.RawQuery, http.StatusFound)
+		http.Redirect(
+			w,
+			r,
+			f.url+"/acme/schemas"+strings.TrimPrefix(r.URL.Path, "/lib.git")+"?"+r.URL.RawQuery,
+			http.StatusFound,
+		)
 	}))
 	defer elsewhere.Close()
 	for i, c := range []struct {
@@ -248,7 +261,8 @@ func TestC7Submodules(t *testing.T) {
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Fatalf("%v\nwant %q", err, c.want)
 			}
-			if _, missing := os.Stat(filepath.Join(dir, "sub", "x")); missing != nil && c.want == "" {
+			_, missing := os.Stat(filepath.Join(dir, "sub", "x"))
+			if missing != nil && c.want == "" {
 				t.Error(missing)
 			}
 			delete(f.sent, "acme/app")
@@ -273,7 +287,8 @@ func TestC7OriginMoved(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
 	defer elsewhere.Close()
 	f.moved = map[string]string{"acme/app": elsewhere.URL}
-	if _, err := f.clone(sha, nil, nil); err == nil || asked {
+	_, err := f.clone(sha, nil, nil)
+	if err == nil || asked {
 		t.Errorf("%v, followed: %v", err, asked)
 	}
 }
@@ -286,16 +301,24 @@ func TestC6LFS(t *testing.T) {
 	f := newForge(t)
 	f.private = []string{"acme/app", "acme/lib"}
 	attributes := "*.bin filter=lfs diff=lfs merge=lfs -text\n"
-	sub := f.repo("acme/lib", map[string]string{".gitattributes": attributes, "x.bin": f.object("acme/lib", "of the submodule\n")}, nil)
-	sha := f.repo("acme/app", map[string]string{".gitattributes": attributes, "y.bin": f.object("acme/app", "of the parent\n")},
-		map[string][2]string{"sub": {"../lib.git", sub}})
+	sub := f.repo(
+		"acme/lib",
+		map[string]string{".gitattributes": attributes, "x.bin": f.object("acme/lib", "of the submodule\n")},
+		nil,
+	)
+	sha := f.repo(
+		"acme/app",
+		map[string]string{".gitattributes": attributes, "y.bin": f.object("acme/app", "of the parent\n")},
+		map[string][2]string{"sub": {"../lib.git", sub}},
+	)
 	lfs := map[string]string{"YACI_CLONE_LFS": "true"}
 	dir, err := f.clone(sha, []string{"acme/lib"}, lfs)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{"y.bin": "of the parent\n", "sub/x.bin": "of the submodule\n"} {
-		if got, err := os.ReadFile(filepath.Join(dir, path)); err != nil || string(got) != want {
+		got, err := os.ReadFile(filepath.Join(dir, path))
+		if err != nil || string(got) != want {
 			t.Errorf("%s: %q, %v", path, got, err)
 		}
 	}
@@ -320,7 +343,8 @@ func TestC6LFS(t *testing.T) {
 	pointer = pointer[:len("version https://git-lfs.github.com/spec/v1\noid sha256:")+64] + pointer[strings.Index(pointer, "\nsize"):]
 	sha = f.repo("acme/app", map[string]string{".gitattributes": attributes, "gone.bin": pointer}, nil)
 	_, err = f.clone(sha, nil, lfs)
-	if err == nil || !strings.Contains(err.Error(), "Object does not exist on the server") || !strings.Contains(err.Error(), "gone.bin") {
+	if err == nil || !strings.Contains(err.Error(), "Object does not exist on the server") ||
+		!strings.Contains(err.Error(), "gone.bin") {
 		t.Errorf("an object that is not there: %v", err)
 	}
 }

@@ -117,7 +117,8 @@ func shareTree(dir string, uid int) error {
 		}
 		return parent.Chmod(e.Name(), share(info.Mode()))
 	})
-	if info, statErr := os.Lstat(dir); statErr == nil && ownerOf(info) == uid {
+	info, statErr := os.Lstat(dir)
+	if statErr == nil && ownerOf(info) == uid {
 		err = errors.Join(err, os.Chmod(dir, share(info.Mode())))
 	}
 	return err
@@ -234,7 +235,12 @@ func replaceFile(root, staged *os.Root, name string) error {
 	}
 	_, err = io.Copy(out, in)
 	at := syscall.NsecToTimeval(info.ModTime().UnixNano())
-	err = errors.Join(err, out.Chmod(info.Mode().Perm()), syscall.Futimes(int(out.Fd()), []syscall.Timeval{at, at}), out.Close())
+	err = errors.Join(
+		err,
+		out.Chmod(info.Mode().Perm()),
+		syscall.Futimes(int(out.Fd()), []syscall.Timeval{at, at}),
+		out.Close(),
+	)
 	if err != nil {
 		return err
 	}

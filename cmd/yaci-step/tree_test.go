@@ -60,7 +60,13 @@ func workspaceOf(t testing.TB, files int) string {
 		t.Helper()
 		cmd := exec.Command("git", args...)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b")
+		cmd.Env = append(
+			os.Environ(),
+			"GIT_AUTHOR_NAME=a",
+			"GIT_AUTHOR_EMAIL=a@b",
+			"GIT_COMMITTER_NAME=a",
+			"GIT_COMMITTER_EMAIL=a@b",
+		)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("git %v: %v: %s", args, err, out)
 		}
@@ -115,14 +121,18 @@ func checkWorkspace(t *testing.T, dir string, uid int) {
 			t.Errorf("%s has mode %v and belongs to %d; want %v and %d", name, info.Mode(), ownerOf(info), want, uid)
 		}
 	}
-	if target, err := os.Readlink(filepath.Join(dir, "outside")); err != nil || target != "/etc" {
+	target, err := os.Readlink(filepath.Join(dir, "outside"))
+	if err != nil || target != "/etc" {
 		t.Errorf("symlink: %q, %v", target, err)
 	}
-	if info, err := os.Stat("/etc"); err != nil || ownerOf(info) != 0 || info.Mode().Perm() != 0o755 {
+	info, err := os.Stat("/etc")
+	if err != nil || ownerOf(info) != 0 || info.Mode().Perm() != 0o755 {
 		t.Errorf("/etc was changed: %v", info.Mode())
 	}
 	for _, args := range [][]string{{"diff-index", "--quiet", "HEAD"}, {"fsck", "--strict"}, {"commit", "--quiet", "--allow-empty", "-m", "Second"}} {
-		cmd := exec.Command("git", append([]string{"-c", "safe.directory=*", "-c", "user.name=a", "-c", "user.email=a@b"}, args...)...)
+		cmd := exec.Command(
+			"git",
+			append([]string{"-c", "safe.directory=*", "-c", "user.name=a", "-c", "user.email=a@b"}, args...)...)
 		cmd.Dir = dir
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nowhere"}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
@@ -163,7 +173,8 @@ func TestC4Share(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]fs.FileMode{"README": 0o666, "gradlew": 0o777, "deep": 0o777, ".git/config": 0o666} {
-		if info, err := os.Lstat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != want {
+		info, err := os.Lstat(filepath.Join(dir, name))
+		if err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s: %v, %v", name, info.Mode(), err)
 		}
 	}
@@ -204,7 +215,8 @@ func TestC4HostileTree(t *testing.T) {
 	deep.Close()
 	t.Cleanup(func() { exec.Command("rm", "-rf", filepath.Join(dir, "d")).Run() })
 
-	if err := chownTree(dir, 1234, 1234, true); err == nil || !strings.Contains(err.Error(), "nested more than") {
+	err = chownTree(dir, 1234, 1234, true)
+	if err == nil || !strings.Contains(err.Error(), "nested more than") {
 		t.Errorf("a tree that is too deep: %v", err)
 	}
 	if err := shareTree(dir, 1234); err == nil {
@@ -262,7 +274,8 @@ func TestC4RacingTree(t *testing.T) {
 	close(stop)
 	<-done
 	for _, path := range []string{outside, filepath.Join(outside, "f")} {
-		if info, err := os.Stat(path); err != nil || ownerOf(info) != 0 || info.Mode().Perm() != 0o700 {
+		info, err := os.Stat(path)
+		if err != nil || ownerOf(info) != 0 || info.Mode().Perm() != 0o700 {
 			t.Errorf("%s was changed: %v, owner %d", path, info.Mode(), ownerOf(info))
 		}
 	}

@@ -38,11 +38,13 @@ func TestUnpack(t *testing.T) {
 		"another's":       {sha, pack, "git: "},
 		"what was packed": {alone, append(pack, "more"...), ""},
 	} {
-		if err := unpack(at, c.sha, bytes.NewReader(c.pack)); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+		err := unpack(at, c.sha, bytes.NewReader(c.pack))
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	if got, err := os.ReadFile(filepath.Join(at.workspace, "a file")); err != nil || string(got) != "one" {
+	got, err := os.ReadFile(filepath.Join(at.workspace, "a file"))
+	if err != nil || string(got) != "one" {
 		t.Errorf("%q, %v", got, err)
 	}
 }

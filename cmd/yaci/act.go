@@ -120,7 +120,12 @@ func (a approve) Run(ctx context.Context, out output) error {
 		return err
 	}
 	if len(a.Commit) < minCommitDigits {
-		return fmt.Errorf("%q can be the beginning of several commits; read the commit, then: yaci approve %s %s", a.Commit, strings.TrimPrefix(t.name(), "#"), t.SHA)
+		return fmt.Errorf(
+			"%q can be the beginning of several commits; read the commit, then: yaci approve %s %s",
+			a.Commit,
+			strings.TrimPrefix(t.name(), "#"),
+			t.SHA,
+		)
 	}
 	var made newAttempt
 	if err := post(ctx, c, "/api/v1/runs/"+string(t.ID)+"/approve?sha="+url.QueryEscape(strings.ToLower(a.Commit)), nil, &made); err != nil {

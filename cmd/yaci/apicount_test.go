@@ -40,7 +40,12 @@ func countAPI(t *testing.T) *apiCount {
 	if os.Getenv("YACI_IMAGE") == "" {
 		t.Skip("no cluster: run make test")
 	}
-	cfg := must(clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig())(t)
+	cfg := must(
+		clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).
+			ClientConfig(),
+	)(
+		t,
+	)
 	c := &apiCount{kubeconfig: filepath.Join(t.TempDir(), "counted")}
 	proxy := apiProxy(t, cfg)
 	proxy.ModifyResponse = func(r *http.Response) error {
@@ -67,7 +72,10 @@ func serveAPI(t *testing.T, h http.Handler, kubeconfig string) {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.CloseClientConnections)
-	config := fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: x, contexts: [{name: x, context: {cluster: x, user: x}}], users: [{name: x}], clusters: [{name: x, cluster: {server: %q}}]}`, srv.URL)
+	config := fmt.Sprintf(
+		`{apiVersion: v1, kind: Config, current-context: x, contexts: [{name: x, context: {cluster: x, user: x}}], users: [{name: x}], clusters: [{name: x, cluster: {server: %q}}]}`,
+		srv.URL,
+	)
 	if err := os.WriteFile(kubeconfig, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -33,10 +33,15 @@ const service = "trap exit TERM; sleep 600 & wait"
 
 // TestBenchSteps measures the same commands as YACI's Job and as pods without
 // YACI, in turns, from the creation of the Job to its pod's success and to the
-// Job's completion. After each round it prints the medians so far, relative to a bare pod with one init
-// container, whose containers hand over by files without a runner: 1.05 of that
-// is the target. A pod without an init container and a chain of init containers
-// are there for information. The same is done beside a service.
+// Job's completion. After each round it prints the means so far, relative to a bare
+// pod with one init container, whose containers hand over by files without a runner:
+// 1.05 of that is the target. A pod without an init container and a chain of init
+// containers are there for information. The same is done beside a service.
+//
+// The kubelet looks for ended containers once a second, so a Job's time depends on
+// the part of a second in which it was created. All Jobs of a round are created in the
+// same part, and the rounds divide the second evenly. Otherwise each Job would begin
+// just after the kubelet's look that ended the Job before it.
 func TestBenchSteps(t *testing.T) {
 	if *benchSteps == 0 {
 		t.Skip("make bench-steps")
@@ -62,19 +67,23 @@ func TestBenchSteps(t *testing.T) {
 		{"bare, 1 init", plain(1, 0), "bare, 1 init"},
 		{"bare", plain(0, 0), "bare, 1 init"},
 		{"chain of inits", initChain, "bare, 1 init"},
-		{"YACI, service", yaciJob("services: [{name: db, image: IMAGE, command: [sh, -c, '" + service + "']}]\n"), "bare, 1 init, service"},
+		{
+			"YACI, service",
+			yaciJob("services: [{name: db, image: IMAGE, command: [sh, -c, '" + service + "']}]\n"),
+			"bare, 1 init, service",
+		},
 		{"bare, 1 init, service", plain(1, 1), "bare, 1 init, service"},
 	}
 	type times struct{ pod, job []float64 }
 	all := map[string]*times{}
 	table := func(rounds int) {
 		var out strings.Builder
-		fmt.Fprintf(&out, "\nseconds, medians of %d of %d          pod succeeded           Job complete\n", rounds, *benchSteps)
+		fmt.Fprintf(&out, "\nseconds, means of %d of %d          pod succeeded           Job complete\n", rounds, *benchSteps)
 		for _, l := range loads {
 			for _, v := range variants {
 				x, base := all[l.name+v.name], all[l.name+v.base]
 				fmt.Fprintf(&out, "%-15s %-22s %6.2f  (%.2f)           %6.2f  (%.2f of %s)\n", l.name, v.name,
-					median(x.pod), median(x.pod)/median(base.pod), median(x.job), median(x.job)/median(base.job), v.base)
+					mean(x.pod), mean(x.pod)/mean(base.pod), mean(x.job), mean(x.job)/mean(base.job), v.base)
 			}
 		}
 		t.Log(out.String())
@@ -87,7 +96,9 @@ func TestBenchSteps(t *testing.T) {
 					all[key] = &times{}
 				}
 				name := fmt.Sprintf("bench-%d-%d", time.Now().UnixNano()%1e12, i)
-				start := time.Now()
+				part := time.Second * time.Duration(i) / time.Duration(*benchSteps)
+				start := time.Now().Truncate(time.Second).Add(time.Second + part)
+				time.Sleep(time.Until(start))
 				v.make(t, client, name, slices.Repeat([]string{l.command}, l.count))
 				pod, job := finished(t, client, name, start)
 				if i > 0 {
@@ -101,7 +112,13 @@ func TestBenchSteps(t *testing.T) {
 	}
 }
 
-func median(x []float64) float64 { return slices.Sorted(slices.Values(x))[len(x)/2] }
+func mean(x []float64) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += v
+	}
+	return sum / float64(len(x))
+}
 
 // finished waits for the pod and the Job, in seconds since start, and removes them.
 func finished(t *testing.T, client kubernetes.Interface, name string, start time.Time) (pod, job float64) {
@@ -125,7 +142,8 @@ func finished(t *testing.T, client kubernetes.Interface, name string, start time
 		return ok && j.Status.Succeeded > 0 && j.Status.CompletionTime != nil
 	})
 	job = time.Since(start).Seconds()
-	if err := errors.Join(err, <-ends); err != nil || pod == 0 {
+	err = errors.Join(err, <-ends)
+	if err != nil || pod == 0 {
 		t.Fatalf("%s: the pod did not succeed: %v", name, err)
 	}
 	now := metav1.DeletePropagationBackground
@@ -136,7 +154,12 @@ func finished(t *testing.T, client kubernetes.Interface, name string, start time
 }
 
 // until watches until an object is as it is wanted; a watch that ends begins anew with what is there.
-func until(ctx context.Context, of metav1.ListOptions, begin func(context.Context, metav1.ListOptions) (watch.Interface, error), ok func(runtime.Object) bool) error {
+func until(
+	ctx context.Context,
+	of metav1.ListOptions,
+	begin func(context.Context, metav1.ListOptions) (watch.Interface, error),
+	ok func(runtime.Object) bool,
+) error {
 	for {
 		w, err := begin(ctx, of)
 		if err != nil {
@@ -159,7 +182,14 @@ func yaciJob(keys string) func(t *testing.T, client kubernetes.Interface, name s
 	return func(t *testing.T, client kubernetes.Interface, name string, commands []string) {
 		t.Helper()
 		image := os.Getenv("YACI_RUN_IMAGE")
-		text := "image: " + image + "\nclone: false\n" + strings.ReplaceAll(keys, "IMAGE", image) + "steps: ['" + strings.Join(commands, "', '") + "']\n"
+		text := "image: " + image + "\nclone: false\n" + strings.ReplaceAll(
+			keys,
+			"IMAGE",
+			image,
+		) + "steps: ['" + strings.Join(
+			commands,
+			"', '",
+		) + "']\n"
 		file := must(pipeline.Parse([]byte(text)))(t)
 		op := server.Operator(config.Pods{
 			Image:         os.Getenv("YACI_IMAGE"),
@@ -170,7 +200,13 @@ func yaciJob(keys string) func(t *testing.T, client kubernetes.Interface, name s
 			MemoryLimit:   "1Gi",
 			DiskLimit:     "1Gi",
 		})
-		compiled := must(pipeline.Compile(file, pipeline.Input{RunID: name, JobName: name, Attempt: 1, Event: "push", Branch: "main"}, op))(t)
+		compiled := must(pipeline.Compile(file, pipeline.Input{
+			RunID:   name,
+			JobName: name,
+			Attempt: 1,
+			Event:   "push",
+			Branch:  "main",
+		}, op))(t)
 		job := ci.Job{
 			Name:     ci.JobName(name),
 			Run:      ci.RunID(name),
@@ -197,7 +233,9 @@ func initChain(t *testing.T, client kubernetes.Interface, name string, commands 
 // bareContainers start together and look for the file of the one before, every
 // 20 ms. Before them come init containers that do nothing, and services.
 func bareContainers(t *testing.T, client kubernetes.Interface, name string, commands []string, inits, services int) {
-	spec := corev1.PodSpec{Volumes: []corev1.Volume{{Name: "sync", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}}
+	spec := corev1.PodSpec{
+		Volumes: []corev1.Volume{{Name: "sync", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
+	}
 	for i := range inits {
 		b := bare(i, "true")
 		b.Name = "init" + b.Name
@@ -222,12 +260,19 @@ func bareContainers(t *testing.T, client kubernetes.Interface, name string, comm
 }
 
 func bare(i int, script string) corev1.Container {
-	return corev1.Container{Name: fmt.Sprintf("c%d", i), Image: os.Getenv("YACI_RUN_IMAGE"), Command: []string{"sh", "-e", "-c", script}}
+	return corev1.Container{
+		Name:    fmt.Sprintf("c%d", i),
+		Image:   os.Getenv("YACI_RUN_IMAGE"),
+		Command: []string{"sh", "-e", "-c", script},
+	}
 }
 
 func create(t *testing.T, client kubernetes.Interface, name string, spec corev1.PodSpec) {
 	t.Helper()
 	spec.RestartPolicy = corev1.RestartPolicyNever
-	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: batchv1.JobSpec{BackoffLimit: new(int32), Template: corev1.PodTemplateSpec{Spec: spec}}}
+	job := &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       batchv1.JobSpec{BackoffLimit: new(int32), Template: corev1.PodTemplateSpec{Spec: spec}},
+	}
 	must(client.BatchV1().Jobs(buildNamespace).Create(t.Context(), job, metav1.CreateOptions{}))(t)
 }

@@ -39,7 +39,8 @@ func (w *world) gone(pod *corev1.Pod) {
 	})
 }
 
-// TestCancel: the status is final at once, the container is told to end, and nothing is left; also when the server dies in between.
+// TestCancel: the status is final at once, the container is told to end, and nothing is left; also when the server dies
+// in between.
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	client := clientset(t)
@@ -56,7 +57,8 @@ func TestCancel(t *testing.T) {
 			w.kill()
 			w.start()
 		}
-		if st := w.final(r, sha); st.State != "error" || st.Description != "Cancelled by api token YACI_API_TOKEN." {
+		st := w.final(r, sha)
+		if st.State != "error" || st.Description != "Cancelled by api token YACI_API_TOKEN." {
 			t.Errorf("status %+v", st)
 		}
 		w.gone(pod)
@@ -79,7 +81,8 @@ func TestSupersede(t *testing.T) {
 	must(r.OpenPull("topic", "main", "Change", w.ada))(t)
 	pod := w.theirPod(client)
 	sha := w.pushFrom(c, passing)
-	if st := w.final(r, old); st.State != "error" || !strings.HasPrefix(st.Description, "Superseded by a newer push ("+sha[:7]+").") {
+	st := w.final(r, old)
+	if st.State != "error" || !strings.HasPrefix(st.Description, "Superseded by a newer push ("+sha[:7]+").") {
 		t.Errorf("status %+v", st)
 	}
 	if st := w.final(r, sha); st.State != "success" {
@@ -95,12 +98,24 @@ func TestQueue(t *testing.T) {
 	r := w.repo("queued", false)
 	w.push(r, "image: IMAGE\nsteps: ['sleep 4']\n")
 	sha := w.push(r, strings.Replace(passing, "two", "three", 1))
-	waits := must(r.WaitStatus(citesttest.Context(t, time.Minute), sha, "yaci", func(s citest.Status) bool { return strings.HasPrefix(s.Description, "Waiting: ") }))(t)
+	waits := must(
+		r.WaitStatus(
+			citesttest.Context(t, time.Minute),
+			sha,
+			"yaci",
+			func(s citest.Status) bool { return strings.HasPrefix(s.Description, "Waiting: ") },
+		),
+	)(
+		t,
+	)
 	if !strings.HasPrefix(waits.Description, "Waiting: 1st in line, 1 of 1 slots busy") {
 		t.Errorf("status %+v", waits)
 	}
 	var line []struct{ Repo, Reason string }
-	if code, body := w.call("GET", "/api/v1/queue", "", apiToken); code != http.StatusOK || json.Unmarshal([]byte(body), &line) != nil || len(line) != 1 || line[0].Repo != "ada/queued" || line[0].Reason != "all" {
+	code, body := w.call("GET", "/api/v1/queue", "", apiToken)
+	if code != http.StatusOK || json.Unmarshal([]byte(body), &line) != nil || len(line) != 1 ||
+		line[0].Repo != "ada/queued" ||
+		line[0].Reason != "all" {
 		t.Errorf("queue: %d %s", code, body)
 	}
 	if st := w.final(r, sha); st.State != "success" {
@@ -133,11 +148,19 @@ func TestKueue(t *testing.T) {
 	r := w.repo("kueue", false)
 	sha := w.push(r, passing)
 	w.until("a suspended Job", func() bool {
-		list := must(client.BatchV1().Jobs(space).List(t.Context(), metav1.ListOptions{LabelSelector: "kueue.x-k8s.io/queue-name=builds"}))(t)
+		list := must(
+			client.BatchV1().
+				Jobs(space).
+				List(t.Context(), metav1.ListOptions{LabelSelector: "kueue.x-k8s.io/queue-name=builds"}),
+		)(
+			t,
+		)
 		if len(list.Items) != 1 || len(list.Items[0].Status.Conditions) == 0 {
 			return false
 		}
-		_, err := client.BatchV1().Jobs(space).Patch(t.Context(), list.Items[0].Name, types.MergePatchType, []byte(`{"spec":{"suspend":false}}`), metav1.PatchOptions{})
+		_, err := client.BatchV1().
+			Jobs(space).
+			Patch(t.Context(), list.Items[0].Name, types.MergePatchType, []byte(`{"spec":{"suspend":false}}`), metav1.PatchOptions{})
 		return err == nil
 	})
 	if st := w.final(r, sha); st.State != "success" {

@@ -43,8 +43,14 @@ func clusterTrials() []trial {
 				client := clientset(c.t)
 				space := namespace(c.t, client, nil)
 				item.Type = corev1.LimitTypeContainer
-				must(client.CoreV1().LimitRanges(space).Create(c.t.Context(), &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Name: name},
-					Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{item}}}, metav1.CreateOptions{}))(c.t)
+				must(
+					client.CoreV1().
+						LimitRanges(space).
+						Create(c.t.Context(), &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Name: name},
+							Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{item}}}, metav1.CreateOptions{}),
+				)(
+					c.t,
+				)
 				own := c.elsewhere("YACI_NAMESPACE=" + space)
 				_, sha := own.pushes(nil)
 				own.ends(sha, "success", "Passed in ")
@@ -66,8 +72,13 @@ func (c *played) elsewhere(env ...string) *played {
 func inject(t *testing.T, label, value string) {
 	t.Helper()
 	patch := must(json.Marshal([]map[string]any{{"op": "add", "path": "/spec/containers/-", "value": corev1.Container{
-		Name: "injected", Image: os.Getenv("YACI_RUN_IMAGE"), Command: []string{"sleep", "100000"},
-		Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{"cpu": resource.MustParse("10m"), "memory": resource.MustParse("16Mi")}},
+
+		Name:    "injected",
+		Image:   os.Getenv("YACI_RUN_IMAGE"),
+		Command: []string{"sleep", "100000"},
+		Resources: corev1.ResourceRequirements{
+			Limits: corev1.ResourceList{"cpu": resource.MustParse("10m"), "memory": resource.MustParse("16Mi")},
+		},
 	}}}))(t)
 	hook := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var review admissionv1.AdmissionReview
@@ -76,17 +87,36 @@ func inject(t *testing.T, label, value string) {
 			return
 		}
 		kind := admissionv1.PatchTypeJSONPatch
-		review.Response = &admissionv1.AdmissionResponse{UID: review.Request.UID, Allowed: true, Patch: patch, PatchType: &kind}
+		review.Response = &admissionv1.AdmissionResponse{
+			UID:       review.Request.UID,
+			Allowed:   true,
+			Patch:     patch,
+			PatchType: &kind,
+		}
 		json.NewEncoder(w).Encode(review)
 	}))
 	t.Cleanup(hook.Close)
-	url, none, fail := hook.URL, admissionregistrationv1.SideEffectClassNone, admissionregistrationv1.Fail
+	url := hook.URL
+	none := admissionregistrationv1.SideEffectClassNone
+	fail := admissionregistrationv1.Fail
 	config := &admissionregistrationv1.MutatingWebhookConfiguration{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "yaci-test-"},
 		Webhooks: []admissionregistrationv1.MutatingWebhook{{
-			Name:                    "inject.yaci.test",
-			ClientConfig:            admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: hook.Certificate().Raw})},
-			Rules:                   []admissionregistrationv1.RuleWithOperations{{Operations: []admissionregistrationv1.OperationType{"CREATE"}, Rule: admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}}}},
+			Name: "inject.yaci.test",
+			ClientConfig: admissionregistrationv1.WebhookClientConfig{
+				URL:      &url,
+				CABundle: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: hook.Certificate().Raw}),
+			},
+			Rules: []admissionregistrationv1.RuleWithOperations{
+				{
+					Operations: []admissionregistrationv1.OperationType{"CREATE"},
+					Rule: admissionregistrationv1.Rule{
+						APIGroups:   []string{""},
+						APIVersions: []string{"v1"},
+						Resources:   []string{"pods"},
+					},
+				},
+			},
 			NamespaceSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{label: value}},
 			SideEffects:             &none,
 			FailurePolicy:           &fail,

@@ -37,21 +37,25 @@ func eventTrials() []trial {
 				c.t.Errorf("the first status was %+v", all[0])
 			}
 		}},
-		{"f02-retarget-stacked", "a pull request that gets another base is judged by that one, pending at once", func(c *played) {
-			c.pushes(nil)
-			must(c.r.Commit("parent", "Parent", map[string]string{"parent": "x\n"}, c.ada))(c.t)
-			clone := c.clone()
-			must(clone.Git("switch", "--quiet", "-c", "topic", "origin/parent"))(c.t)
-			sha := must(clone.Push("Child", map[string]string{"child": "x\n"}))(c.t)
-			p := c.opens("parent")
-			c.handled()
-			c.neverGreen(sha)
-			if err := p.Retarget("main", c.ada); err != nil {
-				c.t.Fatal(err)
-			}
-			c.ends(sha, "failure", "exit 1")
-			c.neverGreen(sha)
-		}},
+		{
+			"f02-retarget-stacked",
+			"a pull request that gets another base is judged by that one, pending at once",
+			func(c *played) {
+				c.pushes(nil)
+				must(c.r.Commit("parent", "Parent", map[string]string{"parent": "x\n"}, c.ada))(c.t)
+				clone := c.clone()
+				must(clone.Git("switch", "--quiet", "-c", "topic", "origin/parent"))(c.t)
+				sha := must(clone.Push("Child", map[string]string{"child": "x\n"}))(c.t)
+				p := c.opens("parent")
+				c.handled()
+				c.neverGreen(sha)
+				if err := p.Retarget("main", c.ada); err != nil {
+					c.t.Fatal(err)
+				}
+				c.ends(sha, "failure", "exit 1")
+				c.neverGreen(sha)
+			},
+		},
 		{"f03-labeled", "a label starts the run that waits for one; before, nothing is green", func(c *played) {
 			c.startsWith("labeled")
 		}},
@@ -161,7 +165,15 @@ func (c *played) actsAgain(action string) {
 	if !ok {
 		c.t.Fatal("no event of a pull request was sent")
 	}
-	label := map[string]any{"id": 1, "name": "ready", "color": "ffffff", "default": false, "description": nil, "node_id": "L1", "url": "x"}
+	label := map[string]any{
+		"id":          1,
+		"name":        "ready",
+		"color":       "ffffff",
+		"default":     false,
+		"description": nil,
+		"node_id":     "L1",
+		"url":         "x",
+	}
 	payload["action"], pull["draft"] = action, false
 	pull["updated_at"] = time.Now().Add(time.Second).UTC().Format(time.RFC3339)
 	if action == "labeled" {

@@ -19,7 +19,8 @@ func stepTrials() []trial {
 			must(clone.Git("push", "--quiet", "origin", "HEAD", "v1.0"))(c.t)
 			c.until("both runs end", func() bool {
 				runs := c.runs()
-				return len(runs) == 2 && runs[0].State != "queued" && runs[0].State != "running" && runs[1].State != "queued" && runs[1].State != "running"
+				return len(runs) == 2 && runs[0].State != "queued" && runs[0].State != "running" && runs[1].State != "queued" &&
+					runs[1].State != "running"
 			})
 			for _, run := range c.runs() {
 				if run.State != "success" {
@@ -79,7 +80,8 @@ func stepTrials() []trial {
 		{"f13-allow-failure-missing", "a step that may fail may also miss its program, in both spellings", func(c *played) {
 			_, sha := c.pushes(nil)
 			c.ends(sha, "success", "Passed in ")
-			if log := c.log(1); !strings.Contains(log, "golangci-lint") || strings.Contains(log, "write run as a list") {
+			log := c.log(1)
+			if !strings.Contains(log, "golangci-lint") || strings.Contains(log, "write run as a list") {
 				c.t.Errorf("the step that fails says %q", log)
 			}
 			if log := c.log(2); !strings.HasSuffix(log, "next\n") {
@@ -100,7 +102,8 @@ func stepTrials() []trial {
 			c.ends(sha, "error", "No node is large enough")
 			began := time.Now()
 			text, err := c.follow(c.runs()[0].ID, 1)
-			if took := time.Since(began); err != nil || took > 10*time.Second || strings.Contains(text, "never\n") {
+			took := time.Since(began)
+			if err != nil || took > 10*time.Second || strings.Contains(text, "never\n") {
 				c.t.Errorf("%q after %v, %v", text, took, err)
 			}
 		}},
@@ -115,7 +118,8 @@ func stepTrials() []trial {
 		{"f26-arch", "a program of another architecture is called that", func(c *played) {
 			_, sha := c.pushes(nil)
 			st := c.final(c.r, sha)
-			if said := st.Description + c.log(1); !strings.Contains(said, "architecture") || !strings.Contains(said, runtime.GOARCH) {
+			said := st.Description + c.log(1)
+			if !strings.Contains(said, "architecture") || !strings.Contains(said, runtime.GOARCH) {
 				c.t.Errorf("%s: %q", st.State, said)
 			}
 		}},
@@ -125,10 +129,26 @@ func stepTrials() []trial {
 // lintTrials are about files that were misread, or refused with the wrong words.
 func lintTrials() []trial {
 	return []trial{
-		{"f08-bang", "an explicit tag is refused where it stands", func(c *played) { c.refused(".yaci.yml:3:", "tag", "quote") }},
-		{"f20-colon", "a command with a colon was read as a key: quote it or write a block", func(c *played) { c.refused(".yaci.yml:3:", "quote") }},
-		{"f20-list-of-commands", "a list of commands is no list of words: write a script of two lines", func(c *played) { c.refused(".yaci.yml:", "run: |") }},
-		{"f21-shebang", "a script runs in what its first line names, or is refused", func(c *played) { c.refused(".yaci.yml:3:", "shell: [") }},
+		{
+			"f08-bang",
+			"an explicit tag is refused where it stands",
+			func(c *played) { c.refused(".yaci.yml:3:", "tag", "quote") },
+		},
+		{
+			"f20-colon",
+			"a command with a colon was read as a key: quote it or write a block",
+			func(c *played) { c.refused(".yaci.yml:3:", "quote") },
+		},
+		{
+			"f20-list-of-commands",
+			"a list of commands is no list of words: write a script of two lines",
+			func(c *played) { c.refused(".yaci.yml:", "run: |") },
+		},
+		{
+			"f21-shebang",
+			"a script runs in what its first line names, or is refused",
+			func(c *played) { c.refused(".yaci.yml:3:", "shell: [") },
+		},
 		{"f22-brackets", "brackets in a script nest nothing", func(c *played) {
 			_, sha := c.pushes(map[string]string{"x": "(\n"})
 			c.ends(sha, "success", "Passed in ")

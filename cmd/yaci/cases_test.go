@@ -121,7 +121,8 @@ func (c *played) handled() {
 func (c *played) get(path string, into any) {
 	c.t.Helper()
 	code, body := c.call("GET", path, "", apiToken)
-	if err := json.Unmarshal([]byte(body), into); code != 200 || err != nil {
+	err := json.Unmarshal([]byte(body), into)
+	if code != 200 || err != nil {
 		c.t.Fatalf("GET %s: %d %v %s", path, code, err, body)
 	}
 }
@@ -154,7 +155,16 @@ func (c *played) log(step int) string {
 // follow reads a log of a run's only job to its end, for at most half a minute.
 func (c *played) follow(run string, step int) (string, error) {
 	ctx := citesttest.Context(c.t, 30*time.Second)
-	req := must(http.NewRequestWithContext(ctx, "GET", fmt.Sprintf("http://%s/api/v1/runs/%s/jobs/yaci-%s-1/steps/%d/log?follow=1", c.listen, run, run, step), http.NoBody))(c.t)
+	req := must(
+		http.NewRequestWithContext(
+			ctx,
+			"GET",
+			fmt.Sprintf("http://%s/api/v1/runs/%s/jobs/yaci-%s-1/steps/%d/log?follow=1", c.listen, run, run, step),
+			http.NoBody,
+		),
+	)(
+		c.t,
+	)
 	req.Header.Set("Authorization", "Bearer "+apiToken)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -58,7 +58,8 @@ func (c *chaos) restless(db *sql.DB) string {
 	c.drain()
 	for what, query := range restless() {
 		var n int
-		if err := db.QueryRow(query).Scan(&n); err != nil || n > 0 {
+		err := db.QueryRow(query).Scan(&n)
+		if err != nil || n > 0 {
 			return fmt.Sprintf("%d %s (%v)", n, what, err)
 		}
 	}
@@ -95,8 +96,18 @@ func (c *chaos) judge() {
 	c.t.Helper()
 	db := c.query()
 	c.judgeInbox(db)
-	runs, told := column(c, db, `SELECT sha FROM runs`), column(c, db, `SELECT sha || ' ' || state FROM statuses WHERE context = 'yaci'`)
-	want, jobs, repeats := 0, 0, 0
+	runs, told := column(
+		c,
+		db,
+		`SELECT sha FROM runs`,
+	), column(
+		c,
+		db,
+		`SELECT sha || ' ' || state FROM statuses WHERE context = 'yaci'`,
+	)
+	want := 0
+	jobs := 0
+	repeats := 0
 	for _, p := range c.pushed {
 		all := p.repo.Statuses(p.sha)
 		if p.want == "" {
@@ -128,8 +139,15 @@ func (c *chaos) judge() {
 		c.t.Errorf("%d commits have runs, want %d", len(runs), want)
 	}
 	recovered := column(c, db, `SELECT origin FROM deliveries`)
-	c.t.Logf("%d runs, %d of them with a Job; %d webhooks came, %d were taken from the list, %d heads were found; %d endings were told again",
-		want, jobs, recovered[""], recovered["listed"], recovered["compared"], repeats)
+	c.t.Logf(
+		"%d runs, %d of them with a Job; %d webhooks came, %d were taken from the list, %d heads were found; %d endings were told again",
+		want,
+		jobs,
+		recovered[""],
+		recovered["listed"],
+		recovered["compared"],
+		repeats,
+	)
 	c.judgeCluster(db, jobs)
 }
 
@@ -158,7 +176,12 @@ func (c *chaos) judgeInbox(db *sql.DB) {
 // judgeCluster: each Job is a run's, none is held by its finalizer, no Secret is left.
 func (c *chaos) judgeCluster(db *sql.DB, want int) {
 	c.t.Helper()
-	cfg := must(clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig())(c.t)
+	cfg := must(
+		clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).
+			ClientConfig(),
+	)(
+		c.t,
+	)
 	client := must(kubernetes.NewForConfig(cfg))(c.t)
 	own := metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=yaci"}
 	known := column(c, db, `SELECT name FROM jobs WHERE state <> 'skipped'`)

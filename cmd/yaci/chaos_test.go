@@ -60,7 +60,15 @@ func TestChaos(t *testing.T) {
 	began := time.Now()
 	c.launch("")
 	c.settle()
-	t.Logf("seed %d: %d pushes, %d kills (%v), %d watches expired, quiet after %v", *chaosSeed, len(c.pushed), c.kills, c.hits, c.watches.count(), time.Since(began).Round(time.Second))
+	t.Logf(
+		"seed %d: %d pushes, %d kills (%v), %d watches expired, quiet after %v",
+		*chaosSeed,
+		len(c.pushed),
+		c.kills,
+		c.hits,
+		c.watches.count(),
+		time.Since(began).Round(time.Second),
+	)
 	if c.watches.count() == 0 {
 		t.Error("no watch has expired")
 	}
@@ -97,8 +105,11 @@ func newChaos(t *testing.T) *chaos {
 		t.Skip("no cluster: make test, or make chaos, boots one")
 	}
 	c := &chaos{
-		world: &world{t: t, dir: t.TempDir(), log: &lockedBuffer{}}, began: time.Now().Add(-time.Second), hits: map[failpoint.Point]int{},
-		rng: rand.New(rand.NewPCG(*chaosSeed, 0)),
+
+		world: &world{t: t, dir: t.TempDir(), log: &lockedBuffer{}},
+		began: time.Now().Add(-time.Second),
+		hits:  map[failpoint.Point]int{},
+		rng:   rand.New(rand.NewPCG(*chaosSeed, 0)),
 	}
 	c.binary = filepath.Join(c.dir, "yaci")
 	build := exec.Command("go", "build", "-tags", "chaos", "-o", c.binary, ".")
@@ -115,7 +126,12 @@ func newChaos(t *testing.T) *chaos {
 			t.Logf("the server's log is in %s", log)
 		}
 	})
-	c.github = citesttest.Start(t, citest.Options{Addr: host + ":0", HookURL: "http://" + c.listen + "/webhook", HookSecret: hookSecret, RateLimit: 1_000_000})
+	c.github = citesttest.Start(t, citest.Options{
+		Addr:       host + ":0",
+		HookURL:    "http://" + c.listen + "/webhook",
+		HookSecret: hookSecret,
+		RateLimit:  1_000_000,
+	})
 	c.ada = c.github.CreateUser("ada")
 	if err := os.WriteFile(filepath.Join(c.dir, "app.pem"), c.github.AppKeyPEM(), 0o600); err != nil {
 		t.Fatal(err)

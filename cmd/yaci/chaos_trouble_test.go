@@ -113,7 +113,10 @@ func (c *chaos) fault() citest.Fault {
 
 // lock keeps everybody from writing to the database for a while.
 func (c *chaos) lock(d time.Duration) {
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(c.dir, "yaci.db")+"?_pragma=busy_timeout(2000)&mode=rw&_txlock=immediate")
+	db, err := sql.Open(
+		"sqlite",
+		"file:"+filepath.Join(c.dir, "yaci.db")+"?_pragma=busy_timeout(2000)&mode=rw&_txlock=immediate",
+	)
 	if err != nil {
 		c.t.Error(err)
 		return

@@ -44,7 +44,10 @@ func (e *expiry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if q.Get("resourceVersion") != "" && e.gone(r.URL.Path) {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","code":410,"message":"too old resource version"}}`+"\n")
+		_, _ = io.WriteString(
+			w,
+			`{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","code":410,"message":"too old resource version"}}`+"\n",
+		)
 		return
 	}
 	ctx, end := context.WithCancel(r.Context())

@@ -39,7 +39,15 @@ func fixedRounds() []haRound {
 
 // randomRounds are drawn so that all kinds of faults and modes come up equally often.
 func randomRounds(rng *rand.Rand, n int) (rounds []haRound) {
-	kinds := []haFault{{what: "kill"}, {what: "kill"}, {what: "pause"}, {what: "pause"}, {what: "upgrade"}, {what: "copy"}, {what: "failover"}}
+	kinds := []haFault{
+		{what: "kill"},
+		{what: "kill"},
+		{what: "pause"},
+		{what: "pause"},
+		{what: "upgrade"},
+		{what: "copy"},
+		{what: "failover"},
+	}
 	for _, mode := range faultproxy.Modes() {
 		kinds = append(kinds, haFault{what: "postgres", mode: mode}, haFault{what: "api", mode: mode})
 	}
@@ -113,7 +121,14 @@ func (h *chaosHA) happen(f haFault, s *haServer) {
 	case "api":
 		h.misbehave(s, s.api, f)
 	}
-	h.t.Logf("%s %s of %s (leader: %v) took %v", f.what, f.mode, s.name, f.leader, time.Since(began).Round(100*time.Millisecond))
+	h.t.Logf(
+		"%s %s of %s (leader: %v) took %v",
+		f.what,
+		f.mode,
+		s.name,
+		f.leader,
+		time.Since(began).Round(100*time.Millisecond),
+	)
 }
 
 func (h *chaosHA) misbehave(s *haServer, p *faultproxy.Proxy, f haFault) {
@@ -128,7 +143,8 @@ func (h *chaosHA) misbehave(s *haServer, p *faultproxy.Proxy, f haFault) {
 	}
 }
 
-// forgetElections sets the epoch back, to one that was seen if there is one, as on a copy that lacks the last elections.
+// forgetElections sets the epoch back, to one that was seen if there is one, as on a copy that lacks the last
+// elections.
 func (h *chaosHA) forgetElections() {
 	var epoch int64
 	if err := h.db().QueryRow(`SELECT epoch FROM leader`).Scan(&epoch); err != nil {
@@ -187,7 +203,9 @@ func (h *chaosHA) push(n int) {
 			case 0:
 				yaml, p.want = "image: IMAGE\nclone: false\nsteps: ['exit 3']\n", "failure"
 			case 1:
-				yaml, p.want, p.job = "image: IMAGE\nstpes: []\n", "error", false
+				yaml = "image: IMAGE\nstpes: []\n"
+				p.want = "error"
+				p.job = false
 			}
 			branch := fmt.Sprintf("b%x", rng.Uint64())
 			content := files(yaml)

@@ -54,7 +54,8 @@ func (h *chaosHA) restless() string {
 	}
 	for what, query := range restless() {
 		var n int
-		if err := h.db().QueryRow(query).Scan(&n); err != nil || n > 0 {
+		err := h.db().QueryRow(query).Scan(&n)
+		if err != nil || n > 0 {
 			return fmt.Sprintf("%d %s (%v)", n, what, err)
 		}
 	}
@@ -81,10 +82,20 @@ func (h *chaosHA) judge() string {
 	runs := h.values(`SELECT sha FROM runs`)
 	told := h.values(`SELECT sha || ' ' || state FROM statuses WHERE context = 'yaci'`)
 	ended := h.values(`SELECT r.sha || ' ' || j.state FROM jobs j JOIN runs r ON r.id = j.run`)
-	lost, doubled, stuck, contradictory := 0, 0, 0, 0
+	lost := 0
+	doubled := 0
+	stuck := 0
+	contradictory := 0
 	blame := func(count *int, p haPush, what string) {
 		*count++
-		h.t.Errorf("%s of %s, which should be %s, is %s: statuses %+v", p.sha, p.repo.FullName(), p.want, what, p.repo.Statuses(p.sha))
+		h.t.Errorf(
+			"%s of %s, which should be %s, is %s: statuses %+v",
+			p.sha,
+			p.repo.FullName(),
+			p.want,
+			what,
+			p.repo.Statuses(p.sha),
+		)
 	}
 	for _, p := range h.pushed {
 		endings := map[string]int{}
@@ -109,8 +120,8 @@ func (h *chaosHA) judge() string {
 	return fmt.Sprintf("%d lost, %d doubled, %d stuck, %d contradictory", lost, doubled, stuck, contradictory)
 }
 
-// judgeCluster counts what the cluster has that the database does not: a Job without a row, a second pod, or a Job that is
-// held by its finalizer.
+// judgeCluster counts what the cluster has that the database does not: a Job without a row, a second pod, or a Job that
+// is held by its finalizer.
 func (h *chaosHA) judgeCluster() (wrong int) {
 	h.t.Helper()
 	client := clientset(h.t)

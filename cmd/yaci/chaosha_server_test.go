@@ -116,7 +116,9 @@ func (s *haServer) launch() {
 	if err := s.cmd.Start(); err != nil {
 		s.h.t.Fatal(err)
 	}
-	s.told, s.stopped, s.up = false, false, false
+	s.told = false
+	s.stopped = false
+	s.up = false
 	s.exited = make(chan struct{})
 	cmd, exited := s.cmd, s.exited
 	go func() {

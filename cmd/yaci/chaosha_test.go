@@ -28,13 +28,17 @@ var (
 	haSeed     = flag.Uint64("chaos-ha-seed", 1, "what is random in TestChaosHA follows from this")
 	haRuns     = flag.Int("chaos-ha-runs", 16, "pushes in TestChaosHA, each of which has a run")
 	haRounds   = flag.Int("chaos-ha-rounds", 0, "random rounds of faults in TestChaosHA; 0: a few that are fixed")
-	haTakeover = flag.Duration("chaos-ha-takeover", time.Minute, "the longest time without a leader although one healthy server reaches both")
+	haTakeover = flag.Duration(
+		"chaos-ha-takeover",
+		time.Minute,
+		"the longest time without a leader although one healthy server reaches both",
+	)
 )
 
-// TestChaosHA has two servers on one Postgres and one cluster, each behind a proxy before either, and plays faults: a proxy
-// refuses, holds, drops, slows down or cuts connections, a server is killed, stands still or is replaced, the database loses
-// the last elections as a promoted copy does, or a standby is promoted. In the end every push has led to one outcome, about
-// which GitHub, the database and the cluster agree, and no process has ended by itself.
+// TestChaosHA has two servers on one Postgres and one cluster, each behind a proxy before either, and plays faults: a
+// proxy refuses, holds, drops, slows down or cuts connections, a server is killed, stands still or is replaced, the
+// database loses the last elections as a promoted copy does, or a standby is promoted. In the end every push has led to
+// one outcome, about which GitHub, the database and the cluster agree, and no process has ended by itself.
 func TestChaosHA(t *testing.T) {
 	h := newChaosHA(t)
 	rounds := fixedRounds()
@@ -60,8 +64,17 @@ func TestChaosHA(t *testing.T) {
 	if h.longest > *haTakeover {
 		t.Errorf("for %v there was no leader although a healthy server reached both", h.longest.Round(time.Millisecond))
 	}
-	t.Logf("chaos-ha seed %d: %d runs, %d rounds of faults in %v, at rest after %v; %s; %d terms, longest time without a leader %v",
-		*haSeed, len(h.pushed), len(rounds), faults.Round(time.Second), (time.Since(began) - faults).Round(time.Second), figures, h.terms(), h.longest.Round(100*time.Millisecond))
+	t.Logf(
+		"chaos-ha seed %d: %d runs, %d rounds of faults in %v, at rest after %v; %s; %d terms, longest time without a leader %v",
+		*haSeed,
+		len(h.pushed),
+		len(rounds),
+		faults.Round(time.Second),
+		(time.Since(began) - faults).Round(time.Second),
+		figures,
+		h.terms(),
+		h.longest.Round(100*time.Millisecond),
+	)
 }
 
 // chaosHA is two servers in turmoil.

@@ -45,33 +45,51 @@ jobs:
 `)
 	const page = "/ada/checks/runs/1"
 	told := w.check(r, sha, "yaci", 0)
-	if told.Conclusion != "failure" || !strings.Contains(told.Title, "test failed") || told.DetailsURL != "http://"+w.listen+page+"#2-test:L31" {
+	if told.Conclusion != "failure" || !strings.Contains(told.Title, "test failed") ||
+		told.DetailsURL != "http://"+w.listen+page+"#2-test:L31" {
 		t.Errorf("check: %+v", told)
 	}
-	if !strings.Contains(told.Summary, "| <code>test</code> | failure |") || !strings.Contains(told.Summary, "**<code>fine</code>**: success") {
+	if !strings.Contains(told.Summary, "| <code>test</code> | failure |") ||
+		!strings.Contains(told.Summary, "**<code>fine</code>**: success") {
 		t.Errorf("summary: %s", told.Summary)
 	}
-	if !strings.HasSuffix(told.Text, "\nlast words\n```\n") || strings.Contains(told.Text, "line 12\n") || !strings.Contains(told.Text, "line 13\n") {
+	if !strings.HasSuffix(told.Text, "\nlast words\n```\n") || strings.Contains(told.Text, "line 12\n") ||
+		!strings.Contains(told.Text, "line 13\n") {
 		t.Errorf("text: %s", told.Text)
 	}
-	if want := (citest.CheckAnnotation{Path: "main.go", StartLine: 3, EndLine: 3, StartColumn: 5, Level: "failure", Message: "It is broken", Title: "Oh"}); len(told.Annotations) != 1 || told.Annotations[0] != want {
+	want := (citest.CheckAnnotation{
+		Path:        "main.go",
+		StartLine:   3,
+		EndLine:     3,
+		StartColumn: 5,
+		Level:       "failure",
+		Message:     "It is broken",
+		Title:       "Oh",
+	})
+	if len(told.Annotations) != 1 || told.Annotations[0] != want {
 		t.Errorf("annotations: %+v", told.Annotations)
 	}
-	if c := w.check(r, sha, "yaci/broken", 0); c.Conclusion != "failure" || c.DetailsURL != "http://"+w.listen+page+"/attempts/1/jobs/2#2-test:L31" {
+	c := w.check(r, sha, "yaci/broken", 0)
+	if c.Conclusion != "failure" || c.DetailsURL != "http://"+w.listen+page+"/attempts/1/jobs/2#2-test:L31" {
 		t.Errorf("check of the job: %+v", c)
 	}
-	if c := w.check(r, sha, "yaci/fine", 0); c.Conclusion != "success" || len(c.Annotations) != 0 || c.Text != "" {
+	c = w.check(r, sha, "yaci/fine", 0)
+	if c.Conclusion != "success" || len(c.Annotations) != 0 || c.Text != "" {
 		t.Errorf("check of the job that passed: %+v", c)
 	}
 	started := w.stored("SELECT id FROM runs")
-	if code, body := w.call("GET", page+"/attempts/1/jobs/2/steps/1-echo-built-yaci-run-url/log.txt", "", ""); code != http.StatusOK ||
+	code, body := w.call("GET", page+"/attempts/1/jobs/2/steps/1-echo-built-yaci-run-url/log.txt", "", "")
+	if code != http.StatusOK ||
 		!strings.Contains(body, "built http://"+w.listen+"/-/runs/"+started+"\n") {
 		t.Errorf("C16: the first step knows its run's address as %d %s", code, body)
 	}
-	if code, body := w.call("GET", "/-/runs/"+started, "", ""); code != http.StatusOK || !strings.Contains(body, `id="2-test:L31"`) {
+	code, body = w.call("GET", "/-/runs/"+started, "", "")
+	if code != http.StatusOK || !strings.Contains(body, `id="2-test:L31"`) {
 		t.Errorf("C16: that address leads to %d %s", code, body)
 	}
-	if code, body := w.call("GET", page, "", ""); code != http.StatusOK || !strings.Contains(body, `data-error="31"`) || !strings.Contains(body, `class="l wrong" id="2-test:L31"`) {
+	code, body = w.call("GET", page, "", "")
+	if code != http.StatusOK || !strings.Contains(body, `data-error="31"`) ||
+		!strings.Contains(body, `class="l wrong" id="2-test:L31"`) {
 		t.Errorf("page: %d %s", code, body)
 	}
 
@@ -86,15 +104,29 @@ jobs:
 	if n := strings.Count(w.log.String(), "msg=launched"); n != 3 {
 		t.Errorf("%d jobs were launched; two have run, and the one that failed again", n)
 	}
-	if why := w.stored("SELECT reason FROM deliveries WHERE name = 'check_run' ORDER BY id"); !strings.HasPrefix(why, "Refused: only people with write access") {
+	if why := w.stored("SELECT reason FROM deliveries WHERE name = 'check_run' ORDER BY id"); !strings.HasPrefix(
+		why,
+		"Refused: only people with write access",
+	) {
 		t.Errorf("eve's click: %q", why)
 	}
-	if code, body := w.call("GET", page+"/attempts/2", "", ""); code != http.StatusOK || strings.Contains(body, "Attempt 3") {
+	if code, body := w.call("GET", page+"/attempts/2", "", ""); code != http.StatusOK ||
+		strings.Contains(body, "Attempt 3") {
 		t.Errorf("page of the second attempt: %d %s", code, body)
 	}
 
-	w.github.Send("check_suite", fmt.Appendf(nil, `{"action":"rerequested","check_suite":{"head_sha":"%s"},"repository":{"id":%d,"full_name":"ada/checks","private":%t},"installation":{"id":%d},"sender":{"id":%d,"login":"ada"}}`,
-		sha, r.ID, r.Private(), citest.InstallationID, w.ada.ID))
+	w.github.Send(
+		"check_suite",
+		fmt.Appendf(
+			nil,
+			`{"action":"rerequested","check_suite":{"head_sha":"%s"},"repository":{"id":%d,"full_name":"ada/checks","private":%t},"installation":{"id":%d},"sender":{"id":%d,"login":"ada"}}`,
+			sha,
+			r.ID,
+			r.Private(),
+			citest.InstallationID,
+			w.ada.ID,
+		),
+	)
 	if third := w.check(r, sha, "yaci", again.ID); third.Conclusion != "failure" {
 		t.Errorf("check after Re-run all checks: %+v", third)
 	}

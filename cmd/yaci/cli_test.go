@@ -50,7 +50,8 @@ func TestCommands(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := cli(t, good, "serve"); err == nil || !strings.Contains(err.Error(), "YACI_WEBHOOK_SECRET is empty") {
+	_, _, err := cli(t, good, "serve")
+	if err == nil || !strings.Contains(err.Error(), "YACI_WEBHOOK_SECRET is empty") {
 		t.Errorf("serve without configuration: %v", err)
 	}
 }

@@ -77,8 +77,10 @@ func candidates(at *kong.Node, words []string) (list []string) {
 			value = nil
 			continue
 		}
-		if name, ok := strings.CutPrefix(w, "--"); ok && !strings.Contains(name, "=") {
-			if f := flagOf(at, name); f != nil && !f.IsBool() {
+		name, ok := strings.CutPrefix(w, "--")
+		if ok && !strings.Contains(name, "=") {
+			f := flagOf(at, name)
+			if f != nil && !f.IsBool() {
 				value = f
 			}
 			continue

@@ -81,7 +81,11 @@ func (b shutServer) taken(guid string) {
 func TestLockedDatabaseAnswers503(t *testing.T) {
 	dir := t.TempDir()
 	b := startShutOff(t, dir)
-	db := must(sql.Open("sqlite", "file:"+filepath.Join(dir, "yaci.db")+"?_pragma=busy_timeout(10000)&mode=rw&_txlock=immediate"))(t)
+	db := must(
+		sql.Open("sqlite", "file:"+filepath.Join(dir, "yaci.db")+"?_pragma=busy_timeout(10000)&mode=rw&_txlock=immediate"),
+	)(
+		t,
+	)
 	defer db.Close()
 	lock := must(db.Begin())(t)
 	if code := b.deliver("a"); code != http.StatusServiceUnavailable {
@@ -133,12 +137,14 @@ func TestFullDiskAnswers503(t *testing.T) {
 	db := must(sql.Open("sqlite", "file:"+filepath.Join(dir, "yaci.db")+"?mode=ro"))(t)
 	defer db.Close()
 	var sound string
-	if err := db.QueryRow(`PRAGMA integrity_check`).Scan(&sound); err != nil || sound != "ok" {
+	err := db.QueryRow(`PRAGMA integrity_check`).Scan(&sound)
+	if err != nil || sound != "ok" {
 		t.Errorf("the database: %s, %v", sound, err)
 	}
 	for _, guid := range taken {
 		var n int
-		if err := db.QueryRow(`SELECT count(*) FROM deliveries WHERE guid = ?`, guid).Scan(&n); err != nil || n != 1 {
+		err := db.QueryRow(`SELECT count(*) FROM deliveries WHERE guid = ?`, guid).Scan(&n)
+		if err != nil || n != 1 {
 			t.Errorf("delivery %s is there %d times, %v", guid, n, err)
 		}
 	}

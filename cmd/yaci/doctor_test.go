@@ -53,9 +53,9 @@ func TestDoctorOnIsolation(t *testing.T) {
 	}
 }
 
-// TestS15DoctorTellsWhetherProcessesAreLimited: the kubelet of the local cluster has podPidsLimit: 512, which no file in a
-// container shows: pids.max is "max" there. The doctor finds it, and finds that it is missing when the node's cgroup of
-// its pod has none.
+// TestS15DoctorTellsWhetherProcessesAreLimited: the kubelet of the local cluster has podPidsLimit: 512, which no file
+// in a container shows: pids.max is "max" there. The doctor finds it, and finds that it is missing when the node's
+// cgroup of its pod has none.
 func TestS15DoctorTellsWhetherProcessesAreLimited(t *testing.T) {
 	t.Parallel()
 	client := clientset(t)
@@ -64,7 +64,8 @@ func TestS15DoctorTellsWhetherProcessesAreLimited(t *testing.T) {
 		t.Skip("the cgroups of the cluster's node are not on this machine")
 	}
 	w := newWorld(t)
-	if f := w.doctor(t)["process limit"]; f.Level != doctor.Good || !strings.Contains(f.Found, "podPidsLimit of the kubelet is in force") {
+	if f := w.doctor(t)["process limit"]; f.Level != doctor.Good ||
+		!strings.Contains(f.Found, "podPidsLimit of the kubelet is in force") {
 		t.Errorf("with a limit: %+v", f)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -75,7 +76,8 @@ func TestS15DoctorTellsWhetherProcessesAreLimited(t *testing.T) {
 	if n := <-lifted; n == 0 {
 		t.Error("no pod of the doctor's was found in the cgroups")
 	}
-	if f.Level != doctor.Warning || !strings.Contains(f.Found, "was refused none") || !strings.Contains(f.Mend, "podPidsLimit") {
+	if f.Level != doctor.Warning || !strings.Contains(f.Found, "was refused none") ||
+		!strings.Contains(f.Mend, "podPidsLimit") {
 		t.Errorf("without a limit: %+v", f)
 	}
 }
@@ -85,7 +87,9 @@ func TestS15DoctorTellsWhetherProcessesAreLimited(t *testing.T) {
 func liftProcessLimits(ctx context.Context, client kubernetes.Interface) int {
 	lifted := map[string]bool{}
 	for ctx.Err() == nil {
-		pods, err := client.CoreV1().Pods(buildNamespace).List(ctx, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name"})
+		pods, err := client.CoreV1().
+			Pods(buildNamespace).
+			List(ctx, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name"})
 		if err != nil {
 			continue
 		}

@@ -20,7 +20,12 @@ func clientset(t *testing.T) kubernetes.Interface {
 	if os.Getenv("YACI_IMAGE") == "" {
 		t.Skip("no cluster: run make test")
 	}
-	cfg := must(clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig())(t)
+	cfg := must(
+		clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).
+			ClientConfig(),
+	)(
+		t,
+	)
 	cfg.QPS, cfg.Burst = 100, 200
 	return must(kubernetes.NewForConfig(cfg))(t)
 }
@@ -35,7 +40,14 @@ func TestGoldensAreAccepted(t *testing.T) {
 	}
 	dry := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
 	privileged := true
-	bad := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "bad"}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "a", SecurityContext: &corev1.SecurityContext{Privileged: &privileged}}}}}
+	bad := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "bad"},
+		Spec: corev1.PodSpec{
+			Containers: []corev1.Container{
+				{Name: "a", Image: "a", SecurityContext: &corev1.SecurityContext{Privileged: &privileged}},
+			},
+		},
+	}
 	if _, err := client.CoreV1().Pods(buildNamespace).Create(t.Context(), bad, dry); err == nil {
 		t.Fatal("a privileged pod is accepted: Pod Security is not enforced")
 	}

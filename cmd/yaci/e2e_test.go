@@ -68,7 +68,12 @@ func newWorld(t *testing.T, env ...string) *world {
 	if host == "" || os.Getenv("YACI_IMAGE") == "" {
 		t.Skip("no cluster: run make cluster image, then eval \"$(bin/local env)\"; make test does both")
 	}
-	w := &world{t: t, dir: t.TempDir(), log: &lockedBuffer{}, env: env}
+	w := &world{
+		t:   t,
+		dir: t.TempDir(),
+		log: &lockedBuffer{},
+		env: env,
+	}
 	w.address()
 	for i, e := range w.env {
 		w.env[i] = strings.ReplaceAll(e, "LISTEN_ADDRESS", w.listen)
@@ -78,7 +83,12 @@ func newWorld(t *testing.T, env ...string) *world {
 			t.Logf("server's log:\n%s", w.log)
 		}
 	})
-	w.github = citesttest.Start(t, citest.Options{Addr: host + ":0", HookURL: "http://" + w.listen + "/webhook", HookSecret: hookSecret, RateLimit: 1_000_000})
+	w.github = citesttest.Start(t, citest.Options{
+		Addr:       host + ":0",
+		HookURL:    "http://" + w.listen + "/webhook",
+		HookSecret: hookSecret,
+		RateLimit:  1_000_000,
+	})
 	w.ada = w.github.CreateUser("ada")
 	if err := os.WriteFile(filepath.Join(w.dir, "app.pem"), w.github.AppKeyPEM(), 0o600); err != nil {
 		t.Fatal(err)
@@ -142,8 +152,14 @@ func (w *world) start() {
 func (w *world) settings() []string {
 	return []string{
 		"KUBECONFIG=" + w.kubeconfig(), "YACI_LISTEN=" + w.listen, "YACI_METRICS_LISTEN=off", "YACI_DATABASE_URL=sqlite://" + filepath.Join(w.dir, "yaci.db"),
-		"YACI_LOG_STORE=" + filepath.Join(w.dir, "logs"), "YACI_WEBHOOK_SECRET=" + hookSecret, "YACI_GITHUB_API_URL=" + w.github.APIURL(), fmt.Sprintf("YACI_GITHUB_APP_ID=%d", citest.AppID),
-		"YACI_GITHUB_APP_KEY_FILE=" + filepath.Join(w.dir, "app.pem"), "YACI_API_TOKEN=" + apiToken, "YACI_CPU_REQUEST=50m", "YACI_MEMORY_REQUEST=32Mi",
+		"YACI_LOG_STORE=" + filepath.Join(
+			w.dir,
+			"logs",
+		), "YACI_WEBHOOK_SECRET=" + hookSecret, "YACI_GITHUB_API_URL=" + w.github.APIURL(), fmt.Sprintf("YACI_GITHUB_APP_ID=%d", citest.AppID),
+		"YACI_GITHUB_APP_KEY_FILE=" + filepath.Join(
+			w.dir,
+			"app.pem",
+		), "YACI_API_TOKEN=" + apiToken, "YACI_CPU_REQUEST=50m", "YACI_MEMORY_REQUEST=32Mi",
 	}
 }
 
@@ -254,7 +270,8 @@ func TestPushPasses(t *testing.T) {
 	w := newWorld(t)
 	r := w.repo("hello", false)
 	sha := w.push(r, passing)
-	if st := w.final(r, sha); st.State != "success" || !strings.HasPrefix(st.Description, "Passed in ") || st.Creator != "yaci[bot]" {
+	st := w.final(r, sha)
+	if st.State != "success" || !strings.HasPrefix(st.Description, "Passed in ") || st.Creator != "yaci[bot]" {
 		t.Errorf("status %+v", st)
 	}
 	all := r.Statuses(sha)
@@ -272,9 +289,13 @@ func TestSecondStepFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.repo("red", false)
-	sha := w.push(r, "image: IMAGE\nsteps:\n  - 'true'\n  - {name: unit tests, run: exit 3}\n  - {name: never, run: echo it ran}\n")
+	sha := w.push(
+		r,
+		"image: IMAGE\nsteps:\n  - 'true'\n  - {name: unit tests, run: exit 3}\n  - {name: never, run: echo it ran}\n",
+	)
 	st := w.final(r, sha)
-	if st.State != "failure" || !strings.HasPrefix(st.Description, "unit tests failed in ") || !strings.HasSuffix(st.Description, "(exit 3)") {
+	if st.State != "failure" || !strings.HasPrefix(st.Description, "unit tests failed in ") ||
+		!strings.HasSuffix(st.Description, "(exit 3)") {
 		t.Errorf("status %+v", st)
 	}
 	if strings.Contains(w.log.String(), "it ran") {
@@ -288,7 +309,8 @@ func TestBrokenFileAndNoFile(t *testing.T) {
 	r := w.repo("broken", false)
 	none := w.push(r, "")
 	broken := w.push(r, "image: IMAGE\nstpes: []\n")
-	if st := w.final(r, broken); st.State != "error" || !strings.Contains(st.Description, `.yaci.yml:2:1: unknown key "stpes"`) {
+	st := w.final(r, broken)
+	if st.State != "error" || !strings.Contains(st.Description, `.yaci.yml:2:1: unknown key "stpes"`) {
 		t.Errorf("status %+v", st)
 	}
 	if all := r.Statuses(none); len(all) != 0 {
@@ -305,9 +327,13 @@ func TestPullRequest(t *testing.T) {
 	c := must(r.Clone(t.TempDir(), w.ada))(t)
 	must(c.Git("switch", "--quiet", "-c", "topic"))(t)
 	w.github.DropWebhooks(1)
-	sha := w.pushFrom(c, "image: IMAGE\nsteps:\n  - test \"$YACI_EVENT $YACI_PR_NUMBER $YACI_PR_BASE\" = 'pull_request 1 main'\n")
+	sha := w.pushFrom(
+		c,
+		"image: IMAGE\nsteps:\n  - test \"$YACI_EVENT $YACI_PR_NUMBER $YACI_PR_BASE\" = 'pull_request 1 main'\n",
+	)
 	must(r.OpenPull("topic", "main", "Change", w.ada))(t)
-	if d := w.lastDelivery(); d.Event != "pull_request" || d.StatusCode != http.StatusAccepted {
+	d := w.lastDelivery()
+	if d.Event != "pull_request" || d.StatusCode != http.StatusAccepted {
 		t.Fatalf("delivery of %s answered %d", d.Event, d.StatusCode)
 	}
 	if st := w.final(r, sha); st.State != "success" {
@@ -359,7 +385,12 @@ steps:
 
 // fail lets GitHub answer 502 at addresses that contain a text.
 func (w *world) fail(text string) {
-	w.github.Inject(citest.Fault{Match: func(r *http.Request) bool { return strings.Contains(r.URL.Path, text) }, Status: http.StatusBadGateway})
+	w.github.Inject(
+		citest.Fault{
+			Match:  func(r *http.Request) bool { return strings.Contains(r.URL.Path, text) },
+			Status: http.StatusBadGateway,
+		},
+	)
 }
 
 func TestKilledBetween202AndJob(t *testing.T) {
@@ -368,7 +399,8 @@ func TestKilledBetween202AndJob(t *testing.T) {
 	w.fail("/contents/")
 	r := w.repo("crash1", false)
 	sha := w.push(r, passing)
-	if d := w.github.Deliveries(); len(d) != 1 || d[0].StatusCode != http.StatusAccepted {
+	d := w.github.Deliveries()
+	if len(d) != 1 || d[0].StatusCode != http.StatusAccepted {
 		t.Fatalf("deliveries %+v", d)
 	}
 	w.kill()
@@ -402,17 +434,22 @@ func TestRunGetRetry(t *testing.T) {
 	w := newWorld(t)
 	code, body := w.call("POST", "/run", "echo great success", apiToken)
 	var made struct{ Name string }
-	if err := json.Unmarshal([]byte(body), &made); err != nil || code != 200 || made.Name == "" {
+	err := json.Unmarshal([]byte(body), &made)
+	if err != nil || code != 200 || made.Name == "" {
 		t.Fatalf("POST /run: %d %s", code, body)
 	}
 	w.succeeded(made.Name)
-	w.until("the end is recorded", func() bool { return strings.Contains(w.log.String(), "job="+made.Name+" state=success") })
+	w.until(
+		"the end is recorded",
+		func() bool { return strings.Contains(w.log.String(), "job="+made.Name+" state=success") },
+	)
 	code, body = w.call("POST", "/retry?id="+made.Name, "", apiToken)
 	var again struct {
 		ID      string
 		Attempt int
 	}
-	if err := json.Unmarshal([]byte(body), &again); err != nil || code != 200 || again.Attempt != 2 {
+	err = json.Unmarshal([]byte(body), &again)
+	if err != nil || code != 200 || again.Attempt != 2 {
 		t.Fatalf("POST /retry: %d %s", code, body)
 	}
 	w.succeeded(again.ID)
@@ -426,7 +463,8 @@ func TestRunGetRetry(t *testing.T) {
 		{"POST", "/run", "wrong", 401, "YACI_API_TOKEN"}, {"POST", "/retry?id=x", "", 401, "YACI_API_TOKEN"},
 		{"POST", "/retry?id=nope", apiToken, 404, "no run"}, {"POST", "/retry", apiToken, 400, "id query param"},
 	} {
-		if code, body := w.call(c.method, c.path, "", c.token); code != c.want || !strings.Contains(body, c.text) {
+		code, body := w.call(c.method, c.path, "", c.token)
+		if code != c.want || !strings.Contains(body, c.text) {
 			t.Errorf("%s %s: %d %s, want %d %q", c.method, c.path, code, body, c.want, c.text)
 		}
 	}

@@ -23,7 +23,8 @@ func TestUnsignedDelivery(t *testing.T) {
 	w.github.SetHook("http://"+w.listen+"/webhook", "another secret")
 	must(w.repo("unsigned", false).Commit("main", "Change", files(passing), w.ada))(t)
 	w.drain()
-	if d := w.github.Deliveries(); len(d) != 1 || d[0].StatusCode != http.StatusUnauthorized {
+	d := w.github.Deliveries()
+	if len(d) != 1 || d[0].StatusCode != http.StatusUnauthorized {
 		t.Errorf("deliveries %+v", d)
 	}
 	if calls := w.calls(); len(calls) != 0 {
@@ -96,7 +97,10 @@ func TestUnknownEvent(t *testing.T) {
 
 // calls are the requests to GitHub, but for the look for lost webhooks at every start.
 func (w *world) calls() []citest.Request {
-	return slices.DeleteFunc(w.github.Requests(), func(r citest.Request) bool { return strings.HasPrefix(r.Path, "/app/hook/deliveries?") })
+	return slices.DeleteFunc(
+		w.github.Requests(),
+		func(r citest.Request) bool { return strings.HasPrefix(r.Path, "/app/hook/deliveries?") },
+	)
 }
 
 // stored reads one value from the server's database; its driver comes with the server's own packages.

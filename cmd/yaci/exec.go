@@ -65,7 +65,15 @@ func (e execute) Run(ctx context.Context, out output) error {
 	if said := leftBehind(filepath.Dir(e.File)); said != "" {
 		fmt.Fprintln(out.stderr, said)
 	}
-	state, err := server.Exec(ctx, server.Execution{Kubeconfig: e.Kubeconfig, Namespace: e.Namespace, Pods: e.Pods, File: file, Dir: filepath.Dir(e.File), Secrets: secrets, JSON: e.JSON}, out.stdout, out.stderr)
+	state, err := server.Exec(ctx, server.Execution{
+		Kubeconfig: e.Kubeconfig,
+		Namespace:  e.Namespace,
+		Pods:       e.Pods,
+		File:       file,
+		Dir:        filepath.Dir(e.File),
+		Secrets:    secrets,
+		JSON:       e.JSON,
+	}, out.stdout, out.stderr)
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(out.stderr, "\nCancelled; the Job is deleted.")
 		return exitCode(5)
@@ -91,8 +99,12 @@ func (e execute) secrets() (map[string]string, error) {
 			values[name] = string(data)
 			continue
 		}
-		if values[name], ok = os.LookupEnv(name); !ok || strings.Contains(name, "=") {
-			return nil, fmt.Errorf("--secret %.40s: write the name alone, with its value in the environment variable of that name, or NAME=@FILE", given)
+		values[name], ok = os.LookupEnv(name)
+		if !ok || strings.Contains(name, "=") {
+			return nil, fmt.Errorf(
+				"--secret %.40s: write the name alone, with its value in the environment variable of that name, or NAME=@FILE",
+				given,
+			)
 		}
 	}
 	return values, nil
@@ -115,7 +127,12 @@ func (e execute) fill(file *pipeline.File, secrets map[string]string) error {
 				case given:
 					asked = append(asked, name)
 				case len(e.Step) == 0 || slices.Contains(e.Step, s.Name):
-					return fmt.Errorf("step %q needs the secret %s: give it with --secret %s, or name the steps to run with --step", s.Name, name, name)
+					return fmt.Errorf(
+						"step %q needs the secret %s: give it with --secret %s, or name the steps to run with --step",
+						s.Name,
+						name,
+						name,
+					)
 				}
 			}
 			s.Secrets = asked

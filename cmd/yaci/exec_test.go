@@ -43,7 +43,9 @@ func left(t *testing.T) (names []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	jobs, err := cluster.Client.BatchV1().Jobs(cluster.Namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=" + kube.Aside})
+	jobs, err := cluster.Client.BatchV1().
+		Jobs(cluster.Namespace).
+		List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=" + kube.Aside})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,14 +91,18 @@ steps:
 // What steps ask for by name comes from the environment or a file, is in no
 // manifest, and is hidden in the log; --json says everything by the line.
 func TestExecSecretsAndJSON(t *testing.T) {
-	tree(t, "image: IMAGE\nclone: false\nsteps:\n  - {name: one, run: 'test $TOKEN$FILE = hidden-1hidden-2; echo it is $TOKEN', secrets: [TOKEN, FILE]}\n  - exit 3\n")
+	tree(
+		t,
+		"image: IMAGE\nclone: false\nsteps:\n  - {name: one, run: 'test $TOKEN$FILE = hidden-1hidden-2; echo it is $TOKEN', secrets: [TOKEN, FILE]}\n  - exit 3\n",
+	)
 	t.Setenv("TOKEN", "hidden-1")
 	if err := os.WriteFile("value", []byte("hidden-2"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var out, errs bytes.Buffer
 	var code exitCode
-	if err := run(t.Context(), []string{"exec", "--json", "--secret", "TOKEN", "--secret", "FILE=@value"}, &out, &errs); !errors.As(err, &code) || code != 2 {
+	err := run(t.Context(), []string{"exec", "--json", "--secret", "TOKEN", "--secret", "FILE=@value"}, &out, &errs)
+	if !errors.As(err, &code) || code != 2 {
 		t.Fatalf("%v: %s", err, errs.String())
 	}
 	var got []string
@@ -139,7 +145,8 @@ func TestExecAsksForSecrets(t *testing.T) {
 		" --secret NOT_GIVEN=itself": "write the name alone",
 	} {
 		var out, errs bytes.Buffer
-		if err := run(t.Context(), strings.Fields("exec"+args), &out, &errs); err == nil || !strings.Contains(err.Error(), want) {
+		err := run(t.Context(), strings.Fields("exec"+args), &out, &errs)
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", args, err, want)
 		}
 	}
@@ -172,7 +179,8 @@ func TestExecIsCancelled(t *testing.T) {
 	}
 	cancel()
 	var code exitCode
-	if err := <-ended; !errors.As(err, &code) || code != 5 || !strings.Contains(errs.String(), "Cancelled") {
+	err := <-ended
+	if !errors.As(err, &code) || code != 5 || !strings.Contains(errs.String(), "Cancelled") {
 		t.Errorf("error %v\n%s", err, errs.String())
 	}
 	if names := left(t); len(names) > 0 {

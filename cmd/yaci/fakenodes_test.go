@@ -20,7 +20,11 @@ import (
 	"github.com/yaci-ci/yaci/internal/citest/citesttest"
 )
 
-var benchNodes = flag.Int("bench-nodes", 0, "measure the server with so many jobs through 500 slots, on the nodes of kwok (make bench-nodes)")
+var benchNodes = flag.Int(
+	"bench-nodes",
+	0,
+	"measure the server with so many jobs through 500 slots, on the nodes of kwok (make bench-nodes)",
+)
 
 // TestBenchNodes: the real API server, scheduler and Job controller, and nodes of
 // kwok, which says of each pod what a kubelet would, without running it. So many jobs
@@ -51,7 +55,8 @@ func TestBenchNodes(t *testing.T) {
 	go func() {
 		defer close(ended)
 		for _, sha := range shas {
-			if st, err := r.WaitStatus(citesttest.Context(t, 30*time.Minute), sha, "yaci", citest.Finished); err != nil || st.State != "success" {
+			st, err := r.WaitStatus(citesttest.Context(t, 30*time.Minute), sha, "yaci", citest.Finished)
+			if err != nil || st.State != "success" {
 				t.Errorf("%s: %+v, %v", sha, st, err)
 			}
 		}
@@ -64,7 +69,14 @@ func TestBenchNodes(t *testing.T) {
 		t.Errorf("%s jobs have succeeded, want %s", got, want)
 	}
 	_, peak := memory(t, w.cmd.Process.Pid)
-	t.Logf("%d jobs in %s, at most %d at once; the server took at most %d MiB and %.1f s of CPU", len(shas)*cells, time.Since(begun).Round(time.Second), most, peak>>10, cpu(t, w.cmd.Process.Pid))
+	t.Logf(
+		"%d jobs in %s, at most %d at once; the server took at most %d MiB and %.1f s of CPU",
+		len(shas)*cells,
+		time.Since(begun).Round(time.Second),
+		most,
+		peak>>10,
+		cpu(t, w.cmd.Process.Pid),
+	)
 }
 
 // sample says how the server grows, until the end, and returns the most jobs that ran at once.
@@ -79,11 +91,24 @@ func (w *world) sample(begun time.Time, ended <-chan struct{}) (most int) {
 		case <-tick.C:
 		}
 		done := must(strconv.Atoi(w.stored("SELECT count(*) FROM jobs WHERE state = 'success'")))(w.t)
-		running := must(strconv.Atoi(w.stored("SELECT count(*) FROM jobs WHERE uid <> '' AND state NOT IN ('success', 'failure', 'error', 'cancelled')")))(w.t)
+		running := must(
+			strconv.Atoi(
+				w.stored("SELECT count(*) FROM jobs WHERE uid <> '' AND state NOT IN ('success', 'failure', 'error', 'cancelled')"),
+			),
+		)(
+			w.t,
+		)
 		most = max(most, running)
 		if done >= next {
 			now, _ := memory(w.t, w.cmd.Process.Pid)
-			w.t.Logf("%4.0f s: %5d done, %3d running, %3d MiB, %5.1f s of CPU", time.Since(begun).Seconds(), done, running, now>>10, cpu(w.t, w.cmd.Process.Pid))
+			w.t.Logf(
+				"%4.0f s: %5d done, %3d running, %3d MiB, %5.1f s of CPU",
+				time.Since(begun).Seconds(),
+				done,
+				running,
+				now>>10,
+				cpu(w.t, w.cmd.Process.Pid),
+			)
 			next = done + 500
 		}
 	}
@@ -100,7 +125,12 @@ func cpu(t *testing.T, pid int) float64 {
 // fakeNodes makes nodes and has kwok play their kubelets, to the end of the test.
 func fakeNodes(t *testing.T, client kubernetes.Interface, count int) {
 	t.Helper()
-	room := corev1.ResourceList{"cpu": resource.MustParse("64"), "memory": resource.MustParse("256Gi"), "ephemeral-storage": resource.MustParse("9Ti"), "pods": resource.MustParse("110")}
+	room := corev1.ResourceList{
+		"cpu":               resource.MustParse("64"),
+		"memory":            resource.MustParse("256Gi"),
+		"ephemeral-storage": resource.MustParse("9Ti"),
+		"pods":              resource.MustParse("110"),
+	}
 	kwok := exec.Command(os.Getenv("YACI_KWOK"), "--kubeconfig", os.Getenv("KUBECONFIG"), "--config", "testdata/kwok.yaml",
 		"--manage-nodes-with-label-selector", "type=kwok", "--node-lease-duration-seconds", "40")
 	said := &lockedBuffer{}

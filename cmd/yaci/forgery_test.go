@@ -35,14 +35,18 @@ func TestS11(t *testing.T) {
 	}
 	w := newWorld(t)
 	r := w.repo("forgery", false)
-	sha := w.push(r, "image: IMAGE\nsteps:\n  - name: root\n    run: |"+forgery+"  - name: user\n    image: "+user+"\n    run: |"+forgery)
+	sha := w.push(
+		r,
+		"image: IMAGE\nsteps:\n  - name: root\n    run: |"+forgery+"  - name: user\n    image: "+user+"\n    run: |"+forgery,
+	)
 	if st := w.final(r, sha); st.State != "success" {
 		t.Fatalf("%s: %s", st.State, st.Description)
 	}
 	want := "one\n\x1b_yaci 9223372036854775807 9223372036854775807\x1b\\\n\x1b_yaci 998 1000\x1b\\\ntwo\n\x1b_yaci 500 5000\x1b\\\n" +
 		"\x1b_yaci= 1 1\x1b\\\n\x1b_yaci\x1b_yaci 7 7\x1b\\\nthree\nend\n"
 	for step, name := range []string{"root", "user"} {
-		if got := w.wholeLog(step + 1); !strings.HasSuffix(got, want) || strings.Contains(got, "[yaci]") {
+		got := w.wholeLog(step + 1)
+		if !strings.HasSuffix(got, want) || strings.Contains(got, "[yaci]") {
 			t.Errorf("as %s:\n%q\nwant it to end with\n%q", name, got, want)
 		}
 	}

@@ -59,10 +59,14 @@ func TestForkIsApprovedByComment(t *testing.T) {
 		t.Errorf("approved: %+v", st)
 	}
 	w.until("the comment has its reaction", func() bool {
-		return slices.ContainsFunc(pull.Comments(), func(c citest.Comment) bool { return c.ID == comment && slices.Contains(c.Reactions, "+1") })
+		return slices.ContainsFunc(
+			pull.Comments(),
+			func(c citest.Comment) bool { return c.ID == comment && slices.Contains(c.Reactions, "+1") },
+		)
 	})
 	second := w.pushFrom(clone, "image: IMAGE\nsteps:\n  - run: 'true'\n    secrets: [E2E_KEY]\n")
-	if st := w.final(r, second); st.State != "error" || !strings.Contains(st.Description, "secret E2E_KEY is not granted") {
+	st := w.final(r, second)
+	if st.State != "error" || !strings.Contains(st.Description, "secret E2E_KEY is not granted") {
 		t.Errorf("a fork with a secret: %+v", st)
 	}
 	waits(w.pushFrom(clone, "image: IMAGE\nsteps: ['true']\n"))

@@ -74,7 +74,8 @@ func namesWhatIsThere(t *testing.T, guide string, flags map[string][]string, set
 			continue
 		}
 		for _, w := range words {
-			if flag, ok := strings.CutPrefix(w, "--"); ok && flag != "" && !slices.Contains(flags[path], flag) {
+			flag, ok := strings.CutPrefix(w, "--")
+			if ok && flag != "" && !slices.Contains(flags[path], flag) {
 				t.Errorf("yaci %s has no flag --%s", path, flag)
 			}
 		}

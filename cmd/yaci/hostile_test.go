@@ -103,9 +103,14 @@ func TestS1HostileCorpus(t *testing.T) {
 		s.clone = must(must(w.github.Fork(s.repo, eve))(t).Clone(t.TempDir(), eve))(t)
 		strangers = append(strangers, s)
 	}
-	w.github.Inject(citest.Fault{Prefix: "/repos/ada/victim", Match: func(r *http.Request) bool {
-		return strings.Contains(r.URL.Path, "/contents/")
-	}, Times: len(strangers), Delay: 5 * time.Second})
+	w.github.Inject(citest.Fault{
+		Prefix: "/repos/ada/victim",
+		Match: func(r *http.Request) bool {
+			return strings.Contains(r.URL.Path, "/contents/")
+		},
+		Times: len(strangers),
+		Delay: 5 * time.Second,
+	})
 	for i, s := range strangers {
 		name := heaviest()[i%len(heaviest())]
 		s.open(t, "heavy", name, corpus[name])

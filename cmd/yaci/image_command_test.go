@@ -35,8 +35,8 @@ import (
 
 const registryPassword = "robot:s3cret-of-the-registry"
 
-// startRegistry starts a registry on loopback, which containerd pulls from by plain HTTP, and returns its host and port.
-// A private one asks everybody but push for registryPassword.
+// startRegistry starts a registry on loopback, which containerd pulls from by plain HTTP, and returns its host and
+// port. A private one asks everybody but push for registryPassword.
 func startRegistry(t *testing.T, private bool) string {
 	t.Helper()
 	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
@@ -100,7 +100,11 @@ func busyboxLayer(t *testing.T) v1.Layer {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return must(tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil }))(t)
+	return must(
+		tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil }),
+	)(
+		t,
+	)
 }
 
 // silentRegistry takes connections and never says a word.
@@ -120,7 +124,13 @@ func pullSecret(t *testing.T, client kubernetes.Interface, space, config string)
 		Data:       map[string][]byte{corev1.DockerConfigJsonKey: []byte(config)},
 	}, metav1.CreateOptions{}))(t)
 	patch := []byte(`{"imagePullSecrets": [{"name": "registry"}]}`)
-	must(client.CoreV1().ServiceAccounts(space).Patch(t.Context(), "default", types.StrategicMergePatchType, patch, metav1.PatchOptions{}))(t)
+	must(
+		client.CoreV1().
+			ServiceAccounts(space).
+			Patch(t.Context(), "default", types.StrategicMergePatchType, patch, metav1.PatchOptions{}),
+	)(
+		t,
+	)
 }
 
 // TestC19ImageCommand: steps without run, and args of steps and services, with images that both the server and the node
@@ -131,10 +141,17 @@ func TestC19ImageCommand(t *testing.T) {
 	if os.Getenv("YACI_LOCAL_HOST") == "" {
 		t.Skip("no cluster")
 	}
-	public, private, unlisted, silent := startRegistry(t, false), startRegistry(t, true), startRegistry(t, false), silentRegistry(t)
+	public := startRegistry(t, false)
+	private := startRegistry(t, true)
+	unlisted := startRegistry(t, false)
+	silent := silentRegistry(t)
 	client := clientset(t)
 	space := namespace(t, client, nil)
-	config := fmt.Sprintf(`{"auths": {"%s/team": {"auth": %q}}}`, private, base64.StdEncoding.EncodeToString([]byte(registryPassword)))
+	config := fmt.Sprintf(
+		`{"auths": {"%s/team": {"auth": %q}}}`,
+		private,
+		base64.StdEncoding.EncodeToString([]byte(registryPassword)),
+	)
 	file := filepath.Join(t.TempDir(), "config.json")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
@@ -180,11 +197,41 @@ steps:
 		}
 	}
 	w.end([]ending{
-		{"c19-forbidden", "steps: [{ image: " + private + "/other/echo:1 }]\n", "error", `Image .*/other/echo:1: not found, or YACI has no permission.*`, time.Minute},
-		{"c19-unlisted", "steps: [{ image: " + unlisted + "/team/echo:1 }]\n", "error", `Image .* registry .* is not at a public address.*`, time.Minute},
-		{"c19-missing", "steps: [{ image: " + public + "/team/missing:1 }]\n", "error", `Image .*/team/missing:1: registry .* has no such image.*`, time.Minute},
-		{"c19-nothing", "steps: [{ image: " + public + "/team/nothing:1 }]\n", "error", `Image .*/team/nothing:1 has no ENTRYPOINT or CMD: set run on the step\.`, time.Minute},
-		{"c19-shell", "steps: [{ image: " + public + "/team/shell:1 }]\n", "error", `Image .*/team/shell:1 runs sh, which does nothing without input.*`, time.Minute},
+		{
+			"c19-forbidden",
+			"steps: [{ image: " + private + "/other/echo:1 }]\n",
+			"error",
+			`Image .*/other/echo:1: not found, or YACI has no permission.*`,
+			time.Minute,
+		},
+		{
+			"c19-unlisted",
+			"steps: [{ image: " + unlisted + "/team/echo:1 }]\n",
+			"error",
+			`Image .* registry .* is not at a public address.*`,
+			time.Minute,
+		},
+		{
+			"c19-missing",
+			"steps: [{ image: " + public + "/team/missing:1 }]\n",
+			"error",
+			`Image .*/team/missing:1: registry .* has no such image.*`,
+			time.Minute,
+		},
+		{
+			"c19-nothing",
+			"steps: [{ image: " + public + "/team/nothing:1 }]\n",
+			"error",
+			`Image .*/team/nothing:1 has no ENTRYPOINT or CMD: set run on the step\.`,
+			time.Minute,
+		},
+		{
+			"c19-shell",
+			"steps: [{ image: " + public + "/team/shell:1 }]\n",
+			"error",
+			`Image .*/team/shell:1 runs sh, which does nothing without input.*`,
+			time.Minute,
+		},
 	})
 	// All the while, the registry that does not answer has kept its own job waiting and no other.
 	told := func(s citest.Status) bool { return strings.Contains(s.Description, "did not answer in time") }

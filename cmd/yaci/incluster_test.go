@@ -61,8 +61,17 @@ type podServer struct {
 // newPodServer makes the volume and leads what comes to l, and calls of the API server, to where they belong.
 func newPodServer(t *testing.T, l net.Listener, dir string) *podServer {
 	t.Helper()
-	cfg := must(clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig())(t)
-	p := &podServer{t: t, client: clientset(t), claim: "e2e-" + strings.NewReplacer(".", "-", ":", "-").Replace(l.Addr().String()) + "-" + strconv.Itoa(os.Getpid())}
+	cfg := must(
+		clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).
+			ClientConfig(),
+	)(
+		t,
+	)
+	p := &podServer{
+		t:      t,
+		client: clientset(t),
+		claim:  "e2e-" + strings.NewReplacer(".", "-", ":", "-").Replace(l.Addr().String()) + "-" + strconv.Itoa(os.Getpid()),
+	}
 	apply(t, cfg, "namespaces", nil)
 	apply(t, cfg, "network", nil)
 	relay(t, l, func() string {
@@ -81,14 +90,33 @@ func (p *podServer) volume(dir string) {
 	p.t.Helper()
 	size, none := corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("20Gi")}, ""
 	modes := []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}
-	must(p.client.CoreV1().PersistentVolumes().Create(p.t.Context(), &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: p.claim}, Spec: corev1.PersistentVolumeSpec{
-		Capacity: size, AccessModes: modes, PersistentVolumeReclaimPolicy: corev1.PersistentVolumeReclaimRetain,
-		ClaimRef:               &corev1.ObjectReference{Namespace: "yaci", Name: p.claim},
-		PersistentVolumeSource: corev1.PersistentVolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: dir}},
-	}}, metav1.CreateOptions{}))(p.t)
-	must(p.client.CoreV1().PersistentVolumeClaims("yaci").Create(p.t.Context(), &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: p.claim}, Spec: corev1.PersistentVolumeClaimSpec{
-		VolumeName: p.claim, StorageClassName: &none, AccessModes: modes, Resources: corev1.VolumeResourceRequirements{Requests: size},
-	}}, metav1.CreateOptions{}))(p.t)
+	must(
+		p.client.CoreV1().
+			PersistentVolumes().
+			Create(p.t.Context(), &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: p.claim}, Spec: corev1.PersistentVolumeSpec{
+
+				Capacity:                      size,
+				AccessModes:                   modes,
+				PersistentVolumeReclaimPolicy: corev1.PersistentVolumeReclaimRetain,
+				ClaimRef:                      &corev1.ObjectReference{Namespace: "yaci", Name: p.claim},
+				PersistentVolumeSource:        corev1.PersistentVolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: dir}},
+			}}, metav1.CreateOptions{}),
+	)(
+		p.t,
+	)
+	must(
+		p.client.CoreV1().
+			PersistentVolumeClaims("yaci").
+			Create(p.t.Context(), &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: p.claim}, Spec: corev1.PersistentVolumeClaimSpec{
+
+				VolumeName:       p.claim,
+				StorageClassName: &none,
+				AccessModes:      modes,
+				Resources:        corev1.VolumeResourceRequirements{Requests: size},
+			}}, metav1.CreateOptions{}),
+	)(
+		p.t,
+	)
 	p.t.Cleanup(func() {
 		ctx := citesttest.Context(p.t, time.Minute)
 		if err := errors.Join(p.client.CoreV1().PersistentVolumeClaims("yaci").Delete(ctx, p.claim, metav1.DeleteOptions{}),
@@ -103,7 +131,8 @@ func (p *podServer) start(settings []string, dir string, log io.Writer) {
 	p.t.Helper()
 	p.starts++
 	if err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		return errors.Join(err, os.Lchown(path, 65532, 65532)) // the kubelet's fsGroup does nothing for a directory of the host
+		// the kubelet's fsGroup does nothing for a directory of the host
+		return errors.Join(err, os.Lchown(path, 65532, 65532))
 	}); err != nil {
 		p.t.Fatal(err)
 	}
@@ -124,7 +153,8 @@ func (p *podServer) await(ok func(*corev1.Pod) bool) *corev1.Pod {
 	var pod *corev1.Pod
 	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		var err error
-		if pod, err = p.client.CoreV1().Pods("yaci").Get(p.t.Context(), p.name, metav1.GetOptions{}); err == nil && ok(pod) {
+		pod, err = p.client.CoreV1().Pods("yaci").Get(p.t.Context(), p.name, metav1.GetOptions{})
+		if err == nil && ok(pod) {
 			return pod
 		}
 		if time.Now().After(end) {
@@ -146,10 +176,13 @@ func (p *podServer) pod(settings []string, dir string) *corev1.Pod {
 		}
 	}
 	spec := d.Spec.Template.Spec
-	spec.RestartPolicy = corev1.RestartPolicyNever // a server that a test has killed stays so until the test starts the next
+	// a server that a test has killed stays so until the test starts the next
+	spec.RestartPolicy = corev1.RestartPolicyNever
 	for i, v := range spec.Volumes {
 		if v.Name == "data" {
-			spec.Volumes[i].VolumeSource = corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: p.claim}}
+			spec.Volumes[i].VolumeSource = corev1.VolumeSource{
+				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: p.claim},
+			}
 		}
 	}
 	env := map[string]string{}
@@ -161,12 +194,19 @@ func (p *podServer) pod(settings []string, dir string) *corev1.Pod {
 		env[name] = strings.ReplaceAll(value, dir, "/var/lib/yaci")
 	}
 	delete(env, "KUBECONFIG") // it has its account
-	env["YACI_LISTEN"], env["YACI_IMAGE"], env["YACI_RUN_IMAGE"] = ":4000", os.Getenv("YACI_IMAGE"), os.Getenv("YACI_RUN_IMAGE")
+	env["YACI_LISTEN"], env["YACI_IMAGE"], env["YACI_RUN_IMAGE"] = ":4000", os.Getenv(
+		"YACI_IMAGE",
+	), os.Getenv(
+		"YACI_RUN_IMAGE",
+	)
 	spec.Containers[0].EnvFrom, spec.Containers[0].Env = nil, nil
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		spec.Containers[0].Env = append(spec.Containers[0].Env, corev1.EnvVar{Name: name, Value: env[name]})
 	}
-	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-%d", p.claim, p.starts), Labels: d.Spec.Template.Labels}, Spec: spec}
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-%d", p.claim, p.starts), Labels: d.Spec.Template.Labels},
+		Spec:       spec,
+	}
 }
 
 // remove ends a pod's process, so that its directory can go, and takes the pod away.
@@ -213,10 +253,13 @@ func serverPID(pod string) int {
 	all, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range all {
 		dir := filepath.Dir(file)
-		if exe, err := os.Readlink(filepath.Join(dir, "exe")); err != nil || filepath.Base(exe) != "yaci" {
+		exe, err := os.Readlink(filepath.Join(dir, "exe"))
+		if err != nil || filepath.Base(exe) != "yaci" {
 			continue
 		}
-		if env, err := os.ReadFile(file); err == nil && slices.ContainsFunc(bytes.Split(env, []byte{0}), func(v []byte) bool { return string(v) == "HOSTNAME="+pod }) {
+		env, err := os.ReadFile(file)
+		if err == nil &&
+			slices.ContainsFunc(bytes.Split(env, []byte{0}), func(v []byte) bool { return string(v) == "HOSTNAME="+pod }) {
 			pid, _ := strconv.Atoi(filepath.Base(dir))
 			return pid
 		}

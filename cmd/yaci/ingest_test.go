@@ -22,7 +22,11 @@ import (
 	"github.com/yaci-ci/yaci/webhook"
 )
 
-var benchIngest = flag.Duration("bench-ingest", 0, "measure how many deliveries a second are stored, for so long (make bench-ingest)")
+var benchIngest = flag.Duration(
+	"bench-ingest",
+	0,
+	"measure how many deliveries a second are stored, for so long (make bench-ingest)",
+)
 
 const ingestConns = 32
 
@@ -64,8 +68,19 @@ func TestBenchIngest(t *testing.T) {
 	if err := db.QueryRow(`SELECT count(*), count(CASE WHEN attempts > 0 THEN 1 END) FROM deliveries`).Scan(&rows, &tried); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("\nburst of 10,000 on %d connections: %s; afterwards %d MiB resident, at most %d MiB\n%s on %d connections: %s\n%d answered with 202, %d in the database after kill -9, %d of them tried and put off",
-		10*ingestConns, burst, rss>>10, peak>>10, *benchIngest, ingestConns, sustained, g.accepted.Load(), rows, tried)
+	t.Logf(
+		"\nburst of 10,000 on %d connections: %s; afterwards %d MiB resident, at most %d MiB\n%s on %d connections: %s\n%d answered with 202, %d in the database after kill -9, %d of them tried and put off",
+		10*ingestConns,
+		burst,
+		rss>>10,
+		peak>>10,
+		*benchIngest,
+		ingestConns,
+		sustained,
+		g.accepted.Load(),
+		rows,
+		tried,
+	)
 	if rows != g.accepted.Load() {
 		t.Errorf("%d deliveries were accepted, %d are stored", g.accepted.Load(), rows)
 	}
@@ -95,7 +110,14 @@ func (r rate) String() string {
 	at := func(q float64) time.Duration {
 		return r.latencies[int(q*float64(len(r.latencies)-1))].Round(10 * time.Microsecond)
 	}
-	return fmt.Sprintf("%.0f/s, p50 %v, p99 %v, max %v, %d failed", float64(len(r.latencies))/r.took.Seconds(), at(0.5), at(0.99), at(1), r.failed)
+	return fmt.Sprintf(
+		"%.0f/s, p50 %v, p99 %v, max %v, %d failed",
+		float64(len(r.latencies))/r.took.Seconds(),
+		at(0.5),
+		at(0.99),
+		at(1),
+		r.failed,
+	)
 }
 
 // run sends up to count deliveries over so many connections.
@@ -142,8 +164,13 @@ func (g *generator) run(conns int, count int64) (all rate) {
 func (g *generator) request() []byte {
 	n := g.sent.Add(1)
 	body := bytes.ReplaceAll(g.body, []byte("6113728f27ae82c7b1a177c8d03f9e96e0adf246"), fmt.Appendf(nil, "%040x", n))
-	head := fmt.Sprintf("POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-GitHub-Event: push\r\nX-GitHub-Hook-ID: 1\r\n"+
-		"X-GitHub-Delivery: bench-%d\r\nX-Hub-Signature-256: %s\r\nContent-Length: %d\r\n\r\n", n, webhook.Sign([]byte(hookSecret), body), len(body))
+	head := fmt.Sprintf(
+		"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-GitHub-Event: push\r\nX-GitHub-Hook-ID: 1\r\n"+
+			"X-GitHub-Delivery: bench-%d\r\nX-Hub-Signature-256: %s\r\nContent-Length: %d\r\n\r\n",
+		n,
+		webhook.Sign([]byte(hookSecret), body),
+		len(body),
+	)
 	return append([]byte(head), body...)
 }
 
@@ -186,7 +213,16 @@ func shutOff(t *testing.T, dir string) (cmd *exec.Cmd, addr string) {
 		t.Fatal(err)
 	}
 	cmd = exec.Command("../../bin/yaci", "serve")
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "YACI_LISTEN="+addr, "YACI_METRICS_LISTEN=off", "YACI_DATABASE_URL=sqlite://"+filepath.Join(dir, "yaci.db"), "YACI_LOG_STORE="+filepath.Join(dir, "logs"),
-		"YACI_WEBHOOK_SECRET="+hookSecret, "YACI_GITHUB_API_URL=http://127.0.0.1:1/", "YACI_GITHUB_TOKEN=x")
+	cmd.Env = append(
+		os.Environ(),
+		"KUBECONFIG="+kubeconfig,
+		"YACI_LISTEN="+addr,
+		"YACI_METRICS_LISTEN=off",
+		"YACI_DATABASE_URL=sqlite://"+filepath.Join(dir, "yaci.db"),
+		"YACI_LOG_STORE="+filepath.Join(dir, "logs"),
+		"YACI_WEBHOOK_SECRET="+hookSecret,
+		"YACI_GITHUB_API_URL=http://127.0.0.1:1/",
+		"YACI_GITHUB_TOKEN=x",
+	)
 	return cmd, addr
 }

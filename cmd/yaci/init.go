@@ -52,7 +52,12 @@ func (c initialize) Run(out output) error {
 	for _, j := range jobs {
 		found = append(found, j.found)
 	}
-	_, err = fmt.Fprintf(out.stdout, "Wrote %s (%s). Edit it, check it with yaci lint, try it with yaci exec.\n", c.File, strings.Join(found, ", "))
+	_, err = fmt.Fprintf(
+		out.stdout,
+		"Wrote %s (%s). Edit it, check it with yaci lint, try it with yaci exec.\n",
+		c.File,
+		strings.Join(found, ", "),
+	)
 	return err
 }
 
@@ -86,7 +91,9 @@ func propose(dir fs.FS) ([]proposal, error) {
 	if text, err := fs.ReadFile(dir, "Makefile"); err == nil {
 		return []proposal{makeProject(string(text))}, nil
 	}
-	return []proposal{{"build", "nothing known", "alpine:3", []string{"echo Write here what builds and tests this repository."}}}, nil
+	return []proposal{
+		{"build", "nothing known", "alpine:3", []string{"echo Write here what builds and tests this repository."}},
+	}, nil
 }
 
 func goProject(_ fs.FS, text string) proposal {

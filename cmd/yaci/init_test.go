@@ -32,16 +32,19 @@ func TestInit(t *testing.T) {
 				}
 			}
 			var out, errs bytes.Buffer
-			if err := run(t.Context(), append([]string{"init"}, c.args...), &out, &errs); err != nil || !strings.Contains(out.String(), "Wrote .yaci.yml") {
+			err := run(t.Context(), append([]string{"init"}, c.args...), &out, &errs)
+			if err != nil || !strings.Contains(out.String(), "Wrote .yaci.yml") {
 				t.Fatalf("%v: %s", err, out.String())
 			}
-			if got, err := os.ReadFile(".yaci.yml"); err != nil || string(got) != c.want {
+			got, err := os.ReadFile(".yaci.yml")
+			if err != nil || string(got) != c.want {
 				t.Errorf("%v\n%s\nwant\n%s", err, got, c.want)
 			}
 			if err := run(t.Context(), []string{"lint"}, &out, &errs); err != nil {
 				t.Errorf("lint: %v %s", err, errs.String())
 			}
-			if err := run(t.Context(), []string{"init"}, &out, &errs); err == nil || !strings.Contains(err.Error(), "is there already") {
+			err = run(t.Context(), []string{"init"}, &out, &errs)
+			if err == nil || !strings.Contains(err.Error(), "is there already") {
 				t.Errorf("again: %v", err)
 			}
 		})

@@ -35,7 +35,12 @@ import (
 // has no storage to claim, and shows its API to pods only through the test.
 func TestInstalled(t *testing.T) {
 	client := clientset(t)
-	cfg := must(clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig())(t)
+	cfg := must(
+		clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).
+			ClientConfig(),
+	)(
+		t,
+	)
 	host := os.Getenv("YACI_LOCAL_HOST")
 	if host == "" {
 		t.Skip("the cluster is not deploy/local's")
@@ -45,12 +50,24 @@ func TestInstalled(t *testing.T) {
 		r.SetURL(&url.URL{Scheme: "http", Host: pod.Load().Status.PodIP + ":4000"})
 	}})
 	defer door.Close()
-	w := &world{t: t, dir: t.TempDir(), log: &lockedBuffer{}, listen: strings.TrimPrefix(door.URL, "http://")}
-	w.github = citesttest.Start(t, citest.Options{Addr: host + ":0", HookURL: door.URL + "/webhook", HookSecret: hookSecret})
+	w := &world{
+		t:      t,
+		dir:    t.TempDir(),
+		log:    &lockedBuffer{},
+		listen: strings.TrimPrefix(door.URL, "http://"),
+	}
+	w.github = citesttest.Start(
+		t,
+		citest.Options{Addr: host + ":0", HookURL: door.URL + "/webhook", HookSecret: hookSecret},
+	)
 	w.ada = w.github.CreateUser("ada")
 	t.Cleanup(func() {
-		if p := pod.Load(); t.Failed() && p != nil {
-			out, err := client.CoreV1().Pods(p.Namespace).GetLogs(p.Name, &corev1.PodLogOptions{}).DoRaw(citesttest.Context(t, time.Minute))
+		p := pod.Load()
+		if t.Failed() && p != nil {
+			out, err := client.CoreV1().
+				Pods(p.Namespace).
+				GetLogs(p.Name, &corev1.PodLogOptions{}).
+				DoRaw(citesttest.Context(t, time.Minute))
 			t.Logf("the server's log: %s%v", out, err)
 		}
 		remove(t, client)
@@ -61,7 +78,11 @@ func TestInstalled(t *testing.T) {
 		"YACI_GITHUB_API_URL": w.github.APIURL(), "YACI_GITHUB_APP_ID": fmt.Sprint(citest.AppID),
 	}, w.github.AppKeyPEM(), forward(t, host, must(url.Parse(cfg.Host))(t).Host))
 	w.until("the server is ready", func() bool {
-		list := must(client.CoreV1().Pods("yaci").List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=yaci"}))(t)
+		list := must(
+			client.CoreV1().Pods("yaci").List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=yaci"}),
+		)(
+			t,
+		)
 		for i, p := range list.Items {
 			for _, c := range p.Status.Conditions {
 				if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue && p.DeletionTimestamp == nil {
@@ -72,11 +93,15 @@ func TestInstalled(t *testing.T) {
 		return pod.Load() != nil
 	})
 	r := w.repo("installed", true)
-	sha := w.push(r, "image: IMAGE\nresources: {cpu: 50m, memory: 64Mi}\nsteps: [{name: read, run: 'test \"$(cat README)\" = hello'}]\n")
+	sha := w.push(
+		r,
+		"image: IMAGE\nresources: {cpu: 50m, memory: 64Mi}\nsteps: [{name: read, run: 'test \"$(cat README)\" = hello'}]\n",
+	)
 	if st := w.final(r, sha); st.State != "success" {
 		t.Errorf("%s: %s", st.State, st.Description)
 	}
-	if code, body := w.call(http.MethodGet, "/api/v1/runs", "", apiToken); code != http.StatusOK || !strings.Contains(body, sha) {
+	code, body := w.call(http.MethodGet, "/api/v1/runs", "", apiToken)
+	if code != http.StatusOK || !strings.Contains(body, sha) {
 		t.Errorf("runs: %d %s", code, body)
 	}
 }
@@ -115,10 +140,17 @@ func install(t *testing.T, cfg *rest.Config, settings map[string]string, key []b
 
 // apply applies the objects of a file of deploy/base; change, when there is one,
 // says how an object is here, and whether it is at all.
-func apply(t *testing.T, cfg *rest.Config, file string, change func(unstructured.Unstructured) (unstructured.Unstructured, bool)) {
+func apply(
+	t *testing.T,
+	cfg *rest.Config,
+	file string,
+	change func(unstructured.Unstructured) (unstructured.Unstructured, bool),
+) {
 	t.Helper()
 	dyn := must(dynamic.NewForConfig(cfg))(t)
-	mapper := restmapper.NewDeferredDiscoveryRESTMapper(discovery.NewMemCacheClient(must(kubernetes.NewForConfig(cfg))(t).Discovery()))
+	mapper := restmapper.NewDeferredDiscoveryRESTMapper(
+		discovery.NewMemCacheClient(must(kubernetes.NewForConfig(cfg))(t).Discovery()),
+	)
 	for _, o := range shippedObjects(t, file) {
 		if change != nil {
 			var here bool
@@ -168,7 +200,11 @@ func locally(t *testing.T, o unstructured.Unstructured, apiServer net.Addr) unst
 	}
 	pod := &d.Spec.Template.Spec
 	pod.Containers[0].Image, pod.Containers[0].ImagePullPolicy = os.Getenv("YACI_IMAGE"), corev1.PullNever
-	pod.Containers[0].Env = append(pod.Containers[0].Env, corev1.EnvVar{Name: "KUBERNETES_SERVICE_HOST", Value: host}, corev1.EnvVar{Name: "KUBERNETES_SERVICE_PORT", Value: port})
+	pod.Containers[0].Env = append(
+		pod.Containers[0].Env,
+		corev1.EnvVar{Name: "KUBERNETES_SERVICE_HOST", Value: host},
+		corev1.EnvVar{Name: "KUBERNETES_SERVICE_PORT", Value: port},
+	)
 	for i, v := range pod.Volumes {
 		if v.PersistentVolumeClaim != nil {
 			pod.Volumes[i].VolumeSource = corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}

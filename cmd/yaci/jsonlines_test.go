@@ -23,13 +23,15 @@ func TestJSONLines(t *testing.T) {
 		if _, err := io.Copy(l, read(bytes.NewBufferString(log))); err != nil {
 			t.Fatal(err)
 		}
-		if err := l.Close(); err != nil || out.String() != want {
+		err := l.Close()
+		if err != nil || out.String() != want {
 			t.Errorf("%s: %v\n%s", name, err, out.String())
 		}
 	}
 	var out bytes.Buffer
 	l := &jsonLines{to: &out, step: "unit"}
-	if _, err := io.WriteString(l, "live\nnot y"); err != nil || out.String() != "{\"job\":\"\",\"step\":\"unit\",\"line\":\"live\"}\n" {
+	_, err := io.WriteString(l, "live\nnot y")
+	if err != nil || out.String() != "{\"job\":\"\",\"step\":\"unit\",\"line\":\"live\"}\n" {
 		t.Errorf("a line is written as it ends: %v %q", err, out.String())
 	}
 }

@@ -119,7 +119,12 @@ steps:
       EOF
       printf '%s\n' "$D" | cmp - want
 `, "success", "Passed in "},
-		{"long-script", "image: IMAGE\nsteps:\n  - |\n    " + big + "\n    test $(wc -c < $0) -gt 100000\n", "success", "Passed in "},
+		{
+			"long-script",
+			"image: IMAGE\nsteps:\n  - |\n    " + big + "\n    test $(wc -c < $0) -gt 100000\n",
+			"success",
+			"Passed in ",
+		},
 		{"clone-false", `
 image: IMAGE
 clone: false
@@ -167,7 +172,16 @@ steps: ['true']
 			}
 		})
 	}
-	skipped := must(repos["jobs-skipped"].WaitStatus(citesttest.Context(t, time.Minute), shas["jobs-skipped"], "yaci/after", citest.Finished))(t)
+	skipped := must(
+		repos["jobs-skipped"].WaitStatus(
+			citesttest.Context(t, time.Minute),
+			shas["jobs-skipped"],
+			"yaci/after",
+			citest.Finished,
+		),
+	)(
+		t,
+	)
 	if skipped.State != "failure" || skipped.Description != "Not run: build failed." {
 		t.Errorf("yaci/after: %+v", skipped)
 	}
@@ -205,14 +219,25 @@ func TestSubmodulesAndLFS(t *testing.T) {
 	clone := must(r.Clone(t.TempDir(), w.ada))(t)
 	must(clone.Git("-c", "protocol.allow=always", "submodule", "--quiet", "add", library.PublicURL(), "lib"))(t)
 	pointer := must(r.AddLFS("a large file\n"))(t)
-	sha := must(clone.Push("Use it", map[string]string{"big.bin": pointer, ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", ".yaci.yml": tools(`
+	sha := must(
+		clone.Push(
+			"Use it",
+			map[string]string{
+				"big.bin":        pointer,
+				".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n",
+				".yaci.yml": tools(`
 image: TOOLS
 clone: {submodules: true, lfs: true}
 steps:
   - test "$(cat lib/lib.txt)" = library
   - test "$(cat big.bin)" = "a large file"
   - test -z "$(git status --porcelain)"
-`)}))(t)
+`),
+			},
+		),
+	)(
+		t,
+	)
 	if st := w.final(r, sha); st.State != "success" {
 		t.Errorf("%+v", st)
 	}

@@ -35,7 +35,10 @@ func TestLargeLog(t *testing.T) {
 	idle := w.memory("VmRSS")
 	r := w.repo("large", false)
 	begun := time.Now()
-	sha := w.push(r, "image: IMAGE\nresources: {disk: 8Gi}\nsteps: [{name: print, run: 'yes a line of a log that is very long | head -c 1073741824'}]\n")
+	sha := w.push(
+		r,
+		"image: IMAGE\nresources: {disk: 8Gi}\nsteps: [{name: print, run: 'yes a line of a log that is very long | head -c 1073741824'}]\n",
+	)
 	st := must(r.WaitStatus(citesttest.Context(t, 10*time.Minute), sha, "yaci", citest.Finished))(t)
 	if st.State != "success" {
 		t.Fatalf("%s: %s", st.State, st.Description)

@@ -17,7 +17,11 @@ import (
 	"github.com/yaci-ci/yaci/internal/citest"
 )
 
-var benchLatency = flag.Int("bench-latency", 0, "measure how soon a push becomes a Job and its end a status, this often (make bench-latency)")
+var benchLatency = flag.Int(
+	"bench-latency",
+	0,
+	"measure how soon a push becomes a Job and its end a status, this often (make bench-latency)",
+)
 
 // TestBenchLatency measures the real binary on a real cluster with a GitHub that
 // answers at once: from the webhook's 202 to the Job, from the end of the last
@@ -35,7 +39,13 @@ func TestBenchLatency(t *testing.T) {
 	working := must(r.Clone(t.TempDir(), w.ada))(t)
 	client := clientset(t)
 	none := must(client.CoreV1().Pods(buildNamespace).List(t.Context(), metav1.ListOptions{LabelSelector: "no=such"}))(t)
-	pods := must(client.CoreV1().Pods(buildNamespace).Watch(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=yaci", ResourceVersion: none.ResourceVersion}))(t)
+	pods := must(
+		client.CoreV1().
+			Pods(buildNamespace).
+			Watch(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=yaci", ResourceVersion: none.ResourceVersion}),
+	)(
+		t,
+	)
 	defer pods.Stop()
 	var made, exit, seen []float64
 	var asked, called int
@@ -68,9 +78,22 @@ func TestBenchLatency(t *testing.T) {
 		cluster = append(cluster, c.what)
 	}
 	n := float64(len(made))
-	t.Logf("\n%d runs, in milliseconds                         p50    p95    max\nwebhook answered -> Job created            %s\nlast container's command ended -> status   %s\nlast container's end shown -> status       %s\n"+
-		"calls of GitHub a run: %.1f, and %.1f of git\n%s%scalls of Kubernetes a run, watches aside: %.1f\n%s", len(made), spread(made), spread(exit), spread(seen),
-		float64(len(github))/n, float64(len(git))/n, perRun(github, len(made)), perRun(git, len(made)), float64(len(cluster))/n, perRun(cluster, len(made)))
+	t.Logf(
+		"\n%d runs, in milliseconds                         p50    p95    max\nwebhook answered -> Job created            %s\nlast container's command ended -> status   %s\nlast container's end shown -> status       %s\n"+
+			"calls of GitHub a run: %.1f, and %.1f of git\n%s%scalls of Kubernetes a run, watches aside: %.1f\n%s",
+		len(made),
+		spread(made),
+		spread(exit),
+		spread(seen),
+		float64(
+			len(github),
+		)/n,
+		float64(len(git))/n,
+		perRun(github, len(made)),
+		perRun(git, len(made)),
+		float64(len(cluster))/n,
+		perRun(cluster, len(made)),
+	)
 }
 
 // lastExit waits for a pod to end: when its last container's command did by the
@@ -85,7 +108,8 @@ func lastExit(t *testing.T, pods watch.Interface, past map[string]bool) (exited,
 				t.Fatalf("the watch of pods ended: %+v", e.Object)
 			}
 			p, _ := e.Object.(*corev1.Pod)
-			if exited = ends(p); e.Type == watch.Added && !exited.IsZero() {
+			exited = ends(p)
+			if e.Type == watch.Added && !exited.IsZero() {
 				past[p.Name] = true
 			} else if !exited.IsZero() && !past[p.Name] {
 				past[p.Name] = true
@@ -104,7 +128,8 @@ func ends(p *corev1.Pod) (last time.Time) {
 			return time.Time{}
 		}
 		var record struct{ Finished int64 }
-		if err := json.Unmarshal([]byte(c.State.Terminated.Message), &record); err == nil && time.UnixMilli(record.Finished).After(last) {
+		err := json.Unmarshal([]byte(c.State.Terminated.Message), &record)
+		if err == nil && time.UnixMilli(record.Finished).After(last) {
 			last = time.UnixMilli(record.Finished)
 		}
 	}

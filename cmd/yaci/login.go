@@ -54,7 +54,8 @@ func (l login) Run(ctx context.Context, in io.Reader, out output) error {
 		return err
 	}
 	tmp := path + ".new" // a file of its own, so that its mode is ours
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
+	err = os.Remove(tmp)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	if err := os.WriteFile(tmp, append(data, '\n'), 0o600); err != nil {
@@ -73,7 +74,8 @@ func (l login) Run(ctx context.Context, in io.Reader, out output) error {
 // asked is the token, which a terminal does not show.
 func asked(in io.Reader, out output) (string, error) {
 	var text string
-	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	f, ok := in.(*os.File)
+	if ok && term.IsTerminal(int(f.Fd())) {
 		fmt.Fprint(out.stderr, "Token: ")
 		data, err := term.ReadPassword(int(f.Fd()))
 		fmt.Fprintln(out.stderr)

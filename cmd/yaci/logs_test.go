@@ -30,7 +30,16 @@ func (w *world) stepLog(step int, query string) *http.Response {
 // jobLog asks for the log of a step of a job.
 func (w *world) jobLog(run, job string, step int, query string) *http.Response {
 	w.t.Helper()
-	req := must(http.NewRequestWithContext(w.t.Context(), "GET", fmt.Sprintf("http://%s/api/v1/runs/%s/jobs/%s/steps/%d/log?%s", w.listen, run, job, step, query), nil))(w.t)
+	req := must(
+		http.NewRequestWithContext(
+			w.t.Context(),
+			"GET",
+			fmt.Sprintf("http://%s/api/v1/runs/%s/jobs/%s/steps/%d/log?%s", w.listen, run, job, step, query),
+			nil,
+		),
+	)(
+		w.t,
+	)
 	req.Header.Set("Authorization", "Bearer "+apiToken)
 	res := must(http.DefaultClient.Do(req))(w.t)
 	w.t.Cleanup(func() { res.Body.Close() })
@@ -77,10 +86,12 @@ steps:
 		t.Fatalf("%s: %s", st.State, st.Description)
 	}
 	noise := w.wholeLog(1)
-	if want, _, _ := strings.Cut(w.wholeLog(2), " "); sum(noise) != want && sum(noise+"\n") != want {
+	want, _, _ := strings.Cut(w.wholeLog(2), " ")
+	if sum(noise) != want && sum(noise+"\n") != want {
 		t.Errorf("%d bytes of noise arrived as others: %q ... %q", len(noise), noise[:80], noise[len(noise)-80:])
 	}
-	if got := w.wholeLog(3); len(got) != 67108865 || strings.Trim(got, "x") != "\n" {
+	got := w.wholeLog(3)
+	if len(got) != 67108865 || strings.Trim(got, "x") != "\n" {
 		t.Errorf("the long line has %d bytes, and others than x: %.40q", len(got), strings.Trim(got, "x"))
 	}
 	if got := w.wholeLog(4); !consecutive(t, got, 500000) {
@@ -98,7 +109,8 @@ func consecutive(t *testing.T, log string, last int) bool {
 	t.Helper()
 	next := 1
 	for line := range strings.Lines(log) {
-		if n, err := strconv.Atoi(strings.TrimSuffix(line, "\n")); err != nil || n != next {
+		n, err := strconv.Atoi(strings.TrimSuffix(line, "\n"))
+		if err != nil || n != next {
 			t.Logf("%.100q instead of %d", line, next)
 			return false
 		}
@@ -122,7 +134,8 @@ func TestLogIsLive(t *testing.T) {
 		first, _ = bufio.NewReader(w.stepLog(1, "").Body).ReadString('\n')
 		return first != ""
 	})
-	if all := r.Statuses(sha); citest.Finished(all[len(all)-1]) || first != "1\n" {
+	all := r.Statuses(sha)
+	if citest.Finished(all[len(all)-1]) || first != "1\n" {
 		t.Errorf("the first line was %q, with %+v", first, all[len(all)-1])
 	}
 	if got := w.wholeLog(1); !consecutive(t, got, 9) {
@@ -132,7 +145,8 @@ func TestLogIsLive(t *testing.T) {
 		t.Errorf("%s: %s", st.State, st.Description)
 	}
 	got, err := bufio.NewReader(w.stepLog(1, "from=8&times=1").Body).ReadString('\n')
-	if at, text, _ := strings.Cut(got, " "); err != nil || text != "8\n" || time.Since(must(time.Parse(time.RFC3339Nano, at))(t)) > time.Hour {
+	at, text, _ := strings.Cut(got, " ")
+	if err != nil || text != "8\n" || time.Since(must(time.Parse(time.RFC3339Nano, at))(t)) > time.Hour {
 		t.Errorf("line 8 is %q, %v", got, err)
 	}
 }
@@ -141,13 +155,26 @@ func TestLogIsLive(t *testing.T) {
 // numbered lines and the kubelet rotates them. What is stored has each line once,
 // or the log says which are missing. YACI_SOAK=1 makes it a million lines and 50 kills.
 func TestLogSurvivesKills(t *testing.T) {
-	rounds, each, kills := 8, 10000, 5
+	rounds := 8
+	each := 10000
+	kills := 5
 	if os.Getenv("YACI_SOAK") != "" {
-		rounds, each, kills = 100, 10000, 50
+		rounds = 100
+		each = 10000
+		kills = 50
 	}
 	w := newWorld(t)
 	r := w.repo("kills", false)
-	sha := w.push(r, fmt.Sprintf("image: IMAGE\nquiet: true\nsteps:\n  - for i in $(seq 0 %d); do seq $((i * %d + 1)) $((i * %d + %d)); sleep 0.8; done\n", rounds-1, each, each, each))
+	sha := w.push(
+		r,
+		fmt.Sprintf(
+			"image: IMAGE\nquiet: true\nsteps:\n  - for i in $(seq 0 %d); do seq $((i * %d + 1)) $((i * %d + %d)); sleep 0.8; done\n",
+			rounds-1,
+			each,
+			each,
+			each,
+		),
+	)
 	w.until("launched", func() bool { return strings.Contains(w.log.String(), "msg=launched") })
 	pause := time.Duration(rounds) * 800 * time.Millisecond / time.Duration(kills+1)
 	for range kills {
@@ -160,7 +187,10 @@ func TestLogSurvivesKills(t *testing.T) {
 		t.Fatalf("%s: %s", st.State, st.Description)
 	}
 	log := w.wholeLog(1)
-	missing, doubled, next, note := 0, 0, 1, ""
+	missing := 0
+	doubled := 0
+	next := 1
+	note := ""
 	for line := range strings.Lines(log) {
 		if text, ok := strings.CutPrefix(line, "[yaci] "); ok {
 			t.Logf("before line %d: %s", next, text)

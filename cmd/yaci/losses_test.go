@@ -36,7 +36,9 @@ func TestCommitGone(t *testing.T) {
 	if err := r.Forget("topic"); err != nil {
 		t.Fatal(err)
 	}
-	if st := w.final(r, sha); st.State != "error" || !regexp.MustCompile(`^Could not prepare the job: .*`+sha[:7]+`.*`).MatchString(st.Description) {
+	st := w.final(r, sha)
+	if st.State != "error" ||
+		!regexp.MustCompile(`^Could not prepare the job: .*`+sha[:7]+`.*`).MatchString(st.Description) {
 		t.Errorf("%s: %s", st.State, st.Description)
 	}
 	if st := w.final(busy, first); st.State != "success" {
@@ -67,9 +69,16 @@ func TestCloneCutByTime(t *testing.T) {
 	w := newWorld(t)
 	r := w.repo("huge", false)
 	clone := must(r.Clone(t.TempDir(), w.ada))(t)
-	w.github.Inject(citest.Fault{Match: func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/git-upload-pack") }, Delay: time.Minute})
+	w.github.Inject(
+		citest.Fault{
+			Match: func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/git-upload-pack") },
+			Delay: time.Minute,
+		},
+	)
 	sha := w.pushFrom(clone, "image: IMAGE\ntimeout: 5s\nsteps: ['true']\n")
-	if st := w.final(r, sha); st.State != "error" || st.Description != "Timed out after 5.0s while the commit was fetched; raise timeout of the job, or fetch less (clone)." {
+	st := w.final(r, sha)
+	if st.State != "error" ||
+		st.Description != "Timed out after 5.0s while the commit was fetched; raise timeout of the job, or fetch less (clone)." {
 		t.Errorf("%s: %s", st.State, st.Description)
 	}
 }
@@ -80,7 +89,11 @@ func cordon(t *testing.T, closed bool) {
 	nodes := clientset(t).CoreV1().Nodes()
 	list := must(nodes.List(context.Background(), metav1.ListOptions{}))(t)
 	patch := []byte(`{"spec": {"unschedulable": ` + strconv.FormatBool(closed) + `}}`)
-	must(nodes.Patch(context.Background(), list.Items[0].Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}))(t)
+	must(
+		nodes.Patch(context.Background(), list.Items[0].Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}),
+	)(
+		t,
+	)
 }
 
 // runsAgain waits until a run says that it was lost, and why.
@@ -108,7 +121,13 @@ func TestNodeDrained(t *testing.T) {
 	}
 	w.runsAgain(r, sha, "its node was drained")
 	w.until("the second pod has no node", func() bool {
-		pods := must(client.CoreV1().Pods(pod.Namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + pod.Labels["batch.kubernetes.io/job-name"]}))(t)
+		pods := must(
+			client.CoreV1().
+				Pods(pod.Namespace).
+				List(t.Context(), metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + pod.Labels["batch.kubernetes.io/job-name"]}),
+		)(
+			t,
+		)
 		return len(pods.Items) == 1 && pods.Items[0].Name != pod.Name && pods.Items[0].Status.Phase == corev1.PodPending
 	})
 	cordon(t, false)
@@ -155,7 +174,8 @@ func TestNodeGone(t *testing.T) {
 	if err := client.CoreV1().Nodes().Delete(t.Context(), pod.Spec.NodeName, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	w.runsAgain(r, sha, "its node is gone") // the cluster's pod collector takes about a minute (kube-controller-manager, podgc)
+	// the cluster's pod collector takes about a minute (kube-controller-manager, podgc)
+	w.runsAgain(r, sha, "its node is gone")
 	up()
 	back = true
 	if st := w.final(r, sha); st.State != "success" {

@@ -75,7 +75,15 @@ func (l ls) Run(ctx context.Context, out output) error {
 		if r.Started != nil {
 			took = terminal.Took(r.took(now))
 		}
-		row := []terminal.Cell{{Text: r.name()}, terminal.State(r.State), {Text: terminal.Cut(r.Title, 50)}, {Text: terminal.Cut(r.where(), 30)}, {Text: r.Author}, {Text: took}, {Text: terminal.Ago(now.Sub(r.Created)), Colour: terminal.Dim}}
+		row := []terminal.Cell{
+			{Text: r.name()},
+			terminal.State(r.State),
+			{Text: terminal.Cut(r.Title, 50)},
+			{Text: terminal.Cut(r.where(), 30)},
+			{Text: r.Author},
+			{Text: took},
+			{Text: terminal.Ago(now.Sub(r.Created)), Colour: terminal.Dim},
+		}
 		if l.All {
 			row = append([]terminal.Cell{{Text: r.Repo}}, row...)
 		}

@@ -28,7 +28,10 @@ func TestOperatorsSee(t *testing.T) {
 	if st := w.final(r, w.push(r, passing)); st.State != "success" {
 		t.Fatalf("status %+v", st)
 	}
-	w.until("the status is no more unsent", func() bool { return strings.Contains(see("/metrics"), "\nyaci_statuses_unsent 0\n") })
+	w.until(
+		"the status is no more unsent",
+		func() bool { return strings.Contains(see("/metrics"), "\nyaci_statuses_unsent 0\n") },
+	)
 	text := see("/metrics")
 	for _, line := range []string{
 		`yaci_leader 1`, `yaci_database_up 1`, `yaci_job_seconds_count{state="success"} 1`, `yaci_job_wait_seconds_count 1`, `yaci_jobs{state="running"} 0`, `yaci_deliveries{state="pending"} 0`,
@@ -41,16 +44,21 @@ func TestOperatorsSee(t *testing.T) {
 	if code, body := w.call("GET", "/metrics", "", ""); code != http.StatusNotFound {
 		t.Errorf("everybody sees /metrics: %d %s", code, body)
 	}
-	if code, body := w.call("GET", "/readyz", "", ""); code != http.StatusOK || body != "ready\ndatabase: ok\nleadership: ok\ncluster: ok\ngithub: ok\n" {
+	code, body := w.call("GET", "/readyz", "", "")
+	if code != http.StatusOK || body != "ready\ndatabase: ok\nleadership: ok\ncluster: ok\ngithub: ok\n" {
 		t.Errorf("ready: %d %q", code, body)
 	}
 
 	w.github.Inject(citest.Fault{Prefix: "/app", Status: http.StatusUnauthorized}) // its key was taken away
 	w.until("not ready", func() bool { return strings.HasPrefix(see("/readyz"), "not ready\n") })
-	if body := see("/readyz"); !strings.Contains(body, "\ncluster: ok\ngithub: does not answer to this App's key, or token; what arrives waits. yaci doctor says more (the App: github: ") {
+	if body := see("/readyz"); !strings.Contains(
+		body,
+		"\ncluster: ok\ngithub: does not answer to this App's key, or token; what arrives waits. yaci doctor says more (the App: github: ",
+	) {
 		t.Errorf("not ready: %q", body)
 	}
-	if code, body := w.call("GET", "/readyz", "", ""); code != http.StatusServiceUnavailable || strings.Contains(body, "http") {
+	code, body = w.call("GET", "/readyz", "", "")
+	if code != http.StatusServiceUnavailable || strings.Contains(body, "http") {
 		t.Errorf("everybody reads %d %q", code, body)
 	}
 	sha := w.push(r, passing+"# again\n")

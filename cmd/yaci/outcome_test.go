@@ -52,23 +52,90 @@ func (w *world) end(cases []ending) {
 // says what to do, and nothing is ever green by accident.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
-	empty := httptest.NewServer(http.NotFoundHandler()) // a registry without images; containerd speaks plain HTTP to loopback
+	// a registry without images; containerd speaks plain HTTP to loopback
+	empty := httptest.NewServer(http.NotFoundHandler())
 	defer empty.Close()
 	registry := strings.Replace(strings.TrimPrefix(empty.URL, "http://"), "127.0.0.1", "localhost", 1)
 	newWorld(t, "YACI_PENDING_TIMEOUT=5s").end([]ending{
-		{"no-image", "image: " + registry + "/nope:1\nsteps: ['true']\n", "error", `true cannot start with image localhost:\d+/nope:1: .*not found.*`, time.Minute},
-		{"no-registry", "image: localhost:1/nope:1\nsteps: ['true']\n", "error", `true cannot start with image localhost:1/nope:1: .*connection refused.*`, 90 * time.Second},
-		{"bad-image", "image: Upper/Case:1\nsteps: ['true']\n", "error", `true cannot start with image Upper/Case:1: .*`, time.Minute},
-		{"oom", "image: IMAGE\nresources: {memory: 32Mi}\nsteps: ['exec tail /dev/zero']\n", "error", `exec tail /dev/zero ran out of memory \(limit 32Mi\); raise resources.memory.`, time.Minute},
-		{"oom-of-a-child", "image: IMAGE\nresources: {memory: 32Mi}\nsteps: [{name: test, run: 'tail /dev/zero || exit 3'}]\n", "error", `test ran out of memory \(limit 32Mi\); raise resources.memory.`, time.Minute},
-		{"fork-bomb", "image: IMAGE\nsteps: [{name: bomb, timeout: 3s, run: 'f() { f | f & }; f; sleep 60'}]\n", "failure", `bomb failed in .*`, 90 * time.Second},
-		{"no-node", "image: IMAGE\nresources: {cpu: 1000}\nsteps: ['true']\n", "error", `No node is large enough: the job asks for 1000 CPU and .*, and the largest node has .*`, time.Minute},
-		{"ignores-term", "image: IMAGE\nsteps: [{name: deaf, timeout: 1s, run: \"trap '' TERM; while :; do sleep 1; done\"}]\n", "failure", `deaf failed in [1-4]\d(\.\d)?s: timed out after 1s`, time.Minute},
+		{
+			"no-image",
+			"image: " + registry + "/nope:1\nsteps: ['true']\n",
+			"error",
+			`true cannot start with image localhost:\d+/nope:1: .*not found.*`,
+			time.Minute,
+		},
+		{
+			"no-registry",
+			"image: localhost:1/nope:1\nsteps: ['true']\n",
+			"error",
+			`true cannot start with image localhost:1/nope:1: .*connection refused.*`,
+			90 * time.Second,
+		},
+		{
+			"bad-image",
+			"image: Upper/Case:1\nsteps: ['true']\n",
+			"error",
+			`true cannot start with image Upper/Case:1: .*`,
+			time.Minute,
+		},
+		{
+			"oom",
+			"image: IMAGE\nresources: {memory: 32Mi}\nsteps: ['exec tail /dev/zero']\n",
+			"error",
+			`exec tail /dev/zero ran out of memory \(limit 32Mi\); raise resources.memory.`,
+			time.Minute,
+		},
+		{
+			"oom-of-a-child",
+			"image: IMAGE\nresources: {memory: 32Mi}\nsteps: [{name: test, run: 'tail /dev/zero || exit 3'}]\n",
+			"error",
+			`test ran out of memory \(limit 32Mi\); raise resources.memory.`,
+			time.Minute,
+		},
+		{
+			"fork-bomb",
+			"image: IMAGE\nsteps: [{name: bomb, timeout: 3s, run: 'f() { f | f & }; f; sleep 60'}]\n",
+			"failure",
+			`bomb failed in .*`,
+			90 * time.Second,
+		},
+		{
+			"no-node",
+			"image: IMAGE\nresources: {cpu: 1000}\nsteps: ['true']\n",
+			"error",
+			`No node is large enough: the job asks for 1000 CPU and .*, and the largest node has .*`,
+			time.Minute,
+		},
+		{
+			"ignores-term",
+			"image: IMAGE\nsteps: [{name: deaf, timeout: 1s, run: \"trap '' TERM; while :; do sleep 1; done\"}]\n",
+			"failure",
+			`deaf failed in [1-4]\d(\.\d)?s: timed out after 1s`,
+			time.Minute,
+		},
 		{"daemon", "image: IMAGE\nsteps: ['sleep 600 & echo started']\n", "success", `Passed in \d\.\ds`, time.Minute},
-		{"100-megabytes", "image: IMAGE\nsteps: ['yes this line is one of very many that are printed in one go | head -c 104857600']\n", "success", `Passed in .*`, time.Minute},
-		{"one-long-line", "image: IMAGE\nsteps: [\"head -c 67108864 /dev/zero | tr '\\\\000' x\"]\n", "success", `Passed in .*`, time.Minute},
+		{
+			"100-megabytes",
+			"image: IMAGE\nsteps: ['yes this line is one of very many that are printed in one go | head -c 104857600']\n",
+			"success",
+			`Passed in .*`,
+			time.Minute,
+		},
+		{
+			"one-long-line",
+			"image: IMAGE\nsteps: [\"head -c 67108864 /dev/zero | tr '\\\\000' x\"]\n",
+			"success",
+			`Passed in .*`,
+			time.Minute,
+		},
 		{"binary", "image: IMAGE\nsteps: ['head -c 1000000 /dev/urandom']\n", "success", `Passed in .*`, time.Minute},
-		{"killed", "image: IMAGE\nsteps: [{name: self, run: 'kill -9 $$'}]\n", "failure", `self failed in .* \(exit 137\)`, time.Minute},
+		{
+			"killed",
+			"image: IMAGE\nsteps: [{name: self, run: 'kill -9 $$'}]\n",
+			"failure",
+			`self failed in .* \(exit 137\)`,
+			time.Minute,
+		},
 	})
 }
 
@@ -80,7 +147,13 @@ func TestDiskFilled(t *testing.T) {
 		t.Skip("the node does not limit the use of disk: its file system is no block device's")
 	}
 	newWorld(t).end([]ending{
-		{"disk-filled", "image: IMAGE\nresources: {disk: 64Mi}\nsteps: [{name: fill, run: 'dd if=/dev/zero of=big bs=1M count=200; sleep 120'}]\n", "error", `.*used more disk than its limit of 64Mi; raise resources.disk.`, 2 * time.Minute},
+		{
+			"disk-filled",
+			"image: IMAGE\nresources: {disk: 64Mi}\nsteps: [{name: fill, run: 'dd if=/dev/zero of=big bs=1M count=200; sleep 120'}]\n",
+			"error",
+			`.*used more disk than its limit of 64Mi; raise resources.disk.`,
+			2 * time.Minute,
+		},
 	})
 }
 
@@ -88,14 +161,26 @@ func TestDiskFilled(t *testing.T) {
 func TestNeverPulled(t *testing.T) {
 	t.Parallel()
 	newWorld(t, "YACI_IMAGE_PULL_POLICY=Never").end([]ending{
-		{"never", "image: example.org/nope:1\nsteps: ['true']\n", "error", `true cannot start with image example.org/nope:1: .*not present.*`, time.Minute},
+		{
+			"never",
+			"image: example.org/nope:1\nsteps: ['true']\n",
+			"error",
+			`true cannot start with image example.org/nope:1: .*not present.*`,
+			time.Minute,
+		},
 	})
 }
 
 // namespace is a new one for this test alone.
 func namespace(t *testing.T, client kubernetes.Interface, labels map[string]string) string {
 	t.Helper()
-	ns := must(client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "yaci-test-", Labels: labels}}, metav1.CreateOptions{}))(t)
+	ns := must(
+		client.CoreV1().
+			Namespaces().
+			Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "yaci-test-", Labels: labels}}, metav1.CreateOptions{}),
+	)(
+		t,
+	)
 	t.Cleanup(func() { client.CoreV1().Namespaces().Delete(context.Background(), ns.Name, metav1.DeleteOptions{}) })
 	return ns.Name
 }
@@ -106,13 +191,33 @@ func TestRefusedPods(t *testing.T) {
 	client := clientset(t)
 	strict := namespace(t, client, map[string]string{"pod-security.kubernetes.io/enforce": "restricted"})
 	newWorld(t, "YACI_NAMESPACE="+strict).end([]ending{
-		{"admission", passing, "error", `The cluster refuses the job's pod: it violates PodSecurity of the namespace.*`, time.Minute},
+		{
+			"admission",
+			passing,
+			"error",
+			`The cluster refuses the job's pod: it violates PodSecurity of the namespace.*`,
+			time.Minute,
+		},
 	})
 	full := namespace(t, client, nil)
-	must(client.CoreV1().ResourceQuotas(full).Create(t.Context(), &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"},
-		Spec: corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"pods": resource.MustParse("0")}}}, metav1.CreateOptions{}))(t)
+	must(
+		client.CoreV1().
+			ResourceQuotas(full).
+			Create(t.Context(), &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"},
+				Spec: corev1.ResourceQuotaSpec{
+					Hard: corev1.ResourceList{"pods": resource.MustParse("0")},
+				}}, metav1.CreateOptions{}),
+	)(
+		t,
+	)
 	newWorld(t, "YACI_NAMESPACE="+full, "YACI_PENDING_TIMEOUT=2s").end([]ending{
-		{"quota", passing, "error", `The namespace's quota had no room for the job for 2.0s: the quota of the namespace is used up: .*`, time.Minute},
+		{
+			"quota",
+			passing,
+			"error",
+			`The namespace's quota had no room for the job for 2.0s: the quota of the namespace is used up: .*`,
+			time.Minute,
+		},
 	})
 }
 
@@ -128,7 +233,13 @@ func (w *world) theirPod(client kubernetes.Interface) *corev1.Pod {
 		if len(m) == 0 {
 			return false
 		}
-		pods := must(client.CoreV1().Pods(buildNamespace).List(w.t.Context(), metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + m[len(m)-1][2]}))(w.t)
+		pods := must(
+			client.CoreV1().
+				Pods(buildNamespace).
+				List(w.t.Context(), metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + m[len(m)-1][2]}),
+		)(
+			w.t,
+		)
 		for i, p := range pods.Items {
 			if p.Status.Phase == corev1.PodRunning && p.DeletionTimestamp == nil {
 				found = &pods.Items[i]
@@ -165,7 +276,16 @@ func TestLostPodsRunAgain(t *testing.T) {
 			if err := c.lose(w.theirPod(client)); err != nil {
 				t.Fatal(err)
 			}
-			again := must(r.WaitStatus(citesttest.Context(t, time.Minute), sha, "yaci", func(s citest.Status) bool { return strings.HasPrefix(s.Description, "Runs again") }))(t)
+			again := must(
+				r.WaitStatus(
+					citesttest.Context(t, time.Minute),
+					sha,
+					"yaci",
+					func(s citest.Status) bool { return strings.HasPrefix(s.Description, "Runs again") },
+				),
+			)(
+				t,
+			)
 			if !strings.HasPrefix(again.Description, c.why) || again.State != "pending" {
 				t.Errorf("%s: %s, want pending: %s", again.State, again.Description, c.why)
 			}
@@ -195,7 +315,13 @@ func TestDeletedJob(t *testing.T) {
 	}
 	w.until("Job and pods are gone", func() bool {
 		_, err := client.BatchV1().Jobs(buildNamespace).Get(t.Context(), job, metav1.GetOptions{})
-		pods := must(client.CoreV1().Pods(buildNamespace).List(t.Context(), metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + job}))(t)
+		pods := must(
+			client.CoreV1().
+				Pods(buildNamespace).
+				List(t.Context(), metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + job}),
+		)(
+			t,
+		)
 		return err != nil && len(pods.Items) == 0
 	})
 }
@@ -211,14 +337,19 @@ func TestDeletedWhileDown(t *testing.T) {
 	w.kill()
 	job := pod.Labels["batch.kubernetes.io/job-name"]
 	w.until("the pod has ended", func() bool {
-		return must(client.CoreV1().Pods(buildNamespace).Get(t.Context(), pod.Name, metav1.GetOptions{}))(t).Status.Phase == corev1.PodFailed
+		return must(
+			client.CoreV1().Pods(buildNamespace).Get(t.Context(), pod.Name, metav1.GetOptions{}),
+		)(
+			t,
+		).Status.Phase == corev1.PodFailed
 	})
 	policy := metav1.DeletePropagationBackground
 	if err := client.BatchV1().Jobs(buildNamespace).Delete(t.Context(), job, metav1.DeleteOptions{PropagationPolicy: &policy}); err != nil {
 		t.Fatal(err)
 	}
 	w.start()
-	if st := w.final(r, sha); st.State != "failure" || !strings.HasPrefix(st.Description, "wait failed in 3.") {
+	st := w.final(r, sha)
+	if st.State != "failure" || !strings.HasPrefix(st.Description, "wait failed in 3.") {
 		t.Errorf("%s: %s", st.State, st.Description)
 	}
 	w.until("the Job is gone", func() bool {
@@ -253,12 +384,22 @@ func TestUninstall(t *testing.T) {
 	w.until("a Job", func() bool { return count() == 1 })
 	w.kill()
 	for _, c := range []struct{ args, want string }{{"", "There are 1 Jobs and "}, {"--yes", "Deleted 1 Jobs and "}} {
-		out, err := exec.Command("../../bin/yaci", append([]string{"uninstall", "--namespace", space}, strings.Fields(c.args)...)...).CombinedOutput()
+		out, err := exec.Command("../../bin/yaci", append([]string{"uninstall", "--namespace", space}, strings.Fields(c.args)...)...).
+			CombinedOutput()
 		if err != nil || !strings.HasPrefix(string(out), c.want) {
 			t.Errorf("uninstall %s: %v: %s", c.args, err, out)
 		}
 	}
 	w.until("nothing is left", func() bool {
-		return count() == 0 && len(must(client.CoreV1().Secrets(space).List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=yaci"}))(t).Items) == 0
+		return count() == 0 &&
+			len(
+				must(
+					client.CoreV1().
+						Secrets(space).
+						List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=yaci"}),
+				)(
+					t,
+				).Items,
+			) == 0
 	})
 }

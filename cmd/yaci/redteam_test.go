@@ -32,7 +32,10 @@ func TestRedTeam(t *testing.T) {
 	shutIn(t)
 	w := newWorld(t)
 	keepSecret(t, "VICTIM_KEY", "VICTIM-SECRET-hunter2", "ada/victim")
-	w.push(w.repo("victim", true), "image: IMAGE\nsteps:\n  - name: serve\n    secrets: [VICTIM_KEY]\n    run: 'while :; do echo peer-hello | nc -l -p 7946; done'\n")
+	w.push(
+		w.repo("victim", true),
+		"image: IMAGE\nsteps:\n  - name: serve\n    secrets: [VICTIM_KEY]\n    run: 'while :; do echo peer-hello | nc -l -p 7946; done'\n",
+	)
 	victim := w.theirPod(client)
 	w.until("the victim has an address", func() bool {
 		victim = must(client.CoreV1().Pods(buildNamespace).Get(t.Context(), victim.Name, metav1.GetOptions{}))(t)
@@ -51,7 +54,9 @@ func TestRedTeam(t *testing.T) {
 		t.Fatalf("the attack did not come to its end: %+v", st)
 	}
 	log := w.logOf(t, "attacker")
-	held, reached, mapped := 0, false, false
+	held := 0
+	reached := false
+	mapped := false
 	for line := range strings.Lines(log) {
 		switch word, rest, _ := strings.Cut(strings.TrimSpace(line), " "); word {
 		case "HELD":
@@ -72,11 +77,13 @@ func TestRedTeam(t *testing.T) {
 	for check, want := range map[string]bool{"network policy": !reached, "user namespaces": mapped, "pod hardening": true, "pod security": true, "cluster rights": true,
 		"settings": true, "database": true, "clock": true, "App permissions": true, "webhook": true} {
 		unknown := check == "network policy" && want && found[check].Level == doctor.Unknown
-		if f := found[check]; (f.Level == doctor.Good) != want && !unknown {
+		f := found[check]
+		if (f.Level == doctor.Good) != want && !unknown {
 			t.Errorf("%s: %+v, want it good: %v", check, f, want)
 		}
 	}
-	if f := found["network policy"]; reached && (f.Level != doctor.Warning || !strings.Contains(f.Found, "another pod")) {
+	f := found["network policy"]
+	if reached && (f.Level != doctor.Warning || !strings.Contains(f.Found, "another pod")) {
 		t.Errorf("a pod was reached, and the doctor says %+v", f)
 	}
 }
@@ -103,7 +110,12 @@ func shutIn(t *testing.T) {
 // apiPort is where the API server listens.
 func apiPort(t *testing.T) string {
 	t.Helper()
-	cfg := must(clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig())(t)
+	cfg := must(
+		clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).
+			ClientConfig(),
+	)(
+		t,
+	)
 	u := must(url.Parse(cfg.Host))(t)
 	if u.Port() == "" {
 		return "443"
@@ -116,7 +128,8 @@ func (w *world) logOf(t *testing.T, repo string) string {
 	t.Helper()
 	var page struct{ Runs []struct{ ID string } }
 	_, body := w.call("GET", "/api/v1/runs?repo=ada/"+repo, "", apiToken)
-	if err := json.Unmarshal([]byte(body), &page); err != nil || len(page.Runs) == 0 {
+	err := json.Unmarshal([]byte(body), &page)
+	if err != nil || len(page.Runs) == 0 {
 		t.Fatalf("%v: %s", err, body)
 	}
 	var text strings.Builder

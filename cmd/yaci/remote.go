@@ -103,7 +103,8 @@ func (r remote) repository(ctx context.Context) (string, error) {
 // repositoryOf reads https://host/owner/name.git, ssh://git@host/owner/name and git@host:owner/name.
 func repositoryOf(address string) string {
 	path := address
-	if u, err := url.Parse(address); err == nil && u.Scheme != "" {
+	u, err := url.Parse(address)
+	if err == nil && u.Scheme != "" {
 		path = u.Path
 	} else if _, after, ok := strings.Cut(address, ":"); ok {
 		path = after
@@ -189,7 +190,8 @@ func (r remote) find(ctx context.Context, c client.Client, arg string) (told, er
 	if oldRunID.MatchString(arg) {
 		var t told
 		err := c.Do(ctx, "GET", "/api/v1/runs/"+arg, nil, &t)
-		if no, ok := errors.AsType[*client.Error](err); !ok || no.Status != http.StatusNotFound {
+		no, ok := errors.AsType[*client.Error](err)
+		if !ok || no.Status != http.StatusNotFound {
 			return t, err
 		}
 	}

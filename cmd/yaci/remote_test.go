@@ -33,8 +33,12 @@ func TestRepositoryOf(t *testing.T) {
 func answers(t *testing.T, state string) (url string, posts *[]string) {
 	t.Helper()
 	posts = &[]string{}
-	run := fmt.Sprintf(`{"id":"k3x5v2m7qz","number":12,"repo":"ada/hello","event":"push","sha":"%s","branch":"main","title":"Fix the thing","author":"ada","attempt":2,"state":"%s","message":"A sentence.","created":"%s","started":"2026-01-02T03:04:05Z","finished":"2026-01-02T03:05:10Z"}`,
-		strings.Repeat("a", 40), state, time.Now().Add(-2*time.Hour).UTC().Format(time.RFC3339))
+	run := fmt.Sprintf(
+		`{"id":"k3x5v2m7qz","number":12,"repo":"ada/hello","event":"push","sha":"%s","branch":"main","title":"Fix the thing","author":"ada","attempt":2,"state":"%s","message":"A sentence.","created":"%s","started":"2026-01-02T03:04:05Z","finished":"2026-01-02T03:05:10Z"}`,
+		strings.Repeat("a", 40),
+		state,
+		time.Now().Add(-2*time.Hour).UTC().Format(time.RFC3339),
+	)
 	mux := http.NewServeMux()
 	text := func(pattern, body string) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -58,13 +62,22 @@ func answers(t *testing.T, state string) (url string, posts *[]string) {
 		io.WriteString(w, `{"runs":[`+run+`]}`)
 	})
 	text("GET /api/v1/runs/k3x5v2m7qz", run)
-	text("GET /api/v1/runs/k3x5v2m7qz/jobs", `{"jobs":[{"name":"yaci-k3x5v2m7qz-2","run":"k3x5v2m7qz","attempt":2,"title":"test","state":"failure","message":"build failed","losses":[],"steps":[
+	text(
+		"GET /api/v1/runs/k3x5v2m7qz/jobs",
+		`{"jobs":[{"name":"yaci-k3x5v2m7qz-2","run":"k3x5v2m7qz","attempt":2,"title":"test","state":"failure","message":"build failed","losses":[],"steps":[
 		{"name":"build","container":"1-build","state":"failure","exit":2,"started":"2026-01-02T03:04:05Z","finished":"2026-01-02T03:04:07.5Z","lines":1,"bytes":3,"attempts":3},
-		{"name":"ship","container":"2-ship","state":"skipped","exit":0,"lines":0,"bytes":0}]}]}`)
+		{"name":"ship","container":"2-ship","state":"skipped","exit":0,"lines":0,"bytes":0}]}]}`,
+	)
 	text("GET /api/v1/runs/k3x5v2m7qz/jobs/yaci-k3x5v2m7qz-2/steps/1/log", "boom\n")
-	text("POST /api/v1/runs/k3x5v2m7qz/retry", `{"id":"yaci-k3x5v2m7qz-3","run":"k3x5v2m7qz","attempt":3,"state":"queued","message":"Started: 1 step."}`)
+	text(
+		"POST /api/v1/runs/k3x5v2m7qz/retry",
+		`{"id":"yaci-k3x5v2m7qz-3","run":"k3x5v2m7qz","attempt":3,"state":"queued","message":"Started: 1 step."}`,
+	)
 	text("POST /api/v1/runs/k3x5v2m7qz/cancel", `{"run":"k3x5v2m7qz","state":"cancelled"}`)
-	text("POST /api/v1/runs/k3x5v2m7qz/approve", `{"id":"yaci-k3x5v2m7qz-2","run":"k3x5v2m7qz","attempt":2,"state":"queued","message":"Started: 1 step."}`)
+	text(
+		"POST /api/v1/runs/k3x5v2m7qz/approve",
+		`{"id":"yaci-k3x5v2m7qz-2","run":"k3x5v2m7qz","attempt":2,"state":"queued","message":"Started: 1 step."}`,
+	)
 	mux.HandleFunc("POST /api/v1/repos/ada/hello/runs", func(w http.ResponseWriter, r *http.Request) {
 		*posts = append(*posts, r.URL.RequestURI())
 		if r.URL.Query().Get("ref") == "busy" {
@@ -72,10 +85,16 @@ func answers(t *testing.T, state string) (url string, posts *[]string) {
 			io.WriteString(w, `{"detail":"run k3x5v2m7qz covers it","run":"k3x5v2m7qz"}`)
 			return
 		}
-		io.WriteString(w, `{"id":"yaci-k3x5v2m7qz-1","run":"k3x5v2m7qz","attempt":1,"state":"queued","message":"Started: 1 step."}`)
+		io.WriteString(
+			w,
+			`{"id":"yaci-k3x5v2m7qz-1","run":"k3x5v2m7qz","attempt":1,"state":"queued","message":"Started: 1 step."}`,
+		)
 	})
 	text("POST /run", `{"name":"yaci-k3x5v2m7qz-1"}`)
-	text("GET /api/v1/queue", `[{"job":"yaci-r3-1","run":"r3","repo":"ada/hello","person":"ada","queued":"2026-01-02T03:04:05Z","position":1,"reason":"all","message":"All slots are busy."}]`)
+	text(
+		"GET /api/v1/queue",
+		`[{"job":"yaci-r3-1","run":"r3","repo":"ada/hello","person":"ada","queued":"2026-01-02T03:04:05Z","position":1,"reason":"all","message":"All slots are busy."}]`,
+	)
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	return srv.URL, posts
@@ -161,7 +180,8 @@ func TestLogin(t *testing.T) {
 	if mode := modeOf(t, path); mode != 0o600 {
 		t.Errorf("%s has mode %o", path, mode)
 	}
-	if c, err := (remote{}).server(); err != nil || c.Token != "t" || c.BaseURL != url {
+	c, err := (remote{}).server()
+	if err != nil || c.Token != "t" || c.BaseURL != url {
 		t.Errorf("kept: %+v, %v", c, err)
 	}
 	if c, err := (remote{URL: "https://elsewhere.example"}).server(); err != nil || c.Token != "" {
@@ -185,7 +205,8 @@ func TestCompletion(t *testing.T) {
 		"completion fish":                "complete -c yaci",
 	} {
 		var out, errs bytes.Buffer
-		if err := run(t.Context(), strings.Split(words, " "), &out, &errs); err != nil || !strings.Contains(out.String(), want) {
+		err := run(t.Context(), strings.Split(words, " "), &out, &errs)
+		if err != nil || !strings.Contains(out.String(), want) {
 			t.Errorf("%s: %v, %q", words, err, out.String())
 		}
 	}

@@ -29,8 +29,16 @@ type event struct {
 
 func (e event) parse() (*pipeline.File, pipeline.Input, error) {
 	in := pipeline.Input{
-		RunID: "render", JobName: "yaci-render-1", Attempt: 1, Repo: e.Repo, CloneURL: "https://github.com/" + e.Repo + ".git",
-		SHA: e.SHA, Event: e.Event, Paths: e.Paths, PathsKnown: len(e.Paths) > 0,
+
+		RunID:      "render",
+		JobName:    "yaci-render-1",
+		Attempt:    1,
+		Repo:       e.Repo,
+		CloneURL:   "https://github.com/" + e.Repo + ".git",
+		SHA:        e.SHA,
+		Event:      e.Event,
+		Paths:      e.Paths,
+		PathsKnown: len(e.Paths) > 0,
 	}
 	switch e.Event {
 	case "push":
@@ -38,9 +46,16 @@ func (e event) parse() (*pipeline.File, pipeline.Input, error) {
 	case "tag":
 		in.Tag, in.Ref = e.Tag, "refs/tags/"+e.Tag
 	case "pull_request":
-		in.Branch, in.PR, in.PRBase, in.PRBaseSHA, in.PRAction, in.Ref = e.Branch, e.PR, e.Base, e.SHA, e.Action, fmt.Sprintf("refs/pull/%d/head", e.PR)
+		in.Branch = e.Branch
+		in.PR = e.PR
+		in.PRBase = e.Base
+		in.PRBaseSHA = e.SHA
+		in.PRAction = e.Action
+		in.Ref = fmt.Sprintf("refs/pull/%d/head", e.PR)
 	case "merge_group":
-		in.Branch, in.PRBase, in.Ref = e.Branch, e.Base, "refs/heads/"+e.Branch
+		in.Branch = e.Branch
+		in.PRBase = e.Base
+		in.Ref = "refs/heads/" + e.Branch
 	}
 	data, err := os.ReadFile(e.File)
 	if err != nil {
@@ -86,7 +101,11 @@ func (r render) Run(out output) error {
 			return err
 		}
 		for _, image := range j.Images {
-			fmt.Fprintf(out.stderr, "%s: what it runs is asked at its registry when the job starts; here are the file's args alone.\n", image)
+			fmt.Fprintf(
+				out.stderr,
+				"%s: what it runs is asked at its registry when the job starts; here are the file's args alone.\n",
+				image,
+			)
 		}
 		fmt.Fprintf(out.stdout, "---\n%s", strings.ReplaceAll(string(data), "status: {}\n", ""))
 	}

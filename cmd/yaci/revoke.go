@@ -31,7 +31,10 @@ func (r revokeToken) Run(ctx context.Context, in io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("revoke token: %w", err)
 	}
-	client := http.Client{Timeout: revokeTime, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := http.Client{
+		Timeout:       revokeTime,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	for try := 1; ; try++ {
 		again, err := r.call(ctx, &client, strings.TrimSpace(string(token)))
 		if err == nil {

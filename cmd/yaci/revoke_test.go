@@ -18,7 +18,8 @@ func TestRevokeCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := parser.Parse([]string{runner.RevokeCommand, "https://x"}); err != nil || c.RevokeToken.Address != "https://x" {
+	if _, err := parser.Parse([]string{runner.RevokeCommand, "https://x"}); err != nil ||
+		c.RevokeToken.Address != "https://x" {
 		t.Errorf("%+v, %v", c.RevokeToken, err)
 	}
 }
@@ -52,7 +53,8 @@ func TestRevokeToken(t *testing.T) {
 	if err := (revokeToken{hub.URL + "/installation/token"}).Run(t.Context(), strings.NewReader("ghs_x\n")); err != nil {
 		t.Error(err)
 	}
-	for _, path := range []string{"/busy", "/unknown"} { // a lost call is made again; a token that is worth nothing is given back
+	// a lost call is made again; a token that is worth nothing is given back
+	for _, path := range []string{"/busy", "/unknown"} {
 		if err := (revokeToken{hub.URL + path}).Run(t.Context(), strings.NewReader("ghs_x\n")); err != nil {
 			t.Error(err)
 		}

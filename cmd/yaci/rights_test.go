@@ -26,13 +26,17 @@ func installed(t *testing.T, space, file string) {
 	t.Helper()
 	client := clientset(t)
 	account, roles, bindings := shipped(t, client)
-	_, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: account.Namespace}}, metav1.CreateOptions{})
+	_, err := client.CoreV1().
+		Namespaces().
+		Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: account.Namespace}}, metav1.CreateOptions{})
 	there(t, err)
 	_, err = client.CoreV1().ServiceAccounts(account.Namespace).Create(t.Context(), &account, metav1.CreateOptions{})
 	there(t, err)
 	for _, r := range roles {
 		r.Namespace = space
-		if _, err = client.RbacV1().Roles(space).Create(t.Context(), &r, metav1.CreateOptions{}); apierrors.IsAlreadyExists(err) {
+		if _, err = client.RbacV1().Roles(space).Create(t.Context(), &r, metav1.CreateOptions{}); apierrors.IsAlreadyExists(
+			err,
+		) {
 			_, err = client.RbacV1().Roles(space).Update(t.Context(), &r, metav1.UpdateOptions{})
 		}
 		there(t, err)
@@ -54,7 +58,10 @@ func there(t *testing.T, err error) {
 }
 
 // shipped is what deploy/base says of the server's rights; those that belong to no namespace are given at once.
-func shipped(t *testing.T, client kubernetes.Interface) (account corev1.ServiceAccount, roles []rbacv1.Role, bindings []rbacv1.RoleBinding) {
+func shipped(
+	t *testing.T,
+	client kubernetes.Interface,
+) (account corev1.ServiceAccount, roles []rbacv1.Role, bindings []rbacv1.RoleBinding) {
 	t.Helper()
 	docs := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(must(os.ReadFile("../../deploy/base/rbac.yaml"))(t)), 4096)
 	for {
@@ -76,13 +83,20 @@ func shipped(t *testing.T, client kubernetes.Interface) (account corev1.ServiceA
 		case "Role":
 			roles = append(roles, rbacv1.Role{ObjectMeta: raw.ObjectMeta, Rules: raw.Rules})
 		case "ClusterRole":
-			_, err := client.RbacV1().ClusterRoles().Create(t.Context(), &rbacv1.ClusterRole{ObjectMeta: raw.ObjectMeta, Rules: raw.Rules}, metav1.CreateOptions{})
+			_, err := client.RbacV1().
+				ClusterRoles().
+				Create(t.Context(), &rbacv1.ClusterRole{ObjectMeta: raw.ObjectMeta, Rules: raw.Rules}, metav1.CreateOptions{})
 			there(t, err)
 		case "ClusterRoleBinding":
-			_, err := client.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{ObjectMeta: raw.ObjectMeta, RoleRef: raw.RoleRef, Subjects: raw.Subjects}, metav1.CreateOptions{})
+			_, err := client.RbacV1().
+				ClusterRoleBindings().
+				Create(t.Context(), &rbacv1.ClusterRoleBinding{ObjectMeta: raw.ObjectMeta, RoleRef: raw.RoleRef, Subjects: raw.Subjects}, metav1.CreateOptions{})
 			there(t, err)
 		case "RoleBinding":
-			bindings = append(bindings, rbacv1.RoleBinding{ObjectMeta: raw.ObjectMeta, RoleRef: raw.RoleRef, Subjects: raw.Subjects})
+			bindings = append(
+				bindings,
+				rbacv1.RoleBinding{ObjectMeta: raw.ObjectMeta, RoleRef: raw.RoleRef, Subjects: raw.Subjects},
+			)
 		default:
 			t.Fatalf("deploy/base/rbac.yaml: %s is new; give it to the tests' server too", raw.Kind)
 		}
@@ -91,7 +105,13 @@ func shipped(t *testing.T, client kubernetes.Interface) (account corev1.ServiceA
 
 func writeKubeconfig(t *testing.T, client kubernetes.Interface, account corev1.ServiceAccount, file string) {
 	t.Helper()
-	token := must(client.CoreV1().ServiceAccounts(account.Namespace).CreateToken(t.Context(), account.Name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{}))(t)
+	token := must(
+		client.CoreV1().
+			ServiceAccounts(account.Namespace).
+			CreateToken(t.Context(), account.Name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{}),
+	)(
+		t,
+	)
 	admin := must(clientcmd.NewDefaultClientConfigLoadingRules().Load())(t)
 	here := *admin.Contexts[admin.CurrentContext]
 	here.AuthInfo = account.Name

@@ -27,7 +27,9 @@ func TestTooLargeForEveryNode(t *testing.T) {
 	w := newWorld(t)
 	r := w.repo("giant", false)
 	sha := w.push(r, "image: IMAGE\nresources: {cpu: 500}\nsteps: ['true']\n")
-	if st := w.final(r, sha); st.State != "error" || !strings.HasPrefix(st.Description, "No node is large enough: the job asks for 500 CPU and ") {
+	st := w.final(r, sha)
+	if st.State != "error" ||
+		!strings.HasPrefix(st.Description, "No node is large enough: the job asks for 500 CPU and ") {
 		t.Errorf("status %+v", st)
 	}
 }
@@ -43,7 +45,8 @@ func TestWaitsForANode(t *testing.T) {
 	if st := w.final(small, w.push(small, "image: IMAGE\nresources: {cpu: 10m}\nsteps: ['true']\n")); st.State != "success" {
 		t.Errorf("status of the small job %+v", st)
 	}
-	if st := w.final(r, sha); st.State != "error" || !strings.HasPrefix(st.Description, "No node had room for the job for 40s: no node ") {
+	st := w.final(r, sha)
+	if st.State != "error" || !strings.HasPrefix(st.Description, "No node had room for the job for 40s: no node ") {
 		t.Errorf("status %+v", st)
 	}
 }
@@ -55,7 +58,9 @@ func TestWaitsForTheQuota(t *testing.T) {
 	space := namespace(t, client, nil)
 	quotas := client.CoreV1().ResourceQuotas(space)
 	must(quotas.Create(t.Context(), &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "few"},
-		Spec: corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"pods": resource.MustParse("0")}}}, metav1.CreateOptions{}))(t)
+		Spec: corev1.ResourceQuotaSpec{
+			Hard: corev1.ResourceList{"pods": resource.MustParse("0")},
+		}}, metav1.CreateOptions{}))(t)
 	w := newWorld(t, "YACI_NAMESPACE="+space)
 	r := w.repo("quota", false)
 	first := w.push(r, "image: IMAGE\nsteps: ['true'] # first\n")

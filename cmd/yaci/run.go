@@ -61,9 +61,20 @@ const errFound = exitCode(1)
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var c commands
 	left := -1
-	p, err := kong.New(&c, kong.Name("yaci"), kong.Description("Yet Another CI: GitHub in, Kubernetes Jobs out."),
-		kong.Writers(stdout, stderr), kong.Exit(func(code int) { left = code }),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(os.Stdin, (*io.Reader)(nil)), kong.Bind(output{stdout, stderr}), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	p, err := kong.New(
+		&c,
+		kong.Name("yaci"),
+		kong.Description("Yet Another CI: GitHub in, Kubernetes Jobs out."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { left = code }),
+		kong.BindTo(
+			ctx,
+			(*context.Context)(nil),
+		),
+		kong.BindTo(os.Stdin, (*io.Reader)(nil)),
+		kong.Bind(output{stdout, stderr}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
 	if err != nil {
 		return err
 	}

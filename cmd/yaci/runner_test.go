@@ -49,20 +49,68 @@ steps:
   - {name: look, when: {status: always}, run: test ! -e deployed}
 `
 	newWorld(t).end([]ending{
-		{"c3-stdin", "image: IMAGE\nsteps: [cat, sort, 'tar -xf - || test $? = 1', {run: [cat]}]\n", "success", `Passed in .*`, time.Minute},
+		{
+			"c3-stdin",
+			"image: IMAGE\nsteps: [cat, sort, 'tar -xf - || test $? = 1', {run: [cat]}]\n",
+			"success",
+			`Passed in .*`,
+			time.Minute,
+		},
 		{"s13-forged-record", "image: IMAGE" + forge, "failure", `test failed in .* \(exit 7\)`, time.Minute},
-		{"c10-allowed", "image: IMAGE\nsteps:\n  - {name: lint, run: [golangci-lint, run], allow_failure: true}\n  - echo next\n", "success", `Passed in .*; lint failed, which is allowed`, time.Minute},
-		{"c10-list", "image: IMAGE\nsteps: [{name: lint, run: [golangci-lint, run]}]\n", "failure", `lint failed in .*: golangci-lint: command not found in the image; .* \(exit 127\)`, time.Minute},
-		{"c10-script", "image: IMAGE\nsteps: [{name: lint, run: golangci-lint run}]\n", "failure", `lint failed in .* \(exit 127: command not found\)`, time.Minute},
-		{"c20-other-user", "image: IMAGE\nsteps: [{name: db, timeout: 2s, run: 'echo u:x:1000:1000::/:/bin/sh >>/etc/passwd; exec su u -c \"sleep 50\"'}]\n", "failure", `db failed in ([2-9]|[1-4]\d)(\.\d)?s: timed out after 2s`, time.Minute},
-		{"c20-killed-by-root", "image: IMAGE\nsteps: ['echo u:x:1000:1000::/:/bin/sh >>/etc/passwd; su u -c \"exec sleep 50\" & sleep 1; kill $!; wait $! || test $? = 143']\n", "success", `Passed in .*`, time.Minute},
-		{"c20-port", "image: IMAGE\nsteps: ['timeout 1 nc -l -p 80 || test $? = 143']\n", "success", `Passed in .*`, time.Minute},
+		{
+			"c10-allowed",
+			"image: IMAGE\nsteps:\n  - {name: lint, run: [golangci-lint, run], allow_failure: true}\n  - echo next\n",
+			"success",
+			`Passed in .*; lint failed, which is allowed`,
+			time.Minute,
+		},
+		{
+			"c10-list",
+			"image: IMAGE\nsteps: [{name: lint, run: [golangci-lint, run]}]\n",
+			"failure",
+			`lint failed in .*: golangci-lint: command not found in the image; .* \(exit 127\)`,
+			time.Minute,
+		},
+		{
+			"c10-script",
+			"image: IMAGE\nsteps: [{name: lint, run: golangci-lint run}]\n",
+			"failure",
+			`lint failed in .* \(exit 127: command not found\)`,
+			time.Minute,
+		},
+		{
+			"c20-other-user",
+			"image: IMAGE\nsteps: [{name: db, timeout: 2s, run: 'echo u:x:1000:1000::/:/bin/sh >>/etc/passwd; exec su u -c \"sleep 50\"'}]\n",
+			"failure",
+			`db failed in ([2-9]|[1-4]\d)(\.\d)?s: timed out after 2s`,
+			time.Minute,
+		},
+		{
+			"c20-killed-by-root",
+			"image: IMAGE\nsteps: ['echo u:x:1000:1000::/:/bin/sh >>/etc/passwd; su u -c \"exec sleep 50\" & sleep 1; kill $!; wait $! || test $? = 143']\n",
+			"success",
+			`Passed in .*`,
+			time.Minute,
+		},
+		{
+			"c20-port",
+			"image: IMAGE\nsteps: ['timeout 1 nc -l -p 80 || test $? = 143']\n",
+			"success",
+			`Passed in .*`,
+			time.Minute,
+		},
 		{
 			"s11-signals",
 			"image: IMAGE\nsteps: [{name: kill, run: 'for s in ABRT SEGV ILL BUS SYS USR1 PIPE 16 34 STOP KILL; do kill -$s 1; done; exit 3'}]\n",
 			"failure", `kill failed in .* \(exit 3\)`, time.Minute,
 		},
-		{"s11-quit", "image: IMAGE\nsteps: [{name: quit, run: 'kill -QUIT 1; sleep 50'}]\n", "error", `quit: stopped from outside.*`, time.Minute},
+		{
+			"s11-quit",
+			"image: IMAGE\nsteps: [{name: quit, run: 'kill -QUIT 1; sleep 50'}]\n",
+			"error",
+			`quit: stopped from outside.*`,
+			time.Minute,
+		},
 		{
 			"s11-environment",
 			"image: IMAGE\nenv: {GOMEMLIMIT: malformed, GODEBUG: gctrace=1}\nsteps: ['test $GOMEMLIMIT-$GODEBUG = malformed-gctrace=1']\n",
@@ -73,8 +121,20 @@ steps:
 			"image: IMAGE\nservices: [{name: db, image: IMAGE, command: [nope]}]\nsteps: [sleep 50]\n",
 			"error", `Service db could not start: the image has no program nope\. .*`, time.Minute,
 		},
-		{"s17-40-steps", manySteps(40, 20, "{name: slow, timeout: 1s, run: sleep 60}"), "failure", `slow failed in .*: timed out after 1s`, 3 * time.Minute},
-		{"s17-100-steps", manySteps(100, 50, "{name: middle, run: exit 3}"), "failure", `middle failed in .* \(exit 3\)`, 4 * time.Minute},
+		{
+			"s17-40-steps",
+			manySteps(40, 20, "{name: slow, timeout: 1s, run: sleep 60}"),
+			"failure",
+			`slow failed in .*: timed out after 1s`,
+			3 * time.Minute,
+		},
+		{
+			"s17-100-steps",
+			manySteps(100, 50, "{name: middle, run: exit 3}"),
+			"failure",
+			`middle failed in .* \(exit 3\)`,
+			4 * time.Minute,
+		},
 	})
 }
 
@@ -85,7 +145,8 @@ func TestC8InjectedSidecar(t *testing.T) {
 	client := clientset(t)
 	hook := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var review admissionv1.AdmissionReview
-		if err := json.NewDecoder(r.Body).Decode(&review); err != nil || review.Request == nil {
+		err := json.NewDecoder(r.Body).Decode(&review)
+		if err != nil || review.Request == nil {
 			http.Error(w, "no review", http.StatusBadRequest)
 			return
 		}
@@ -97,7 +158,12 @@ func TestC8InjectedSidecar(t *testing.T) {
 		}
 		patch, _ := json.Marshal([]map[string]any{{"op": "add", "path": "/spec/containers/-", "value": container}})
 		kind := admissionv1.PatchTypeJSONPatch
-		review.Response = &admissionv1.AdmissionResponse{UID: review.Request.UID, Allowed: true, Patch: patch, PatchType: &kind}
+		review.Response = &admissionv1.AdmissionResponse{
+			UID:       review.Request.UID,
+			Allowed:   true,
+			Patch:     patch,
+			PatchType: &kind,
+		}
 		review.Request = nil
 		_ = json.NewEncoder(w).Encode(review)
 	}))
@@ -114,10 +180,16 @@ func TestC8InjectedSidecar(t *testing.T) {
 			FailurePolicy:           &ignore,
 			SideEffects:             &none,
 			AdmissionReviewVersions: []string{"v1"},
-			NamespaceSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": injected}},
+			NamespaceSelector: &metav1.LabelSelector{
+				MatchLabels: map[string]string{"kubernetes.io/metadata.name": injected},
+			},
 			Rules: []admissionregistrationv1.RuleWithOperations{{
 				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
-				Rule:       admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
+				Rule: admissionregistrationv1.Rule{
+					APIGroups:   []string{""},
+					APIVersions: []string{"v1"},
+					Resources:   []string{"pods"},
+				},
 			}},
 		}},
 	}, metav1.CreateOptions{}))(t)
@@ -126,8 +198,20 @@ func TestC8InjectedSidecar(t *testing.T) {
 	w := newWorld(t, "YACI_NAMESPACE="+injected)
 	w.end([]ending{
 		{"c8-passes", "image: IMAGE\ntimeout: 5m\nsteps: [echo hi]\n", "success", `Passed in .*`, time.Minute},
-		{"c8-fails", "image: IMAGE\ntimeout: 5m\nsteps: [{name: bad, run: exit 3}, 'true']\n", "failure", `bad failed in .* \(exit 3\)`, time.Minute},
-		{"c8-service", "image: IMAGE\ntimeout: 5m\nservices: [{name: db, image: IMAGE, command: [sleep, '600']}]\nsteps: [echo hi]\n", "success", `Passed in .*`, time.Minute},
+		{
+			"c8-fails",
+			"image: IMAGE\ntimeout: 5m\nsteps: [{name: bad, run: exit 3}, 'true']\n",
+			"failure",
+			`bad failed in .* \(exit 3\)`,
+			time.Minute,
+		},
+		{
+			"c8-service",
+			"image: IMAGE\ntimeout: 5m\nservices: [{name: db, image: IMAGE, command: [sleep, '600']}]\nsteps: [echo hi]\n",
+			"success",
+			`Passed in .*`,
+			time.Minute,
+		},
 	})
 	w.until("the pods are gone", func() bool {
 		pods := must(client.CoreV1().Pods(injected).List(t.Context(), metav1.ListOptions{}))(t)

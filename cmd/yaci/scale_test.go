@@ -23,7 +23,11 @@ import (
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
-var benchScale = flag.Int("bench-scale", 0, "measure so many runs at once against as many plain Jobs (make bench-scale)")
+var benchScale = flag.Int(
+	"bench-scale",
+	0,
+	"measure so many runs at once against as many plain Jobs (make bench-scale)",
+)
 
 const scaleYAML = "image: IMAGE\nclone: false\nsteps: ['true']\n"
 
@@ -52,8 +56,17 @@ func TestBenchScale(t *testing.T) {
 	w.kill() // so that it takes nothing of the machine
 	after := plainJobs(t, client, n)
 	plain := (before + after) / 2
-	t.Logf("\n%d one-step runs at once: %.1f s from the first webhook to the last status (all webhooks answered after %.1f s; the server at most %d MiB)\n%d plain Jobs of the same pods: %.1f s before, %.1f s after\nYACI takes %.2f times as long",
-		n, yaci.Seconds(), taken.Seconds(), peak>>10, n, before.Seconds(), after.Seconds(), yaci.Seconds()/plain.Seconds())
+	t.Logf(
+		"\n%d one-step runs at once: %.1f s from the first webhook to the last status (all webhooks answered after %.1f s; the server at most %d MiB)\n%d plain Jobs of the same pods: %.1f s before, %.1f s after\nYACI takes %.2f times as long",
+		n,
+		yaci.Seconds(),
+		taken.Seconds(),
+		peak>>10,
+		n,
+		before.Seconds(),
+		after.Seconds(),
+		yaci.Seconds()/plain.Seconds(),
+	)
 }
 
 // pushes makes commits whose webhooks are lost, and returns what they said.
@@ -82,17 +95,42 @@ func pushes(t *testing.T, w *world, n int) (payloads [][]byte, commits []pushed)
 func plainJobs(t *testing.T, client kubernetes.Interface, n int) time.Duration {
 	t.Helper()
 	file := must(pipeline.Parse([]byte(strings.ReplaceAll(scaleYAML, "IMAGE", os.Getenv("YACI_RUN_IMAGE")))))(t)
-	op := server.Operator(config.Pods{Image: os.Getenv("YACI_IMAGE"), Timeout: time.Hour, KeepJobs: time.Hour, CPURequest: "50m", MemoryRequest: "32Mi", MemoryLimit: "4Gi", DiskLimit: "10Gi"})
+	op := server.Operator(config.Pods{
+		Image:         os.Getenv("YACI_IMAGE"),
+		Timeout:       time.Hour,
+		KeepJobs:      time.Hour,
+		CPURequest:    "50m",
+		MemoryRequest: "32Mi",
+		MemoryLimit:   "4Gi",
+		DiskLimit:     "10Gi",
+	})
 	group := fmt.Sprintf("scale-%d", time.Now().UnixNano()%1e12)
 	var jobs []ci.Job
 	for i := range n {
 		name := fmt.Sprintf("%s-%d", group, i)
-		c := must(pipeline.Compile(file, pipeline.Input{RunID: name, JobName: name, Attempt: 1, Event: "push", Branch: "main"}, op))(t)[0]
+		c := must(pipeline.Compile(file, pipeline.Input{
+			RunID:   name,
+			JobName: name,
+			Attempt: 1,
+			Event:   "push",
+			Branch:  "main",
+		}, op))(t)[0]
 		c.Job.Labels["bench"], c.Job.Spec.Template.Labels["bench"] = group, group
-		jobs = append(jobs, ci.Job{Name: ci.JobName(name), Run: ci.RunID(name), Manifest: must(json.Marshal(c.Job))(t), Files: must(json.Marshal(c.Files))(t)})
+		jobs = append(jobs, ci.Job{
+			Name:     ci.JobName(name),
+			Run:      ci.RunID(name),
+			Manifest: must(json.Marshal(c.Job))(t),
+			Files:    must(json.Marshal(c.Files))(t),
+		})
 	}
 	none := must(client.CoreV1().Pods(buildNamespace).List(t.Context(), metav1.ListOptions{LabelSelector: "no=such"}))(t)
-	pods := must(client.CoreV1().Pods(buildNamespace).Watch(t.Context(), metav1.ListOptions{LabelSelector: "bench=" + group, ResourceVersion: none.ResourceVersion}))(t)
+	pods := must(
+		client.CoreV1().
+			Pods(buildNamespace).
+			Watch(t.Context(), metav1.ListOptions{LabelSelector: "bench=" + group, ResourceVersion: none.ResourceVersion}),
+	)(
+		t,
+	)
 	defer pods.Stop()
 	start := time.Now()
 	cluster := &kube.Cluster{Client: client, Namespace: buildNamespace}
@@ -107,7 +145,8 @@ func plainJobs(t *testing.T, client kubernetes.Interface, n int) time.Duration {
 			if !ok {
 				t.Fatal("the watch of pods ended")
 			}
-			if p, ok := e.Object.(*corev1.Pod); ok && p.Status.Phase == corev1.PodSucceeded {
+			p, ok := e.Object.(*corev1.Pod)
+			if ok && p.Status.Phase == corev1.PodSucceeded {
 				done[p.Name] = true
 			}
 		case <-time.After(2 * time.Minute):
@@ -119,7 +158,9 @@ func plainJobs(t *testing.T, client kubernetes.Interface, n int) time.Duration {
 		_ = cluster.DropSecret(t.Context(), j.Name)
 		_ = cluster.Release(t.Context(), j.Name)
 		now := metav1.DeletePropagationBackground
-		_ = client.BatchV1().Jobs(buildNamespace).Delete(t.Context(), string(j.Name), metav1.DeleteOptions{PropagationPolicy: &now})
+		_ = client.BatchV1().
+			Jobs(buildNamespace).
+			Delete(t.Context(), string(j.Name), metav1.DeleteOptions{PropagationPolicy: &now})
 	})
 	return took
 }

@@ -40,11 +40,17 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 
 // Sessions without a server.
 func TestOffline(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "../../testdata/script/offline", Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code},
-		Setup: func(env *testscript.Env) error {
-			env.Setenv("XDG_CONFIG_HOME", env.WorkDir)
-			return nil
-		}})
+	testscript.Run(
+		t,
+		testscript.Params{
+			Dir:  "../../testdata/script/offline",
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code},
+			Setup: func(env *testscript.Env) error {
+				env.Setenv("XDG_CONFIG_HOME", env.WorkDir)
+				return nil
+			},
+		},
+	)
 }
 
 // Sessions with the real server, on the cluster, and the stand-in for GitHub, each

@@ -88,7 +88,8 @@ func (c secretSet) Run(ctx context.Context, s *secret, out output) error {
 		return fmt.Errorf("%q is no name for a variable: use letters, digits and _", c.Name)
 	}
 	value, err := io.ReadAll(io.LimitReader(os.Stdin, 1<<20))
-	if value = bytes.TrimSuffix(value, []byte("\n")); err == nil && len(value) == 0 {
+	value = bytes.TrimSuffix(value, []byte("\n"))
+	if err == nil && len(value) == 0 {
 		err = errors.New("give the value on standard input, as in: yaci secret set NAME --repo owner/name < file")
 	}
 	if err != nil {

@@ -54,7 +54,8 @@ steps:
       echo done
       exit 3
 `, strings.Join(names, ", ")))
-	if st := w.final(r, sha); st.State != "failure" || !strings.Contains(st.Description, "(exit 3)") {
+	st := w.final(r, sha)
+	if st.State != "failure" || !strings.Contains(st.Description, "(exit 3)") {
 		t.Fatalf("%s: %s", st.State, st.Description)
 	}
 	log := w.wholeLog(1)
@@ -62,7 +63,12 @@ steps:
 		t.Errorf("the log ends with %q", log[max(0, len(log)-100):])
 	}
 	_, runs := w.call("GET", "/api/v1/runs", "", apiToken)
-	places := map[string]string{"log": log, "statuses": fmt.Sprint(r.Statuses(sha)), "API": runs, "server's log": w.log.String()}
+	places := map[string]string{
+		"log":          log,
+		"statuses":     fmt.Sprint(r.Statuses(sha)),
+		"API":          runs,
+		"server's log": w.log.String(),
+	}
 	for _, pattern := range []string{"yaci.db*", "logs/*/*/*"} {
 		for _, path := range must(filepath.Glob(filepath.Join(w.dir, pattern)))(t) {
 			places[path] = string(must(os.ReadFile(path))(t))
@@ -85,8 +91,20 @@ func TestMissingSecretKey(t *testing.T) {
 	client := clientset(t)
 	w := newWorld(t)
 	id := keepSecret(t, "EMPTIED", "some value", "ada/keyless")
-	must(client.CoreV1().Secrets(buildNamespace).Patch(t.Context(), id, types.JSONPatchType, []byte(`[{"op": "remove", "path": "/data/value"}]`), metav1.PatchOptions{}))(t)
+	must(
+		client.CoreV1().
+			Secrets(buildNamespace).
+			Patch(t.Context(), id, types.JSONPatchType, []byte(`[{"op": "remove", "path": "/data/value"}]`), metav1.PatchOptions{}),
+	)(
+		t,
+	)
 	w.end([]ending{
-		{"keyless", "image: IMAGE\nsteps: [{name: use, run: 'true', secrets: [EMPTIED]}]\n", "error", `use cannot start with image \S+: the Secret \S+ has no key value\. .*`, time.Minute},
+		{
+			"keyless",
+			"image: IMAGE\nsteps: [{name: use, run: 'true', secrets: [EMPTIED]}]\n",
+			"error",
+			`use cannot start with image \S+: the Secret \S+ has no key value\. .*`,
+			time.Minute,
+		},
 	})
 }

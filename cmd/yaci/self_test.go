@@ -51,7 +51,11 @@ func TestSelf(t *testing.T) {
 		t.Skip("takes many minutes: make self")
 	}
 	w := newWorld(t)
-	image := "image: " + os.Getenv("YACI_TOOLS_IMAGE") + "\nenv: {GOPROXY: \"" + moduleProxy(t) + "\", GOSUMDB: \"off\", PKGS: \"" + *self + "\"}\n"
+	image := "image: " + os.Getenv(
+		"YACI_TOOLS_IMAGE",
+	) + "\nenv: {GOPROXY: \"" + moduleProxy(
+		t,
+	) + "\", GOSUMDB: \"off\", PKGS: \"" + *self + "\"}\n"
 	files := tracked(t)
 	files[".yaci.yml"] = strings.Replace(ownFile(t), "image: golang:1.26\n", image, 1)
 	if !strings.HasPrefix(files[".yaci.yml"], image) {
@@ -88,7 +92,10 @@ func moduleProxy(t *testing.T) string {
 	t.Helper()
 	cache := strings.TrimSpace(string(must(exec.Command("go", "env", "GOMODCACHE").Output())(t)))
 	l := must(net.Listen("tcp", os.Getenv("YACI_LOCAL_HOST")+":0"))(t)
-	server := &http.Server{Handler: http.FileServer(http.Dir(filepath.Join(cache, "cache", "download"))), ReadHeaderTimeout: time.Minute}
+	server := &http.Server{
+		Handler:           http.FileServer(http.Dir(filepath.Join(cache, "cache", "download"))),
+		ReadHeaderTimeout: time.Minute,
+	}
 	go server.Serve(l)
 	t.Cleanup(func() { server.Close() })
 	return fmt.Sprintf("http://%s", l.Addr())

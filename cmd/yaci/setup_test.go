@@ -13,7 +13,13 @@ import (
 // TestSetup: a server that knows no App says where to create one, and then builds with it.
 func TestSetup(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "YACI_GITHUB_APP_ID=0", "YACI_GITHUB_APP_KEY_FILE=", "YACI_WEBHOOK_SECRET=", "YACI_PUBLIC_URL=http://LISTEN_ADDRESS")
+	w := newWorld(
+		t,
+		"YACI_GITHUB_APP_ID=0",
+		"YACI_GITHUB_APP_KEY_FILE=",
+		"YACI_WEBHOOK_SECRET=",
+		"YACI_PUBLIC_URL=http://LISTEN_ADDRESS",
+	)
 	find := func(text, pattern string) string {
 		t.Helper()
 		m := regexp.MustCompile(pattern).FindStringSubmatch(text)
@@ -35,7 +41,12 @@ func TestSetup(t *testing.T) {
 		t.Errorf("a call before there is an App: %d", code)
 	}
 	page := read(http.Get(find(w.log.String(), `url="?([^"\s]+)`)))
-	done := read(http.PostForm(find(page, `<form method="post" action="([^"]*)"`), url.Values{"manifest": {find(page, `name="manifest" value="([^"]*)"`)}}))
+	done := read(
+		http.PostForm(
+			find(page, `<form method="post" action="([^"]*)"`),
+			url.Values{"manifest": {find(page, `name="manifest" value="([^"]*)"`)}},
+		),
+	)
 	if !strings.Contains(done, "/installations/new") {
 		t.Fatalf("after the button: %s", done)
 	}

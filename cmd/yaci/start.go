@@ -53,7 +53,10 @@ func (r runCmd) Run(ctx context.Context, out output, k *kong.Context) error {
 	case command:
 		return r.command(ctx, c, out)
 	case len(r.What) > 1:
-		return fmt.Errorf("yaci run takes one commit or branch; a command comes behind --, as in yaci run -- %s", strings.Join(r.What, " "))
+		return fmt.Errorf(
+			"yaci run takes one commit or branch; a command comes behind --, as in yaci run -- %s",
+			strings.Join(r.What, " "),
+		)
 	}
 	return r.commit(ctx, c, out)
 }
@@ -71,7 +74,8 @@ func (r runCmd) commit(ctx context.Context, c client.Client, out output) error {
 	owner, name, _ := strings.Cut(repo, "/")
 	var made newAttempt
 	err = post(ctx, c, "/api/v1/repos/"+url.PathEscape(owner)+"/"+url.PathEscape(name)+"/runs?"+q.Encode(), nil, &made)
-	if no, ok := errors.AsType[*client.Error](err); ok && no.Run != "" && r.Wait {
+	no, ok := errors.AsType[*client.Error](err)
+	if ok && no.Run != "" && r.Wait {
 		s := terminal.New(out.stderr, os.Getenv)
 		s.Say("%s", terminal.Clean(no.Detail))
 		return waiter{c: c, json: r.JSON}.wait(ctx, []string{no.Run}, out)

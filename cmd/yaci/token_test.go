@@ -54,11 +54,13 @@ func TestTokenCommands(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if err := run(t.Context(), []string{"token", "ls", "--json"}, &out, io.Discard); err != nil || !json.Valid(out.Bytes()) {
+	err := run(t.Context(), []string{"token", "ls", "--json"}, &out, io.Discard)
+	if err != nil || !json.Valid(out.Bytes()) {
 		t.Errorf("%v: %s", err, out.String())
 	}
 	t.Setenv("YACI_URL", "")
-	if err := run(t.Context(), []string{"token", "ls"}, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "YACI_URL") {
+	err = run(t.Context(), []string{"token", "ls"}, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "YACI_URL") {
 		t.Errorf("without a server: %v", err)
 	}
 }

@@ -78,7 +78,9 @@ func (q *quiet) median() measured {
 	var last string
 	for range 3 {
 		m, sha := q.push()
-		status, pod, last = append(status, m.status), append(pod, m.pod), sha
+		status = append(status, m.status)
+		pod = append(pod, m.pod)
+		last = sha
 	}
 	if st := q.final(q.repo, last); st.State != "success" {
 		q.t.Errorf("status %+v", st)
@@ -177,7 +179,12 @@ func TestS8S9S10S16TwoRepositories(t *testing.T) {
 	q := &quiet{world: w, repo: w.repo("quiet", false), pods: watchPods(t, client, space)}
 	q.push() // the first one warms up
 	alone := q.median()
-	t.Logf("%-40s first status %6v, pod after it %6v", "alone", alone.status.Round(time.Millisecond), alone.pod.Round(time.Millisecond))
+	t.Logf(
+		"%-40s first status %6v, pod after it %6v",
+		"alone",
+		alone.status.Round(time.Millisecond),
+		alone.pod.Round(time.Millisecond),
+	)
 	for _, trouble := range []struct {
 		name  string
 		begin func(*testing.T, *quiet)
@@ -193,7 +200,12 @@ func TestS8S9S10S16TwoRepositories(t *testing.T) {
 	} {
 		trouble.begin(t, q)
 		m := q.median()
-		t.Logf("%-40s first status %6v, pod after it %6v", trouble.name, m.status.Round(time.Millisecond), m.pod.Round(time.Millisecond))
+		t.Logf(
+			"%-40s first status %6v, pod after it %6v",
+			trouble.name,
+			m.status.Round(time.Millisecond),
+			m.pod.Round(time.Millisecond),
+		)
 		if most := max(firstStatus, slower*alone.status); m.status > most {
 			t.Errorf("%s: the first status came after %v, want at most %v", trouble.name, m.status, most)
 		}
@@ -259,14 +271,32 @@ func slowGit(t *testing.T, q *quiet) {
 	q.github.Inject(citest.Fault{Match: func(req *http.Request) bool {
 		return strings.Contains(req.URL.Path, "/slow-git.git/")
 	}, Delay: 30 * time.Second})
-	must(r.Commit("main", "Change", files("image: IMAGE\nmatrix: {cell: ['1', '2', '3']}\nresources: {cpu: 10m}\nsteps: ['true']\n"), q.ada))(t)
+	must(
+		r.Commit(
+			"main",
+			"Change",
+			files("image: IMAGE\nmatrix: {cell: ['1', '2', '3']}\nresources: {cpu: 10m}\nsteps: ['true']\n"),
+			q.ada,
+		),
+	)(
+		t,
+	)
 }
 
 // largeJobs: jobs ask for more CPU than any node has.
 func largeJobs(t *testing.T, q *quiet) {
 	r := q.neighbour("large-jobs")
 	for n := range 3 {
-		sha := must(r.Commit("main", "Change", files(fmt.Sprintf("image: IMAGE\nresources: {cpu: %d}\nsteps: ['true']\n", 500-n)), q.ada))(t)
+		sha := must(
+			r.Commit(
+				"main",
+				"Change",
+				files(fmt.Sprintf("image: IMAGE\nresources: {cpu: %d}\nsteps: ['true']\n", 500-n)),
+				q.ada,
+			),
+		)(
+			t,
+		)
 		if n == 0 {
 			q.waits(r, sha, "Waiting: no node ")
 		}
@@ -277,11 +307,17 @@ func largeJobs(t *testing.T, q *quiet) {
 func usedQuota(t *testing.T, q *quiet) {
 	quota := &corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Name: "memory"},
-		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourceRequestsMemory: resource.MustParse("8Gi")}},
+		Spec: corev1.ResourceQuotaSpec{
+			Hard: corev1.ResourceList{corev1.ResourceRequestsMemory: resource.MustParse("8Gi")},
+		},
 	}
 	must(clientset(t).CoreV1().ResourceQuotas(q.namespace()).Create(t.Context(), quota, metav1.CreateOptions{}))(t)
 	r := q.neighbour("used-quota")
-	sha := must(r.Commit("main", "Change", files("image: IMAGE\nresources: {cpu: 10m, memory: 9Gi}\nsteps: ['true']\n"), q.ada))(t)
+	sha := must(
+		r.Commit("main", "Change", files("image: IMAGE\nresources: {cpu: 10m, memory: 9Gi}\nsteps: ['true']\n"), q.ada),
+	)(
+		t,
+	)
 	q.waits(r, sha, "Waiting: the quota of the namespace is used up")
 }
 
@@ -292,7 +328,11 @@ func idleConnections(t *testing.T, q *quiet) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
 		count = min(count, int(files.Cur)-1_000)
 	}
-	text := []string{"", "POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"}
+	text := []string{
+		"",
+		"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+		"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+	}
 	var dials sync.WaitGroup
 	for stranger := range 40 {
 		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 255, byte(stranger), 2)}, Timeout: 20 * time.Second}
@@ -345,7 +385,10 @@ func TestS8S9TheNextFreeSlot(t *testing.T) {
 		cells = append(cells, fmt.Sprintf("'%d'", n))
 	}
 	busy := w.repo("busy", false)
-	yaml := "image: IMAGE\nmatrix: {cell: [" + strings.Join(cells, ", ") + "]}\nresources: {cpu: 10m, memory: 16Mi}\nsteps: [sleep 2]\n"
+	yaml := "image: IMAGE\nmatrix: {cell: [" + strings.Join(
+		cells,
+		", ",
+	) + "]}\nresources: {cpu: 10m, memory: 16Mi}\nsteps: [sleep 2]\n"
 	must(busy.Commit("main", "Change", files(yaml), w.ada))(t)
 	w.until("both slots are taken", func() bool { return len(pods.order()) >= 3+2 })
 	m, sha := q.push()
@@ -356,9 +399,16 @@ func TestS8S9TheNextFreeSlot(t *testing.T) {
 			before++
 		}
 	}
-	t.Logf("alone: first status %v, pod after it %v; beside 30 jobs and 2 slots: %v and %v, after %d pods of the other repository",
-		alone.status, alone.pod, m.status, m.pod, before)
-	if most := max(firstStatus, slower*alone.status); *twoRepositories && m.status > most {
+	t.Logf(
+		"alone: first status %v, pod after it %v; beside 30 jobs and 2 slots: %v and %v, after %d pods of the other repository",
+		alone.status,
+		alone.pod,
+		m.status,
+		m.pod,
+		before,
+	)
+	most := max(firstStatus, slower*alone.status)
+	if *twoRepositories && m.status > most {
 		t.Errorf("the first status came after %v, want at most %v", m.status, most)
 	}
 	if before > 4 { // two that were launched when the status was on its way, and the two before them if the watch is late

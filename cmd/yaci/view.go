@@ -96,7 +96,11 @@ func (v view) Run(ctx context.Context, out output) error {
 
 func shown(s terminal.Screen, c client.Client, t told, jobs []wire.Job, now time.Time) error {
 	icon, word, colour := terminal.Look(t.State)
-	s.Say("%s  %s", s.Paint(colour, icon+" "+word), s.Paint(terminal.Bold, terminal.Clean(strings.TrimSpace(t.Repo+" "+t.name()+"  "+t.Title))))
+	s.Say(
+		"%s  %s",
+		s.Paint(colour, icon+" "+word),
+		s.Paint(terminal.Bold, terminal.Clean(strings.TrimSpace(t.Repo+" "+t.name()+"  "+t.Title))),
+	)
 	about := []string{t.where()}
 	if t.SHA != "" {
 		about = append(about, t.SHA.Short())
@@ -122,7 +126,15 @@ func shown(s terminal.Screen, c client.Client, t told, jobs []wire.Job, now time
 		if j.Title != "" {
 			indent = "  "
 			state := terminal.State(j.State)
-			rows = append(rows, []terminal.Cell{state, {Text: terminal.Cut(j.Title, 50), Colour: terminal.Bold}, {Text: span(j.Started, j.Finished, now)}, {Text: j.Message}})
+			rows = append(
+				rows,
+				[]terminal.Cell{
+					state,
+					{Text: terminal.Cut(j.Title, 50), Colour: terminal.Bold},
+					{Text: span(j.Started, j.Finished, now)},
+					{Text: j.Message},
+				},
+			)
 		}
 		for _, service := range j.Services {
 			state := terminal.State(service.State)
@@ -133,7 +145,15 @@ func shown(s terminal.Screen, c client.Client, t told, jobs []wire.Job, now time
 		for _, st := range j.Steps {
 			state := terminal.State(st.State)
 			state.Text = indent + state.Text
-			rows = append(rows, []terminal.Cell{state, {Text: indent + terminal.Cut(st.Name, 50)}, {Text: span(st.Started, st.Finished, now)}, {Text: why(st)}})
+			rows = append(
+				rows,
+				[]terminal.Cell{
+					state,
+					{Text: indent + terminal.Cut(st.Name, 50)},
+					{Text: span(st.Started, st.Finished, now)},
+					{Text: why(st)},
+				},
+			)
 		}
 	}
 	if len(rows) > 0 {
@@ -173,14 +193,16 @@ func (o open) Run(ctx context.Context, out output) error {
 	if o.JSON {
 		return printJSON(out, map[string]string{"url": address})
 	}
-	if _, err := fmt.Fprintln(out.stdout, address); err != nil || o.Print || !terminal.New(out.stdout, os.Getenv).Live {
+	_, err = fmt.Fprintln(out.stdout, address)
+	if err != nil || o.Print || !terminal.New(out.stdout, os.Getenv).Live {
 		return err
 	}
 	opener := map[string]string{"darwin": "open", "windows": "explorer"}[runtime.GOOS]
 	if opener == "" {
 		opener = "xdg-open"
 	}
-	if err := exec.CommandContext(ctx, opener, address).Run(); err != nil && !errors.Is(err, exec.ErrNotFound) {
+	err = exec.CommandContext(ctx, opener, address).Run()
+	if err != nil && !errors.Is(err, exec.ErrNotFound) {
 		return fmt.Errorf("%s: %w", opener, err)
 	}
 	return nil

@@ -71,7 +71,13 @@ func (w wait) Run(ctx context.Context, out output) error {
 		}
 		if time.Since(began) >= w.Start {
 			s.Clear()
-			fmt.Fprintf(out.stderr, "No run of %s has started at %.7s in %s. Was it pushed? Does it have a .yaci.yml? The Deliveries page of the server says what came of the webhook.\n", repo, sha, terminal.Took(w.Start))
+			fmt.Fprintf(
+				out.stderr,
+				"No run of %s has started at %.7s in %s. Was it pushed? Does it have a .yaci.yml? The Deliveries page of the server says what came of the webhook.\n",
+				repo,
+				sha,
+				terminal.Took(w.Start),
+			)
 			return exitCode(4)
 		}
 		s.Passing(fmt.Sprintf("waiting for a run of %s at %.7s", repo, sha))
@@ -115,7 +121,15 @@ func (w waiter) wait(ctx context.Context, ids []string, out output) error {
 	}
 	var rows [][]terminal.Cell
 	for _, t := range ended {
-		rows = append(rows, []terminal.Cell{terminal.State(t.State), {Text: strings.TrimSpace(t.Repo + " " + t.name())}, {Text: t.where()}, {Text: t.Message}})
+		rows = append(
+			rows,
+			[]terminal.Cell{
+				terminal.State(t.State),
+				{Text: strings.TrimSpace(t.Repo + " " + t.name())},
+				{Text: t.where()},
+				{Text: t.Message},
+			},
+		)
 	}
 	if err := terminal.New(out.stdout, os.Getenv).Table(rows); err != nil {
 		return err

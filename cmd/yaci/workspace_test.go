@@ -45,7 +45,10 @@ const whatPeopleRun = `
 
 func workspaceCases() []workspaceCase {
 	tree := []citest.File{
-		{Path: "pkg/DEBIAN/control", Content: "Package: p\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b>\nDescription: d\n"},
+		{
+			Path:    "pkg/DEBIAN/control",
+			Content: "Package: p\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b>\nDescription: d\n",
+		},
 		{Path: "gradlew", Content: "#!/bin/sh\nexit 0\n"},
 		{Path: "tools/run", Content: "#!/bin/sh\nexit 0\n", Mode: "100755"},
 		{Path: "link", Content: "/etc/passwd", Mode: "120000"},
@@ -117,11 +120,16 @@ steps:
   - {name: a command, run: [./run]}
   - {name: user, user: "1000:1001", working_directory: ., run: 'test "$(id -u):$(id -g)" = 1000:1001 && test -f README'}
 `},
-		{name: "C22-missing", state: "failure", says: "working_directory nowhere does not exist in the workspace", yaml: `
+		{
+			name:  "C22-missing",
+			state: "failure",
+			says:  "working_directory nowhere does not exist in the workspace",
+			yaml: `
 image: IMAGE
 steps:
   - {name: lost, run: 'true', working_directory: nowhere}
-`},
+`,
+		},
 	}
 }
 
@@ -135,7 +143,12 @@ func TestWorkspace(t *testing.T) {
 	for _, c := range cases {
 		r := w.repo(c.name, strings.HasPrefix(c.name, "C7"))
 		if c.allows != "" {
-			code, body := w.call("POST", "/api/v1/access", fmt.Sprintf(`{"repo": %q, "from": %q}`, c.allows, r.FullName()), apiToken)
+			code, body := w.call(
+				"POST",
+				"/api/v1/access",
+				fmt.Sprintf(`{"repo": %q, "from": %q}`, c.allows, r.FullName()),
+				apiToken,
+			)
 			if code != 201 {
 				t.Fatalf("allow access to %s: %d %s", c.allows, code, body)
 			}
@@ -144,7 +157,11 @@ func TestWorkspace(t *testing.T) {
 			shas[c.name] = w.pushTagged(r, c)
 			continue
 		}
-		files := append(c.files, citest.File{Path: ".yaci.yml", Content: images(c.yaml)}, citest.File{Path: "README", Content: "hello\n"})
+		files := append(
+			c.files,
+			citest.File{Path: ".yaci.yml", Content: images(c.yaml)},
+			citest.File{Path: "README", Content: "hello\n"},
+		)
 		shas[c.name] = must(r.CommitFiles("main", "Change", files, w.ada))(t)
 	}
 	w.drain()
@@ -152,7 +169,12 @@ func TestWorkspace(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := *w
 			w.t = t
-			st := must(w.github.Repo("ada/"+c.name).WaitStatus(citesttest.Context(t, 3*time.Minute), shas[c.name], "yaci", citest.Finished))(t)
+			st := must(
+				w.github.Repo("ada/"+c.name).
+					WaitStatus(citesttest.Context(t, 3*time.Minute), shas[c.name], "yaci", citest.Finished),
+			)(
+				t,
+			)
 			_, body := w.call("GET", "/api/v1/runs?repo=ada/"+c.name, "", apiToken)
 			want := c.state
 			if want == "" {
@@ -201,7 +223,16 @@ func (w *world) submoduleCases() []workspaceCase {
 	pointer := must(library.AddLFS("of the library\n"))(w.t)
 	attributes := citest.File{Path: ".gitattributes", Content: "*.bin filter=lfs diff=lfs merge=lfs -text\n"}
 	head := func(r *citest.Repo) string {
-		return must(r.CommitFiles("main", "First", []citest.File{attributes, {Path: "x.bin", Content: pointer}, {Path: "x", Content: "x\n"}}, w.ada))(w.t)
+		return must(
+			r.CommitFiles(
+				"main",
+				"First",
+				[]citest.File{attributes, {Path: "x.bin", Content: pointer}, {Path: "x", Content: "x\n"}},
+				w.ada,
+			),
+		)(
+			w.t,
+		)
 	}
 	with := func(address, sha string) []citest.File {
 		return []citest.File{
@@ -214,7 +245,9 @@ image: IMAGE
 clone: {submodules: true}
 steps: ['test "$(cat sub/x)" = x']
 `
-	inLibrary, inHidden, inForeign := head(library), head(hidden), head(foreign)
+	inLibrary := head(library)
+	inHidden := head(hidden)
+	inForeign := head(foreign)
 	return []workspaceCase{
 		{name: "C6", files: with(w.github.URL()+"/ada/library.git", inLibrary), yaml: `
 image: LFS
@@ -223,10 +256,25 @@ steps: ['test "$(cat sub/x.bin)" = "of the library"', 'test -z "$(git status --p
 `},
 		{name: "C7-ssh", files: with("git@"+address.Hostname()+":ada/library.git", inLibrary), yaml: reads},
 		{name: "C7-relative", files: with("../library.git", inLibrary), yaml: reads},
-		{name: "C7-hidden", files: with("../hidden.git", inHidden), yaml: reads, state: "error",
-			says: "yaci repo allow ada/hidden --from ada/C7-hidden"},
-		{name: "C7-allowed", files: with("git@"+address.Hostname()+":ada/hidden.git", inHidden), yaml: reads, allows: "ada/hidden"},
-		{name: "C7-foreign", files: with(w.github.URL()+"/other/foreign.git", inForeign), yaml: reads, state: "error",
-			says: "have different installations of the GitHub App"},
+		{
+			name:  "C7-hidden",
+			files: with("../hidden.git", inHidden),
+			yaml:  reads,
+			state: "error",
+			says:  "yaci repo allow ada/hidden --from ada/C7-hidden",
+		},
+		{
+			name:   "C7-allowed",
+			files:  with("git@"+address.Hostname()+":ada/hidden.git", inHidden),
+			yaml:   reads,
+			allows: "ada/hidden",
+		},
+		{
+			name:  "C7-foreign",
+			files: with(w.github.URL()+"/other/foreign.git", inForeign),
+			yaml:  reads,
+			state: "error",
+			says:  "have different installations of the GitHub App",
+		},
 	}
 }

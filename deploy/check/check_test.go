@@ -114,7 +114,8 @@ func TestRole(t *testing.T) {
 		}
 	}
 	for key, o := range all {
-		if strings.HasPrefix(key, "ClusterRole ") && fmt.Sprint(o["rules"]) != "[map[apiGroups:[] resources:[nodes] verbs:[list]]]" {
+		if strings.HasPrefix(key, "ClusterRole ") &&
+			fmt.Sprint(o["rules"]) != "[map[apiGroups:[] resources:[nodes] verbs:[list]]]" {
 			t.Errorf("%s: %v; of the whole cluster, nodes may be listed and no more", key, o["rules"])
 		}
 	}
@@ -125,7 +126,8 @@ func TestServerIsRestricted(t *testing.T) {
 		spec := kustomize(t, dir)["Deployment yaci/yaci"]["spec"].(object)["template"].(object)["spec"].(object)
 		c := spec["containers"].([]any)[0].(object)
 		sec, pod := c["securityContext"].(object), spec["securityContext"].(object)
-		if pod["runAsNonRoot"] != true || sec["readOnlyRootFilesystem"] != true || sec["allowPrivilegeEscalation"] != false || fmt.Sprint(sec["capabilities"]) != "map[drop:[ALL]]" {
+		if pod["runAsNonRoot"] != true || sec["readOnlyRootFilesystem"] != true || sec["allowPrivilegeEscalation"] != false ||
+			fmt.Sprint(sec["capabilities"]) != "map[drop:[ALL]]" {
 			t.Errorf("%s: pod %v, container %v", dir, pod, sec)
 		}
 		if c["readinessProbe"] == nil || c["livenessProbe"] == nil {
@@ -138,7 +140,11 @@ func TestServerIsRestricted(t *testing.T) {
 func TestBuildsAreShutIn(t *testing.T) {
 	all := kustomize(t, "../forks")
 	policy := fmt.Sprint(all["NetworkPolicy yaci-builds/builds"])
-	if forks := all["NetworkPolicy yaci-forks/builds"]; fmt.Sprint(forks["spec"]) != fmt.Sprint(all["NetworkPolicy yaci-builds/builds"]["spec"]) {
+	if forks := all["NetworkPolicy yaci-forks/builds"]; fmt.Sprint(
+		forks["spec"],
+	) != fmt.Sprint(
+		all["NetworkPolicy yaci-builds/builds"]["spec"],
+	) {
 		t.Errorf("forks: %v", forks)
 	}
 	for _, cidr := range []string{"10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "2000::/3", "[Ingress Egress]"} {

@@ -20,11 +20,30 @@ func (n instance) bootAPI() error {
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer); err != nil {
 		return err
 	}
-	err := n.daemon("apiserver", n.kube(), "apiserver", "--etcd-servers", client, "--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", n.port+2),
-		"--advertise-address="+n.host(), "--cert-dir", n.path("certs"), "--token-auth-file", n.path("tokens.csv"), "--authorization-mode=Node,RBAC",
-		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file", n.path("service-accounts.key"),
-		"--service-account-signing-key-file", n.path("service-accounts.key"), "--service-cluster-ip-range=10.255.0.0/24",
-		"--kubelet-preferred-address-types=Hostname", "--allow-privileged=true", "--endpoint-reconciler-type=none")
+	err := n.daemon(
+		"apiserver",
+		n.kube(),
+		"apiserver",
+		"--etcd-servers",
+		client,
+		"--bind-address=127.0.0.1",
+		fmt.Sprintf("--secure-port=%d", n.port+2),
+		"--advertise-address="+n.host(),
+		"--cert-dir",
+		n.path("certs"),
+		"--token-auth-file",
+		n.path("tokens.csv"),
+		"--authorization-mode=Node,RBAC",
+		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-account-key-file",
+		n.path("service-accounts.key"),
+		"--service-account-signing-key-file",
+		n.path("service-accounts.key"),
+		"--service-cluster-ip-range=10.255.0.0/24",
+		"--kubelet-preferred-address-types=Hostname",
+		"--allow-privileged=true",
+		"--endpoint-reconciler-type=none",
+	)
 	if err != nil {
 		return err
 	}
@@ -36,8 +55,20 @@ func (n instance) bootAPI() error {
 		"--service-account-private-key-file", n.path("service-accounts.key"), "--root-ca-file", n.path("certs/apiserver.crt"), "--concurrent-job-syncs=20", "--kube-api-qps=200", "--kube-api-burst=400"); err != nil {
 		return err
 	}
-	return n.daemon("scheduler", n.kube(), "scheduler", "--kubeconfig", n.kubeconfig(), fmt.Sprintf("--secure-port=%d", n.port+5),
-		"--bind-address=127.0.0.1", "--cert-dir", n.path("certs-s"), "--leader-elect=false", "--kube-api-qps=200", "--kube-api-burst=400")
+	return n.daemon(
+		"scheduler",
+		n.kube(),
+		"scheduler",
+		"--kubeconfig",
+		n.kubeconfig(),
+		fmt.Sprintf("--secure-port=%d", n.port+5),
+		"--bind-address=127.0.0.1",
+		"--cert-dir",
+		n.path("certs-s"),
+		"--leader-elect=false",
+		"--kube-api-qps=200",
+		"--kube-api-burst=400",
+	)
 }
 
 // call asks the API server. Its certificate is its own; on loopback the token is what counts.
@@ -52,7 +83,10 @@ func (n instance) call(method, path, body string) (int, string) {
 	}
 	req.Header.Set("Authorization", "Bearer "+string(token))
 	req.Header.Set("Content-Type", "application/json")
-	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	client := http.Client{
+		Timeout:   5 * time.Second,
+		Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
+	}
 	res, err := client.Do(req)
 	if err != nil {
 		return 0, ""

@@ -27,9 +27,18 @@ func (n instance) debian(name, packages string, withGo bool, say tell) (layer, e
 		return fileLayer(path)
 	}
 	defer os.Remove(path + ".tmp.tar")
-	cmd := exec.Command("mmdebstrap", "--variant=minbase", "--include="+packages,
-		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
-		"--aptopt=Apt::Install-Recommends false", "--customize-hook="+hook, "bookworm", path+".tmp.tar")
+	cmd := exec.Command(
+		"mmdebstrap",
+		"--variant=minbase",
+		"--include="+packages,
+		"--dpkgopt=path-exclude=/usr/share/man/*",
+		"--dpkgopt=path-exclude=/usr/share/doc/*",
+		"--dpkgopt=path-exclude=/usr/share/locale/*",
+		"--aptopt=Apt::Install-Recommends false",
+		"--customize-hook="+hook,
+		"bookworm",
+		path+".tmp.tar",
+	)
 	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=0")
 	if err := say.run(cmd, line); err != nil {
 		return layer{}, err

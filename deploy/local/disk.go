@@ -28,7 +28,8 @@ func onDisk(dir string) bool {
 func hasDevice(mounts, device string) bool {
 	for line := range strings.Lines(mounts) {
 		f := strings.Fields(line)
-		if dash := slices.Index(f, "-"); dash > 2 && len(f) > dash+2 && f[2] == device {
+		dash := slices.Index(f, "-")
+		if dash > 2 && len(f) > dash+2 && f[2] == device {
 			kind, source := f[dash+1], f[dash+2]
 			if strings.HasPrefix(source, "/dev/") && (strings.HasPrefix(kind, "ext") || kind == "xfs") {
 				return true

@@ -50,7 +50,12 @@ func (n instance) loadYACI(say tell) error {
 	if err := n.load(uidImage, config{User: "12345", Cmd: []string{"sh"}, Env: []string{searchPath}}, base); err != nil {
 		return err
 	}
-	return n.load(yaciImage, config{User: "65532:65532", Entrypoint: []string{"/usr/local/bin/yaci"}, Env: []string{searchPath}}, base, own)
+	return n.load(
+		yaciImage,
+		config{User: "65532:65532", Entrypoint: []string{"/usr/local/bin/yaci"}, Env: []string{searchPath}},
+		base,
+		own,
+	)
 }
 
 func (n instance) loadShell() error {

@@ -11,7 +11,12 @@ import (
 
 func tree(t *testing.T) layer {
 	t.Helper()
-	l, err := treeLayer(entry{name: "tmp/", mode: 0o1777}, entry{name: "a", from: "doc.go", mode: 0o644}, entry{name: "b", link: "a"}, entry{name: "c", text: "see", mode: 0o600})
+	l, err := treeLayer(
+		entry{name: "tmp/", mode: 0o1777},
+		entry{name: "a", from: "doc.go", mode: 0o644},
+		entry{name: "b", link: "a"},
+		entry{name: "c", text: "see", mode: 0o600},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +53,8 @@ func TestLayerIsReproducible(t *testing.T) {
 }
 
 func TestLayerOfAFileThatIsNotThere(t *testing.T) {
-	if _, err := treeLayer(entry{name: "a", from: "no-such-file"}); err == nil || !strings.Contains(err.Error(), "no-such-file") {
+	if _, err := treeLayer(entry{name: "a", from: "no-such-file"}); err == nil ||
+		!strings.Contains(err.Error(), "no-such-file") {
 		t.Errorf("error %v does not name the file", err)
 	}
 }
@@ -83,7 +89,8 @@ func TestArchiveLeavesOutWhatIsKnown(t *testing.T) {
 		if strings.Contains(got, blob) != want {
 			t.Errorf("known %v: %s", known, got)
 		}
-		if !strings.Contains(got, "0oci-layout 0index.json") || !strings.Contains(got, strings.Replace(a.digest, ":", "/", 1)) {
+		if !strings.Contains(got, "0oci-layout 0index.json") ||
+			!strings.Contains(got, strings.Replace(a.digest, ":", "/", 1)) {
 			t.Errorf("known %v: no index or manifest in %s", known, got)
 		}
 	}

@@ -27,7 +27,8 @@ func TestInstancesDoNotFight(t *testing.T) {
 	if a != again {
 		t.Errorf("one checkout, two instances: %+v %+v", a, again)
 	}
-	if a.name == b.name || a.port == b.port || a.subnet == b.subnet || a.state == b.state || a.bridge() == b.bridge() || a.cgroup() == b.cgroup() {
+	if a.name == b.name || a.port == b.port || a.subnet == b.subnet || a.state == b.state || a.bridge() == b.bridge() ||
+		a.cgroup() == b.cgroup() {
 		t.Errorf("two checkouts share something: %+v %+v", a, b)
 	}
 	for _, n := range []instance{a, b} {
@@ -38,7 +39,10 @@ func TestInstancesDoNotFight(t *testing.T) {
 }
 
 func TestInstanceCanBeMoved(t *testing.T) {
-	n, err := newInstance("/x", env("YACI_CACHE=/c", "YACI_LOCAL_NAME=other", "YACI_LOCAL_PORT_BASE=30000", "YACI_LOCAL_SUBNET=10.9.8"))
+	n, err := newInstance(
+		"/x",
+		env("YACI_CACHE=/c", "YACI_LOCAL_NAME=other", "YACI_LOCAL_PORT_BASE=30000", "YACI_LOCAL_SUBNET=10.9.8"),
+	)
 	if err != nil || n.name != "other" || n.port != 30000 || n.host() != "10.9.8.1" {
 		t.Errorf("%+v %v", n, err)
 	}
@@ -50,8 +54,21 @@ func TestInstanceCanBeMoved(t *testing.T) {
 }
 
 func TestWordsOfARule(t *testing.T) {
-	got, err := words(`-A POSTROUTING -s 10.97.153.36/32 -m comment --comment "name: \"yaci\" id: \"b862\"" -j CNI-42` + "\n")
-	want := []string{"-A", "POSTROUTING", "-s", "10.97.153.36/32", "-m", "comment", "--comment", `name: "yaci" id: "b862"`, "-j", "CNI-42"}
+	got, err := words(
+		`-A POSTROUTING -s 10.97.153.36/32 -m comment --comment "name: \"yaci\" id: \"b862\"" -j CNI-42` + "\n",
+	)
+	want := []string{
+		"-A",
+		"POSTROUTING",
+		"-s",
+		"10.97.153.36/32",
+		"-m",
+		"comment",
+		"--comment",
+		`name: "yaci" id: "b862"`,
+		"-j",
+		"CNI-42",
+	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q, %v", got, err)
 	}

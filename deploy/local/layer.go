@@ -68,7 +68,14 @@ func treeLayer(entries ...entry) (layer, error) {
 }
 
 func (e entry) put(t *tar.Writer) error {
-	h := &tar.Header{Name: e.name, Mode: e.mode, Size: int64(len(e.text)), Linkname: e.link, ModTime: time.Unix(0, 0), Typeflag: tar.TypeReg}
+	h := &tar.Header{
+		Name:     e.name,
+		Mode:     e.mode,
+		Size:     int64(len(e.text)),
+		Linkname: e.link,
+		ModTime:  time.Unix(0, 0),
+		Typeflag: tar.TypeReg,
+	}
 	switch {
 	case e.link != "":
 		h.Typeflag = tar.TypeSymlink
@@ -97,8 +104,16 @@ func shellLayer(more ...entry) (layer, error) {
 	if err != nil {
 		return layer{}, fmt.Errorf("busybox --list: %w", err)
 	}
-	entries := []entry{{name: "tmp/", mode: 0o1777}, {name: "root/", mode: 0o700}, {name: "bin/busybox", from: "/usr/bin/busybox", mode: 0o755},
-		{name: "etc/passwd", text: "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\ndev:x:1000:1000:dev:/home/dev:/bin/sh\n", mode: 0o644}}
+	entries := []entry{
+		{name: "tmp/", mode: 0o1777},
+		{name: "root/", mode: 0o700},
+		{name: "bin/busybox", from: "/usr/bin/busybox", mode: 0o755},
+		{
+			name: "etc/passwd",
+			text: "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\ndev:x:1000:1000:dev:/home/dev:/bin/sh\n",
+			mode: 0o644,
+		},
+	}
 	entries = append(entries, more...)
 	for _, name := range strings.Fields(string(out)) {
 		if name != "busybox" {

@@ -45,8 +45,19 @@ func newArchive(name string, c config, layers ...layer) archive {
 		refs = append(refs, descriptor{MediaType: oci + "layer.v1.tar", Digest: l.digest, Size: l.size})
 	}
 	a := archive{blobs: layers}
-	image := a.add("config.v1+json", map[string]any{"architecture": runtime.GOARCH, "os": "linux", "config": c, "rootfs": map[string]any{"type": "layers", "diff_ids": diffs}})
-	manifest := a.add("manifest.v1+json", map[string]any{"schemaVersion": 2, "mediaType": oci + "manifest.v1+json", "config": image, "layers": refs})
+	image := a.add(
+		"config.v1+json",
+		map[string]any{
+			"architecture": runtime.GOARCH,
+			"os":           "linux",
+			"config":       c,
+			"rootfs":       map[string]any{"type": "layers", "diff_ids": diffs},
+		},
+	)
+	manifest := a.add(
+		"manifest.v1+json",
+		map[string]any{"schemaVersion": 2, "mediaType": oci + "manifest.v1+json", "config": image, "layers": refs},
+	)
 	a.digest = manifest.Digest
 	manifest.Annotations = map[string]string{"io.containerd.image.name": name}
 	a.index = marshal(map[string]any{"schemaVersion": 2, "manifests": []descriptor{manifest}})
@@ -56,7 +67,11 @@ func newArchive(name string, c config, layers ...layer) archive {
 func (a *archive) add(kind string, v any) descriptor {
 	data := marshal(v)
 	sum := sha256.Sum256(data)
-	l := layer{"sha256:" + hex.EncodeToString(sum[:]), int64(len(data)), func(w io.Writer) error { _, err := w.Write(data); return err }}
+	l := layer{
+		"sha256:" + hex.EncodeToString(sum[:]),
+		int64(len(data)),
+		func(w io.Writer) error { _, err := w.Write(data); return err },
+	}
 	a.blobs = append(a.blobs, l)
 	return descriptor{MediaType: oci + kind, Digest: l.digest, Size: l.size}
 }
@@ -73,7 +88,10 @@ func marshal(v any) []byte {
 // write leaves out the blobs that the receiver has.
 func (a archive) write(out io.Writer, known func(digest string) bool) error {
 	w := tar.NewWriter(out)
-	err := errors.Join(entry{name: "oci-layout", text: `{"imageLayoutVersion":"1.0.0"}`, mode: 0o644}.put(w), entry{name: "index.json", text: string(a.index), mode: 0o644}.put(w))
+	err := errors.Join(
+		entry{name: "oci-layout", text: `{"imageLayoutVersion":"1.0.0"}`, mode: 0o644}.put(w),
+		entry{name: "index.json", text: string(a.index), mode: 0o644}.put(w),
+	)
 	for _, b := range a.blobs {
 		if err != nil || known(b.digest) {
 			continue

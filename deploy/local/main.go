@@ -48,9 +48,18 @@ func do(args []string) error {
 			return fmt.Errorf("image: %w", err)
 		}
 	case "env":
-		fmt.Printf("export KUBECONFIG=%s\nexport YACI_LOCAL_HOST=%s\nexport YACI_IMAGE=%s\nexport YACI_RUN_IMAGE=%s\nexport YACI_TOOLS_IMAGE=%s\n"+
-			"export YACI_UID_1000_IMAGE=%s\nexport YACI_UID_12345_IMAGE=%s\nexport YACI_OTHER_ARCHITECTURE_IMAGE=%s\n",
-			n.kubeconfig(), n.host(), yaciImage, shellImage, toolsImage, userImage, uidImage, otherImage)
+		fmt.Printf(
+			"export KUBECONFIG=%s\nexport YACI_LOCAL_HOST=%s\nexport YACI_IMAGE=%s\nexport YACI_RUN_IMAGE=%s\nexport YACI_TOOLS_IMAGE=%s\n"+
+				"export YACI_UID_1000_IMAGE=%s\nexport YACI_UID_12345_IMAGE=%s\nexport YACI_OTHER_ARCHITECTURE_IMAGE=%s\n",
+			n.kubeconfig(),
+			n.host(),
+			yaciImage,
+			shellImage,
+			toolsImage,
+			userImage,
+			uidImage,
+			otherImage,
+		)
 	default:
 		return fmt.Errorf("there is no command %q: use up, down, image or env", args[0])
 	}
@@ -76,10 +85,19 @@ func (n instance) fallback(what, why string) error {
 	}
 	switch what {
 	case "up":
-		fmt.Fprintf(os.Stderr, "No cluster is booted because %s: using the current kube-context of %s instead.\n", why, kubeconfig)
+		fmt.Fprintf(
+			os.Stderr,
+			"No cluster is booted because %s: using the current kube-context of %s instead.\n",
+			why,
+			kubeconfig,
+		)
 		fmt.Println(kubeconfig)
 	case "image":
-		fmt.Fprintf(os.Stderr, "No image is loaded because %s: push deploy/Dockerfile's image to a registry and set YACI_IMAGE.\n", why)
+		fmt.Fprintf(
+			os.Stderr,
+			"No image is loaded because %s: push deploy/Dockerfile's image to a registry and set YACI_IMAGE.\n",
+			why,
+		)
 	}
 	return nil
 }

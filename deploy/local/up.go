@@ -72,7 +72,11 @@ func (n instance) ready() bool {
 
 // namespace makes the namespace of the builds, with Pod Security enforced.
 func (n instance) namespace() error {
-	n.call("POST", "/api/v1/namespaces", `{"metadata":{"name":"yaci-builds","labels":{"pod-security.kubernetes.io/enforce":"baseline"}}}`)
+	n.call(
+		"POST",
+		"/api/v1/namespaces",
+		`{"metadata":{"name":"yaci-builds","labels":{"pod-security.kubernetes.io/enforce":"baseline"}}}`,
+	)
 	return waitFor(30*time.Second, func() bool {
 		code, _ := n.call("GET", "/api/v1/namespaces/yaci-builds/serviceaccounts/default", "")
 		return code == 200

@@ -47,7 +47,8 @@ func (a *API) AllowAccess(w http.ResponseWriter, r *http.Request) {
 	var asked struct{ Repo, From string }
 	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAccessCall))
 	in.DisallowUnknownFields()
-	if err := in.Decode(&asked); err != nil || asked.Repo == "" || asked.From == "" {
+	err := in.Decode(&asked)
+	if err != nil || asked.Repo == "" || asked.From == "" {
 		Problem(w, http.StatusBadRequest, `the body is JSON like {"repo": "acme/schemas", "from": "acme/app"}`)
 		return
 	}

@@ -56,7 +56,8 @@ type API struct {
 	Logs      func(ctx context.Context, name ci.JobName) (any, error) // a JSON list of pods
 	Logbook   Logbook
 	Inbox     Inbox
-	Conflicts []error // the words of Starter and Commits for a run that cannot be retried, approved or started as it is now
+	// the words of Starter and Commits for a run that cannot be retried, approved or started as it is now
+	Conflicts []error
 	Failures  Failures
 	Log       *slog.Logger
 }
@@ -135,8 +136,16 @@ func (a *API) Approve(w http.ResponseWriter, r *http.Request) {
 	sha := r.URL.Query().Get("sha")
 	if len(sha) < minCommitDigits {
 		if one, ok := a.run(w, r); ok {
-			Problem(w, http.StatusBadRequest, fmt.Sprintf("sha query param is required: the commit that you have read, by its full id or at least %d digits of it; "+
-				"this run is of sha=%s", minCommitDigits, one.Event.SHA))
+			Problem(
+				w,
+				http.StatusBadRequest,
+				fmt.Sprintf(
+					"sha query param is required: the commit that you have read, by its full id or at least %d digits of it; "+
+						"this run is of sha=%s",
+					minCommitDigits,
+					one.Event.SHA,
+				),
+			)
 		}
 		return
 	}
@@ -159,7 +168,17 @@ func (a *API) started(w http.ResponseWriter, r *http.Request, run ci.Run, err er
 	case err != nil:
 		a.internal(w, r, err)
 	default:
-		reply(w, http.StatusOK, map[string]any{"id": ci.JobNameOf(run.ID, run.Attempt), "run": run.ID, "attempt": run.Attempt, "state": run.State, "message": run.Message})
+		reply(
+			w,
+			http.StatusOK,
+			map[string]any{
+				"id":      ci.JobNameOf(run.ID, run.Attempt),
+				"run":     run.ID,
+				"attempt": run.Attempt,
+				"state":   run.State,
+				"message": run.Message,
+			},
+		)
 	}
 }
 

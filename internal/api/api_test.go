@@ -75,8 +75,16 @@ func (runsAt) Run(_ context.Context, id ci.RunID) (ci.Run, error) {
 
 func newAPI(token string) (*api.API, *starter) {
 	s := &starter{}
-	return &api.API{Runs: runsAt{}, Token: token, Image: "default:1", Starter: s, Jobs: jobs{}, Conflicts: []error{errNotFinished}, Log: slog.New(slog.DiscardHandler),
-		Logs: func(context.Context, ci.JobName) (any, error) { return []string{"a pod"}, nil }}, s
+	return &api.API{
+		Runs:      runsAt{},
+		Token:     token,
+		Image:     "default:1",
+		Starter:   s,
+		Jobs:      jobs{},
+		Conflicts: []error{errNotFinished},
+		Log:       slog.New(slog.DiscardHandler),
+		Logs:      func(context.Context, ci.JobName) (any, error) { return []string{"a pod"}, nil },
+	}, s
 }
 
 func TestAnswers(t *testing.T) {
@@ -96,10 +104,21 @@ func TestAnswers(t *testing.T) {
 		{call: a.Get, query: "id=yaci-done-1", code: 200, want: `["a pod"]`},
 		{call: a.Get, query: "id=nope", code: 404, want: "no job"},
 		{call: a.Get, code: 400, want: "id query param is required"},
-		{call: a.Retry, query: "id=done", code: 200, want: `{"attempt":2,"id":"yaci-done-2","message":"","run":"done","state":""}`},
+		{
+			call:  a.Retry,
+			query: "id=done",
+			code:  200,
+			want:  `{"attempt":2,"id":"yaci-done-2","message":"","run":"done","state":""}`,
+		},
 		{call: a.Approve, query: "sha=6113728f27ae", path: "done", code: 200, want: `"run":"done"`},
 		{call: a.Approve, query: "sha=6113729f27ae", path: "done", code: 409, want: "not ended"},
-		{call: a.Approve, query: "sha=6113728f27a", path: "done", code: 400, want: "at least 12 digits of it; this run is of sha=6113728f27ae82c7b1a177c8d03f9e96e0adf246"},
+		{
+			call:  a.Approve,
+			query: "sha=6113728f27a",
+			path:  "done",
+			code:  400,
+			want:  "at least 12 digits of it; this run is of sha=6113728f27ae82c7b1a177c8d03f9e96e0adf246",
+		},
 		{call: a.Approve, query: "sha=6113728f27ae", path: "nope", code: 404, want: "no run"},
 		{call: a.Retry, query: "id=busy", path: "done", code: 200, want: `"run":"done"`},
 		{call: a.Retry, query: "id=yaci-done-1", code: 200, want: `"run":"done"`},
@@ -116,7 +135,8 @@ func TestAnswers(t *testing.T) {
 		if w.Code != c.code || !strings.Contains(got, c.want) || c.wont != "" && strings.Contains(got, c.wont) {
 			t.Errorf("%s %.20s: %d %s, want %d %s", c.query, c.body, w.Code, got, c.code, c.want)
 		}
-		if kind := w.Header().Get("Content-Type"); kind != "application/json" && c.code == 200 || kind != "application/problem+json" && c.code != 200 {
+		kind := w.Header().Get("Content-Type")
+		if kind != "application/json" && c.code == 200 || kind != "application/problem+json" && c.code != 200 {
 			t.Errorf("%s: content type %q", c.query, w.Header().Get("Content-Type"))
 		}
 	}

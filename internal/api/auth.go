@@ -64,7 +64,9 @@ func nameOf(r *http.Request) string {
 }
 
 var (
-	errNoToken = errors.New("send the header Authorization: Bearer TOKEN, with a token of yaci token create or that of YACI_API_TOKEN")
+	errNoToken = errors.New(
+		"send the header Authorization: Bearer TOKEN, with a token of yaci token create or that of YACI_API_TOKEN",
+	)
 	errExpired = errors.New("this token has expired; make a new one with yaci token create")
 )
 

@@ -47,7 +47,8 @@ func TestCancel(t *testing.T) {
 		req := httptest.NewRequest("POST", "/runs/"+id+"/cancel", nil)
 		req.Header.Set("Authorization", "Bearer t")
 		r.ServeHTTP(w, req)
-		if w.Code != want.code || !strings.Contains(w.Body.String(), want.text) || strings.Contains(w.Body.String(), "hunter2") {
+		if w.Code != want.code || !strings.Contains(w.Body.String(), want.text) ||
+			strings.Contains(w.Body.String(), "hunter2") {
 			t.Errorf("%s: %d %s, want %d %s", id, w.Code, w.Body, want.code, want.text)
 		}
 	}

@@ -63,8 +63,22 @@ func (a *API) Deliveries(w http.ResponseWriter, r *http.Request) {
 	}
 	out := []delivery{}
 	for _, d := range list {
-		item := delivery{ID: d.ID, GUID: d.GUID, Hook: d.HookID, Event: d.Name, Action: d.Action, Repo: d.Repo, Ref: d.Ref, SHA: string(d.SHA),
-			Received: d.Received, State: string(d.State), Reason: d.Reason, Run: string(d.Run), Attempts: d.Attempts, Origin: string(d.Origin)}
+		item := delivery{
+			ID:       d.ID,
+			GUID:     d.GUID,
+			Hook:     d.HookID,
+			Event:    d.Name,
+			Action:   d.Action,
+			Repo:     d.Repo,
+			Ref:      d.Ref,
+			SHA:      string(d.SHA),
+			Received: d.Received,
+			State:    string(d.State),
+			Reason:   d.Reason,
+			Run:      string(d.Run),
+			Attempts: d.Attempts,
+			Origin:   string(d.Origin),
+		}
 		if !d.Due.IsZero() {
 			item.Due = &d.Due
 		}

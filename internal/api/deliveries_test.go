@@ -25,8 +25,26 @@ func (inbox) Deliveries(_ context.Context, state ci.DeliveryState, before int64,
 		return nil, nil
 	}
 	return []ci.Delivery{
-		{ID: 8, GUID: "h", Name: "push", Repo: "ada/hello", SHA: "abc", State: ci.DeliveryDone, Run: "r1", Reason: "Run r1.", Origin: ci.Listed},
-		{ID: 7, GUID: "g", Name: "push", State: ci.DeliveryFailed, Reason: "panic: boom", Attempts: 6, Due: time.Unix(0, 0).UTC()},
+		{
+			ID:     8,
+			GUID:   "h",
+			Name:   "push",
+			Repo:   "ada/hello",
+			SHA:    "abc",
+			State:  ci.DeliveryDone,
+			Run:    "r1",
+			Reason: "Run r1.",
+			Origin: ci.Listed,
+		},
+		{
+			ID:       7,
+			GUID:     "g",
+			Name:     "push",
+			State:    ci.DeliveryFailed,
+			Reason:   "panic: boom",
+			Attempts: 6,
+			Due:      time.Unix(0, 0).UTC(),
+		},
 	}, nil
 }
 

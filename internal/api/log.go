@@ -55,7 +55,8 @@ func (a *API) StepLog(w http.ResponseWriter, r *http.Request) {
 		if err := extend(); err != nil {
 			return err
 		}
-		if err := to(l); err != nil || !want.Follow {
+		err := to(l)
+		if err != nil || !want.Follow {
 			return err
 		}
 		return control.Flush()
@@ -77,7 +78,8 @@ func (a *API) logOf(r *http.Request) (ci.JobName, ci.LogID, error) {
 	if job.Run != ci.RunID(chi.URLParam(r, "run")) {
 		return "", ci.LogID{}, ci.ErrNotFound
 	}
-	if n, err := strconv.Atoi(step); err == nil && n >= 1 && n <= len(job.Steps) {
+	n, err := strconv.Atoi(step)
+	if err == nil && n >= 1 && n <= len(job.Steps) {
 		return job.Name, ci.LogID{UID: job.UID, Container: job.Steps[n-1].Container}, nil
 	}
 	for _, st := range job.Steps {
@@ -95,15 +97,22 @@ func (a *API) logOf(r *http.Request) (ci.JobName, ci.LogID, error) {
 
 func logRange(r *http.Request) (want ci.LogRange, err error) {
 	q := r.URL.Query()
-	want = ci.LogRange{From: 1, Follow: q.Get("follow") == "1", Times: q.Get("times") == "1", Notes: true}
+	want = ci.LogRange{
+		From:   1,
+		Follow: q.Get("follow") == "1",
+		Times:  q.Get("times") == "1",
+		Notes:  true,
+	}
 	for name, to := range map[string]*int64{"from": &want.From, "to": &want.To} {
 		if text := q.Get(name); text != "" {
-			if *to, err = strconv.ParseInt(text, 10, 64); err != nil || *to < 1 {
+			*to, err = strconv.ParseInt(text, 10, 64)
+			if err != nil || *to < 1 {
 				return want, fmt.Errorf("%s=%s is no line: write a number from 1", name, text)
 			}
 		}
 	}
-	if last, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64); err == nil && last > 0 {
+	last, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64)
+	if err == nil && last > 0 {
 		want.From = last + 1
 	}
 	return want, nil

@@ -37,7 +37,13 @@ func (stepJobs) Job(_ context.Context, name ci.JobName) (ci.Job, error) {
 	if name != "yaci-r1-1" {
 		return ci.Job{}, ci.ErrNotFound
 	}
-	return ci.Job{Name: name, Run: "r1", UID: "u", Steps: []ci.Step{{Container: "1-a"}, {Container: "2-b"}}, Services: []ci.Service{{Container: "s1-db"}}}, nil
+	return ci.Job{
+		Name:     name,
+		Run:      "r1",
+		UID:      "u",
+		Steps:    []ci.Step{{Container: "1-a"}, {Container: "2-b"}},
+		Services: []ci.Service{{Container: "s1-db"}},
+	}, nil
 }
 
 func TestStepLog(t *testing.T) {
@@ -50,10 +56,46 @@ func TestStepLog(t *testing.T) {
 		id                 string
 		want               ci.LogRange
 	}{
-		{path: "r1/jobs/yaci-r1-1/steps/1/log", code: 200, body: text, kind: "text/plain; charset=utf-8", id: "1-a", want: ci.LogRange{From: 1, Notes: true}},
-		{path: "r1/jobs/yaci-r1-1/steps/2/log?from=3&to=9&times=1", code: 200, body: text, kind: "text/plain; charset=utf-8", id: "2-b", want: ci.LogRange{From: 3, To: 9, Times: true, Notes: true}},
-		{path: "r1/jobs/yaci-r1-1/steps/2-b/log?follow=1", accept: "text/event-stream", code: 200, body: sse, kind: "text/event-stream", id: "2-b", want: ci.LogRange{From: 1, Follow: true, Notes: true}},
-		{path: "r1/jobs/yaci-r1-1/steps/s1-db/log", accept: "text/event-stream", last: "7", code: 200, body: sse, kind: "text/event-stream", id: "s1-db", want: ci.LogRange{From: 8, Notes: true}},
+		{
+			path: "r1/jobs/yaci-r1-1/steps/1/log",
+			code: 200,
+			body: text,
+			kind: "text/plain; charset=utf-8",
+			id:   "1-a",
+			want: ci.LogRange{From: 1, Notes: true},
+		},
+		{
+			path: "r1/jobs/yaci-r1-1/steps/2/log?from=3&to=9&times=1",
+			code: 200,
+			body: text,
+			kind: "text/plain; charset=utf-8",
+			id:   "2-b",
+			want: ci.LogRange{
+				From:  3,
+				To:    9,
+				Times: true,
+				Notes: true,
+			},
+		},
+		{
+			path:   "r1/jobs/yaci-r1-1/steps/2-b/log?follow=1",
+			accept: "text/event-stream",
+			code:   200,
+			body:   sse,
+			kind:   "text/event-stream",
+			id:     "2-b",
+			want:   ci.LogRange{From: 1, Follow: true, Notes: true},
+		},
+		{
+			path:   "r1/jobs/yaci-r1-1/steps/s1-db/log",
+			accept: "text/event-stream",
+			last:   "7",
+			code:   200,
+			body:   sse,
+			kind:   "text/event-stream",
+			id:     "s1-db",
+			want:   ci.LogRange{From: 8, Notes: true},
+		},
 		{path: "r1/jobs/yaci-r1-1/steps/3/log", code: 404},
 		{path: "r1/jobs/yaci-r1-1/steps/0/log", code: 404},
 		{path: "r1/jobs/yaci-r1-1/steps/clone/log", code: 404},
@@ -72,8 +114,21 @@ func TestStepLog(t *testing.T) {
 		r.Header.Set("Last-Event-ID", c.last)
 		c.want.Job = "yaci-r1-1"
 		router.ServeHTTP(w, r)
-		if w.Code != c.code || c.code == 200 && (w.Body.String() != c.body || w.Header().Get("Content-Type") != c.kind || book.id != (ci.LogID{UID: "u", Container: c.id}) || book.want != c.want) {
-			t.Errorf("%s: %d %q %q, asked for %+v %+v\nwant %d %q %+v", c.path, w.Code, w.Header().Get("Content-Type"), w.Body.String(), book.id, book.want, c.code, c.body, c.want)
+		if w.Code != c.code ||
+			c.code == 200 &&
+				(w.Body.String() != c.body || w.Header().Get("Content-Type") != c.kind || book.id != (ci.LogID{UID: "u", Container: c.id}) || book.want != c.want) {
+			t.Errorf(
+				"%s: %d %q %q, asked for %+v %+v\nwant %d %q %+v",
+				c.path,
+				w.Code,
+				w.Header().Get("Content-Type"),
+				w.Body.String(),
+				book.id,
+				book.want,
+				c.code,
+				c.body,
+				c.want,
+			)
 		}
 	}
 }

@@ -22,7 +22,13 @@ func Problem(w http.ResponseWriter, code int, message string) {
 }
 
 func problem(code int, message string) map[string]any {
-	return map[string]any{"type": "about:blank", "title": http.StatusText(code), "status": code, "detail": message, "error": message}
+	return map[string]any{
+		"type":   "about:blank",
+		"title":  http.StatusText(code),
+		"status": code,
+		"detail": message,
+		"error":  message,
+	}
 }
 
 func reply(w http.ResponseWriter, code int, v any) {

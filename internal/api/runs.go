@@ -74,23 +74,34 @@ func (a *API) ListRuns(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) filter(r *http.Request) (f ci.RunFilter, err error) {
 	q := r.URL.Query()
-	f = ci.RunFilter{Sight: everything(), Branch: q.Get("branch"), Kind: ci.Kind(q.Get("event")), State: ci.State(q.Get("state")), Actor: q.Get("author"), Limit: 30}
+	f = ci.RunFilter{
+		Sight:  everything(),
+		Branch: q.Get("branch"),
+		Kind:   ci.Kind(q.Get("event")),
+		State:  ci.State(q.Get("state")),
+		Actor:  q.Get("author"),
+		Limit:  30,
+	}
 	if text := q.Get("limit"); text != "" {
-		if f.Limit, err = strconv.Atoi(text); err != nil || f.Limit < 1 || f.Limit > maxRuns {
+		f.Limit, err = strconv.Atoi(text)
+		if err != nil || f.Limit < 1 || f.Limit > maxRuns {
 			return f, fmt.Errorf("%w: limit is a number from 1 to %d", ci.ErrInvalid, maxRuns)
 		}
 	}
 	if text := q.Get("pr"); text != "" {
-		if f.PR, err = strconv.Atoi(text); err != nil || f.PR < 1 {
+		f.PR, err = strconv.Atoi(text)
+		if err != nil || f.PR < 1 {
 			return f, fmt.Errorf("%w: pr is the number of a pull request", ci.ErrInvalid)
 		}
 	}
 	if text := q.Get("number"); text != "" {
-		if f.Number, err = strconv.ParseInt(text, 10, 64); err != nil || f.Number < 1 || q.Get("repo") == "" {
+		f.Number, err = strconv.ParseInt(text, 10, 64)
+		if err != nil || f.Number < 1 || q.Get("repo") == "" {
 			return f, fmt.Errorf("%w: number is that of a run of repo", ci.ErrInvalid)
 		}
 	}
-	if f.SHA = ci.SHA(q.Get("sha")); f.SHA != "" && (len(f.SHA) < 7 || strings.Trim(string(f.SHA), "0123456789abcdef") != "") {
+	f.SHA = ci.SHA(q.Get("sha"))
+	if f.SHA != "" && (len(f.SHA) < 7 || strings.Trim(string(f.SHA), "0123456789abcdef") != "") {
 		return f, fmt.Errorf("%w: sha is at least seven digits of a commit, in lower case", ci.ErrInvalid)
 	}
 	if f.After, err = ci.ParseCursor(q.Get("after")); err != nil {
@@ -137,7 +148,8 @@ func (a *API) ListJobs(w http.ResponseWriter, r *http.Request) {
 	attempt := 0
 	if text := r.URL.Query().Get("attempt"); text != "" {
 		var err error
-		if attempt, err = strconv.Atoi(text); err != nil || attempt < 1 {
+		attempt, err = strconv.Atoi(text)
+		if err != nil || attempt < 1 {
 			Problem(w, http.StatusBadRequest, "attempt is a number from 1")
 			return
 		}
@@ -196,7 +208,13 @@ func (a *API) ListRepos(w http.ResponseWriter, r *http.Request) {
 	}
 	out := []wire.Repository{}
 	for _, one := range list {
-		out = append(out, wire.Repository{ID: one.Repo.ID, Name: one.Repo.FullName(), Private: one.Repo.Private, DefaultBranch: one.Repo.DefaultBranch, Last: wire.OfRun(one.Last)})
+		out = append(out, wire.Repository{
+			ID:            one.Repo.ID,
+			Name:          one.Repo.FullName(),
+			Private:       one.Repo.Private,
+			DefaultBranch: one.Repo.DefaultBranch,
+			Last:          wire.OfRun(one.Last),
+		})
 	}
 	reply(w, http.StatusOK, map[string]any{"repos": out})
 }

@@ -30,7 +30,11 @@ func (a *API) Start(w http.ResponseWriter, r *http.Request) {
 	}
 	repo, err := a.Repos.RepoNamed(r.Context(), chi.URLParam(r, "owner"), chi.URLParam(r, "repo"))
 	if errors.Is(err, ci.ErrNotFound) {
-		Problem(w, http.StatusNotFound, "there is no repository of this name; one is known from its first push with a .yaci.yml")
+		Problem(
+			w,
+			http.StatusNotFound,
+			"there is no repository of this name; one is known from its first push with a .yaci.yml",
+		)
 		return
 	}
 	if err != nil {

@@ -57,7 +57,11 @@ func (a *API) CreateToken(w http.ResponseWriter, r *http.Request) {
 	now := a.Clock.Now().UTC().Truncate(time.Millisecond)
 	switch err := in.Decode(&asked); {
 	case err != nil:
-		Problem(w, http.StatusBadRequest, `the body is JSON like {"name": "laptop", "scope": "read", "expires": "2027-01-31T00:00:00Z"}`)
+		Problem(
+			w,
+			http.StatusBadRequest,
+			`the body is JSON like {"name": "laptop", "scope": "read", "expires": "2027-01-31T00:00:00Z"}`,
+		)
 		return
 	case !goodName(asked.Name):
 		Problem(w, http.StatusBadRequest, "name is required: up to 100 characters that say what the token is for")
@@ -70,7 +74,14 @@ func (a *API) CreateToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id, secret := newSecret()
-	t := ci.Token{ID: id, Name: asked.Name, Scope: asked.Scope, Hash: hashOf(secret), Created: now, Expires: asked.Expires}
+	t := ci.Token{
+		ID:      id,
+		Name:    asked.Name,
+		Scope:   asked.Scope,
+		Hash:    hashOf(secret),
+		Created: now,
+		Expires: asked.Expires,
+	}
 	switch err := a.Tokens.AddToken(r.Context(), t); {
 	case errors.Is(err, ci.ErrTaken):
 		Problem(w, http.StatusConflict, "there is a token of this name; revoke it first, or take another name")
@@ -87,7 +98,8 @@ func (a *API) CreateToken(w http.ResponseWriter, r *http.Request) {
 
 // goodName reports whether people can read a name in a list.
 func goodName(name string) bool {
-	return name != "" && strings.TrimSpace(name) == name && utf8.ValidString(name) && utf8.RuneCountInString(name) <= maxTokenName &&
+	return name != "" && strings.TrimSpace(name) == name && utf8.ValidString(name) &&
+		utf8.RuneCountInString(name) <= maxTokenName &&
 		!strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 

@@ -47,8 +47,12 @@ func TestOneGate(t *testing.T) {
 		"ApproveRun":     {"internal/flow/gate.go release"},
 		"ReplaceAttempt": {"internal/flow/gate.go replaceAttempt"},
 		"addJobs":        {"internal/store/runs.go beginAttempt"},
-		"beginAttempt": {"internal/store/runs.go CreateRun", "internal/store/runs.go AddAttempt", "internal/store/approvals.go ApproveRun",
-			"internal/store/approvals.go ReplaceAttempt"},
+		"beginAttempt": {
+			"internal/store/runs.go CreateRun",
+			"internal/store/runs.go AddAttempt",
+			"internal/store/approvals.go ApproveRun",
+			"internal/store/approvals.go ReplaceAttempt",
+		},
 		"Launch": {"internal/queue/queue.go launch", "internal/server/lead.go Launch", // which asks before whether it leads
 			"internal/server/probe.go run"}, // the doctor's own, of no repository
 	}
@@ -105,7 +109,8 @@ func TestOnlyTheGateMakesPermits(t *testing.T) {
 					}
 				case *ast.AssignStmt:
 					for _, to := range n.Lhs {
-						if sel, ok := to.(*ast.SelectorExpr); ok && sel.Sel.Name == "granted" {
+						sel, ok := to.(*ast.SelectorExpr)
+						if ok && sel.Sel.Name == "granted" {
 							t.Errorf("%s changes a permit", s.path)
 						}
 					}

@@ -19,8 +19,9 @@ import (
 func threats() map[string]string {
 	return map[string]string{
 		// The front door.
-		"CVE-2023-40034":             "internal/server TestWebhookStoresWhatIsSigned", // acted before the signature was checked
-		"Appwrite advisory 7131":     "webhook TestSignatureIsRequired",               // no signature counted as valid
+		// acted before the signature was checked
+		"CVE-2023-40034":             "internal/server TestWebhookStoresWhatIsSigned",
+		"Appwrite advisory 7131":     "webhook TestSignatureIsRequired", // no signature counted as valid
 		"CVE-2022-36885":             "internal/arch TestSecretsAreComparedInConstantTime",
 		"CVE-2022-24912":             "internal/arch TestSecretsAreComparedInConstantTime",
 		"GHSA-f67f-2j6r-m4c9":        "internal/arch TestSecretsAreComparedInConstantTime",
@@ -77,25 +78,26 @@ func threats() map[string]string {
 		"Woodpecker #3847":    "internal/web TestSignInIsOfThisBrowser",     // the state of OAuth
 
 		// Injection, files, network.
-		"CVE-2026-40938":      "pipeline TestInvariants",  // a branch that is an option
-		"CVE-2025-21613":      "webhook TestMalformed",    // a name that is an option
-		"CVE-2026-33211":      "internal/github TestFile", // a link led out of the repository
-		"CVE-2022-24348":      "internal/github TestFile", //
-		"CVE-2022-24730":      "internal/github TestFile", //
-		"CVE-2022-24731":      "internal/github TestFile", //
-		"CVE-2024-32002":      "cmd/yaci-step TestGitRunsNothingOfTheRepository",
-		"CVE-2025-48384":      "cmd/yaci-step TestGitRunsNothingOfTheRepository",
-		"CVE-2026-71556":      "internal/arch TestServerOpensNoRepository", // a library's worktrees followed links
-		"CVE-2026-71557":      "internal/arch TestServerOpensNoRepository",
-		"CVE-2023-49569":      "internal/arch TestServerOpensNoRepository",
-		"CVE-2025-62156":      "internal/arch TestServerOpensNoRepository", // archives were unpacked
-		"CVE-2025-66626":      "internal/arch TestServerOpensNoRepository",
-		"CVE-2023-40584":      "internal/arch TestServerOpensNoRepository",
-		"CVE-2026-28406":      "internal/arch TestServerOpensNoRepository",
-		"CVE-2021-37914":      "internal/arch TestServerOpensNoRepository", // templates saw secrets
-		"CVE-2026-58421":      "internal/arch TestServerOpensNoRepository", // expressions that take for ever
-		"CVE-2024-32476":      "internal/arch TestServerOpensNoRepository",
-		"CVE-2020-15228":      "internal/ci FuzzAnnotation", // a log gave orders; here it says where something is wrong, and no more
+		"CVE-2026-40938": "pipeline TestInvariants",  // a branch that is an option
+		"CVE-2025-21613": "webhook TestMalformed",    // a name that is an option
+		"CVE-2026-33211": "internal/github TestFile", // a link led out of the repository
+		"CVE-2022-24348": "internal/github TestFile", //
+		"CVE-2022-24730": "internal/github TestFile", //
+		"CVE-2022-24731": "internal/github TestFile", //
+		"CVE-2024-32002": "cmd/yaci-step TestGitRunsNothingOfTheRepository",
+		"CVE-2025-48384": "cmd/yaci-step TestGitRunsNothingOfTheRepository",
+		"CVE-2026-71556": "internal/arch TestServerOpensNoRepository", // a library's worktrees followed links
+		"CVE-2026-71557": "internal/arch TestServerOpensNoRepository",
+		"CVE-2023-49569": "internal/arch TestServerOpensNoRepository",
+		"CVE-2025-62156": "internal/arch TestServerOpensNoRepository", // archives were unpacked
+		"CVE-2025-66626": "internal/arch TestServerOpensNoRepository",
+		"CVE-2023-40584": "internal/arch TestServerOpensNoRepository",
+		"CVE-2026-28406": "internal/arch TestServerOpensNoRepository",
+		"CVE-2021-37914": "internal/arch TestServerOpensNoRepository", // templates saw secrets
+		"CVE-2026-58421": "internal/arch TestServerOpensNoRepository", // expressions that take for ever
+		"CVE-2024-32476": "internal/arch TestServerOpensNoRepository",
+		// a log gave orders; here it says where something is wrong, and no more
+		"CVE-2020-15228":      "internal/ci FuzzAnnotation",
 		"CVE-2026-34041":      "internal/ci FuzzAnnotation",
 		"CVE-2018-15192":      "internal/arch TestNoAddressComesFromARequest", // the server fetched what it was told to
 		"CVE-2026-22874":      "internal/arch TestNoAddressComesFromARequest",
@@ -138,10 +140,11 @@ func threats() map[string]string {
 		"CVE-2019-5736":       "pipeline TestInvariants", // escapes: never privileged, no paths of the host
 		"CVE-2021-25741":      "pipeline TestInvariants",
 		"CVE-2021-30465":      "pipeline TestInvariants",
-		"CVE-2024-21626":      "cmd/yaci TestDoctorOnIsolation", // and what a user namespace or a sandbox would stop, the doctor says
-		"CVE-2025-31133":      "cmd/yaci TestDoctorOnIsolation",
-		"CVE-2025-52565":      "cmd/yaci TestDoctorOnIsolation",
-		"CVE-2025-52881":      "cmd/yaci TestDoctorOnIsolation",
+		// and what a user namespace or a sandbox would stop, the doctor says
+		"CVE-2024-21626": "cmd/yaci TestDoctorOnIsolation",
+		"CVE-2025-31133": "cmd/yaci TestDoctorOnIsolation",
+		"CVE-2025-52565": "cmd/yaci TestDoctorOnIsolation",
+		"CVE-2025-52881": "cmd/yaci TestDoctorOnIsolation",
 	}
 }
 
@@ -173,7 +176,8 @@ func testsOf(t *testing.T, dir string) (names []string) {
 			t.Fatal(err)
 		}
 		for _, d := range f.Decls {
-			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
+			f, ok := d.(*ast.FuncDecl)
+			if ok && f.Recv == nil {
 				names = append(names, f.Name.Name)
 			}
 		}
@@ -197,10 +201,12 @@ func TestSecretsAreComparedInConstantTime(t *testing.T) {
 // The server opens no repository, unpacks nothing and starts no program; texts of
 // users meet no template engine and no expressions but those of Go's regexp, which take linear time.
 func TestServerOpensNoRepository(t *testing.T) {
-	apart := []string{"internal/exec", "internal/store/pgtest", "internal/citest", "internal/citest/demo"} // on a person's machine, and tests
+	// on a person's machine, and tests
+	apart := []string{"internal/exec", "internal/store/pgtest", "internal/citest", "internal/citest/demo"}
 	found := 0
 	for _, s := range sources(t) {
-		if !strings.HasPrefix(s.pkg, "internal/") && s.pkg != "webhook" && s.pkg != "pipeline" || slices.Contains(apart, s.pkg) {
+		if !strings.HasPrefix(s.pkg, "internal/") && s.pkg != "webhook" && s.pkg != "pipeline" ||
+			slices.Contains(apart, s.pkg) {
 			continue
 		}
 		found++
@@ -223,7 +229,8 @@ func TestNoAddressComesFromARequest(t *testing.T) {
 			continue // which sends such headers
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {
-			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			lit, ok := n.(*ast.BasicLit)
+			if ok && lit.Kind == token.STRING {
 				for _, header := range []string{"X-GitHub-Enterprise", "X-Forwarded-", "X-Real-Ip"} {
 					if strings.Contains(strings.ToLower(lit.Value), strings.ToLower(header)) {
 						t.Errorf("%s reads %s", s.path, lit.Value)

@@ -28,7 +28,10 @@ func spoken(line string) (a Annotation, ok bool) {
 	if m == nil {
 		return a, false
 	}
-	a = Annotation{Level: map[string]string{"error": "failure", "warning": "warning", "notice": "notice"}[m[1]], Message: unescape(m[3])}
+	a = Annotation{
+		Level:   map[string]string{"error": "failure", "warning": "warning", "notice": "notice"}[m[1]],
+		Message: unescape(m[3]),
+	}
 	for pair := range strings.SplitSeq(m[2], ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
 		value = strings.NewReplacer("%3A", ":", "%2C", ",").Replace(unescape(value))
@@ -60,7 +63,8 @@ func compiled(line string) (a Annotation, ok bool) {
 	if a.Line, rest, ok = place(rest, 7); !ok {
 		return a, false
 	}
-	if a.Column, rest, ok = place(rest, 5); !ok || len(rest) < 2 || rest[0] != ' ' {
+	a.Column, rest, ok = place(rest, 5)
+	if !ok || len(rest) < 2 || rest[0] != ' ' {
 		return a, false
 	}
 	a.Message = rest[1:]
@@ -80,7 +84,8 @@ func isFileName(text string) bool {
 		return false
 	}
 	for i := dot + 1; i < len(text); i++ {
-		if c := text[i]; !isDigit(c) && c != '_' && (c|0x20 < 'a' || c|0x20 > 'z') {
+		c := text[i]
+		if !isDigit(c) && c != '_' && (c|0x20 < 'a' || c|0x20 > 'z') {
 			return false
 		}
 	}
@@ -108,10 +113,13 @@ func place(text string, digits int) (n int, rest string, ok bool) {
 // file of the repository, or says nothing.
 func placed(a Annotation) (Annotation, bool) {
 	a.Path = path.Clean(a.Path)
-	if a.Path == "." || path.IsAbs(a.Path) || strings.HasPrefix(a.Path, "..") || a.Line < 1 || strings.TrimSpace(a.Message) == "" {
+	if a.Path == "." || path.IsAbs(a.Path) || strings.HasPrefix(a.Path, "..") || a.Line < 1 ||
+		strings.TrimSpace(a.Message) == "" {
 		return Annotation{}, false
 	}
-	a.End, a.Column, a.Message = max(a.End, a.Line), max(a.Column, 0), shortened(a.Message, maxMessage)
+	a.End = max(a.End, a.Line)
+	a.Column = max(a.Column, 0)
+	a.Message = shortened(a.Message, maxMessage)
 	return a, true
 }
 

@@ -21,29 +21,90 @@ func read(log string) *ci.Reading {
 
 func TestAnnotation(t *testing.T) {
 	for line, want := range map[string]ci.Annotation{
-		"::error file=a/b.go,line=3,endLine=5,col=2,title=Bad%2C thing::It is%0Abroken\r\n": {Path: "a/b.go", Line: 3, End: 5, Column: 2, Level: "failure", Title: "Bad, thing", Message: "It is\nbroken"},
-		"::warning file=./x.py,line=1::careful":                                             {Path: "x.py", Line: 1, End: 1, Level: "warning", Message: "careful"},
-		"::notice file=x.py,line=7,endLine=2::backwards":                                    {Path: "x.py", Line: 7, End: 7, Level: "notice", Message: "backwards"},
-		"./cmd/main.go:12:4: undefined: y":                                                  {Path: "cmd/main.go", Line: 12, End: 12, Column: 4, Level: "failure", Message: "undefined: y"},
-		"vet: cmd/main.go:12:4: undefined: y":                                               {Path: "cmd/main.go", Line: 12, End: 12, Column: 4, Level: "failure", Message: "undefined: y"},
-		"src/a.c:9:1: warning: unused variable":                                             {Path: "src/a.c", Line: 9, End: 9, Column: 1, Level: "warning", Message: "warning: unused variable"},
-		"src/a.c:9:1: note: declared here":                                                  {Path: "src/a.c", Line: 9, End: 9, Column: 1, Level: "notice", Message: "note: declared here"},
-		"\x1b[1msrc/a.c:9:1: \x1b[31merror:\x1b[0m no":                                      {Path: "src/a.c", Line: 9, End: 9, Column: 1, Level: "failure", Message: "error: no"},
-		"    a_test.go:7: of nobody":                                                        {Path: "a_test.go", Line: 7, End: 7, Level: "failure", Message: "of nobody"},
-		"    a.go:7: of nobody, and no test":                                                {},
-		"  a_test.go:7: too little before it":                                               {},
-		"::error::no place":                                                                 {},
-		"::error file=/etc/passwd,line=1::outside":                                          {},
-		"::error file=../../x,line=1::outside":                                              {},
-		"::error file=a.go,line=0::no line":                                                 {},
-		"::error file=a.go,line=1:: ":                                                       {},
-		"::group file=a.go,line=1::x":                                                       {},
-		"/usr/include/x.h:1:1: note":                                                        {},
-		"2026/01/02 03:04:05 a thing":                                                       {},
-		"http://x.test:80:1: hello":                                                         {},
-		"a.go:1: no column":                                                                 {},
-		"a.go:0:1: no such line":                                                            {},
-		"see a.go:1:1: x":                                                                   {},
+		"::error file=a/b.go,line=3,endLine=5,col=2,title=Bad%2C thing::It is%0Abroken\r\n": {
+			Path:    "a/b.go",
+			Line:    3,
+			End:     5,
+			Column:  2,
+			Level:   "failure",
+			Title:   "Bad, thing",
+			Message: "It is\nbroken",
+		},
+		"::warning file=./x.py,line=1::careful": {
+			Path:    "x.py",
+			Line:    1,
+			End:     1,
+			Level:   "warning",
+			Message: "careful",
+		},
+		"::notice file=x.py,line=7,endLine=2::backwards": {
+			Path:    "x.py",
+			Line:    7,
+			End:     7,
+			Level:   "notice",
+			Message: "backwards",
+		},
+		"./cmd/main.go:12:4: undefined: y": {
+			Path:    "cmd/main.go",
+			Line:    12,
+			End:     12,
+			Column:  4,
+			Level:   "failure",
+			Message: "undefined: y",
+		},
+		"vet: cmd/main.go:12:4: undefined: y": {
+			Path:    "cmd/main.go",
+			Line:    12,
+			End:     12,
+			Column:  4,
+			Level:   "failure",
+			Message: "undefined: y",
+		},
+		"src/a.c:9:1: warning: unused variable": {
+			Path:    "src/a.c",
+			Line:    9,
+			End:     9,
+			Column:  1,
+			Level:   "warning",
+			Message: "warning: unused variable",
+		},
+		"src/a.c:9:1: note: declared here": {
+			Path:    "src/a.c",
+			Line:    9,
+			End:     9,
+			Column:  1,
+			Level:   "notice",
+			Message: "note: declared here",
+		},
+		"\x1b[1msrc/a.c:9:1: \x1b[31merror:\x1b[0m no": {
+			Path:    "src/a.c",
+			Line:    9,
+			End:     9,
+			Column:  1,
+			Level:   "failure",
+			Message: "error: no",
+		},
+		"    a_test.go:7: of nobody": {
+			Path:    "a_test.go",
+			Line:    7,
+			End:     7,
+			Level:   "failure",
+			Message: "of nobody",
+		},
+		"    a.go:7: of nobody, and no test":       {},
+		"  a_test.go:7: too little before it":      {},
+		"::error::no place":                        {},
+		"::error file=/etc/passwd,line=1::outside": {},
+		"::error file=../../x,line=1::outside":     {},
+		"::error file=a.go,line=0::no line":        {},
+		"::error file=a.go,line=1:: ":              {},
+		"::group file=a.go,line=1::x":              {},
+		"/usr/include/x.h:1:1: note":               {},
+		"2026/01/02 03:04:05 a thing":              {},
+		"http://x.test:80:1: hello":                {},
+		"a.go:1: no column":                        {},
+		"a.go:0:1: no such line":                   {},
+		"see a.go:1:1: x":                          {},
 	} {
 		got := read(line).Annotations()
 		if want.Path == "" && len(got) > 0 || want.Path != "" && (len(got) != 1 || got[0] != want) {
@@ -123,7 +184,8 @@ func FuzzAnnotation(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, log string) {
 		r := read(log)
-		if n := r.FirstError(); n < 0 || n > int64(strings.Count(log, "\n")+1) {
+		n := r.FirstError()
+		if n < 0 || n > int64(strings.Count(log, "\n")+1) {
 			t.Errorf("%q: line %d", log, n)
 		}
 		list := r.Annotations()
@@ -132,7 +194,9 @@ func FuzzAnnotation(f *testing.F) {
 		}
 		for _, a := range list {
 			if strings.HasPrefix(a.Path, "/") || strings.HasPrefix(a.Path, "..") || a.Path == "" || a.Line < 1 || a.End < a.Line || a.Column < 0 || a.Message == "" ||
-				len(a.Message) > 4<<10 || len(a.Title) > 255 || !utf8.ValidString(a.Message+a.Path+a.Title) || !slices.Contains([]string{"failure", "warning", "notice"}, a.Level) {
+				len(a.Message) > 4<<10 || len(a.Title) > 255 ||
+				!utf8.ValidString(a.Message+a.Path+a.Title) ||
+				!slices.Contains([]string{"failure", "warning", "notice"}, a.Level) {
 				t.Errorf("%q: %+v", log, a)
 			}
 		}

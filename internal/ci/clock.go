@@ -2,8 +2,8 @@ package ci
 
 import "time"
 
-// Clock tells the time of the database. Whatever is stored, or compared with what is stored, goes by it, since the clocks
-// of several servers differ. Nil is this machine's clock.
+// Clock tells the time of the database. Whatever is stored, or compared with what is stored, goes by it, since the
+// clocks of several servers differ. Nil is this machine's clock.
 type Clock func() time.Time
 
 // Now is the time by the clock.

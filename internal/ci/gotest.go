@@ -70,7 +70,9 @@ func (g *goTests) cost(line string) int {
 	switch {
 	case strings.HasPrefix(line, "=== "), strings.HasPrefix(strings.TrimLeft(line, " "), "--- "):
 		return len(line) + 16*len(g.heard)
-	case strings.HasPrefix(line, "    ") && strings.Contains(line, ".go:"), strings.HasPrefix(line, "ok  \t"), strings.HasPrefix(line, "FAIL\t"):
+	case strings.HasPrefix(line, "    ") && strings.Contains(line, ".go:"),
+		strings.HasPrefix(line, "ok  \t"),
+		strings.HasPrefix(line, "FAIL\t"):
 		return len(line)
 	}
 	return 0
@@ -85,7 +87,17 @@ func goPlaceOf(line string) []string {
 
 // say takes in the words of a test. Those of nobody are believed when a test's file says them.
 func (g *goTests) say(number int64, m []string) {
-	h := heard{test: g.name, number: number, indent: m[1], Annotation: Annotation{Path: m[2], Level: "failure", Title: shortened(g.name, maxTitle), Message: m[4]}}
+	h := heard{
+		test:   g.name,
+		number: number,
+		indent: m[1],
+		Annotation: Annotation{
+			Path:    m[2],
+			Level:   "failure",
+			Title:   shortened(g.name, maxTitle),
+			Message: m[4],
+		},
+	}
 	h.Line, _ = strconv.Atoi(m[3])
 	switch {
 	case g.failed, g.name == "" && strings.HasSuffix(m[2], "_test.go"):
@@ -107,7 +119,8 @@ func (g *goTests) more(line string) {
 		list = g.heard
 	}
 	last := &list[len(list)-1]
-	if text, ok := strings.CutPrefix(line, last.indent+"    "); ok && len(last.Message) < maxMessage {
+	text, ok := strings.CutPrefix(line, last.indent+"    ")
+	if ok && len(last.Message) < maxMessage {
 		last.Message += "\n" + text
 		g.open = true
 	}
@@ -123,7 +136,9 @@ func (g *goTests) end(test string, failed bool) {
 			g.told = append(g.told, h)
 		}
 	}
-	g.heard, g.name, g.failed = rest, test, failed
+	g.heard = rest
+	g.name = test
+	g.failed = failed
 }
 
 // directory is where a package lies in a repository by whose name its module is

@@ -24,8 +24,12 @@ func (i Image) Command(args []string) ([]string, error) {
 		return nil, fmt.Errorf("%w: image %s has no ENTRYPOINT or CMD: set run on the step", ErrInvalid, i.Name)
 	}
 	if name := idleProgram(command); name != "" {
-		return nil, fmt.Errorf("%w: image %s runs %s, which does nothing without input and would pass: set run or args on the step",
-			ErrInvalid, i.Name, name)
+		return nil, fmt.Errorf(
+			"%w: image %s runs %s, which does nothing without input and would pass: set run or args on the step",
+			ErrInvalid,
+			i.Name,
+			name,
+		)
 	}
 	return command, nil
 }

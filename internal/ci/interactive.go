@@ -8,7 +8,8 @@ import (
 )
 
 // A program that reads commands from its standard input ends with 0 at once in a step, whose input is empty. It is the
-// command of many images that are meant to be given one, and a step that runs it would pass without having done anything.
+// command of many images that are meant to be given one, and a step that runs it would pass without having done
+// anything.
 
 // idleProgram returns the name of such a program when a command runs one and gives it nothing to run, or else "".
 func idleProgram(command []string) string {
@@ -46,7 +47,10 @@ func readsCommands(name string) bool {
 }
 
 func isShell(name string) bool {
-	return slices.Contains([]string{"ash", "bash", "csh", "dash", "elvish", "fish", "ksh", "mksh", "nu", "pwsh", "sh", "tcsh", "xonsh", "zsh"}, name)
+	return slices.Contains(
+		[]string{"ash", "bash", "csh", "dash", "elvish", "fish", "ksh", "mksh", "nu", "pwsh", "sh", "tcsh", "xonsh", "zsh"},
+		name,
+	)
 }
 
 // givenTo reports whether the arguments of a program give it something to do. When they name another command, which may
@@ -136,7 +140,8 @@ func takesValue(name, option string) bool {
 	return false
 }
 
-// withoutWrappers returns the command that the programs at its beginning run, as init programs and scripts of images do.
+// withoutWrappers returns the command that the programs at its beginning run, as init programs and scripts of images
+// do.
 func withoutWrappers(command []string) []string {
 	for len(command) > 1 {
 		name := path.Base(command[0])
@@ -167,7 +172,8 @@ func isEntrypoint(word string) bool {
 }
 
 func isInit(name string) bool {
-	return slices.Contains([]string{"catatonit", "docker-init", "dumb-init", "init", "my_init", "tini"}, name) || strings.HasPrefix(name, "tini-")
+	return slices.Contains([]string{"catatonit", "docker-init", "dumb-init", "init", "my_init", "tini"}, name) ||
+		strings.HasPrefix(name, "tini-")
 }
 
 // behindOptions returns the words behind options, some of which take a value.

@@ -10,7 +10,12 @@ func TestPages(t *testing.T) {
 	job := func(s ci.State, steps ...ci.Step) ci.Job { return ci.Job{State: s, Steps: steps} }
 	passed, failed := ci.Step{Container: "1-a", State: ci.Success}, ci.Step{Container: "2-b", State: ci.Failure}
 	allowed := ci.Step{Container: "3-c", State: ci.Failure, Allowed: true}
-	run := ci.Run{ID: "r1", Number: 3, Attempt: 2, Event: ci.Event{Repo: ci.Repo{ID: 1, Owner: "Ada", Name: "Hello"}}}
+	run := ci.Run{
+		ID:      "r1",
+		Number:  3,
+		Attempt: 2,
+		Event:   ci.Event{Repo: ci.Repo{ID: 1, Owner: "Ada", Name: "Hello"}},
+	}
 	jobs := []ci.Job{job(ci.Success, passed, allowed), job(ci.Running, passed), job(ci.Failure, passed, allowed, failed)}
 	for want, got := range map[string]string{
 		"/Ada/Hello/runs/3":                       run.Page(),

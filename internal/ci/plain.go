@@ -64,7 +64,8 @@ func controlSize(text string) int {
 		}
 		return end
 	}
-	if end := skipIntermediate(text, 1); end < len(text) && '0' <= text[end] && text[end] <= '~' {
+	end := skipIntermediate(text, 1)
+	if end < len(text) && '0' <= text[end] && text[end] <= '~' {
 		return end + 1
 	}
 	return 1

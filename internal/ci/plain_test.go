@@ -10,8 +10,12 @@ import (
 
 // What PlainLine and compiled read, as regular expressions, which are slow.
 var (
-	plainEscapes  = regexp.MustCompile(`\x1b(\[[0-9;?]*[ -/]*[@-~]|[\]_][^\x07\x1b]*(\x07|\x1b\\)?|[ -/]*[0-~])|[\x00-\x08\x0b-\x1f\x7f]`)
-	compilerPlace = regexp.MustCompile(`^(?:vet: )?(?:\./)?([^\s:]+\.[A-Za-z0-9_]+):([1-9][0-9]{0,6}):([1-9][0-9]{0,4}): (.+)$`)
+	plainEscapes = regexp.MustCompile(
+		`\x1b(\[[0-9;?]*[ -/]*[@-~]|[\]_][^\x07\x1b]*(\x07|\x1b\\)?|[ -/]*[0-~])|[\x00-\x08\x0b-\x1f\x7f]`,
+	)
+	compilerPlace = regexp.MustCompile(
+		`^(?:vet: )?(?:\./)?([^\s:]+\.[A-Za-z0-9_]+):([1-9][0-9]{0,6}):([1-9][0-9]{0,4}): (.+)$`,
+	)
 )
 
 func checkPlain(t *testing.T, line string) {
@@ -43,8 +47,62 @@ func randomText(random *rand.Rand, parts []string) string {
 func TestPlainLine(t *testing.T) {
 	random := rand.New(rand.NewPCG(21, 1))
 	for range 20_000 {
-		checkPlain(t, randomText(random, []string{"\x1b", "[", "]", "_", "\\", "\a", "1;31", "m", " ", "/", "~", "\t", "\x00", "\x7f", "\x80", "é", "\xc3", "\xa9", "x", "(", "0", "?", "\r", "\n\n"}))
-		checkPlace(t, randomText(random, []string{"vet: ", "./", "a", ".go", ".", ":", "1", "0", "12345678", ": ", " ", "x", "_", "\t", "é", "main.go:3:5: undefined"}))
+		checkPlain(
+			t,
+			randomText(
+				random,
+				[]string{
+					"\x1b",
+					"[",
+					"]",
+					"_",
+					"\\",
+					"\a",
+					"1;31",
+					"m",
+					" ",
+					"/",
+					"~",
+					"\t",
+					"\x00",
+					"\x7f",
+					"\x80",
+					"é",
+					"\xc3",
+					"\xa9",
+					"x",
+					"(",
+					"0",
+					"?",
+					"\r",
+					"\n\n",
+				},
+			),
+		)
+		checkPlace(
+			t,
+			randomText(
+				random,
+				[]string{
+					"vet: ",
+					"./",
+					"a",
+					".go",
+					".",
+					":",
+					"1",
+					"0",
+					"12345678",
+					": ",
+					" ",
+					"x",
+					"_",
+					"\t",
+					"é",
+					"main.go:3:5: undefined",
+				},
+			),
+		)
 	}
 }
 

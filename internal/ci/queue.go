@@ -7,21 +7,23 @@ import (
 
 // Contender is a job that has not ended, as the queue sees it.
 type Contender struct {
-	Job      JobName
-	Run      RunID
-	Title    string
-	State    State // Queued or Running
-	Ready    bool  // all that it needs has succeeded
-	Again    bool  // the cluster lost it, so that it runs again
-	Created  time.Time
-	Started  time.Time // zero until launched
-	Group    string    // concurrency group; empty: none
-	Limit    int       // how many runs may be in the group at once
-	CPU      int64     // requested, in thousandths of a core
-	Memory   int64     // requested, in bytes
-	Disk     int64     // limit of one container, in bytes
-	Pool     string    // what its pod needs besides amounts: namespace, runtime class and the like; jobs of one pool compete for the same nodes
-	Person   int64     // GitHub's number of who caused it; 0: unknown
+	Job     JobName
+	Run     RunID
+	Title   string
+	State   State // Queued or Running
+	Ready   bool  // all that it needs has succeeded
+	Again   bool  // the cluster lost it, so that it runs again
+	Created time.Time
+	Started time.Time // zero until launched
+	Group   string    // concurrency group; empty: none
+	Limit   int       // how many runs may be in the group at once
+	CPU     int64     // requested, in thousandths of a core
+	Memory  int64     // requested, in bytes
+	Disk    int64     // limit of one container, in bytes
+	// what its pod needs besides amounts: namespace, runtime class and the like; jobs of one pool compete for the same
+	// nodes
+	Pool     string
+	Person   int64 // GitHub's number of who caused it; 0: unknown
 	Login    string
 	Repo     int64  // 0: none
 	RepoName string // owner/name

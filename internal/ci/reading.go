@@ -104,7 +104,8 @@ func (r *Reading) see(kind int, number int64) {
 func (r *Reading) Annotations() []Annotation {
 	list := r.annotations
 	for _, h := range r.tests.told { // of a package whose end was not printed
-		if a, ok := placed(h.Annotation); ok && len(list) < MaxAnnotations {
+		a, ok := placed(h.Annotation)
+		if ok && len(list) < MaxAnnotations {
 			list = append(list, a)
 		}
 	}
@@ -129,7 +130,8 @@ func (r *Reading) FirstError() int64 {
 
 // complaint is how tools begin a line that says what went wrong.
 var complaint = regexp.MustCompile(`^\s*(?:\[[^\]]{1,40}\]\s*|E +)?(?:` +
-	`(?i:fatal error|fatal|error)(?:\[\w+\])?(?: \w+)?:|\[?ERROR\b|ERR!|npm (?:ERR!|error\b)|` + // most compilers, git, maven, npm
+	// most compilers, git, maven, npm
+	`(?i:fatal error|fatal|error)(?:\[\w+\])?(?: \w+)?:|\[?ERROR\b|ERR!|npm (?:ERR!|error\b)|` +
 	`--- FAIL\b|FAIL\b|FAILED\b|FAILURE\b|=+ (?:FAILURES|ERRORS) =+|not ok\b|✗|✘|` + // go, gradle, pytest, TAP, mocha
 	`panic: |thread '.*' panicked|Traceback \(most recent call last\)|Exception in thread|` +
 	`[\w.]*(?:Error|Exception): |` + // of Python, Java, JavaScript

@@ -35,7 +35,8 @@ func TestC13ScriptIsNoError(t *testing.T) {
 				number++
 				r.Add(number, line)
 			}
-			if first, list := r.FirstError(), r.Annotations(); first != c.first || len(list) != c.annotations {
+			first, list := r.FirstError(), r.Annotations()
+			if first != c.first || len(list) != c.annotations {
 				t.Errorf("first error %d, annotations %+v; want %d and %d", first, list, c.first, c.annotations)
 			}
 		})

@@ -45,8 +45,12 @@ type GoneError struct {
 
 // Error is a sentence for people.
 func (e *GoneError) Error() string {
-	return fmt.Sprintf("GitHub has no repository %s with the id %d that YACI can read: it was deleted, its name belongs to another "+
-		"repository, or the GitHub App was removed from it", e.Repo.FullName(), e.Repo.ID)
+	return fmt.Sprintf(
+		"GitHub has no repository %s with the id %d that YACI can read: it was deleted, its name belongs to another "+
+			"repository, or the GitHub App was removed from it",
+		e.Repo.FullName(),
+		e.Repo.ID,
+	)
 }
 
 // Is makes errors.Is(err, ErrGone) true.

@@ -13,7 +13,12 @@ import (
 // repository is private.
 func TestS7Merge(t *testing.T) {
 	at := func(updated, answered int64, private bool) ci.RepoState {
-		s := ci.RepoState{Repo: ci.Repo{ID: 1, Owner: "ada", Name: fmt.Sprintf("at-%d-%d", updated, answered), Private: private}}
+		s := ci.RepoState{Repo: ci.Repo{
+			ID:      1,
+			Owner:   "ada",
+			Name:    fmt.Sprintf("at-%d-%d", updated, answered),
+			Private: private,
+		}}
 		if updated > 0 {
 			s.Updated = time.Unix(updated, 0)
 		}

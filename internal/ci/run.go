@@ -166,9 +166,10 @@ type Status struct {
 	Context     string // "yaci"; never holds a run number, because branch protection matches by name
 	State       string // pending, success, failure or error: GitHub's words
 	Description string // at most 140 characters
-	TargetURL   string // where the reader learns more: the path of a page, of which the sender makes a URL; empty when there is no page
-	Version     int64  // grows with each change; the sender confirms the version it sent
-	Attempts    int    // failed tries to send this version
+	// where the reader learns more: the path of a page, of which the sender makes a URL; empty when there is no page
+	TargetURL string
+	Version   int64 // grows with each change; the sender confirms the version it sent
+	Attempts  int   // failed tries to send this version
 
 	Written time.Time // when this version was
 	Doubt   bool      // a call for it ended without an answer: GitHub may have done it, or do it yet

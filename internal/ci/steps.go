@@ -10,7 +10,9 @@ func (j *Job) SettleSteps() {
 	for i := range j.Services {
 		s := &j.Services[i]
 		if s.State == "" { // stored by an earlier version, which kept none
-			s.State, s.Started, s.Finished = j.State, j.Started, j.Finished
+			s.State = j.State
+			s.Started = j.Started
+			s.Finished = j.Finished
 		}
 		if j.State.Final() && s.State == Running {
 			s.State, s.Finished = Success, j.Finished // ended with the job

@@ -42,7 +42,9 @@ func refusal(err error) answer {
 	if errors.As(err, &invalid) {
 		return answer{status: http.StatusUnprocessableEntity, body: object{
 			"message": "Validation Failed", "documentation_url": docs, "status": "422",
-			"errors": []object{{"resource": invalid.resource, "field": invalid.field, "code": "custom", "message": invalid.message}},
+			"errors": []object{
+				{"resource": invalid.resource, "field": invalid.field, "code": "custom", "message": invalid.message},
+			},
 		}}
 	}
 	status, message := statusOf(err), err.Error()
@@ -50,7 +52,10 @@ func refusal(err error) answer {
 	if errors.As(err, &e) {
 		message = e.message
 	}
-	return answer{status: status, body: object{"message": message, "documentation_url": docs, "status": strconv.Itoa(status)}}
+	return answer{
+		status: status,
+		body:   object{"message": message, "documentation_url": docs, "status": strconv.Itoa(status)},
+	}
 }
 
 const docs = "https://docs.github.com/rest"

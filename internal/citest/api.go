@@ -77,7 +77,13 @@ func (gh *GitHub) serveAPI(w http.ResponseWriter, r *http.Request) {
 		gh.violate("%s %s is no call that YACI is known to make", r.Method, r.URL.Path)
 		a = refusal(errNotFound)
 	} else {
-		a = gh.perform(&call{gh: gh, r: r, params: params, body: body, by: by}, rt, ex)
+		a = gh.perform(&call{
+			gh:     gh,
+			r:      r,
+			params: params,
+			body:   body,
+			by:     by,
+		}, rt, ex)
 	}
 	if f != nil && f.Late && !f.act(w, r, gh.opts.Now()) {
 		gh.finish(record, f.status())

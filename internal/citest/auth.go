@@ -58,7 +58,12 @@ func (gh *GitHub) identify(r *http.Request) caller {
 	if !ok || !gh.opts.Now().Before(t.expires) {
 		return caller{kind: AuthBad, err: apiError{http.StatusUnauthorized, "Bad credentials"}}
 	}
-	return caller{kind: AuthInstallation, user: gh.bot(), token: t, key: "installation"}
+	return caller{
+		kind:  AuthInstallation,
+		user:  gh.bot(),
+		token: t,
+		key:   "installation",
+	}
 }
 
 // Bounds of an App's JWT.
@@ -82,7 +87,9 @@ func (gh *GitHub) checkJWT(text string) error {
 	case claims.IssuedAt == nil || claims.IssuedAt.After(now.Add(jwtSkew)):
 		return refuse("'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued")
 	case claims.ExpiresAt == nil || claims.ExpiresAt.Before(now):
-		return refuse("'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires")
+		return refuse(
+			"'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires",
+		)
 	case claims.ExpiresAt.After(now.Add(jwtMaxLife + jwtSkew)):
 		return refuse("'Expiration time' claim ('exp') is too far in the future")
 	}

@@ -75,10 +75,12 @@ func TestTokenShapeExpiryRevoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !regexp.MustCompile(`^ghs_4711_[A-Za-z0-9]+\.[A-Za-z0-9]+\.[A-Za-z0-9]+$`).MatchString(tok.GetToken()) || len(tok.GetToken()) < 500 {
+	if !regexp.MustCompile(`^ghs_4711_[A-Za-z0-9]+\.[A-Za-z0-9]+\.[A-Za-z0-9]+$`).MatchString(tok.GetToken()) ||
+		len(tok.GetToken()) < 500 {
 		t.Errorf("token of %d characters: %s", len(tok.GetToken()), tok.GetToken())
 	}
-	if left := tok.GetExpiresAt().Sub(now); left > time.Hour || left < 59*time.Minute {
+	left := tok.GetExpiresAt().Sub(now)
+	if left > time.Hour || left < 59*time.Minute {
 		t.Errorf("expires in %v", left)
 	}
 	c := w.client(t, http.DefaultTransport).WithAuthToken(tok.GetToken())
@@ -117,7 +119,11 @@ func TestJWTRules(t *testing.T) {
 		"expired":    {"4711", -20 * time.Minute, -10 * time.Minute, 401},
 		"lives long": {"4711", -time.Minute, time.Hour, 401},
 	} {
-		claims := jwt.RegisteredClaims{Issuer: tc.iss, IssuedAt: jwt.NewNumericDate(now.Add(tc.iat)), ExpiresAt: jwt.NewNumericDate(now.Add(tc.exp))}
+		claims := jwt.RegisteredClaims{
+			Issuer:    tc.iss,
+			IssuedAt:  jwt.NewNumericDate(now.Add(tc.iat)),
+			ExpiresAt: jwt.NewNumericDate(now.Add(tc.exp)),
+		}
 		text := must(jwt.NewWithClaims(jwt.SigningMethodRS256, claims).SignedString(key))(t)
 		_, _, err := w.client(t, http.DefaultTransport).WithAuthToken(text).Apps.Get(w.ctx, "")
 		if status(err) != tc.want {
@@ -125,7 +131,11 @@ func TestJWTRules(t *testing.T) {
 		}
 	}
 	stranger := must(rsa.GenerateKey(rand.Reader, 2048))(t)
-	good := jwt.RegisteredClaims{Issuer: "4711", IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(time.Minute))}
+	good := jwt.RegisteredClaims{
+		Issuer:    "4711",
+		IssuedAt:  jwt.NewNumericDate(now),
+		ExpiresAt: jwt.NewNumericDate(now.Add(time.Minute)),
+	}
 	forged := must(jwt.NewWithClaims(jwt.SigningMethodRS256, good).SignedString(stranger))(t)
 	if _, _, err := w.client(t, http.DefaultTransport).WithAuthToken(forged).Apps.Get(w.ctx, ""); status(err) != 401 {
 		t.Errorf("another key: %v, want 401", err)

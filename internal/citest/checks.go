@@ -46,7 +46,12 @@ func (r *Repo) Rerequest(c Check, by User) {
 }
 
 func (gh *GitHub) checkRoutes() []route {
-	return []route{{method: "POST", path: "/repos/{owner}/{repo}/check-runs", permission: "checks:write", handle: createCheck}}
+	return []route{{
+		method:     "POST",
+		path:       "/repos/{owner}/{repo}/check-runs",
+		permission: "checks:write",
+		handle:     createCheck,
+	}}
 }
 
 func createCheck(c *call) (answer, error) {
@@ -82,8 +87,21 @@ func createCheck(c *call) (answer, error) {
 	}
 	c.gh.mu.Lock()
 	defer c.gh.mu.Unlock()
-	check := Check{c.gh.newID(), body.Name, body.HeadSHA, body.ExternalID, body.DetailsURL, body.Status, body.Conclusion, body.Output.Title, body.Output.Summary, body.Output.Text,
-		body.Output.Annotations, body.Started, body.Completed}
+	check := Check{
+		c.gh.newID(),
+		body.Name,
+		body.HeadSHA,
+		body.ExternalID,
+		body.DetailsURL,
+		body.Status,
+		body.Conclusion,
+		body.Output.Title,
+		body.Output.Summary,
+		body.Output.Text,
+		body.Output.Annotations,
+		body.Started,
+		body.Completed,
+	}
 	c.repo.checks = append(c.repo.checks, check)
 	c.gh.notify()
 	return created(c.repo.renderCheck(check)), nil
@@ -101,8 +119,16 @@ func (r *Repo) renderCheck(c Check) object {
 	url := r.api() + "/check-runs/" + itoa(c.ID)
 	return object{
 		"id": c.ID, "node_id": nodeID("CR", c.ID), "head_sha": c.SHA, "name": c.Name, "external_id": c.ExternalID, "url": url, "html_url": r.gh.url + "/" + r.FullName() + "/runs/" + itoa(c.ID),
-		"details_url": textOrNull(c.DetailsURL), "status": c.Status, "conclusion": textOrNull(c.Conclusion), "started_at": moment(c.started), "completed_at": moment(c.completed),
-		"output":      object{"title": textOrNull(c.Title), "summary": textOrNull(c.Summary), "text": textOrNull(c.Text), "annotations_count": len(c.Annotations), "annotations_url": url + "/annotations"},
+		"details_url": textOrNull(
+			c.DetailsURL,
+		), "status": c.Status, "conclusion": textOrNull(c.Conclusion), "started_at": moment(c.started), "completed_at": moment(c.completed),
+		"output": object{
+			"title":             textOrNull(c.Title),
+			"summary":           textOrNull(c.Summary),
+			"text":              textOrNull(c.Text),
+			"annotations_count": len(c.Annotations),
+			"annotations_url":   url + "/annotations",
+		},
 		"check_suite": object{"id": 5}, "app": r.gh.renderApp(), "pull_requests": []object{},
 	}
 }

@@ -18,7 +18,12 @@ type Comment struct {
 // Say writes a comment and sends its event. It returns the comment's id.
 func (p *Pull) Say(body string, by User) int64 {
 	c := p.addComment(body, by)
-	p.Repo.gh.emit("issue_comment", p.Repo, by, object{"action": "created", "issue": p.renderIssue(), "comment": p.Repo.gh.renderComment(c)})
+	p.Repo.gh.emit(
+		"issue_comment",
+		p.Repo,
+		by,
+		object{"action": "created", "issue": p.renderIssue(), "comment": p.Repo.gh.renderComment(c)},
+	)
 	return c.ID
 }
 
@@ -42,7 +47,11 @@ func (p *Pull) Retarget(base string, by User) error {
 	if err := p.refresh(); err != nil {
 		return fmt.Errorf("retarget pull request #%d to %s: %w", p.Number, base, err)
 	}
-	p.emit("edited", by, object{"changes": object{"base": object{"ref": object{"from": old.baseRef}, "sha": object{"from": old.baseSHA}}}})
+	p.emit(
+		"edited",
+		by,
+		object{"changes": object{"base": object{"ref": object{"from": old.baseRef}, "sha": object{"from": old.baseSHA}}}},
+	)
 	return nil
 }
 
@@ -50,7 +59,13 @@ func (p *Pull) addComment(body string, by User) *Comment {
 	gh := p.Repo.gh
 	gh.mu.Lock()
 	defer gh.mu.Unlock()
-	c := &Comment{ID: gh.newID(), By: by.Login, Body: body, At: gh.opts.Now(), pull: p}
+	c := &Comment{
+		ID:   gh.newID(),
+		By:   by.Login,
+		Body: body,
+		At:   gh.opts.Now(),
+		pull: p,
+	}
 	p.Repo.comments = append(p.Repo.comments, c)
 	gh.notify()
 	return c
@@ -64,7 +79,11 @@ func (gh *GitHub) renderComment(c *Comment) object {
 	html := fmt.Sprintf("%s/%s/pull/%d", gh.url, r.FullName(), c.pull.Number)
 	return object{
 		"id": c.ID, "node_id": nodeID("IC", c.ID), "url": fmt.Sprintf("%s/issues/comments/%d", r.api(), c.ID),
-		"html_url": fmt.Sprintf("%s#issuecomment-%d", html, c.ID), "issue_url": fmt.Sprintf("%s/issues/%d", r.api(), c.pull.Number),
+		"html_url": fmt.Sprintf(
+			"%s#issuecomment-%d",
+			html,
+			c.ID,
+		), "issue_url": fmt.Sprintf("%s/issues/%d", r.api(), c.pull.Number),
 		"user": gh.renderUser(gh.user(c.By)), "body": c.Body, "created_at": stamp(c.At), "updated_at": stamp(c.At),
 		"author_association": r.association(c.By), "performed_via_github_app": nil,
 	}

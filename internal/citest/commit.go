@@ -55,7 +55,15 @@ func plainFiles(files map[string]string) []File {
 func (r *Repo) importStream(branch, message, parent string, files []File, author User) []byte {
 	var b bytes.Buffer
 	who := fmt.Sprintf("%s <%s> %d +0000", author.Name, author.Email, r.gh.opts.Now().Unix())
-	fmt.Fprintf(&b, "commit refs/heads/%s\nauthor %s\ncommitter %s\ndata %d\n%s\n", branch, who, who, len(message), message)
+	fmt.Fprintf(
+		&b,
+		"commit refs/heads/%s\nauthor %s\ncommitter %s\ndata %d\n%s\n",
+		branch,
+		who,
+		who,
+		len(message),
+		message,
+	)
 	if parent != "" {
 		fmt.Fprintf(&b, "from %s\n", parent)
 	}

@@ -34,7 +34,8 @@ func tree(dir, sha, at string) ([]entry, error) {
 	var entries []entry
 	for line := range strings.SplitSeq(out, "\x00") {
 		meta, name, ok := strings.Cut(line, "\t")
-		if f := strings.Fields(meta); ok && len(f) == 4 {
+		f := strings.Fields(meta)
+		if ok && len(f) == 4 {
 			size, _ := strconv.Atoi(f[3]) // "-" for what has no size
 			entries = append(entries, entry{f[0], f[1], f[2], name, size})
 		}

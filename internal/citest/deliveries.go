@@ -22,8 +22,14 @@ func (gh *GitHub) Send(event string, payload []byte) Delivery {
 	_ = json.Unmarshal(payload, &about) // a payload that is no JSON is about nothing
 	gh.mu.Lock()
 	d := &Delivery{
-		ID: gh.newID(), GUID: newGUID(), Event: event, Action: about.Action,
-		InstallationID: InstallationID, RepositoryID: about.Repository.ID, Payload: payload,
+
+		ID:             gh.newID(),
+		GUID:           newGUID(),
+		Event:          event,
+		Action:         about.Action,
+		InstallationID: InstallationID,
+		RepositoryID:   about.Repository.ID,
+		Payload:        payload,
 	}
 	gh.mu.Unlock()
 	return gh.hooks.send(d)
@@ -38,8 +44,15 @@ func (gh *GitHub) copyOf(id int64) (*Delivery, error) {
 	gh.mu.Lock()
 	defer gh.mu.Unlock()
 	return &Delivery{
-		ID: gh.newID(), GUID: old.GUID, Event: old.Event, Action: old.Action, Redelivery: true,
-		InstallationID: old.InstallationID, RepositoryID: old.RepositoryID, Payload: old.Payload,
+
+		ID:             gh.newID(),
+		GUID:           old.GUID,
+		Event:          old.Event,
+		Action:         old.Action,
+		Redelivery:     true,
+		InstallationID: old.InstallationID,
+		RepositoryID:   old.RepositoryID,
+		Payload:        old.Payload,
 	}, nil
 }
 

@@ -72,7 +72,10 @@ func (h *hooks) post(d *Delivery, target string) {
 	}
 	defer func() { _ = res.Body.Close() }()
 	body, _ := io.ReadAll(io.LimitReader(res.Body, 1<<20)) // what could be read of the answer is what is shown
-	d.StatusCode, d.Status, d.ResponseHeader, d.Response = res.StatusCode, "OK", res.Header, string(body)
+	d.StatusCode = res.StatusCode
+	d.Status = "OK"
+	d.ResponseHeader = res.Header
+	d.Response = string(body)
 	if !d.OK() {
 		d.Status = fmt.Sprintf("Invalid HTTP Response: %d", res.StatusCode)
 	}

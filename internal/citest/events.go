@@ -40,7 +40,13 @@ func (gh *GitHub) enqueue(event string, repoID int64, payload object) {
 	}
 	action, _ := payload["action"].(string)
 	gh.hooks.enqueue(&Delivery{
-		ID: gh.newID(), GUID: newGUID(), Event: event, Action: action,
-		InstallationID: InstallationID, RepositoryID: repoID, Payload: body,
+
+		ID:             gh.newID(),
+		GUID:           newGUID(),
+		Event:          event,
+		Action:         action,
+		InstallationID: InstallationID,
+		RepositoryID:   repoID,
+		Payload:        body,
 	})
 }

@@ -15,8 +15,9 @@ const (
 
 // Fault is something that goes wrong with requests, REST or git.
 type Fault struct {
-	Method string                   // which; any when empty
-	Prefix string                   // of the path (REST paths without /api/v3, like /repos/ada/hello/statuses/); any when empty
+	Method string // which; any when empty
+	// of the path (REST paths without /api/v3, like /repos/ada/hello/statuses/); any when empty
+	Prefix string
 	Match  func(*http.Request) bool // and this; any when nil
 	Times  int                      // how many requests; 0 means until ClearFaults
 
@@ -86,7 +87,12 @@ func (f *fault) act(w http.ResponseWriter, r *http.Request, now time.Time) bool 
 		a = refusal(apiError{http.StatusForbidden, "API rate limit exceeded for installation."})
 	case f.RateLimit == SecondaryLimit:
 		w.Header().Set("Retry-After", seconds)
-		a = refusal(apiError{http.StatusForbidden, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."})
+		a = refusal(
+			apiError{
+				http.StatusForbidden,
+				"You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
+			},
+		)
 		a.body.(object)["documentation_url"] = "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"
 	case f.Status > 0:
 		a = refusal(apiError{f.Status, http.StatusText(f.Status)})

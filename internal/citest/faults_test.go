@@ -73,7 +73,8 @@ func TestSlow(t *testing.T) {
 	w.ClearFaults()
 	w.Inject(citest.Fault{Delay: 20 * time.Millisecond})
 	start := time.Now()
-	if _, _, err := w.asUser(t, w.ada).Repositories.Get(w.ctx, "ada", "hello"); err != nil || time.Since(start) < 20*time.Millisecond {
+	_, _, err := w.asUser(t, w.ada).Repositories.Get(w.ctx, "ada", "hello")
+	if err != nil || time.Since(start) < 20*time.Millisecond {
 		t.Errorf("a slow call: %v after %v", err, time.Since(start))
 	}
 }
@@ -81,8 +82,22 @@ func TestSlow(t *testing.T) {
 // The answer gets lost after the work is done: the status is there, the caller does not know.
 func TestLateFault(t *testing.T) {
 	w := newWorld(t, citest.Options{})
-	w.Inject(citest.Fault{Method: "POST", Prefix: "/repos/ada/hello/statuses/", Status: http.StatusBadGateway, Late: true})
-	_, _, err := w.asUser(t, w.ada).Repositories.CreateStatus(w.ctx, "ada", "hello", w.sha, &github.RepoStatus{State: str("success")})
+	w.Inject(citest.Fault{
+		Method: "POST",
+		Prefix: "/repos/ada/hello/statuses/",
+		Status: http.StatusBadGateway,
+		Late:   true,
+	})
+	_, _, err := w.asUser(
+		t,
+		w.ada,
+	).Repositories.CreateStatus(
+		w.ctx,
+		"ada",
+		"hello",
+		w.sha,
+		&github.RepoStatus{State: str("success")},
+	)
 	if status(err) != http.StatusBadGateway || len(w.repo.Statuses(w.sha)) != 1 {
 		t.Errorf("%v, statuses %v", err, w.repo.Statuses(w.sha))
 	}

@@ -107,7 +107,11 @@ func newWorld(t *testing.T, opts citest.Options) *world {
 	w.GitHub = citesttest.Start(t, opts)
 	w.ada = w.CreateUser("ada")
 	w.repo = must(w.CreateRepo("ada/hello", true))(t)
-	w.sha = must(w.repo.Commit("main", "first", map[string]string{".yaci.yml": "steps: [make]\n", "dir/a.txt": "a\n"}, w.ada))(t)
+	w.sha = must(
+		w.repo.Commit("main", "first", map[string]string{".yaci.yml": "steps: [make]\n", "dir/a.txt": "a\n"}, w.ada),
+	)(
+		t,
+	)
 	w.SetHook(w.server.URL, secret)
 	return w
 }

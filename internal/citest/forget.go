@@ -12,7 +12,8 @@ func (r *Repo) Forget(branch string) error {
 	if _, err := git(r.dir, "update-ref", "-d", "refs/heads/"+branch); err != nil {
 		return fmt.Errorf("forget %s: %w", branch, err)
 	}
-	if _, err := git(r.dir, "clone", "--quiet", "--bare", "--no-local", ".", r.remembered()); err != nil { // copies what can be reached
+	// copies what can be reached
+	if _, err := git(r.dir, "clone", "--quiet", "--bare", "--no-local", ".", r.remembered()); err != nil {
 		return fmt.Errorf("forget %s: %w", branch, err)
 	}
 	return nil

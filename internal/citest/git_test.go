@@ -28,10 +28,23 @@ func (w *world) pushes(t *testing.T) (got []pushed) {
 		if !ok {
 			t.Fatalf("event %T, want a push", e)
 		}
-		if p.GetInstallation().GetID() != citest.InstallationID || p.GetRepo().GetFullName() != "ada/hello" || p.GetSender().GetLogin() != "ada" {
+		if p.GetInstallation().GetID() != citest.InstallationID || p.GetRepo().GetFullName() != "ada/hello" ||
+			p.GetSender().GetLogin() != "ada" {
 			t.Errorf("push of %v by %v with %v", p.GetRepo(), p.GetSender(), p.GetInstallation())
 		}
-		got = append(got, pushed{p.GetRef(), p.GetBefore(), p.GetAfter(), p.GetCreated(), p.GetDeleted(), p.GetForced(), p.GetHeadCommit().GetID(), len(p.Commits)})
+		got = append(
+			got,
+			pushed{
+				p.GetRef(),
+				p.GetBefore(),
+				p.GetAfter(),
+				p.GetCreated(),
+				p.GetDeleted(),
+				p.GetForced(),
+				p.GetHeadCommit().GetID(),
+				len(p.Commits),
+			},
+		)
 	}
 	return got
 }
@@ -75,7 +88,8 @@ func TestGitPush(t *testing.T) {
 	mustGit(t, c, "push", "--quiet", "origin", "--tags")
 	step("more than three tags") // GitHub sends nothing then
 
-	if out, err := c.Git("push", "origin", "HEAD:main"); err == nil || !strings.Contains(out, "rejected") {
+	out, err := c.Git("push", "origin", "HEAD:main")
+	if err == nil || !strings.Contains(out, "rejected") {
 		t.Errorf("a push that is no fast-forward: %s, %v", out, err)
 	}
 	step("rejected")

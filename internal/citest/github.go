@@ -54,9 +54,16 @@ type GitHub struct {
 // New starts a GitHub. The caller must Close it.
 func New(opts Options) (*GitHub, error) {
 	gh := &GitHub{
-		opts: opts.withDefaults(), changed: make(chan struct{}), lastID: firstID,
-		users: map[string]*User{}, repos: map[string]*Repo{}, moved: map[string]*Repo{},
-		tokens: map[string]*installationToken{}, browser: newOAuthBrowser(), rates: map[string]*rate{},
+
+		opts:    opts.withDefaults(),
+		changed: make(chan struct{}),
+		lastID:  firstID,
+		users:   map[string]*User{},
+		repos:   map[string]*Repo{},
+		moved:   map[string]*Repo{},
+		tokens:  map[string]*installationToken{},
+		browser: newOAuthBrowser(),
+		rates:   map[string]*rate{},
 	}
 	gh.installed = gh.opts.Now()
 	if err := gh.prepare(); err != nil {

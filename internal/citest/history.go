@@ -38,9 +38,13 @@ func logCommits(dir string, args ...string) ([]commit, error) {
 			continue
 		}
 		commits = append(commits, commit{
-			sha: f[0], tree: f[1], parents: strings.Fields(f[2]),
-			author: person{f[3], f[4], f[5]}, committer: person{f[6], f[7], f[8]},
-			message: strings.TrimRight(f[9], "\n"),
+
+			sha:       f[0],
+			tree:      f[1],
+			parents:   strings.Fields(f[2]),
+			author:    person{f[3], f[4], f[5]},
+			committer: person{f[6], f[7], f[8]},
+			message:   strings.TrimRight(f[9], "\n"),
 		})
 	}
 	return commits, nil
@@ -82,7 +86,8 @@ func parseDiff(fields []string) []fileDiff {
 	var files []fileDiff
 	counted := 0
 	for i := 0; i < len(fields); i++ {
-		if f := strings.Fields(fields[i]); strings.HasPrefix(fields[i], ":") && len(f) == 5 && i+1 < len(fields) {
+		f := strings.Fields(fields[i])
+		if strings.HasPrefix(fields[i], ":") && len(f) == 5 && i+1 < len(fields) {
 			d := fileDiff{name: fields[i+1], status: words[f[4][0]], sha: f[3]}
 			i++
 			if f[4][0] == 'R' || f[4][0] == 'C' {

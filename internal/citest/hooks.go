@@ -38,8 +38,13 @@ type hooks struct {
 
 func newHooks(gh *GitHub) *hooks {
 	h := &hooks{
-		gh: gh, url: gh.opts.HookURL, secret: gh.opts.HookSecret, idle: make(chan struct{}),
-		wake: make(chan struct{}, 1), changed: make(chan struct{}),
+
+		gh:      gh,
+		url:     gh.opts.HookURL,
+		secret:  gh.opts.HookSecret,
+		idle:    make(chan struct{}),
+		wake:    make(chan struct{}, 1),
+		changed: make(chan struct{}),
 		client: &http.Client{
 			Timeout:       hookTimeout,
 			Transport:     &http.Transport{DisableKeepAlives: true},
@@ -135,7 +140,9 @@ func (gh *GitHub) Drain(ctx context.Context) error {
 	h := gh.hooks
 	for {
 		h.mu.Lock()
-		busy, left, changed := h.sending || len(h.queue) > 0, len(h.queue), h.changed
+		busy := h.sending || len(h.queue) > 0
+		left := len(h.queue)
+		changed := h.changed
 		h.mu.Unlock()
 		if !busy {
 			return nil

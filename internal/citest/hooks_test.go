@@ -20,7 +20,8 @@ func TestDropFindRedeliver(t *testing.T) {
 	}
 	app := w.app(t).Apps
 	list, _, err := app.ListHookDeliveries(w.ctx, nil)
-	if err != nil || len(list) != 2 || list[0].GetStatusCode() != http.StatusAccepted || list[0].GetStatus() != "OK" || list[1].GetStatusCode() < 500 {
+	if err != nil || len(list) != 2 || list[0].GetStatusCode() != http.StatusAccepted || list[0].GetStatus() != "OK" ||
+		list[1].GetStatusCode() < 500 {
 		t.Fatalf("deliveries %v, %v", list, err)
 	}
 	full, _, err := app.GetHookDelivery(w.ctx, list[1].GetID())
@@ -28,19 +29,22 @@ func TestDropFindRedeliver(t *testing.T) {
 		t.Fatal(err)
 	}
 	parsed := must(full.ParseRequestPayload())(t)
-	if push, ok := parsed.(*github.PushEvent); !ok || push.GetAfter() != lost || full.Request.GetHeaders()["X-Github-Delivery"] != list[1].GetGUID() {
+	push, ok := parsed.(*github.PushEvent)
+	if !ok || push.GetAfter() != lost || full.Request.GetHeaders()["X-Github-Delivery"] != list[1].GetGUID() {
 		t.Errorf("delivery %v of %+v", full, parsed)
 	}
 
 	// go-github takes the answer 202 for an error of its own kind.
-	if _, _, err := app.RedeliverHookDelivery(w.ctx, list[1].GetID()); err != nil && status(err) != -1 {
+	_, _, err = app.RedeliverHookDelivery(w.ctx, list[1].GetID())
+	if err != nil && status(err) != -1 {
 		t.Fatal(err)
 	}
 	if got := only[*github.PushEvent](t, w); got.GetAfter() != lost {
 		t.Errorf("delivered again: %s, want %s", got.GetAfter(), lost)
 	}
 	all := w.Deliveries()
-	if last := all[len(all)-1]; len(all) != 3 || last.GUID != list[1].GetGUID() || !last.Redelivery || !last.OK() || last.Response != "thanks" {
+	last := all[len(all)-1]
+	if len(all) != 3 || last.GUID != list[1].GetGUID() || !last.Redelivery || !last.OK() || last.Response != "thanks" {
 		t.Errorf("last of %d deliveries %+v", len(all), last)
 	}
 	if _, _, err := app.GetHookDelivery(w.ctx, 42); status(err) != http.StatusNotFound {
@@ -82,11 +86,13 @@ func TestDeliveriesInPages(t *testing.T) {
 func TestDeliveryShowsAnswer(t *testing.T) {
 	w := newWorld(t, citest.Options{})
 	w.SetHook(w.server.URL, "another secret")
-	if d := w.Send("ping", []byte(`{}`)); d.OK() || d.StatusCode != http.StatusUnauthorized || d.Status != "Invalid HTTP Response: 401" {
+	d := w.Send("ping", []byte(`{}`))
+	if d.OK() || d.StatusCode != http.StatusUnauthorized || d.Status != "Invalid HTTP Response: 401" {
 		t.Errorf("wrong secret: %+v", d)
 	}
 	w.SetHook("http://127.0.0.1:1/", secret)
-	if d := w.Send("ping", []byte(`{}`)); d.OK() || d.Status != "failed to connect to host" {
+	d = w.Send("ping", []byte(`{}`))
+	if d.OK() || d.Status != "failed to connect to host" {
 		t.Errorf("nobody there: %+v", d)
 	}
 	w.SetHook(w.server.URL, secret)
@@ -96,7 +102,9 @@ func TestDeliveryShowsAnswer(t *testing.T) {
 	if len(events) != 1 {
 		t.Fatalf("events %v of a repository without the App", events)
 	}
-	if e, ok := events[0].(*github.InstallationRepositoriesEvent); !ok || e.GetAction() != "removed" || e.RepositoriesRemoved[0].GetID() != w.repo.ID || e.GetInstallation().GetID() != citest.InstallationID {
+	e, ok := events[0].(*github.InstallationRepositoriesEvent)
+	if !ok || e.GetAction() != "removed" || e.RepositoriesRemoved[0].GetID() != w.repo.ID ||
+		e.GetInstallation().GetID() != citest.InstallationID {
 		t.Errorf("event %+v", events[0])
 	}
 }

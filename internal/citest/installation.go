@@ -11,7 +11,13 @@ func (r *Repo) Uninstall() {
 		return
 	}
 	r.installed = false
-	gone := object{"id": r.ID, "node_id": nodeID("R", r.ID), "name": r.Name(), "full_name": r.FullName(), "private": r.Private()}
+	gone := object{
+		"id":        r.ID,
+		"node_id":   nodeID("R", r.ID),
+		"name":      r.Name(),
+		"full_name": r.FullName(),
+		"private":   r.Private(),
+	}
 	r.gh.enqueue("installation_repositories", r.ID, object{
 		"action": "removed", "installation": r.gh.renderInstallation(r.installation), "repository_selection": "selected", "requester": nil,
 		"repositories_added": []object{}, "repositories_removed": []object{gone}, "sender": r.gh.renderUser(r.gh.user(r.Owner())),

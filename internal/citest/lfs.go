@@ -32,7 +32,8 @@ func (gh *GitHub) serveLFS(w http.ResponseWriter, r *http.Request) {
 	by := gh.identify(r)
 	record := gh.record(r, by)
 	repo := gh.Repo(chi.URLParam(r, "owner") + "/" + chi.URLParam(r, "repo"))
-	if by.kind == AuthBad || repo == nil || by.kind == AuthNone && repo.Private() || by.kind != AuthNone && by.allow(repo, "contents:read") != nil {
+	if by.kind == AuthBad || repo == nil || by.kind == AuthNone && repo.Private() ||
+		by.kind != AuthNone && by.allow(repo, "contents:read") != nil {
 		gh.finish(record, http.StatusNotFound)
 		http.Error(w, "not found", http.StatusNotFound)
 		return
@@ -49,7 +50,8 @@ func (gh *GitHub) serveLFS(w http.ResponseWriter, r *http.Request) {
 			Size int64  `json:"size"`
 		} `json:"objects"`
 	}
-	if err := json.NewDecoder(r.Body).Decode(&ask); err != nil || path != "objects/batch" {
+	err := json.NewDecoder(r.Body).Decode(&ask)
+	if err != nil || path != "objects/batch" {
 		http.Error(w, "objects/batch with a body is the only call", http.StatusUnprocessableEntity)
 		return
 	}

@@ -41,6 +41,9 @@ func createFromManifest(c *call) (answer, error) {
 	}
 	delete(c.gh.browser.manifests, code)
 	app := c.gh.renderApp()
-	app["client_id"], app["client_secret"], app["webhook_secret"], app["pem"] = ClientID, c.gh.browser.secret, c.gh.opts.HookSecret, string(key)
+	app["client_id"] = ClientID
+	app["client_secret"] = c.gh.browser.secret
+	app["webhook_secret"] = c.gh.opts.HookSecret
+	app["pem"] = string(key)
 	return answer{http.StatusCreated, app, nil}, nil
 }

@@ -24,7 +24,12 @@ type oauthBrowser struct {
 type oauthGrant struct{ login, redirect, challenge string }
 
 func newOAuthBrowser() *oauthBrowser {
-	return &oauthBrowser{secret: randomText(40), codes: map[string]oauthGrant{}, tokens: map[string]string{}, manifests: map[string]string{}}
+	return &oauthBrowser{
+		secret:    randomText(40),
+		codes:     map[string]oauthGrant{},
+		tokens:    map[string]string{},
+		manifests: map[string]string{},
+	}
 }
 
 // ClientSecret is the App's, for signing in.
@@ -127,7 +132,13 @@ func (c *call) ownRepos() (repos []object) {
 			continue
 		}
 		o := c.gh.renderRepo(r)
-		o["permissions"] = object{"pull": true, "triage": covers(level, "write"), "push": covers(level, "write"), "maintain": covers(level, "admin"), "admin": covers(level, "admin")}
+		o["permissions"] = object{
+			"pull":     true,
+			"triage":   covers(level, "write"),
+			"push":     covers(level, "write"),
+			"maintain": covers(level, "admin"),
+			"admin":    covers(level, "admin"),
+		}
 		repos = append(repos, o)
 	}
 	return repos

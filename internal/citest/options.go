@@ -18,7 +18,13 @@ type Options struct {
 
 // granted is what the installation of YACI's App grants.
 func granted() map[string]string {
-	return map[string]string{"metadata": "read", "contents": "read", "statuses": "write", "pull_requests": "write", "checks": "write"}
+	return map[string]string{
+		"metadata":      "read",
+		"contents":      "read",
+		"statuses":      "write",
+		"pull_requests": "write",
+		"checks":        "write",
+	}
 }
 
 // subscribed are the events that the App gets.

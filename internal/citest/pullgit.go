@@ -42,8 +42,13 @@ func (p *Pull) refresh() error {
 		return err
 	}
 	p.update(func(s *pullState) {
-		s.headSHA, s.baseSHA, s.mergeSHA = head, base, merge
-		s.commits, s.files, s.additions, s.deletions = len(commits), len(files), 0, 0
+		s.headSHA = head
+		s.baseSHA = base
+		s.mergeSHA = merge
+		s.commits = len(commits)
+		s.files = len(files)
+		s.additions = 0
+		s.deletions = 0
 		for _, f := range files {
 			s.additions += f.additions
 			s.deletions += f.deletions

@@ -44,7 +44,13 @@ func (r *Repo) OpenPull(head, base, title string, author User) (*Pull, error) {
 	r.gh.mu.Lock()
 	r.lastNumber++
 	p.Number, p.id = r.lastNumber, r.gh.newID()
-	p.state = pullState{title: title, open: true, headRef: head, baseRef: base, created: r.gh.opts.Now()}
+	p.state = pullState{
+		title:   title,
+		open:    true,
+		headRef: head,
+		baseRef: base,
+		created: r.gh.opts.Now(),
+	}
 	r.gh.mu.Unlock()
 	if err := p.refresh(); err != nil {
 		return nil, fmt.Errorf("open a pull request on %s from %s: %w", r.FullName(), head, err)

@@ -16,13 +16,20 @@ func TestPullOfOneRepository(t *testing.T) {
 	head := must(c.Push("change", map[string]string{"new.txt": "1\n2\n"}))(t)
 	w.events(t) // of the push
 	me := w.asUser(t, w.ada)
-	made, _, err := me.PullRequests.Create(w.ctx, "ada", "hello", &github.NewPullRequest{Title: str("Change"), Head: str("topic"), Base: str("main")})
+	made, _, err := me.PullRequests.Create(
+		w.ctx,
+		"ada",
+		"hello",
+		&github.NewPullRequest{Title: str("Change"), Head: str("topic"), Base: str("main")},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	opened := only[*github.PullRequestEvent](t, w)
 	if pr := opened.GetPullRequest(); opened.GetAction() != "opened" || pr.GetNumber() != made.GetNumber() || pr.GetHead().GetSHA() != head ||
-		pr.GetHead().GetRef() != "topic" || pr.GetBase().GetSHA() != w.sha || pr.GetHead().GetRepo().GetID() != w.repo.ID {
+		pr.GetHead().GetRef() != "topic" ||
+		pr.GetBase().GetSHA() != w.sha ||
+		pr.GetHead().GetRepo().GetID() != w.repo.ID {
 		t.Errorf("opened %+v", opened)
 	}
 
@@ -32,20 +39,27 @@ func TestPullOfOneRepository(t *testing.T) {
 		t.Fatalf("%d events, want push and synchronize", len(events))
 	}
 	sync, ok := events[1].(*github.PullRequestEvent)
-	if _, isPush := events[0].(*github.PushEvent); !isPush || !ok || sync.GetAction() != "synchronize" || sync.GetBefore() != head || sync.GetAfter() != next {
+	_, isPush := events[0].(*github.PushEvent)
+	if !isPush || !ok || sync.GetAction() != "synchronize" || sync.GetBefore() != head || sync.GetAfter() != next {
 		t.Errorf("events %+v", events)
 	}
 
-	rest := w.installation(t, &github.InstallationTokenOptions{Permissions: &github.InstallationPermissions{PullRequests: str("read")}})
+	rest := w.installation(
+		t,
+		&github.InstallationTokenOptions{Permissions: &github.InstallationPermissions{PullRequests: str("read")}},
+	)
 	pr, _, err := rest.PullRequests.Get(w.ctx, "ada", "hello", 1)
-	if err != nil || pr.GetHead().GetSHA() != next || pr.GetCommits() != 2 || pr.GetChangedFiles() != 1 || !pr.GetMergeable() || pr.GetMergeCommitSHA() == "" {
+	if err != nil || pr.GetHead().GetSHA() != next || pr.GetCommits() != 2 || pr.GetChangedFiles() != 1 ||
+		!pr.GetMergeable() ||
+		pr.GetMergeCommitSHA() == "" {
 		t.Errorf("pull request %+v, %v", pr, err)
 	}
 	if got := mustGit(t, c, "ls-remote", "origin", "refs/pull/1/head", "refs/pull/1/merge"); got != next+"\trefs/pull/1/head\n"+pr.GetMergeCommitSHA()+"\trefs/pull/1/merge" {
 		t.Errorf("refs:\n%s", got)
 	}
 	files, _, err := rest.PullRequests.ListFiles(w.ctx, "ada", "hello", 1, nil)
-	if err != nil || len(files) != 1 || files[0].GetFilename() != "new.txt" || files[0].GetStatus() != "added" || files[0].GetAdditions() != 3 {
+	if err != nil || len(files) != 1 || files[0].GetFilename() != "new.txt" || files[0].GetStatus() != "added" ||
+		files[0].GetAdditions() != 3 {
 		t.Errorf("files %+v, %v", files, err)
 	}
 	for state, want := range map[string]int{"open": 1, "closed": 0, "all": 1} {
@@ -60,7 +74,8 @@ func TestPullOfOneRepository(t *testing.T) {
 
 	mustGit(t, c, "push", "--quiet", "origin", ":topic")
 	events = w.events(t)
-	if closed, ok := events[len(events)-1].(*github.PullRequestEvent); len(events) != 2 || !ok || closed.GetAction() != "closed" {
+	closed, ok := events[len(events)-1].(*github.PullRequestEvent)
+	if len(events) != 2 || !ok || closed.GetAction() != "closed" {
 		t.Errorf("after the branch is gone: %+v", events)
 	}
 }
@@ -80,18 +95,28 @@ func TestPullOfFork(t *testing.T) {
 	}
 	opened := only[*github.PullRequestEvent](t, w).GetPullRequest()
 	if opened.GetHead().GetSHA() != head || opened.GetHead().GetRepo().GetID() != fork.ID || !opened.GetHead().GetRepo().GetFork() ||
-		opened.GetBase().GetRepo().GetID() != w.repo.ID || opened.GetUser().GetLogin() != "eve" || opened.GetAuthorAssociation() != "COLLABORATOR" {
+		opened.GetBase().GetRepo().GetID() != w.repo.ID ||
+		opened.GetUser().GetLogin() != "eve" ||
+		opened.GetAuthorAssociation() != "COLLABORATOR" {
 		t.Errorf("opened %+v", opened)
 	}
 	next := must(c.Push("more", map[string]string{"new.txt": "y"}))(t)
-	if sync := only[*github.PullRequestEvent](t, w); sync.GetAction() != "synchronize" || sync.GetPullRequest().GetHead().GetSHA() != next {
+	sync := only[*github.PullRequestEvent](t, w)
+	if sync.GetAction() != "synchronize" || sync.GetPullRequest().GetHead().GetSHA() != next {
 		t.Errorf("synchronize %+v", sync)
 	}
 
 	// The App reads the head through the repository that it is installed on, and reports there.
 	rest := w.installation(t, scoped(w.repo))
-	file, _, _, err := rest.Repositories.GetContents(w.ctx, "ada", "hello", "new.txt", &github.RepositoryContentGetOptions{Ref: next})
-	if text, _ := file.GetContent(); err != nil || text != "y" {
+	file, _, _, err := rest.Repositories.GetContents(
+		w.ctx,
+		"ada",
+		"hello",
+		"new.txt",
+		&github.RepositoryContentGetOptions{Ref: next},
+	)
+	text, _ := file.GetContent()
+	if err != nil || text != "y" {
 		t.Errorf("content %q, %v", text, err)
 	}
 	if _, _, err := rest.Repositories.CreateStatus(w.ctx, "ada", "hello", next, &github.RepoStatus{State: str("pending")}); err != nil {

@@ -75,7 +75,9 @@ func (r *Repo) pushCommit(c commit) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	added, removed, modified := []string{}, []string{}, []string{}
+	added := []string{}
+	removed := []string{}
+	modified := []string{}
 	for _, f := range files {
 		switch f.status {
 		case "added":

@@ -72,7 +72,8 @@ func (r *Repo) move(owner, name string) error {
 	gh.mu.Lock()
 	defer gh.mu.Unlock()
 	from, to := strings.ToLower(r.FullName()), strings.ToLower(owner+"/"+name)
-	if other := gh.repos[to]; other != nil && other != r {
+	other := gh.repos[to]
+	if other != nil && other != r {
 		return fmt.Errorf("%s exists already", other.FullName())
 	}
 	if gh.repos[from] != r {

@@ -15,7 +15,13 @@ func (r *Repo) renderCommit(c commit) object {
 			"author": signature(c.author), "committer": signature(c.committer), "message": c.message,
 			"tree": object{"sha": c.tree, "url": api + "/git/trees/" + c.tree},
 			"url":  api + "/git/commits/" + c.sha, "comment_count": 0,
-			"verification": object{"verified": false, "reason": "unsigned", "signature": nil, "payload": nil, "verified_at": nil},
+			"verification": object{
+				"verified":    false,
+				"reason":      "unsigned",
+				"signature":   nil,
+				"payload":     nil,
+				"verified_at": nil,
+			},
 		},
 		"author": r.account(c.author), "committer": r.account(c.committer), "parents": parents,
 	}

@@ -38,12 +38,21 @@ func (gh *GitHub) renderPull(p *Pull, full bool) object {
 
 func (gh *GitHub) addPullDetails(o object, p *Pull) {
 	s := p.state
-	o["merged"], o["mergeable"], o["rebaseable"], o["mergeable_state"] = false, s.mergeSHA != "", s.mergeSHA != "", "clean"
+	o["merged"] = false
+	o["mergeable"] = s.mergeSHA != ""
+	o["rebaseable"] = s.mergeSHA != ""
+	o["mergeable_state"] = "clean"
 	if s.mergeSHA == "" {
 		o["mergeable_state"] = "dirty"
 	}
-	o["merged_by"], o["comments"], o["review_comments"], o["maintainer_can_modify"] = nil, 0, 0, p.head != p.Repo
-	o["commits"], o["additions"], o["deletions"], o["changed_files"] = s.commits, s.additions, s.deletions, s.files
+	o["merged_by"] = nil
+	o["comments"] = 0
+	o["review_comments"] = 0
+	o["maintainer_can_modify"] = p.head != p.Repo
+	o["commits"] = s.commits
+	o["additions"] = s.additions
+	o["deletions"] = s.deletions
+	o["changed_files"] = s.files
 }
 
 // renderSide is the head or the base of a pull request.

@@ -36,7 +36,9 @@ func (gh *GitHub) renderRepo(r *Repo) object {
 	}
 	o := object{
 		"id": r.ID, "node_id": nodeID("R", r.ID), "name": r.Name(), "full_name": r.FullName(), "private": r.Private(),
-		"owner": gh.renderUser(gh.user(r.Owner())), "html_url": html, "description": nil, "fork": r.parent != nil, "url": r.api(),
+		"owner": gh.renderUser(
+			gh.user(r.Owner()),
+		), "html_url": html, "description": nil, "fork": r.parent != nil, "url": r.api(),
 		"git_url": html + ".git", "ssh_url": "git@" + html + ".git", "clone_url": html + ".git", "svn_url": html,
 		"homepage": nil, "size": 0, "stargazers_count": 0, "watchers_count": 0, "language": nil,
 		"has_issues": true, "has_projects": true, "has_downloads": true, "has_wiki": true, "has_pages": false, "has_discussions": false,

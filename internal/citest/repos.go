@@ -64,7 +64,8 @@ func (gh *GitHub) Fork(of *Repo, owner User) (*Repo, error) {
 
 func (gh *GitHub) addRepo(fullName string, private bool, parent *Repo) (*Repo, error) {
 	owner, name, ok := strings.Cut(fullName, "/")
-	if !ok || owner == "" || name == "" || strings.Contains(name, "/") || strings.HasPrefix(name, ".") || strings.HasPrefix(owner, ".") {
+	if !ok || owner == "" || name == "" || strings.Contains(name, "/") || strings.HasPrefix(name, ".") ||
+		strings.HasPrefix(owner, ".") {
 		return nil, fmt.Errorf("%q is not owner/name", fullName)
 	}
 	gh.mu.Lock()
@@ -75,9 +76,17 @@ func (gh *GitHub) addRepo(fullName string, private bool, parent *Repo) (*Repo, e
 	}
 	id := gh.newID()
 	repo := &Repo{
-		ID: id, gh: gh, parent: parent, installation: InstallationID,
-		dir: filepath.Join(gh.dir, itoa(id)+".git"), created: gh.opts.Now(), pushed: gh.opts.Now(), updated: gh.opts.Now(),
-		access: map[string]string{owner: "admin"}, statuses: map[string][]Status{},
+
+		ID:           id,
+		gh:           gh,
+		parent:       parent,
+		installation: InstallationID,
+		dir:          filepath.Join(gh.dir, itoa(id)+".git"),
+		created:      gh.opts.Now(),
+		pushed:       gh.opts.Now(),
+		updated:      gh.opts.Now(),
+		access:       map[string]string{owner: "admin"},
+		statuses:     map[string][]Status{},
 	}
 	repo.present.Store(&identity{owner: gh.user(owner).Login, name: name, private: private})
 	if err := initBare(repo.dir); err != nil {

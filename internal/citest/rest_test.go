@@ -42,13 +42,16 @@ func TestContents(t *testing.T) {
 			t.Errorf("%s = %s %q (%v), want %s %q", tc.path, f.GetType(), text, err, tc.kind, tc.text)
 		}
 	}
-	if f, _, err := get("big", second); err != nil || f.GetEncoding() != "none" || f.GetSize() != 1<<20+1 {
+	f, _, err := get("big", second)
+	if err != nil || f.GetEncoding() != "none" || f.GetSize() != 1<<20+1 {
 		t.Errorf("big: %v %v", f.GetEncoding(), err)
 	}
-	if _, dir, err := get("", second); err != nil || len(dir) != 6 {
+	_, dir, err := get("", second)
+	if err != nil || len(dir) != 6 {
 		t.Errorf("root: %d entries, %v", len(dir), err)
 	}
-	if _, dir, err := get("dir", second); err != nil || len(dir) != 1 || dir[0].GetPath() != "dir/a.txt" {
+	_, dir, err = get("dir", second)
+	if err != nil || len(dir) != 1 || dir[0].GetPath() != "dir/a.txt" {
 		t.Errorf("dir: %v, %v", dir, err)
 	}
 	for _, tc := range [][2]string{{"nothing.yml", second}, {".yaci.yml", strings.Repeat("0", 40)}, {"link", w.sha}} {
@@ -68,7 +71,12 @@ func TestStatuses(t *testing.T) {
 	if err := post(w.sha, github.RepoStatus{State: str("pending"), Context: str("yaci")}); err != nil {
 		t.Fatal(err)
 	}
-	good := github.RepoStatus{State: str("success"), Context: str("yaci"), Description: str(strings.Repeat("ä", 140)), TargetURL: str("https://ci.example.com/1")}
+	good := github.RepoStatus{
+		State:       str("success"),
+		Context:     str("yaci"),
+		Description: str(strings.Repeat("ä", 140)),
+		TargetURL:   str("https://ci.example.com/1"),
+	}
 	if err := post(w.sha, good); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +91,8 @@ func TestStatuses(t *testing.T) {
 			t.Errorf("%s: %v, want 422", name, err)
 		}
 	}
-	if err := post(strings.Repeat("1", 40), good); status(err) != 422 || !strings.Contains(err.Error(), "No commit found for SHA") {
+	if err := post(strings.Repeat("1", 40), good); status(err) != 422 ||
+		!strings.Contains(err.Error(), "No commit found for SHA") {
 		t.Errorf("unknown commit: %v", err)
 	}
 	if n := len(w.Violations()); n != 6 {
@@ -136,7 +145,15 @@ func TestCombinedStatus(t *testing.T) {
 		}
 		got, _, err := c.Repositories.GetCombinedStatus(w.ctx, "ada", "hello", sha, nil)
 		if err != nil || got.GetState() != tc.want || len(got.Statuses) != tc.contexts || got.GetTotalCount() != tc.contexts {
-			t.Errorf("%v: %s of %d contexts, %v, want %s of %d", tc.posted, got.GetState(), len(got.Statuses), err, tc.want, tc.contexts)
+			t.Errorf(
+				"%v: %s of %d contexts, %v, want %s of %d",
+				tc.posted,
+				got.GetState(),
+				len(got.Statuses),
+				err,
+				tc.want,
+				tc.contexts,
+			)
 		}
 	}
 }
@@ -178,7 +195,8 @@ func TestCompare(t *testing.T) {
 		{"feature/x", "main", result{"behind", 0, 1, 0, 0}},
 		{w.sha, "main", result{"identical", 0, 0, 0, 0}},
 	} {
-		if got, err := compare(tc.base, tc.head); err != nil || got != tc.want {
+		got, err := compare(tc.base, tc.head)
+		if err != nil || got != tc.want {
 			t.Errorf("%s...%s = %+v, %v, want %+v", tc.base, tc.head, got, err, tc.want)
 		}
 	}
@@ -201,7 +219,9 @@ func TestPeople(t *testing.T) {
 	if _, _, err := w.asUser(t, eve).Repositories.Get(w.ctx, "ada", "hello"); status(err) != 404 {
 		t.Errorf("a stranger sees a private repository: %v", err)
 	}
-	if _, _, err := c.Repositories.GetPermissionLevel(w.ctx, "ada", "hello", "nobody"); status(err) != http.StatusNotFound {
+	if _, _, err := c.Repositories.GetPermissionLevel(w.ctx, "ada", "hello", "nobody"); status(
+		err,
+	) != http.StatusNotFound {
 		t.Errorf("no such account: %v, want 404", err)
 	}
 }
@@ -229,7 +249,9 @@ func TestETagAndRateHeaders(t *testing.T) {
 
 func TestUnknownCallIsViolation(t *testing.T) {
 	w := newWorld(t, citest.Options{})
-	if _, _, err := w.asUser(t, w.ada).Repositories.ListLanguages(w.ctx, "ada", "hello"); status(err) != http.StatusNotFound {
+	if _, _, err := w.asUser(t, w.ada).Repositories.ListLanguages(w.ctx, "ada", "hello"); status(
+		err,
+	) != http.StatusNotFound {
 		t.Errorf("unknown: %v, want 404", err)
 	}
 	if n := len(w.Violations()); n != 1 {

@@ -75,7 +75,11 @@ func installationRepos(c *call) (answer, error) {
 		}
 	}
 	page, header := paginate(c, all)
-	return answer{http.StatusOK, object{"total_count": len(all), "repository_selection": "selected", "repositories": page}, header}, nil
+	return answer{
+		http.StatusOK,
+		object{"total_count": len(all), "repository_selection": "selected", "repositories": page},
+		header,
+	}, nil
 }
 
 func revokeToken(c *call) (answer, error) {
@@ -88,17 +92,22 @@ func revokeToken(c *call) (answer, error) {
 // paginate cuts the page that was asked for and makes the Link header.
 func paginate[T any](c *call, all []T) ([]T, http.Header) {
 	size, number := 30, 1
-	if n, err := strconv.Atoi(c.query("per_page")); err == nil && n > 0 {
+	n, err := strconv.Atoi(c.query("per_page"))
+	if err == nil && n > 0 {
 		size = min(n, 100)
 	}
-	if n, err := strconv.Atoi(c.query("page")); err == nil && n > 0 {
+	n, err = strconv.Atoi(c.query("page"))
+	if err == nil && n > 0 {
 		number = n
 	}
 	from := min((number-1)*size, len(all))
 	to := min(from+size, len(all))
 	header := http.Header{}
 	if to < len(all) {
-		header.Set("Link", c.link("page", strconv.Itoa(number+1), "next")+", "+c.link("page", strconv.Itoa((len(all)+size-1)/size), "last"))
+		header.Set(
+			"Link",
+			c.link("page", strconv.Itoa(number+1), "next")+", "+c.link("page", strconv.Itoa((len(all)+size-1)/size), "last"),
+		)
 	}
 	return all[from:to], header
 }

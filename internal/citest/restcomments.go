@@ -12,7 +12,12 @@ func (gh *GitHub) commentRoutes() []route {
 	return []route{
 		{method: "GET", path: issues + "/{issue_number}/comments", permission: "pull_requests:read", handle: listComments},
 		{method: "POST", path: issues + "/{issue_number}/comments", permission: "pull_requests:write", handle: createComment},
-		{method: "POST", path: issues + "/comments/{comment_id}/reactions", permission: "pull_requests:write", handle: createReaction},
+		{
+			method:     "POST",
+			path:       issues + "/comments/{comment_id}/reactions",
+			permission: "pull_requests:write",
+			handle:     createReaction,
+		},
 	}
 }
 
@@ -39,7 +44,12 @@ func createComment(c *call) (answer, error) {
 		return answer{}, err
 	}
 	comment := p.addComment(body.Body, *c.by.user)
-	c.gh.emit("issue_comment", c.repo, *c.by.user, object{"action": "created", "issue": p.renderIssue(), "comment": c.gh.renderComment(comment)})
+	c.gh.emit(
+		"issue_comment",
+		c.repo,
+		*c.by.user,
+		object{"action": "created", "issue": p.renderIssue(), "comment": c.gh.renderComment(comment)},
+	)
 	return created(c.gh.renderComment(comment)), nil
 }
 

@@ -32,7 +32,8 @@ func listDeliveries(c *call) (answer, error) {
 		all = all[i:]
 	}
 	size := 30
-	if n, err := strconv.Atoi(c.query("per_page")); err == nil && n > 0 {
+	n, err := strconv.Atoi(c.query("per_page"))
+	if err == nil && n > 0 {
 		size = min(n, 100)
 	}
 	header := http.Header{}

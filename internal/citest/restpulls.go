@@ -12,7 +12,12 @@ func (gh *GitHub) pullRoutes() []route {
 	const repo = "/repos/{owner}/{repo}"
 	return []route{
 		{method: "GET", path: repo + "/pulls", permission: "pull_requests:read", handle: listPulls},
-		{method: "GET", path: repo + "/commits/{commit_sha}/pulls", permission: "pull_requests:read", handle: listPullsOfCommit},
+		{
+			method:     "GET",
+			path:       repo + "/commits/{commit_sha}/pulls",
+			permission: "pull_requests:read",
+			handle:     listPullsOfCommit,
+		},
 		{method: "GET", path: repo + "/pulls/{pull_number}", permission: "pull_requests:read", handle: getPull},
 		{method: "GET", path: repo + "/pulls/{pull_number}/files", permission: "pull_requests:read", handle: pullFiles},
 		// Not in the description, because YACI never does it; for people who try the demo with curl.

@@ -15,7 +15,12 @@ func (gh *GitHub) repoRoutes() []route {
 		{method: "POST", path: repo + "/statuses/{sha}", permission: "statuses:write", handle: createStatus},
 		{method: "GET", path: repo + "/commits/{ref}/status", permission: "statuses:read", handle: combinedStatus},
 		{method: "GET", path: repo + "/commits/{ref}/statuses", permission: "statuses:read", handle: listStatuses},
-		{method: "GET", path: repo + "/collaborators/{username}/permission", permission: "metadata:read", handle: getPermission},
+		{
+			method:     "GET",
+			path:       repo + "/collaborators/{username}/permission",
+			permission: "metadata:read",
+			handle:     getPermission,
+		},
 	}
 }
 

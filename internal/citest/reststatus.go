@@ -27,7 +27,8 @@ func createStatus(c *call) (answer, error) {
 	if strings.ContainsFunc(body.Description, func(r rune) bool { return r > 0xffff }) {
 		return answer{}, validationError{"Status", "description", "description contains unicode characters above 0xffff"}
 	}
-	if u := body.TargetURL; u != "" && !strings.HasPrefix(u, "http://") && !strings.HasPrefix(u, "https://") {
+	u := body.TargetURL
+	if u != "" && !strings.HasPrefix(u, "http://") && !strings.HasPrefix(u, "https://") {
 		return answer{}, validationError{"Status", "target_url", "target_url must use http(s) scheme"}
 	}
 	c.gh.mu.Lock()
@@ -41,7 +42,16 @@ func createStatus(c *call) (answer, error) {
 	if same >= maxStatuses {
 		return answer{}, validationError{"Status", "base", "This SHA and context has reached the maximum number of statuses."}
 	}
-	s := Status{c.gh.newID(), sha, body.State, body.Context, body.Description, body.TargetURL, c.by.user.Login, c.gh.opts.Now()}
+	s := Status{
+		c.gh.newID(),
+		sha,
+		body.State,
+		body.Context,
+		body.Description,
+		body.TargetURL,
+		c.by.user.Login,
+		c.gh.opts.Now(),
+	}
 	c.repo.statuses[sha] = append(c.repo.statuses[sha], s)
 	c.gh.notify()
 	return created(c.repo.renderStatus(s)), nil
@@ -98,7 +108,9 @@ func combinedStatus(c *call) (answer, error) {
 	page, header := paginate(c, list)
 	return answer{http.StatusOK, object{
 		"state": combine(newest), "sha": sha, "total_count": len(newest), "statuses": page,
-		"repository": c.gh.renderRepo(c.repo), "commit_url": c.repo.api() + "/commits/" + sha, "url": c.repo.api() + "/commits/" + sha + "/status",
+		"repository": c.gh.renderRepo(
+			c.repo,
+		), "commit_url": c.repo.api() + "/commits/" + sha, "url": c.repo.api() + "/commits/" + sha + "/status",
 	}, header}, nil
 }
 

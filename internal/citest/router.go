@@ -78,7 +78,15 @@ func (gh *GitHub) find(method, escapedPath string) (route, map[string]string, bo
 
 // table is every call, the most special first.
 func (gh *GitHub) table() ([]route, error) {
-	all := slices.Concat(gh.appRoutes(), gh.repoRoutes(), gh.refRoutes(), gh.pullRoutes(), gh.commentRoutes(), gh.userRoutes(), gh.checkRoutes())
+	all := slices.Concat(
+		gh.appRoutes(),
+		gh.repoRoutes(),
+		gh.refRoutes(),
+		gh.pullRoutes(),
+		gh.commentRoutes(),
+		gh.userRoutes(),
+		gh.checkRoutes(),
+	)
 	for i := range all {
 		var err error
 		if all[i], err = gh.compile(all[i]); err != nil {

@@ -34,7 +34,13 @@ func (s *schema) operation(method, path string) *routers.Route {
 	if item == nil || item.GetOperation(method) == nil {
 		return nil
 	}
-	return &routers.Route{Spec: s.doc, Path: path, PathItem: item, Method: method, Operation: item.GetOperation(method)}
+	return &routers.Route{
+		Spec:      s.doc,
+		Path:      path,
+		PathItem:  item,
+		Method:    method,
+		Operation: item.GetOperation(method),
+	}
 }
 
 // exchange is one request and how the description sees it.
@@ -51,12 +57,16 @@ func newExchange(r *http.Request, body []byte, params map[string]string, op *rou
 	}
 	clone := r.Clone(context.WithoutCancel(r.Context()))
 	clone.Body, clone.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	if clone.Header.Get("Content-Type") == "" || strings.HasPrefix(clone.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+	if clone.Header.Get("Content-Type") == "" ||
+		strings.HasPrefix(clone.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		clone.Header.Set("Content-Type", "application/json") // GitHub reads any body as JSON, curl -d included
 	}
 	return exchange{&openapi3filter.RequestValidationInput{
-		Request: clone, PathParams: params, Route: op,
-		Options: &openapi3filter.Options{SkipSettingDefaults: true},
+
+		Request:    clone,
+		PathParams: params,
+		Route:      op,
+		Options:    &openapi3filter.Options{SkipSettingDefaults: true},
 	}}
 }
 
@@ -74,7 +84,11 @@ func (e exchange) checkAnswer(status int, header http.Header, body []byte) error
 		return nil
 	}
 	return openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: e.input, Status: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)),
+
+		RequestValidationInput: e.input,
+		Status:                 status,
+		Header:                 header,
+		Body:                   io.NopCloser(bytes.NewReader(body)),
 	})
 }
 

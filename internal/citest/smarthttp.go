@@ -17,13 +17,15 @@ func (gh *GitHub) serveGit(w http.ResponseWriter, r *http.Request) {
 	gh.beforeCall(r)
 	by := gh.identify(r)
 	record := gh.record(r, by)
-	if f := gh.fault(r); f != nil && !f.act(w, r, gh.opts.Now()) {
+	f := gh.fault(r)
+	if f != nil && !f.act(w, r, gh.opts.Now()) {
 		gh.finish(record, f.status())
 		return
 	}
 	name := chi.URLParam(r, "owner") + "/" + chi.URLParam(r, "repo")
 	repo, path := gh.Repo(name), chi.URLParam(r, "*")
-	if to := gh.movedTo(name); repo == nil && to != nil && gh.gitRefusal(r, by, to, path) == 0 {
+	to := gh.movedTo(name)
+	if repo == nil && to != nil && gh.gitRefusal(r, by, to, path) == 0 {
 		gh.finish(record, http.StatusMovedPermanently)
 		u := *r.URL
 		u.Path = "/" + to.FullName() + ".git/" + path
@@ -44,7 +46,10 @@ func (gh *GitHub) serveGit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	backend := &cgi.Handler{
-		Path: gh.backend, Dir: repo.served(), Root: "/" + repo.FullName() + ".git",
+
+		Path:       gh.backend,
+		Dir:        repo.served(),
+		Root:       "/" + repo.FullName() + ".git",
 		Env:        append(gitEnv(), "GIT_PROJECT_ROOT="+repo.served(), "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER="+by.kind),
 		InheritEnv: []string{"LD_LIBRARY_PATH"},
 		Stderr:     io.Discard, // git tells the client what matters
@@ -115,7 +120,9 @@ func unchunk(r *http.Request) error {
 	if len(body) > maxPush {
 		return errors.New("push too large")
 	}
-	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.ContentLength = int64(len(body))
+	r.TransferEncoding = nil
 	return nil
 }
 

@@ -49,7 +49,14 @@ func (r *Repo) WaitStatus(ctx context.Context, sha, name string, ok func(Status)
 		if newest.ID != 0 {
 			seen = fmt.Sprintf("%s %q", newest.State, newest.Description)
 		}
-		return newest, fmt.Errorf("wait for status %s of %s at %s (newest: %s): %w", name, r.FullName(), short(sha), seen, err)
+		return newest, fmt.Errorf(
+			"wait for status %s of %s at %s (newest: %s): %w",
+			name,
+			r.FullName(),
+			short(sha),
+			seen,
+			err,
+		)
 	}
 	return newest, nil
 }

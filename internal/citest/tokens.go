@@ -38,14 +38,20 @@ func newTokenText() string {
 // gh.mu must be held.
 func (gh *GitHub) mint(ask tokenRequest, installation int64) (*installationToken, error) {
 	t := &installationToken{
-		token: newTokenText(), expires: gh.opts.Now().Add(tokenTime), installation: installation,
-		permission: granted(),
+
+		token:        newTokenText(),
+		expires:      gh.opts.Now().Add(tokenTime),
+		installation: installation,
+		permission:   granted(),
 	}
 	if ask.Permissions != nil {
 		t.permission = map[string]string{"metadata": "read"}
 		for name, level := range ask.Permissions {
 			if !covers(granted()[name], level) {
-				return nil, apiError{http.StatusUnprocessableEntity, "The permissions requested are not granted to this installation."}
+				return nil, apiError{
+					http.StatusUnprocessableEntity,
+					"The permissions requested are not granted to this installation.",
+				}
 			}
 			t.permission[name] = level
 		}
@@ -54,7 +60,8 @@ func (gh *GitHub) mint(ask tokenRequest, installation int64) (*installationToken
 		if r.installation != installation {
 			continue
 		}
-		if slices.Contains(ask.RepositoryIDs, r.ID) || slices.ContainsFunc(ask.Repositories, func(name string) bool { return strings.EqualFold(name, r.Name()) }) {
+		if slices.Contains(ask.RepositoryIDs, r.ID) ||
+			slices.ContainsFunc(ask.Repositories, func(name string) bool { return strings.EqualFold(name, r.Name()) }) {
 			t.repos = append(t.repos, r.ID)
 		}
 	}
@@ -84,7 +91,12 @@ func covers(have, want string) bool {
 
 // renderToken is the answer to the one who asked for it. gh.mu must be held.
 func (gh *GitHub) renderToken(t *installationToken) object {
-	o := object{"token": t.token, "expires_at": stamp(t.expires), "permissions": t.permission, "repository_selection": "selected"}
+	o := object{
+		"token":                t.token,
+		"expires_at":           stamp(t.expires),
+		"permissions":          t.permission,
+		"repository_selection": "selected",
+	}
 	if t.repos != nil {
 		repos := []object{}
 		for _, r := range gh.installedRepos() {

@@ -32,7 +32,14 @@ func (gh *GitHub) user(login string) *User {
 	if u, ok := gh.users[strings.ToLower(login)]; ok {
 		return u
 	}
-	u := &User{ID: gh.newID(), Login: login, Name: login, Token: "ghp_" + randomText(36), created: gh.opts.Now(), kind: "User"}
+	u := &User{
+		ID:      gh.newID(),
+		Login:   login,
+		Name:    login,
+		Token:   "ghp_" + randomText(36),
+		created: gh.opts.Now(),
+		kind:    "User",
+	}
 	u.Email = fmt.Sprintf("%d+%s@users.noreply.github.com", u.ID, login)
 	if strings.HasSuffix(login, botSuffix) {
 		u.kind = "Bot"

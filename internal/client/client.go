@@ -85,7 +85,8 @@ func (c Client) request(ctx context.Context, method, path string, in any) (*http
 		}
 		body, kind = bytes.NewReader(data), "application/json"
 	}
-	if u, err := url.Parse(c.BaseURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	u, err := url.Parse(c.BaseURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("%q is no address of a server: write it like https://ci.example.com", c.BaseURL)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.BaseURL, "/")+path, body)

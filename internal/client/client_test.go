@@ -17,7 +17,13 @@ func TestDo(t *testing.T) {
 	note := func(answer func(w http.ResponseWriter)) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
-			seen = append(seen, strings.Join([]string{r.Method, r.URL.RequestURI(), r.Header.Get("Content-Type"), r.Header.Get("Authorization"), string(body)}, " "))
+			seen = append(
+				seen,
+				strings.Join(
+					[]string{r.Method, r.URL.RequestURI(), r.Header.Get("Content-Type"), r.Header.Get("Authorization"), string(body)},
+					" ",
+				),
+			)
 			answer(w)
 		}
 	}
@@ -60,7 +66,8 @@ func TestDo(t *testing.T) {
 		if (err != nil) != (step.err != "") || err != nil && !strings.Contains(err.Error(), step.err) {
 			t.Errorf("%s: error %v, want %q", step.path, err, step.err)
 		}
-		if e, ok := errors.AsType[*client.Error](err); ok != (step.status != 0) || ok && (e.Status != step.status || (e.Run == "r1") != (step.status == 409)) {
+		e, ok := errors.AsType[*client.Error](err)
+		if ok != (step.status != 0) || ok && (e.Status != step.status || (e.Run == "r1") != (step.status == 409)) {
 			t.Errorf("%s: %#v, want status %d", step.path, err, step.status)
 		}
 		if len(seen) != 1 || seen[0] != step.seen {
@@ -76,7 +83,8 @@ func TestNoServer(t *testing.T) {
 	srv := httptest.NewServer(http.NotFoundHandler())
 	srv.Close()
 	for base, want := range map[string]string{"": "no address of a server", "ci.example.com": "no address of a server", srv.URL: "cannot be reached"} {
-		if err := (client.Client{BaseURL: base}).Do(t.Context(), "GET", "/x", nil, nil); err == nil || !strings.Contains(err.Error(), want) {
+		err := (client.Client{BaseURL: base}).Do(t.Context(), "GET", "/x", nil, nil)
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", base, err, want)
 		}
 	}

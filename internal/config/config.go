@@ -57,7 +57,8 @@ func (c Config) Problems() (ps []string) {
 	}
 	ps = append(ps, c.Pages.problems(c.GithubToken == "")...)
 	ps = append(ps, c.Storage.Problems()...)
-	if u, err := url.Parse(c.GithubAPIURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+	u, err := url.Parse(c.GithubAPIURL)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		problem("YACI_GITHUB_API_URL is %q: write a URL like https://api.github.com/.", c.GithubAPIURL)
 	}
 	token := c.GithubToken != ""
@@ -67,7 +68,9 @@ func (c Config) Problems() (ps []string) {
 		problem("Both a GitHub App and YACI_GITHUB_TOKEN are set: keep one of them.")
 	case !app && !token:
 		if c.PublicURL == "" {
-			problem("GitHub is not connected: set YACI_PUBLIC_URL, and the server says where to create a GitHub App; or set YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE, or YACI_GITHUB_TOKEN.")
+			problem(
+				"GitHub is not connected: set YACI_PUBLIC_URL, and the server says where to create a GitHub App; or set YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE, or YACI_GITHUB_TOKEN.",
+			)
 		}
 	case app && (c.GithubAppID == 0 || c.GithubAppKey == ""):
 		problem("A GitHub App needs both YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE.")

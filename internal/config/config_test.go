@@ -17,7 +17,8 @@ import (
 func parse(t *testing.T, args ...string) (c config.Config) {
 	t.Helper()
 	for _, kv := range os.Environ() {
-		if name, _, _ := strings.Cut(kv, "="); strings.HasPrefix(name, "YACI_") || name == "KUBECONFIG" {
+		name, _, _ := strings.Cut(kv, "=")
+		if strings.HasPrefix(name, "YACI_") || name == "KUBECONFIG" {
 			t.Setenv(name, "") // so that it comes back
 			os.Unsetenv(name)
 		}
@@ -34,11 +35,31 @@ func parse(t *testing.T, args ...string) (c config.Config) {
 
 func TestDefaults(t *testing.T) {
 	want := config.Config{
-		Listen: ":4000", MetricsListen: "127.0.0.1:4001", Pages: config.Pages{Checks: "off"}, Storage: config.Storage{DatabaseURL: "sqlite:///var/lib/yaci/yaci.db", LogStore: "/var/lib/yaci/logs"}, GithubAPIURL: "https://api.github.com/", Namespace: "yaci-builds", LogLimit: 64 << 20, LogReserve: 1 << 30,
-		Pods: config.Pods{Image: "ghcr.io/yaci-ci/yaci:latest", Timeout: time.Hour, MaxTimeout: 6 * time.Hour, KeepJobs: time.Hour, PendingTimeout: 10 * time.Minute,
-			CPURequest: "250m", MemoryRequest: "256Mi", MemoryLimit: "4Gi", DiskLimit: "10Gi"},
-		Retention: config.Retention{KeepRunsDays: 90, RepoStoreLimit: 256 << 20, KeepDeliveriesDays: 14},
-		RunImage:  "alpine", MaxRunning: 50, HealEvery: 5 * time.Minute, ForkPolicy: "approval",
+
+		Listen:        ":4000",
+		MetricsListen: "127.0.0.1:4001",
+		Pages:         config.Pages{Checks: "off"},
+		Storage:       config.Storage{DatabaseURL: "sqlite:///var/lib/yaci/yaci.db", LogStore: "/var/lib/yaci/logs"},
+		GithubAPIURL:  "https://api.github.com/",
+		Namespace:     "yaci-builds",
+		LogLimit:      64 << 20,
+		LogReserve:    1 << 30,
+		Pods: config.Pods{
+			Image:          "ghcr.io/yaci-ci/yaci:latest",
+			Timeout:        time.Hour,
+			MaxTimeout:     6 * time.Hour,
+			KeepJobs:       time.Hour,
+			PendingTimeout: 10 * time.Minute,
+			CPURequest:     "250m",
+			MemoryRequest:  "256Mi",
+			MemoryLimit:    "4Gi",
+			DiskLimit:      "10Gi",
+		},
+		Retention:  config.Retention{KeepRunsDays: 90, RepoStoreLimit: 256 << 20, KeepDeliveriesDays: 14},
+		RunImage:   "alpine",
+		MaxRunning: 50,
+		HealEvery:  5 * time.Minute,
+		ForkPolicy: "approval",
 	}
 	if diff := cmp.Diff(want, parse(t)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -68,9 +89,28 @@ func TestSignInNeedsAllOfIt(t *testing.T) {
 }
 
 func TestAllProblemsAtOnce(t *testing.T) {
-	got := parse(t, "--database-url=mysql://u:p@x/y", "--github-api-url=github", "--max-running=0", "--timeout=1ms", "--keep-jobs=0s",
-		"--cpu-request=lots", "--memory-request=", "--memory-limit=-1Gi", "--disk-limit=0", "--max-timeout=0s", "--max-disk=-1", "--image-pull-policy=never",
-		"--keep-runs-days=-1", "--keep-runs=-1", "--keep-deliveries-days=3", "--fork-policy=ask", "--runtime-class=Kata!", "--fork-max-timeout=1ms", "--fork-max-memory=lots").Problems()
+	got := parse(
+		t,
+		"--database-url=mysql://u:p@x/y",
+		"--github-api-url=github",
+		"--max-running=0",
+		"--timeout=1ms",
+		"--keep-jobs=0s",
+		"--cpu-request=lots",
+		"--memory-request=",
+		"--memory-limit=-1Gi",
+		"--disk-limit=0",
+		"--max-timeout=0s",
+		"--max-disk=-1",
+		"--image-pull-policy=never",
+		"--keep-runs-days=-1",
+		"--keep-runs=-1",
+		"--keep-deliveries-days=3",
+		"--fork-policy=ask",
+		"--runtime-class=Kata!",
+		"--fork-max-timeout=1ms",
+		"--fork-max-memory=lots",
+	).Problems()
 	want := []string{
 		"YACI_WEBHOOK_SECRET is empty: set it to the secret of the GitHub App's webhook.",
 		`YACI_DATABASE_URL is "mysql://u:xxxxx@x/y": write sqlite:///path/to/file or postgres://user:password@host/database.`,
@@ -180,12 +220,14 @@ func TestPublicURL(t *testing.T) {
 func TestFirstStart(t *testing.T) {
 	c := config.Config{Pages: config.Pages{PublicURL: "https://ci.example.com"}, GithubAppKey: "/nowhere/app.pem"}
 	for _, p := range c.Problems() {
-		if strings.Contains(p, "GitHub is not") || strings.Contains(p, "GITHUB_APP") || strings.Contains(p, "YACI_WEBHOOK_SECRET") {
+		if strings.Contains(p, "GitHub is not") || strings.Contains(p, "GITHUB_APP") ||
+			strings.Contains(p, "YACI_WEBHOOK_SECRET") {
 			t.Error(p)
 		}
 	}
 	c.GithubAppID = 1
-	if c.Unconnected() || len(c.Problems()) == 0 || !strings.Contains(strings.Join(c.Problems(), "\n"), "YACI_GITHUB_APP_KEY_FILE cannot be read") {
+	if c.Unconnected() || len(c.Problems()) == 0 ||
+		!strings.Contains(strings.Join(c.Problems(), "\n"), "YACI_GITHUB_APP_KEY_FILE cannot be read") {
 		t.Errorf("an id without its key: %v", c.Problems())
 	}
 }

@@ -25,7 +25,10 @@ func (c Isolation) problems() (ps []string) {
 	label := regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 	for _, n := range []struct{ name, text string }{{"YACI_RUNTIME_CLASS", c.RuntimeClass}, {"YACI_FORK_NAMESPACE", c.ForkNamespace}, {"YACI_FORK_RUNTIME_CLASS", c.ForkRuntimeClass}} {
 		if n.text != "" && !label.MatchString(strings.ReplaceAll(n.text, ".", "-")) {
-			ps = append(ps, fmt.Sprintf("%s is %q: write a name as Kubernetes has them, in small letters, digits and -.", n.name, n.text))
+			ps = append(
+				ps,
+				fmt.Sprintf("%s is %q: write a name as Kubernetes has them, in small letters, digits and -.", n.name, n.text),
+			)
 		}
 	}
 	if c.ForkMaxTimeout != 0 && c.ForkMaxTimeout < time.Second {
@@ -33,7 +36,10 @@ func (c Isolation) problems() (ps []string) {
 	}
 	for _, q := range []struct{ name, text string }{{"YACI_FORK_MAX_CPU", c.ForkMaxCPU}, {"YACI_FORK_MAX_MEMORY", c.ForkMaxMemory}, {"YACI_FORK_MAX_DISK", c.ForkMaxDisk}} {
 		if q.text != "" && !isAmount(q.text) {
-			ps = append(ps, fmt.Sprintf("%s is %q: write an amount as Kubernetes does, like 8 or 16Gi, or leave it empty.", q.name, q.text))
+			ps = append(
+				ps,
+				fmt.Sprintf("%s is %q: write an amount as Kubernetes does, like 8 or 16Gi, or leave it empty.", q.name, q.text),
+			)
 		}
 	}
 	return ps

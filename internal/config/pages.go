@@ -22,7 +22,10 @@ func (p Pages) problems(app bool) (ps []string) {
 	case p.Checks != "on" && p.Checks != "off":
 		ps = append(ps, fmt.Sprintf("YACI_CHECKS is %q: write on or off.", p.Checks))
 	case p.Checks == "on" && !app:
-		ps = append(ps, "Check runs need a GitHub App: set YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE, or YACI_CHECKS=off.")
+		ps = append(
+			ps,
+			"Check runs need a GitHub App: set YACI_GITHUB_APP_ID and YACI_GITHUB_APP_KEY_FILE, or YACI_CHECKS=off.",
+		)
 	}
 	switch {
 	case (p.ClientID == "") != (p.ClientSecret == ""):
@@ -36,8 +39,14 @@ func (p Pages) problems(app bool) (ps []string) {
 		return ps
 	}
 	u, err := url.Parse(p.PublicURL)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		ps = append(ps, fmt.Sprintf("YACI_PUBLIC_URL is %q: write scheme and host alone, like https://ci.example.com.", p.PublicURL))
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.Path != "" && u.Path != "/" ||
+		u.RawQuery != "" ||
+		u.Fragment != "" ||
+		u.User != nil {
+		ps = append(
+			ps,
+			fmt.Sprintf("YACI_PUBLIC_URL is %q: write scheme and host alone, like https://ci.example.com.", p.PublicURL),
+		)
 	}
 	return ps
 }

@@ -42,7 +42,10 @@ func (c Pods) problems() (ps []string) {
 		problem("YACI_PENDING_TIMEOUT is %v: at least 1s is needed.", c.PendingTimeout)
 	}
 	if c.PendingTimeout > 50*time.Minute {
-		problem("YACI_PENDING_TIMEOUT is %v: at most 50m is possible, since the token that a pod clones with is good for an hour.", c.PendingTimeout)
+		problem(
+			"YACI_PENDING_TIMEOUT is %v: at most 50m is possible, since the token that a pod clones with is good for an hour.",
+			c.PendingTimeout,
+		)
 	}
 	for _, q := range []struct{ name, text string }{{"YACI_CPU_REQUEST", c.CPURequest}, {"YACI_MEMORY_REQUEST", c.MemoryRequest},
 		{"YACI_MEMORY_LIMIT", c.MemoryLimit}, {"YACI_DISK_LIMIT", c.DiskLimit}} {

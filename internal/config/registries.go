@@ -16,7 +16,13 @@ var registryAddress = regexp.MustCompile(`^(https?://)?([A-Za-z0-9][A-Za-z0-9.-]
 func (r Registries) problems() (ps []string) {
 	for _, entry := range r.Registries {
 		if !registryAddress.MatchString(entry) {
-			ps = append(ps, fmt.Sprintf("YACI_REGISTRIES has %q: write a host like registry.internal:5000, or http://registry.internal:5000 for one without TLS.", entry))
+			ps = append(
+				ps,
+				fmt.Sprintf(
+					"YACI_REGISTRIES has %q: write a host like registry.internal:5000, or http://registry.internal:5000 for one without TLS.",
+					entry,
+				),
+			)
 		}
 	}
 	return ps

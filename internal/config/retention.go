@@ -14,16 +14,28 @@ type Retention struct {
 // Problems returns a sentence for each thing that is wrong.
 func (r Retention) Problems() (ps []string) {
 	if r.KeepRunsDays < 0 {
-		ps = append(ps, fmt.Sprintf("YACI_KEEP_RUNS_DAYS is %d: write a number of days, or 0 to keep runs for ever.", r.KeepRunsDays))
+		ps = append(
+			ps,
+			fmt.Sprintf("YACI_KEEP_RUNS_DAYS is %d: write a number of days, or 0 to keep runs for ever.", r.KeepRunsDays),
+		)
 	}
 	if r.KeepRuns < 0 {
 		ps = append(ps, fmt.Sprintf("YACI_KEEP_RUNS is %d: write a number of runs, or 0 to keep all.", r.KeepRuns))
 	}
 	if r.RepoStoreLimit < 0 || r.RepoStoreLimit > 0 && r.RepoStoreLimit < 1<<20 {
-		ps = append(ps, fmt.Sprintf("YACI_REPO_STORE_LIMIT is %d: write 0 for no limit, or at least 1048576, a MiB.", r.RepoStoreLimit))
+		ps = append(
+			ps,
+			fmt.Sprintf("YACI_REPO_STORE_LIMIT is %d: write 0 for no limit, or at least 1048576, a MiB.", r.RepoStoreLimit),
+		)
 	}
 	if r.KeepDeliveriesDays < 4 {
-		ps = append(ps, fmt.Sprintf("YACI_KEEP_DELIVERIES_DAYS is %d: at least 4 are needed, since GitHub may deliver again for three days.", r.KeepDeliveriesDays))
+		ps = append(
+			ps,
+			fmt.Sprintf(
+				"YACI_KEEP_DELIVERIES_DAYS is %d: at least 4 are needed, since GitHub may deliver again for three days.",
+				r.KeepDeliveriesDays,
+			),
+		)
 	}
 	return ps
 }

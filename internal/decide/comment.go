@@ -70,11 +70,18 @@ func NamesHead(digits string, head ci.SHA, heads []ci.SHA) (refusal string) {
 		return fmt.Sprintf("the head of this pull request is %s, not %s", head.Short(), digits)
 	}
 	if len(digits) < min(MinDigits, len(head)) {
-		return fmt.Sprintf("%s can be the beginning of several commits; name the commit by its full id, or at least %d digits of it", digits, MinDigits)
+		return fmt.Sprintf(
+			"%s can be the beginning of several commits; name the commit by its full id, or at least %d digits of it",
+			digits,
+			MinDigits,
+		)
 	}
 	for _, other := range heads {
 		if other != head && strings.HasPrefix(string(other), digits) {
-			return fmt.Sprintf("%s is the beginning of more than one head of this pull request; name the commit by its full id", digits)
+			return fmt.Sprintf(
+				"%s is the beginning of more than one head of this pull request; name the commit by its full id",
+				digits,
+			)
 		}
 	}
 	return ""

@@ -56,7 +56,13 @@ func TestS5RefusalsNameTheCommand(t *testing.T) {
 	head := ci.SHA(strings.Repeat("ab", 20))
 	run := ci.Run{Event: ci.Event{SHA: head, PRBase: "main"}}
 	for _, digits := range []string{"ab", "abababa", strings.Repeat("c", 40), string(head[:12])} {
-		no := decide.Approve(decide.Ask{Verb: decide.OKToTest, SHA: digits}, ci.Event{}, ci.Pull{Head: head, Base: "main"}, run, []ci.SHA{head, head[:39] + "0"})
+		no := decide.Approve(
+			decide.Ask{Verb: decide.OKToTest, SHA: digits},
+			ci.Event{},
+			ci.Pull{Head: head, Base: "main"},
+			run,
+			[]ci.SHA{head, head[:39] + "0"},
+		)
 		if !strings.HasSuffix(no, fmt.Sprintf("Read it, then comment /ok-to-test %s", head)) {
 			t.Errorf("%s: %q", digits, no)
 		}

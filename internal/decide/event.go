@@ -41,7 +41,10 @@ func Event(ev ci.Event) Decision {
 	case ci.Comment:
 		return comment(ev)
 	case ci.CheckRun:
-		return Decision{Obey, fmt.Sprintf("Obey: %s asks for the checks of %s to be run again.", ev.Actor.Login, ev.SHA.Short())}
+		return Decision{
+			Obey,
+			fmt.Sprintf("Obey: %s asks for the checks of %s to be run again.", ev.Actor.Login, ev.SHA.Short()),
+		}
 	case ci.Removal:
 		return removal(ev)
 	case ci.RepoChange:
@@ -54,9 +57,19 @@ func Event(ev ci.Event) Decision {
 
 func removal(ev ci.Event) Decision {
 	if len(ev.Removed) == 0 {
-		return Decision{Obey, fmt.Sprintf("Obey: %s took the GitHub App away from all repositories of installation %d.", ev.Actor.Login, ev.Repo.Installation)}
+		return Decision{
+			Obey,
+			fmt.Sprintf(
+				"Obey: %s took the GitHub App away from all repositories of installation %d.",
+				ev.Actor.Login,
+				ev.Repo.Installation,
+			),
+		}
 	}
-	return Decision{Obey, fmt.Sprintf("Obey: %s took the GitHub App away from %d repositories.", ev.Actor.Login, len(ev.Removed))}
+	return Decision{
+		Obey,
+		fmt.Sprintf("Obey: %s took the GitHub App away from %d repositories.", ev.Actor.Login, len(ev.Removed)),
+	}
 }
 
 func comment(ev ci.Event) Decision {
@@ -101,7 +114,13 @@ func pullRequest(ev ci.Event) Decision {
 		if Optional(ev) {
 			break
 		}
-		return Decision{Ignore, fmt.Sprintf("Ignored: a pull request that is %s has no new commit to run.", strings.ReplaceAll(ev.PRAction, "_", " "))}
+		return Decision{
+			Ignore,
+			fmt.Sprintf(
+				"Ignored: a pull request that is %s has no new commit to run.",
+				strings.ReplaceAll(ev.PRAction, "_", " "),
+			),
+		}
 	}
 	if ev.Fork {
 		return Decision{Hold, Waiting(ev.SHA)}

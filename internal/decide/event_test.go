@@ -10,10 +10,21 @@ import (
 func TestEvent(t *testing.T) {
 	const sha = ci.SHA("6113728f27ae82c7b1a177c8d03f9e96e0adf246")
 	push := func(title string) ci.Event {
-		return ci.Event{Kind: ci.Push, Branch: "main", SHA: sha, Title: title}
+		return ci.Event{
+			Kind:   ci.Push,
+			Branch: "main",
+			SHA:    sha,
+			Title:  title,
+		}
 	}
 	pull := func(action string, fork bool) ci.Event {
-		return ci.Event{Kind: ci.PullRequest, PR: 7, PRAction: action, SHA: sha, Fork: fork}
+		return ci.Event{
+			Kind:     ci.PullRequest,
+			PR:       7,
+			PRAction: action,
+			SHA:      sha,
+			Fork:     fork,
+		}
 	}
 	titled := pull("opened", false)
 	titled.Title = "Fix [skip ci]"

@@ -57,7 +57,13 @@ func Gate(ev ci.Event, k Known) (Decision, Permit) {
 	if d.Verdict != Run {
 		return d, Permit{}
 	}
-	return d, Permit{granted: true, repo: ev.Repo.ID, kind: ev.Kind, sha: ev.SHA, base: ev.PRBase}
+	return d, Permit{
+		granted: true,
+		repo:    ev.Repo.ID,
+		kind:    ev.Kind,
+		sha:     ev.SHA,
+		base:    ev.PRBase,
+	}
 }
 
 // fork decides about a pull request from a fork.
@@ -66,12 +72,21 @@ func fork(ev ci.Event, k Known) Decision {
 	case k.Forks == ForksNever:
 		return Decision{Ignore, "Ignored: pull requests from forks are not run here."}
 	case k.Forks == ForksAlways:
-		return Decision{Run, fmt.Sprintf("Run: pull request #%d comes from a fork, and those run here without approval.", ev.PR)}
+		return Decision{
+			Run,
+			fmt.Sprintf("Run: pull request #%d comes from a fork, and those run here without approval.", ev.PR),
+		}
 	case k.Writer:
-		return Decision{Run, fmt.Sprintf("Run: pull request #%d comes from a fork of %s, who may write here.", ev.PR, ev.Author.Login)}
+		return Decision{
+			Run,
+			fmt.Sprintf("Run: pull request #%d comes from a fork of %s, who may write here.", ev.PR, ev.Author.Login),
+		}
 	case k.Approval == nil:
 	case k.Approval.SHA == ev.SHA && k.Approval.Base == ev.PRBase && k.Approval.Digest == k.Digest:
-		return Decision{Run, fmt.Sprintf("Run: %s approved %s of pull request #%d.", approver(*k.Approval), ev.SHA.Short(), ev.PR)}
+		return Decision{
+			Run,
+			fmt.Sprintf("Run: %s approved %s of pull request #%d.", approver(*k.Approval), ev.SHA.Short(), ev.PR),
+		}
 	}
 	return Decision{Hold, Waiting(ev.SHA)}
 }
@@ -95,7 +110,8 @@ func approver(a ci.Approval) string {
 	return "An operator (" + a.By.Login + ")"
 }
 
-// Waiting is the sentence of a run that is held. It has the full id, which is what to comment, in GitHub's 140 characters.
+// Waiting is the sentence of a run that is held. It has the full id, which is what to comment, in GitHub's 140
+// characters.
 func Waiting(sha ci.SHA) string {
 	return fmt.Sprintf("Waiting for approval by a maintainer: comment /ok-to-test %s", sha)
 }

@@ -10,11 +10,25 @@ import (
 
 // A permit is given with Run only, and is good for one commit of one base.
 func TestPermit(t *testing.T) {
-	ev := ci.Event{Kind: ci.PullRequest, Repo: ci.Repo{ID: 1}, PR: 7, PRAction: "opened", SHA: "aaaaaaaaaa", PRBase: "main", Fork: true}
-	if d, p := decide.Gate(ev, decide.Known{Forks: decide.ForksApproval}); d.Verdict != decide.Hold || !errors.Is(p.Check(ev), decide.ErrNoPermit) {
+	ev := ci.Event{
+		Kind:     ci.PullRequest,
+		Repo:     ci.Repo{ID: 1},
+		PR:       7,
+		PRAction: "opened",
+		SHA:      "aaaaaaaaaa",
+		PRBase:   "main",
+		Fork:     true,
+	}
+	if d, p := decide.Gate(ev, decide.Known{Forks: decide.ForksApproval}); d.Verdict != decide.Hold ||
+		!errors.Is(p.Check(ev), decide.ErrNoPermit) {
 		t.Errorf("held, with a permit: %+v", d)
 	}
-	good := &ci.Approval{SHA: ev.SHA, Base: "main", Digest: "d", By: ci.Actor{ID: 9, Login: "ada"}}
+	good := &ci.Approval{
+		SHA:    ev.SHA,
+		Base:   "main",
+		Digest: "d",
+		By:     ci.Actor{ID: 9, Login: "ada"},
+	}
 	d, p := decide.Gate(ev, decide.Known{Forks: decide.ForksApproval, Approval: good, Digest: "d"})
 	if d.Verdict != decide.Run || d.Why != "Run: ada approved aaaaaaa of pull request #7." || p.Check(ev) != nil {
 		t.Errorf("%+v, %v", d, p.Check(ev))
@@ -52,7 +66,8 @@ func TestPermit(t *testing.T) {
 func TestForksWaitByDefault(t *testing.T) {
 	for _, action := range []string{"opened", "synchronize", "reopened", "ready_for_review", "labeled", "unlabeled", "edited"} {
 		ev := ci.Event{Kind: ci.PullRequest, PRAction: action, Fork: true}
-		if d, p := decide.Gate(ev, decide.Known{}); d.Verdict != decide.Hold || p.Check(ev) == nil {
+		d, p := decide.Gate(ev, decide.Known{})
+		if d.Verdict != decide.Hold || p.Check(ev) == nil {
 			t.Errorf("%s: %+v", action, d)
 		}
 	}

@@ -53,7 +53,8 @@ func Covered(ev ci.Event, run ci.Run) string {
 		return ""
 	case ev.At.IsZero() && ev.PRBase == run.Event.PRBase: // found by comparing heads
 		return covers
-	case run.Event.At.IsZero() && ev.Kind != ci.PullRequest && !ev.At.After(run.Created): // the event of a head that was found
+	// the event of a head that was found
+	case run.Event.At.IsZero() && ev.Kind != ci.PullRequest && !ev.At.After(run.Created):
 		return covers
 	case run.Identity == "" && !ev.At.After(run.JudgedUntil): // stored before runs had identities
 		return covers

@@ -17,9 +17,9 @@ type Released struct {
 	Message string   // of an ending
 }
 
-// Needs decides about the jobs of an attempt that are queued and not ready yet: which of them may be launched now,
-// and which will never run. needs has the names of the jobs that each job needs. Jobs that still have to wait are not in the answer. A job that a filter skipped counts
-// as passed, and so does one whose failed steps are allowed to fail.
+// Needs decides about the jobs of an attempt that are queued and not ready yet: which of them may be launched now, and
+// which will never run. needs has the names of the jobs that each job needs. Jobs that still have to wait are not in
+// the answer. A job that a filter skipped counts as passed, and so does one whose failed steps are allowed to fail.
 //
 // A job without when.status does not run when a needed job did not pass, and then ends as that one did. A job with
 // when.status failure or always waits for all jobs that it needs, directly or not.
@@ -42,7 +42,9 @@ func Needs(jobs []ci.Job, needs map[ci.JobName][]ci.JobName) []Released {
 				continue
 			}
 			decided = append(decided, Released{Job: i, State: state, Message: message})
-			states[i].State, states[i].Message, states[i].Ready = state, message, state == ci.Queued
+			states[i].State = state
+			states[i].Message = message
+			states[i].Ready = state == ci.Queued
 			again = true
 		}
 	}

@@ -21,7 +21,12 @@ func attempt(t *testing.T, lines string) (jobs []ci.Job, needs map[ci.JobName][]
 		}
 		words := strings.Fields(head)
 		name, when, _ := strings.Cut(strings.TrimSuffix(words[0], "]"), "[")
-		j := ci.Job{Name: ci.JobName(name), Title: name, When: ci.When(when), State: ci.State(state)}
+		j := ci.Job{
+			Name:  ci.JobName(name),
+			Title: name,
+			When:  ci.When(when),
+			State: ci.State(state),
+		}
 		for _, need := range words[1:] {
 			needs[j.Name] = append(needs[j.Name], ci.JobName(need))
 		}

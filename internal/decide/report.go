@@ -28,12 +28,12 @@ type Report struct {
 
 // Reports decides which contexts a commit has and what they say, for all runs of the commit, oldest first.
 //
-// Each context shows the worst of its runs, so that no run's success hides another's failure. What was skipped
-// says so with success only when nothing else can start a run of this commit any more: not while expecting says
-// that another event of it is stored and not handled yet, and not while awaited is the number of an open pull request
-// whose event may start a run. Such a success can have been shown before, since a branch can move back to an older
-// commit: it is withdrawn as long as a pull request is awaited. Runs of forks that were held, refused or broken never count for a commit of the
-// repository's own.
+// Each context shows the worst of its runs, so that no run's success hides another's failure. What was skipped says so
+// with success only when nothing else can start a run of this commit any more: not while expecting says that another
+// event of it is stored and not handled yet, and not while awaited is the number of an open pull request whose event
+// may start a run. Such a success can have been shown before, since a branch can move back to an older commit: it is
+// withdrawn as long as a pull request is awaited. Runs of forks that were held, refused or broken never count for a
+// commit of the repository's own.
 //
 // showing are the contexts that the commit shows. An attempt that has no jobs yet or never gets any, because it is
 // held or broken, says so in the contexts of the jobs of earlier attempts too: their verdict is void.
@@ -54,17 +54,30 @@ func Reports(all []Outcome, expecting bool, awaited int, showing []string) []Rep
 		}
 	}
 	for _, o := range all {
-		add(Report{Context: ci.StatusContext, State: o.Run.State, Message: o.Run.Message, From: o, Job: -1})
+		add(Report{
+			Context: ci.StatusContext,
+			State:   o.Run.State,
+			Message: o.Run.Message,
+			From:    o,
+			Job:     -1,
+		})
 	}
 	for _, o := range all {
 		for i, j := range o.Jobs {
 			if j.Title != "" {
-				add(Report{Context: ci.JobContext(j.Title), State: j.State, Message: jobMessage(j), From: o, Job: i})
+				add(Report{
+					Context: ci.JobContext(j.Title),
+					State:   j.State,
+					Message: jobMessage(j),
+					From:    o,
+					Job:     i,
+				})
 			}
 		}
 	}
 	for _, name := range showing {
-		if _, known := at[strings.ToLower(name)]; !known && len(reports) > 0 && voids(reports[0]) && strings.HasPrefix(name, ci.StatusContext+"/") {
+		_, known := at[strings.ToLower(name)]
+		if !known && len(reports) > 0 && voids(reports[0]) && strings.HasPrefix(name, ci.StatusContext+"/") {
 			r := reports[0]
 			r.Context = name
 			add(r)

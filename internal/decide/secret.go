@@ -15,7 +15,8 @@ import (
 // branch's history, where nobody may have read it by itself; and by default only
 // pushes to the default branch. Of events with a base, the base is the branch.
 func Granted(ev ci.Event, g ci.Grant) bool {
-	if ev.Fork || ev.Past || ev.Repo.ID == 0 || !slices.ContainsFunc(g.Repositories, func(r string) bool { return names(r, ev.Repo, g.Pins) }) {
+	if ev.Fork || ev.Past || ev.Repo.ID == 0 ||
+		!slices.ContainsFunc(g.Repositories, func(r string) bool { return names(r, ev.Repo, g.Pins) }) {
 		return false
 	}
 	events := g.Events
@@ -38,7 +39,10 @@ func Granted(ev ci.Event, g ci.Grant) bool {
 	if len(g.Branches) == 0 {
 		return branch != "" && branch == ev.Repo.DefaultBranch
 	}
-	return slices.ContainsFunc(g.Branches, func(p string) bool { ok, err := path.Match(p, branch); return ok && err == nil })
+	return slices.ContainsFunc(
+		g.Branches,
+		func(p string) bool { ok, err := path.Match(p, branch); return ok && err == nil },
+	)
 }
 
 // names reports whether a grant's word for repositories means this one. Ids are what counts: a name means what it meant
@@ -87,8 +91,18 @@ func Misnamed(g ci.Grant, repo ci.Repo) string {
 			what, id = "the account", repo.OwnerID
 		}
 		if pinned != 0 && id != 0 && pinned != id {
-			return fmt.Sprintf("secret %s was granted to %s when that was %s with the id %d; it has the id %d now, so whoever operates YACI must "+
-				"grant it anew: yaci secret grant %s --repo %s#%d", g.Name, word, what, pinned, id, g.ID, repo.FullName(), repo.ID)
+			return fmt.Sprintf(
+				"secret %s was granted to %s when that was %s with the id %d; it has the id %d now, so whoever operates YACI must "+
+					"grant it anew: yaci secret grant %s --repo %s#%d",
+				g.Name,
+				word,
+				what,
+				pinned,
+				id,
+				g.ID,
+				repo.FullName(),
+				repo.ID,
+			)
 		}
 	}
 	return ""

@@ -10,14 +10,35 @@ import (
 
 // Event by grant [#3522; CVE-2026-22555; CVE-2025-27616].
 func TestGranted(t *testing.T) {
-	repo := ci.Repo{ID: 7, Owner: "ada", Name: "hello", DefaultBranch: "main", OwnerID: 3}
+	repo := ci.Repo{
+		ID:            7,
+		Owner:         "ada",
+		Name:          "hello",
+		DefaultBranch: "main",
+		OwnerID:       3,
+	}
 	push := ci.Event{Kind: ci.Push, Repo: repo, Branch: "main"}
-	topic, tag, pull, group, fork, api, unknown, past := push, push, push, push, push, push, push, push
+	topic := push
+	tag := push
+	pull := push
+	group := push
+	fork := push
+	api := push
+	unknown := push
+	past := push
 	topic.Branch = "release/1"
-	tag.Kind, tag.Branch, tag.Tag = ci.Tag, "", "main"
-	pull.Kind, pull.Branch, pull.PRBase = ci.PullRequest, "main", "dev"
-	group.Kind, group.Branch, group.PRBase = ci.MergeGroup, "x", "main"
-	fork.Kind, fork.PRBase, fork.Fork = ci.PullRequest, "main", true
+	tag.Kind = ci.Tag
+	tag.Branch = ""
+	tag.Tag = "main"
+	pull.Kind = ci.PullRequest
+	pull.Branch = "main"
+	pull.PRBase = "dev"
+	group.Kind = ci.MergeGroup
+	group.Branch = "x"
+	group.PRBase = "main"
+	fork.Kind = ci.PullRequest
+	fork.PRBase = "main"
+	fork.Fork = true
 	api.Kind = ci.API
 	past.Asked, past.Past = true, true
 	unknown.Repo.DefaultBranch = ""
@@ -68,8 +89,17 @@ func pin(g *ci.Grant, repo ci.Repo) {
 // S12: a grant holds for the id that its name meant when it was first seen, under any name, and for nobody else who
 // takes the name.
 func TestS12GrantsPinIDs(t *testing.T) {
-	own := ci.Repo{ID: 7, Owner: "ada", Name: "hello", DefaultBranch: "main", OwnerID: 3}
-	renamed, stranger, squatter, sibling := own, own, own, own
+	own := ci.Repo{
+		ID:            7,
+		Owner:         "ada",
+		Name:          "hello",
+		DefaultBranch: "main",
+		OwnerID:       3,
+	}
+	renamed := own
+	stranger := own
+	squatter := own
+	sibling := own
 	renamed.Owner, renamed.Name = "countess", "world"
 	stranger.ID = 666                       // has the name of the repository, of the same owner
 	squatter.ID, squatter.OwnerID = 667, 13 // has the name of the account too
@@ -99,10 +129,12 @@ func TestS12GrantsPinIDs(t *testing.T) {
 		if got := decide.Granted(ci.Event{Kind: ci.Push, Repo: c.repo, Branch: "main"}, g); got != c.granted {
 			t.Errorf("%s: granted %v", name, got)
 		}
-		if got := decide.Misnamed(g, c.repo); (got == "") != (c.refused == "") || !strings.Contains(got, c.refused) {
+		got := decide.Misnamed(g, c.repo)
+		if (got == "") != (c.refused == "") || !strings.Contains(got, c.refused) {
 			t.Errorf("%s: %q, want %q", name, got, c.refused)
 		}
-		if again := decide.Pins(g, c.repo); c.repo == stranger && len(again) != 0 {
+		again := decide.Pins(g, c.repo)
+		if c.repo == stranger && len(again) != 0 {
 			t.Errorf("%s: pinned anew: %v", name, again)
 		}
 	}
@@ -123,13 +155,25 @@ func FuzzGranted(f *testing.F) {
 	f.Fuzz(func(t *testing.T, repositories, events, branches, branch string) {
 		g := ci.Grant{Repositories: split(repositories), Events: split(events), Branches: split(branches)}
 		for _, kind := range []ci.Kind{ci.Push, ci.Tag, ci.PullRequest, ci.MergeGroup, ci.API, ci.Comment} {
-			ev := ci.Event{Kind: kind, Repo: ci.Repo{ID: 7, Owner: "ada", Name: "hello", DefaultBranch: "main", OwnerID: 3}, Branch: branch, PRBase: branch}
+			ev := ci.Event{
+				Kind: kind,
+				Repo: ci.Repo{
+					ID:            7,
+					Owner:         "ada",
+					Name:          "hello",
+					DefaultBranch: "main",
+					OwnerID:       3,
+				},
+				Branch: branch,
+				PRBase: branch,
+			}
 			pin(&g, ev.Repo)
 			granted := decide.Granted(ev, g)
 			if ev.Fork = true; decide.Granted(ev, g) {
 				t.Errorf("%+v is granted to a fork", g)
 			}
-			if granted && (len(g.Repositories) == 0 || len(g.Events) == 0 && kind != ci.Push || len(g.Branches) == 0 && kind != ci.Tag && branch != "main") {
+			if granted &&
+				(len(g.Repositories) == 0 || len(g.Events) == 0 && kind != ci.Push || len(g.Branches) == 0 && kind != ci.Tag && branch != "main") {
 				t.Errorf("%+v is granted to a %s of %q", g, kind, branch)
 			}
 		}

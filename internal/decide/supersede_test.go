@@ -28,11 +28,18 @@ func TestNewer(t *testing.T) {
 		"without a date":          {ev("a", "0", at(1)), ev("c", "b", time.Time{}), decide.Unsure, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, why := decide.Newer(c.a, c.b); got != c.want || why != c.why {
+			got, why := decide.Newer(c.a, c.b)
+			if got != c.want || why != c.why {
 				t.Errorf("%s, %q; want %s, %q", got, why, c.want, c.why)
 			}
-			mirror := map[decide.Order]decide.Order{decide.First: decide.Second, decide.Second: decide.First, decide.Unsure: decide.Unsure, decide.Torn: decide.Torn}
-			if got, why := decide.Newer(c.b, c.a); got != mirror[c.want] || why != c.why {
+			mirror := map[decide.Order]decide.Order{
+				decide.First:  decide.Second,
+				decide.Second: decide.First,
+				decide.Unsure: decide.Unsure,
+				decide.Torn:   decide.Torn,
+			}
+			got, why = decide.Newer(c.b, c.a)
+			if got != mirror[c.want] || why != c.why {
 				t.Errorf("the other way round: %s, %q", got, why)
 			}
 		})
@@ -47,10 +54,12 @@ func TestByHead(t *testing.T) {
 		}
 	}
 	b = ci.Event{SHA: "b", Before: "a", At: a.At}
-	if got, why := decide.ByHead(a, b, "c"); got != decide.Second || why != "it replaced a" {
+	got, why := decide.ByHead(a, b, "c")
+	if got != decide.Second || why != "it replaced a" {
 		t.Errorf("in the same second: %s, %q", got, why)
 	}
-	if got, why := decide.ByHead(b, a, "c"); got != decide.First || why != "it replaced a" {
+	got, why = decide.ByHead(b, a, "c")
+	if got != decide.First || why != "it replaced a" {
 		t.Errorf("in the same second, the other way round: %s, %q", got, why)
 	}
 }

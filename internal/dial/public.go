@@ -18,8 +18,13 @@ var ErrNotPublic = errors.New("address is not public")
 // connection is made, after names were looked up, so that no name and no redirect leads to a private network.
 func Public(ctx context.Context, network, address string) (net.Conn, error) {
 	dialer := net.Dialer{
-		Timeout:         connectTimeout,
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3},
+		Timeout: connectTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{
+			Enable:   true,
+			Idle:     5 * time.Second,
+			Interval: 2 * time.Second,
+			Count:    3,
+		},
 		Control: func(network, address string, raw syscall.RawConn) error {
 			at, err := netip.ParseAddrPort(address)
 			if err != nil {

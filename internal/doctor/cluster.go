@@ -34,8 +34,20 @@ func Needed(namespace, forks string) (all []Right) {
 // Unwanted are rights that a server is better without: with them, who breaks into it has more.
 func Unwanted(namespace string) []Right {
 	return []Right{
-		{namespace, "", "secrets", "", "get"}, {namespace, "", "secrets", "", "list"}, {namespace, "", "pods", "exec", "create"},
-		{namespace, "", "pods", "", "create"}, {namespace, "rbac.authorization.k8s.io", "rolebindings", "", "create"}, {"", "", "nodes", "", "delete"},
+		{
+			namespace,
+			"",
+			"secrets",
+			"",
+			"get",
+		}, {namespace, "", "secrets", "", "list"}, {namespace, "", "pods", "exec", "create"},
+		{
+			namespace,
+			"",
+			"pods",
+			"",
+			"create",
+		}, {namespace, "rbac.authorization.k8s.io", "rolebindings", "", "create"}, {"", "", "nodes", "", "delete"},
 	}
 }
 
@@ -65,11 +77,26 @@ func listed(rights []Right) string {
 func rights(c Cluster) Finding {
 	switch {
 	case c.Err != nil:
-		return Finding{"cluster", Problem, c.Err.Error(), "See that KUBECONFIG, or the pod's service account, is right and that the API server can be reached."}
+		return Finding{
+			"cluster",
+			Problem,
+			c.Err.Error(),
+			"See that KUBECONFIG, or the pod's service account, is right and that the API server can be reached.",
+		}
 	case len(c.Denied) > 0:
-		return Finding{"cluster rights", Problem, "Not allowed: " + listed(c.Denied) + ".", "Apply deploy/base/rbac.yaml (deploy/forks for the namespace of forks) and run as its service account."}
+		return Finding{
+			"cluster rights",
+			Problem,
+			"Not allowed: " + listed(c.Denied) + ".",
+			"Apply deploy/base/rbac.yaml (deploy/forks for the namespace of forks) and run as its service account.",
+		}
 	case len(c.Beyond) > 0:
-		return Finding{"cluster rights", Warning, "More than the server needs: " + listed(c.Beyond) + ".", "Nothing, if you run this as yourself. The server itself should have the rights of deploy/base/rbac.yaml only."}
+		return Finding{
+			"cluster rights",
+			Warning,
+			"More than the server needs: " + listed(c.Beyond) + ".",
+			"Nothing, if you run this as yourself. The server itself should have the rights of deploy/base/rbac.yaml only.",
+		}
 	}
 	return Finding{"cluster rights", Good, "All that is needed, and nothing that is not.", ""}
 }
@@ -84,12 +111,16 @@ func builds(b Builds) []Finding {
 	case b.Skipped || b.Err != nil:
 		why, level := "Not looked at: no pod was started.", Unknown
 		if b.Err != nil {
-			why, level, how = "A Job like a build's did not do its work: "+b.Err.Error(), Problem, undone(b, how)
+			why = "A Job like a build's did not do its work: " + b.Err.Error()
+			level = Problem
+			how = undone(b, how)
 		}
 		var all []Finding
 		for i, check := range checks {
 			if i > 0 && b.Err != nil {
-				why, level, how = "Not known, since that Job did not do its work.", Unknown, probing
+				why = "Not known, since that Job did not do its work."
+				level = Unknown
+				how = probing
 			}
 			all = append(all, Finding{check, level, why, how})
 			if check == "user namespaces" && b.Err != nil && b.Wanted.UserNamespaces {
@@ -98,7 +129,11 @@ func builds(b Builds) []Finding {
 		}
 		return append(append(all, podSecurity(b)), runtimeClass(b)...)
 	}
-	return append(append([]Finding{network(b.Sight), userSpace(b), hardening(b.Sight), processLimit(b.Sight.Processes), podSecurity(b)}, limitRange(b)...), runtimeClass(b)...)
+	return append(
+		append(
+			[]Finding{network(b.Sight), userSpace(b), hardening(b.Sight), processLimit(b.Sight.Processes), podSecurity(b)},
+			limitRange(b)...),
+		runtimeClass(b)...)
 }
 
 func network(s Sight) Finding {
@@ -115,13 +150,28 @@ func network(s Sight) Finding {
 		return Finding{"network policy", Warning, "Not enforced: a build reaches " + strings.Join(reached, ", ") + ".",
 			"Apply deploy/base/network.yaml, and use a network plugin that enforces NetworkPolicies, such as Calico or Cilium. Until then do not run forks of strangers."}
 	case len(reached) > 0:
-		return Finding{"network policy", Problem, "Other pods are out of reach, but a build reaches " + strings.Join(reached, ", ") + ".", "Shut these addresses out by a NetworkPolicy of your own; deploy/base/network.yaml knows private addresses only."}
+		return Finding{
+			"network policy",
+			Problem,
+			"Other pods are out of reach, but a build reaches " + strings.Join(reached, ", ") + ".",
+			"Shut these addresses out by a NetworkPolicy of your own; deploy/base/network.yaml knows private addresses only.",
+		}
 	case proxied:
-		return Finding{"network policy", Unknown, "A build reaches no other pod; what else it reaches is hidden by a proxy that answers for every address.", "See that the proxy lets builds reach no private address."}
+		return Finding{
+			"network policy",
+			Unknown,
+			"A build reaches no other pod; what else it reaches is hidden by a proxy that answers for every address.",
+			"See that the proxy lets builds reach no private address.",
+		}
 	case s.Dials[Peer] == "":
 		return Finding{"network policy", Unknown, "There was no other pod to reach for.", "Run yaci doctor again."}
 	}
-	return Finding{"network policy", Good, "Enforced: a build reaches no other pod, no API server, no kubelet, no metadata.", ""}
+	return Finding{
+		"network policy",
+		Good,
+		"Enforced: a build reaches no other pod, no API server, no kubelet, no metadata.",
+		"",
+	}
 }
 
 // userSpaceNeeds is from kubernetes.io/docs/concepts/workloads/pods/user-namespaces.
@@ -129,7 +179,12 @@ const userSpaceNeeds = "Take it away, or see to it that the node has Linux 6.3, 
 
 // vain is that user namespaces are asked for and no pod does its work.
 func vain(err error) Finding {
-	f := Finding{"user namespaces", Problem, "YACI_USER_NAMESPACES is set, and a build's pod does not do its work.", userSpaceNeeds}
+	f := Finding{
+		"user namespaces",
+		Problem,
+		"YACI_USER_NAMESPACES is set, and a build's pod does not do its work.",
+		userSpaceNeeds,
+	}
 	if noUsers(err.Error()) {
 		f.Found = "YACI_USER_NAMESPACES is set, and no pod starts: the container runtime of the node does not support user namespaces."
 	}
@@ -141,9 +196,19 @@ func userSpace(b Builds) Finding {
 	case b.Sight.UserSpace:
 		return Finding{"user namespaces", Good, "Root in a build is nobody on the node.", ""}
 	case b.Wanted.UserNamespaces:
-		return Finding{"user namespaces", Problem, "YACI_USER_NAMESPACES is set, and root in a build is root of the node.", userSpaceNeeds}
+		return Finding{
+			"user namespaces",
+			Problem,
+			"YACI_USER_NAMESPACES is set, and root in a build is root of the node.",
+			userSpaceNeeds,
+		}
 	}
-	return Finding{"user namespaces", Warning, "Not in force: root in a build is root of the node, with nine capabilities.", "Set YACI_USER_NAMESPACES=true, or YACI_RUNTIME_CLASS to a sandbox such as gvisor or kata."}
+	return Finding{
+		"user namespaces",
+		Warning,
+		"Not in force: root in a build is root of the node, with nine capabilities.",
+		"Set YACI_USER_NAMESPACES=true, or YACI_RUNTIME_CLASS to a sandbox such as gvisor or kata.",
+	}
 }
 
 func hardening(s Sight) Finding {
@@ -157,7 +222,12 @@ func hardening(s Sight) Finding {
 		}
 	}
 	if len(lacks) > 0 {
-		return Finding{"pod hardening", Problem, fmt.Sprintf("In a build %s.", strings.Join(lacks, " and ")), "Look for a webhook of the cluster that changes pods, and for a container runtime without seccomp."}
+		return Finding{
+			"pod hardening",
+			Problem,
+			fmt.Sprintf("In a build %s.", strings.Join(lacks, " and ")),
+			"Look for a webhook of the cluster that changes pods, and for a container runtime without seccomp.",
+		}
 	}
 	return Finding{"pod hardening", Good, "Seccomp is in force, setuid gains nothing, and no token is mounted.", ""}
 }
@@ -178,7 +248,12 @@ func podSecurity(b Builds) Finding {
 	case b.PodErr != nil:
 		return Finding{"pod security", Unknown, b.PodErr.Error(), probing}
 	case b.Privileged:
-		return Finding{"pod security", Warning, "The namespace " + b.Namespace + " takes privileged pods, though YACI makes none.", "Label it: kubectl label namespace " + b.Namespace + " pod-security.kubernetes.io/enforce=baseline"}
+		return Finding{
+			"pod security",
+			Warning,
+			"The namespace " + b.Namespace + " takes privileged pods, though YACI makes none.",
+			"Label it: kubectl label namespace " + b.Namespace + " pod-security.kubernetes.io/enforce=baseline",
+		}
 	}
 	return Finding{"pod security", Good, "The namespace " + b.Namespace + " refuses privileged pods.", ""}
 }

@@ -31,7 +31,15 @@ func grants(sentences []string) (all []Finding) {
 		if !ok {
 			mend = "Grant it anew by its id."
 		}
-		all = append(all, Finding{"secrets", Warning, strings.ToUpper(found[:1]) + found[1:] + ".", strings.ToUpper(mend[:1]) + mend[1:] + "."})
+		all = append(
+			all,
+			Finding{
+				"secrets",
+				Warning,
+				strings.ToUpper(found[:1]) + found[1:] + ".",
+				strings.ToUpper(mend[:1]) + mend[1:] + ".",
+			},
+		)
 	}
 	return all
 }
@@ -57,13 +65,19 @@ func database(d Database) Finding {
 	f := Finding{Check: "database"}
 	switch {
 	case d.Err != nil:
-		f.Level, f.Found, f.Mend = Problem, d.Err.Error(), "See that YACI_DATABASE_URL is right, and that this user may read and write there."
+		f.Level = Problem
+		f.Found = d.Err.Error()
+		f.Mend = "See that YACI_DATABASE_URL is right, and that this user may read and write there."
 	case d.New:
 		f.Level, f.Found = Good, "There is none yet; yaci serve makes it."
 	case d.Version > d.Latest:
-		f.Level, f.Found, f.Mend = Problem, fmt.Sprintf("It is of a newer YACI: its schema is %d, and this YACI knows %d.", d.Version, d.Latest), "Run the newer YACI, or go back to a backup from before it."
+		f.Level = Problem
+		f.Found = fmt.Sprintf("It is of a newer YACI: its schema is %d, and this YACI knows %d.", d.Version, d.Latest)
+		f.Mend = "Run the newer YACI, or go back to a backup from before it."
 	case d.Version < d.Latest:
-		f.Level, f.Found, f.Mend = Warning, fmt.Sprintf("Its schema is %d; this YACI has %d.", d.Version, d.Latest), "Start yaci serve of this version: it migrates. Make a backup first."
+		f.Level = Warning
+		f.Found = fmt.Sprintf("Its schema is %d; this YACI has %d.", d.Version, d.Latest)
+		f.Mend = "Start yaci serve of this version: it migrates. Make a backup first."
 	case d.Skew.Abs() > maxDatabaseSkew:
 		f.Level = Warning
 		f.Found = fmt.Sprintf("Its clock differs from this machine's by %v.", d.Skew.Abs().Round(time.Second))
@@ -99,12 +113,27 @@ func github(g GitHub) (all []Finding) {
 		all = append(all, clock(g.Skew))
 	}
 	if g.Err != nil {
-		return append(all, Finding{"GitHub", Problem, g.Err.Error(), "See that YACI_GITHUB_API_URL can be reached from here, and that the App's id and key, or the token, are right."})
+		return append(
+			all,
+			Finding{
+				"GitHub",
+				Problem,
+				g.Err.Error(),
+				"See that YACI_GITHUB_API_URL can be reached from here, and that the App's id and key, or the token, are right.",
+			},
+		)
 	}
 	if g.Personal {
-		return append(all,
+		return append(
+			all,
 			Finding{"GitHub", Good, "The personal token is taken.", ""},
-			Finding{"webhook", Unknown, "With a personal token each repository has its own webhook, which is not looked at.", "Use a GitHub App, and deliveries that were lost are found again, too."})
+			Finding{
+				"webhook",
+				Unknown,
+				"With a personal token each repository has its own webhook, which is not looked at.",
+				"Use a GitHub App, and deliveries that were lost are found again, too.",
+			},
+		)
 	}
 	return append(all, permissions(g), events(g), webhook(g))
 }
@@ -131,7 +160,10 @@ func permissions(g GitHub) Finding {
 		}
 	}
 	for name, level := range g.Permissions {
-		if want := max(slices.Index(rank, needed(g.Checks)[name]), slices.Index(rank, welcome()[name])); slices.Index(rank, level) > want {
+		if want := max(slices.Index(rank, needed(g.Checks)[name]), slices.Index(rank, welcome()[name])); slices.Index(
+			rank,
+			level,
+		) > want {
 			more = append(more, name+": "+level)
 		}
 	}
@@ -139,9 +171,19 @@ func permissions(g GitHub) Finding {
 	slices.Sort(more)
 	switch {
 	case len(lacks) > 0:
-		return Finding{"App permissions", Problem, "The App " + g.App + " lacks " + strings.Join(lacks, ", ") + ".", "Add them in " + settingsOf(g) + ", and accept the change where it is installed."}
+		return Finding{
+			"App permissions",
+			Problem,
+			"The App " + g.App + " lacks " + strings.Join(lacks, ", ") + ".",
+			"Add them in " + settingsOf(g) + ", and accept the change where it is installed.",
+		}
 	case len(more) > 0:
-		return Finding{"App permissions", Warning, "The App " + g.App + " has more than it needs: " + strings.Join(more, ", ") + ".", "Take these away in " + settingsOf(g) + "."}
+		return Finding{
+			"App permissions",
+			Warning,
+			"The App " + g.App + " has more than it needs: " + strings.Join(more, ", ") + ".",
+			"Take these away in " + settingsOf(g) + ".",
+		}
 	}
 	return Finding{"App permissions", Good, "The App " + g.App + " has what it needs and no more.", ""}
 }
@@ -178,7 +220,11 @@ func events(g GitHub) Finding {
 			effects = append(effects, effect)
 		}
 	}
-	f := Finding{Check: "App events", Level: Good, Found: "The App is subscribed to " + strings.Join(heard(g.Checks), ", ") + "."}
+	f := Finding{
+		Check: "App events",
+		Level: Good,
+		Found: "The App is subscribed to " + strings.Join(heard(g.Checks), ", ") + ".",
+	}
 	if len(lacks) == 0 {
 		return f
 	}
@@ -199,21 +245,41 @@ func webhook(g GitHub) Finding {
 	refused := slices.IndexFunc(g.Sent, func(s ci.Sent) bool { return s.Code >= 300 || s.Code == 0 })
 	switch {
 	case g.HookErr != nil:
-		f.Level, f.Found, f.Mend = Unknown, g.HookErr.Error(), "See the App's settings, under Advanced."
+		f.Level = Unknown
+		f.Found = g.HookErr.Error()
+		f.Mend = "See the App's settings, under Advanced."
 	case g.Hook == "":
-		f.Level, f.Found, f.Mend = Problem, "The App has no webhook.", "Set its address in the App's settings: where this server is reached, and /webhook."
+		f.Level = Problem
+		f.Found = "The App has no webhook."
+		f.Mend = "Set its address in the App's settings: where this server is reached, and /webhook."
 	case !strings.HasSuffix(g.Hook, "/webhook"):
-		f.Level, f.Found, f.Mend = Problem, "GitHub delivers to "+g.Hook+", which is no address of YACI's.", "Let it end in /webhook."
+		f.Level = Problem
+		f.Found = "GitHub delivers to " + g.Hook + ", which is no address of YACI's."
+		f.Mend = "Let it end in /webhook."
 	case g.PublicURL != "" && strings.TrimSuffix(g.PublicURL, "/")+"/webhook" != g.Hook:
-		f.Level, f.Found, f.Mend = Warning, "GitHub delivers to "+g.Hook+", and YACI_PUBLIC_URL is "+g.PublicURL+".", "Make them agree, unless two addresses are meant."
+		f.Level = Warning
+		f.Found = "GitHub delivers to " + g.Hook + ", and YACI_PUBLIC_URL is " + g.PublicURL + "."
+		f.Mend = "Make them agree, unless two addresses are meant."
 	case len(g.Sent) == 0:
-		f.Level, f.Found, f.Mend = Warning, "GitHub has delivered nothing to "+g.Hook+" in three days.", "Install the App on a repository and push."
+		f.Level = Warning
+		f.Found = "GitHub has delivered nothing to " + g.Hook + " in three days."
+		f.Mend = "Install the App on a repository and push."
 	case refused == 0:
 		last := g.Sent[0]
-		f.Level, f.Found = Problem, fmt.Sprintf("The last delivery to %s, of %s, ended with %s.", g.Hook, last.At.UTC().Format("2 Jan 15:04"), outcome(last))
+		f.Level, f.Found = Problem, fmt.Sprintf(
+			"The last delivery to %s, of %s, ended with %s.",
+			g.Hook,
+			last.At.UTC().Format("2 Jan 15:04"),
+			outcome(last),
+		)
 		f.Mend = "401: the secret in the App's settings is not YACI_WEBHOOK_SECRET. No answer: GitHub cannot reach the address. 503: look at the database."
 	case refused > 0:
-		f.Level, f.Found = Warning, fmt.Sprintf("GitHub reaches %s; of its last %d deliveries one ended with %s.", g.Hook, len(g.Sent), outcome(g.Sent[refused]))
+		f.Level, f.Found = Warning, fmt.Sprintf(
+			"GitHub reaches %s; of its last %d deliveries one ended with %s.",
+			g.Hook,
+			len(g.Sent),
+			outcome(g.Sent[refused]),
+		)
 		f.Mend = "It was taken in later from GitHub's list, if this server ran."
 	default:
 		f.Level, f.Found = Good, fmt.Sprintf("GitHub reaches %s: its last %d deliveries were taken.", g.Hook, len(g.Sent))

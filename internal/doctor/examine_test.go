@@ -24,9 +24,22 @@ import (
 func healthy() Facts {
 	return Facts{
 		Database: Database{Version: 23, Latest: 23},
-		GitHub: GitHub{Clock: true, App: "yaci", Permissions: needed(false), Events: heard(false), Hook: "https://ci.example.com/webhook", PublicURL: "https://ci.example.com/",
-			Sent: []ci.Sent{{At: time.Unix(1, 0), Code: 202}, {Code: 202}}},
-		Builds: Builds{Sight: Sight{Processes: Processes{Started: 480, Refused: true}, UserSpace: true, Seccomp: true, NoNewPrivs: true, Dials: map[string]string{Peer: "timeout", API: "timeout", Metadata: "timeout", Kubelet: "timeout"}}},
+		GitHub: GitHub{
+			Clock:       true,
+			App:         "yaci",
+			Permissions: needed(false),
+			Events:      heard(false),
+			Hook:        "https://ci.example.com/webhook",
+			PublicURL:   "https://ci.example.com/",
+			Sent:        []ci.Sent{{At: time.Unix(1, 0), Code: 202}, {Code: 202}},
+		},
+		Builds: Builds{Sight: Sight{
+			Processes:  Processes{Started: 480, Refused: true},
+			UserSpace:  true,
+			Seccomp:    true,
+			NoNewPrivs: true,
+			Dials:      map[string]string{Peer: "timeout", API: "timeout", Metadata: "timeout", Kubelet: "timeout"},
+		}},
 	}
 }
 
@@ -106,7 +119,9 @@ func TestSick(t *testing.T) {
 		"node's root": {func(f *Facts) { f.Builds.Sight.UserSpace = false }, "user namespaces", Warning, "root of the node", "YACI_USER_NAMESPACES"},
 		"in vain":     {func(f *Facts) { f.Builds.Sight.UserSpace, f.Builds.Wanted.UserNamespaces = false, true }, "user namespaces", Problem, "is set, and", "Linux 6.3"},
 		"soft": {func(f *Facts) {
-			f.Builds.Sight.Seccomp, f.Builds.Sight.NoNewPrivs, f.Builds.Sight.Token = false, false, true
+			f.Builds.Sight.Seccomp = false
+			f.Builds.Sight.NoNewPrivs = false
+			f.Builds.Sight.Token = true
 		}, "pod hardening", Problem, "no seccomp filter is in force and setuid programs gain privileges and a service account's token is mounted", "webhook"},
 		"S15: no limit on processes": {func(f *Facts) { f.Builds.Sight.Processes = Processes{Started: 4096} }, "process limit", Warning, "4096 threads", "podPidsLimit"},
 		"S15: not found out":         {func(f *Facts) { f.Builds.Sight.Processes = Processes{Err: "killed"} }, "process limit", Unknown, "killed", "again"},
@@ -147,17 +162,21 @@ func TestSick(t *testing.T) {
 		c.change(&f)
 		all := Examine(f)
 		i := slices.IndexFunc(all, func(f Finding) bool { return f.Check == c.check })
-		if i < 0 || all[i].Level != c.level || !strings.Contains(all[i].Found, c.found) || !strings.Contains(all[i].Mend, c.mend) || (c.level == Good) != (all[i].Mend == "") {
+		if i < 0 || all[i].Level != c.level || !strings.Contains(all[i].Found, c.found) ||
+			!strings.Contains(all[i].Mend, c.mend) ||
+			(c.level == Good) != (all[i].Mend == "") {
 			t.Errorf("%s: %+v", name, all)
 		}
 		for _, f := range all {
-			cause := strings.HasSuffix(f.Check, "network policy") && strings.Contains(f.Mend, "See the finding on") // it leads to the one that is looked for
+			// it leads to the one that is looked for
+			cause := strings.HasSuffix(f.Check, "network policy") && strings.Contains(f.Mend, "See the finding on")
 			if f.Level == Problem && f.Check != c.check && name != "no pod in one" && !cause {
 				t.Errorf("%s: also %+v", name, f)
 			}
 		}
 	}
-	if all := Examine(Facts{Cluster: Cluster{Err: errors.New("refused")}}); all[len(all)-1].Check != "cluster" || all[len(all)-1].Level != Problem {
+	all := Examine(Facts{Cluster: Cluster{Err: errors.New("refused")}})
+	if all[len(all)-1].Check != "cluster" || all[len(all)-1].Level != Problem {
 		t.Errorf("without a cluster: %+v", all)
 	}
 }
@@ -205,7 +224,8 @@ func TestWrite(t *testing.T) {
 		t.Errorf("%q, want\n%q", table.String(), want)
 	}
 	var got struct{ Findings []Finding }
-	if err := WriteJSON(&text, all); err != nil || json.Unmarshal(text.Bytes(), &got) != nil || !slices.Equal(got.Findings, all) {
+	err := WriteJSON(&text, all)
+	if err != nil || json.Unmarshal(text.Bytes(), &got) != nil || !slices.Equal(got.Findings, all) {
 		t.Errorf("%v: %s", err, text.String())
 	}
 }
@@ -218,9 +238,18 @@ func TestLook(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	s := Look(t.Context(), map[string]string{"closed": "127.0.0.1:1", "silent": silent.Addr().String(), "open": answering.Listener.Addr().String()},
-		func(context.Context) Filled { return Filled{Out: "1\n2\n"} })
-	if s.Dials["open"] != Open || s.Dials["closed"] == Open || s.Dials["silent"] != "connected, without an answer" || s.Dials[Nobody] == "" || s.Processes != (Processes{Started: 2}) {
+	s := Look(
+		t.Context(),
+		map[string]string{
+			"closed": "127.0.0.1:1",
+			"silent": silent.Addr().String(),
+			"open":   answering.Listener.Addr().String(),
+		},
+		func(context.Context) Filled { return Filled{Out: "1\n2\n"} },
+	)
+	if s.Dials["open"] != Open || s.Dials["closed"] == Open || s.Dials["silent"] != "connected, without an answer" ||
+		s.Dials[Nobody] == "" ||
+		s.Processes != (Processes{Started: 2}) {
 		t.Errorf("%+v", s)
 	}
 	for mapped, want := range map[string]bool{"         0          0 4294967295\n": false, "0 65536 65536\n": true, "": false, "1000 0 1\n": false} {

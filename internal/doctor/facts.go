@@ -64,7 +64,8 @@ type Sight struct {
 	Processes  Processes         `json:"processes"`
 }
 
-// Processes is what a build met that started one thread after another. A limit of the kubelet counts threads as processes.
+// Processes is what a build met that started one thread after another. A limit of the kubelet counts threads as
+// processes.
 type Processes struct {
 	Started int    `json:"started"`         // threads
 	Refused bool   `json:"refused"`         // the kernel refused one more

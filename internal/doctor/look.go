@@ -31,8 +31,12 @@ func Look(ctx context.Context, targets map[string]string, fill func(context.Cont
 	mapped, err := os.ReadFile("/proc/self/uid_map")
 	_, token := os.Stat(serviceToken)
 	s := Sight{
-		UserSpace: err == nil && ownUsers(string(mapped)), Seccomp: field(string(status), "Seccomp") == "2", NoNewPrivs: field(string(status), "NoNewPrivs") == "1",
-		Token: token == nil, Dials: map[string]string{},
+
+		UserSpace:  err == nil && ownUsers(string(mapped)),
+		Seccomp:    field(string(status), "Seccomp") == "2",
+		NoNewPrivs: field(string(status), "NoNewPrivs") == "1",
+		Token:      token == nil,
+		Dials:      map[string]string{},
 	}
 	var mu sync.Mutex
 	var wg sync.WaitGroup

@@ -57,7 +57,9 @@ func runtimeClass(b Builds) []Finding {
 	case name == "":
 		return nil
 	case b.Skipped:
-		f.Level, f.Found, f.Mend = Unknown, "Not looked at: no pod was started.", probing
+		f.Level = Unknown
+		f.Found = "Not looked at: no pod was started."
+		f.Mend = probing
 	case b.Err == nil:
 		f.Level, f.Found = Good, "Pods run in the RuntimeClass "+name+"."
 	case noClass(b.Err.Error()):
@@ -67,7 +69,9 @@ func runtimeClass(b Builds) []Finding {
 		f.Level, f.Found = Problem, "The container runtime of a node does not know the handler of the RuntimeClass "+name+", so no pod starts there."
 		f.Mend = "Add the handler to the runtime's configuration on that node, or give the RuntimeClass a scheduling.nodeSelector of the nodes that have it."
 	default:
-		f.Level, f.Found, f.Mend = Unknown, "Not known, since a Job like a build's did not do its work.", probing
+		f.Level = Unknown
+		f.Found = "Not known, since a Job like a build's did not do its work."
+		f.Mend = probing
 	}
 	return []Finding{f}
 }

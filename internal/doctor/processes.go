@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// The kubelet sets podPidsLimit on the cgroup of the pod, which a container does not see: its own cgroup has no limit. So
-// a probe starts threads until it is refused one.
+// The kubelet sets podPidsLimit on the cgroup of the pod, which a container does not see: its own cgroup has no limit.
+// So a probe starts threads until it is refused one.
 
 const (
 	// usualLimit is how many processes a build may have where many people share a node.
@@ -23,9 +23,9 @@ const (
 // memoryLimits are the files with the memory limit of a container, of cgroup v2 and v1.
 var memoryLimits = []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}
 
-// StartThreads starts up to usualLimit threads, fewer when their memory would be a quarter of the container's. It writes
-// the number of threads after each start. The Go runtime ends the process when the kernel refuses a thread, so this is
-// called in a process of its own. It returns when all have been started.
+// StartThreads starts up to usualLimit threads, fewer when their memory would be a quarter of the container's. It
+// writes the number of threads after each start. The Go runtime ends the process when the kernel refuses a thread, so
+// this is called in a process of its own. It returns when all have been started.
 func StartThreads(out io.Writer) error {
 	limit := usualLimit
 	for _, file := range memoryLimits {
@@ -68,7 +68,10 @@ func (f Filled) processes() (p Processes) {
 	// The Go runtime prints the first of these (newosproc in runtime/os_linux.go), with cgo the second
 	// (runtime/cgo/gcc_libinit.c); EAGAIN says that not even a process was started.
 	p.Refused = strings.Contains(f.Errs, "to create new OS thread") ||
-		strings.Contains(f.Errs, "pthread_create failed: Resource temporarily unavailable") || errors.Is(f.Err, syscall.EAGAIN)
+		strings.Contains(
+			f.Errs,
+			"pthread_create failed: Resource temporarily unavailable",
+		) || errors.Is(f.Err, syscall.EAGAIN)
 	if f.Err != nil && !p.Refused {
 		p.Err = fmt.Sprintf("%v: %.200s", f.Err, f.Errs)
 	}
@@ -81,11 +84,32 @@ func processLimit(p Processes) Finding {
 		"Without it one build can use up the process ids of its node."
 	switch {
 	case p.Refused:
-		return Finding{check, Good, fmt.Sprintf("A build was refused its thread after %d others, so podPidsLimit of the kubelet is in force.", p.Started), ""}
+		return Finding{
+			check,
+			Good,
+			fmt.Sprintf(
+				"A build was refused its thread after %d others, so podPidsLimit of the kubelet is in force.",
+				p.Started,
+			),
+			"",
+		}
 	case p.Err != "":
 		return Finding{check, Unknown, "Not known: " + p.Err, "Run yaci doctor again. " + mend}
 	case p.Started == 0:
-		return Finding{check, Unknown, "Not looked at: YACI_IMAGE is older than this yaci doctor.", "Set YACI_IMAGE to the image of this version."}
+		return Finding{
+			check,
+			Unknown,
+			"Not looked at: YACI_IMAGE is older than this yaci doctor.",
+			"Set YACI_IMAGE to the image of this version.",
+		}
 	}
-	return Finding{check, Warning, fmt.Sprintf("A build started %d threads and was refused none: podPidsLimit of the kubelet is not set, or is higher.", p.Started), mend}
+	return Finding{
+		check,
+		Warning,
+		fmt.Sprintf(
+			"A build started %d threads and was refused none: podPidsLimit of the kubelet is not set, or is higher.",
+			p.Started,
+		),
+		mend,
+	}
 }

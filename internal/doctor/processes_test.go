@@ -57,7 +57,8 @@ func TestS15ALimitOnProcessesIsMet(t *testing.T) {
 	if !p.Refused || p.Started < limit/2 || p.Started > limit || p.Err != "" {
 		t.Errorf("under a limit of %d: %+v", limit, p)
 	}
-	if f := processLimit(p); f.Level != Good || !strings.Contains(f.Found, fmt.Sprint(p.Started)) {
+	f := processLimit(p)
+	if f.Level != Good || !strings.Contains(f.Found, fmt.Sprint(p.Started)) {
 		t.Errorf("%+v", f)
 	}
 }

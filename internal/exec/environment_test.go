@@ -18,8 +18,16 @@ func TestC17EnvironmentOfAPush(t *testing.T) {
 	}
 	for branch, ref := range map[string]string{"topic": "refs/heads/topic", "": sha} {
 		in := input("abc", &Snapshot{Commit: sha, Branch: branch, Repo: "ada/hello"})
-		jobs, err := pipeline.Compile(file, in, pipeline.Operator{Image: "yaci", ServiceAccount: "default", TimeoutSeconds: 60, TTLSeconds: 60,
-			CPURequest: "1", MemoryRequest: "1Mi", MemoryLimit: "1Mi", DiskLimit: "1Mi"})
+		jobs, err := pipeline.Compile(file, in, pipeline.Operator{
+			Image:          "yaci",
+			ServiceAccount: "default",
+			TimeoutSeconds: 60,
+			TTLSeconds:     60,
+			CPURequest:     "1",
+			MemoryRequest:  "1Mi",
+			MemoryLimit:    "1Mi",
+			DiskLimit:      "1Mi",
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

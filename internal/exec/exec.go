@@ -147,7 +147,13 @@ func (r Runner) job(ctx context.Context, c *pipeline.Compiled, tree *Snapshot) (
 			r.Errs.Say("yaci: %v; delete it with kubectl -n %s delete job %s", err, r.Cluster.Namespace, name)
 		}
 	}()
-	stored := ci.Job{Name: name, Title: c.Name, UID: string(made.UID), State: ci.Running, Started: time.Now()}
+	stored := ci.Job{
+		Name:    name,
+		Title:   c.Name,
+		UID:     string(made.UID),
+		State:   ci.Running,
+		Started: time.Now(),
+	}
 	if stored.Files, err = json.Marshal(c.Files); err != nil {
 		return "", fmt.Errorf("encode files: %w", err)
 	}
@@ -222,7 +228,12 @@ func (r Runner) await(ctx context.Context, stored ci.Job, sent <-chan error) (ci
 		if err != nil {
 			return stored, errors.Join(ctx.Err(), err)
 		}
-		s := watch.Observe(watch.View{Stored: stored, Job: job, Pods: pods, Patience: r.Patience})
+		s := watch.Observe(watch.View{
+			Stored:   stored,
+			Job:      job,
+			Pods:     pods,
+			Patience: r.Patience,
+		})
 		if s.Lost != "" {
 			s.Job.State, s.Job.Message = ci.Error, "The cluster lost the pod: "+s.Lost+"."
 		}
@@ -295,7 +306,10 @@ func (r Runner) summary(j ci.Job) {
 		if s.State == ci.Failure && why == "" {
 			why = fmt.Sprintf("exit %d", s.Exit)
 		}
-		rows = append(rows, []terminal.Cell{terminal.State(s.State), {Text: terminal.Cut(s.Name, 50)}, {Text: took}, {Text: why}})
+		rows = append(
+			rows,
+			[]terminal.Cell{terminal.State(s.State), {Text: terminal.Cut(s.Name, 50)}, {Text: took}, {Text: why}},
+		)
 	}
 	if err := r.Errs.Table(rows); err != nil {
 		return // nobody reads

@@ -29,8 +29,16 @@ func TestC19StepsWithoutRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	compiled := func() *pipeline.Compiled {
-		jobs, err := pipeline.Compile(file, input("abc", &Snapshot{}), pipeline.Operator{Image: "yaci", ServiceAccount: "default", TimeoutSeconds: 60,
-			TTLSeconds: 60, CPURequest: "1", MemoryRequest: "1Mi", MemoryLimit: "1Mi", DiskLimit: "1Mi"})
+		jobs, err := pipeline.Compile(file, input("abc", &Snapshot{}), pipeline.Operator{
+			Image:          "yaci",
+			ServiceAccount: "default",
+			TimeoutSeconds: 60,
+			TTLSeconds:     60,
+			CPURequest:     "1",
+			MemoryRequest:  "1Mi",
+			MemoryLimit:    "1Mi",
+			DiskLimit:      "1Mi",
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +50,8 @@ func TestC19StepsWithoutRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, second := job.Job.Spec.Template.Spec.Containers[0], job.Job.Spec.Template.Spec.Containers[1]
-	if first.Image != "alpine" || len(first.Args) != 0 || second.Image != "scan@sha256:1" || strings.Join(second.Args, " ") != "scan $$x" {
+	if first.Image != "alpine" || len(first.Args) != 0 || second.Image != "scan@sha256:1" ||
+		strings.Join(second.Args, " ") != "scan $$x" {
 		t.Errorf("containers %s %q, %s %q", first.Image, first.Args, second.Image, second.Args)
 	}
 	if err := (Runner{Registry: knownImages{}}).useImages(t.Context(), compiled()); !errors.Is(err, ci.ErrInvalid) {

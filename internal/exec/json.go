@@ -39,7 +39,13 @@ func (l lines) Write(p []byte) (int, error) {
 // tell says how a job and its steps have ended.
 func (r Runner) tell(j ci.Job) error {
 	for _, s := range j.Steps {
-		one := said{Job: j.Title, Step: s.Name, State: s.State, Exit: &s.Exit, Message: s.Reason}
+		one := said{
+			Job:     j.Title,
+			Step:    s.Name,
+			State:   s.State,
+			Exit:    &s.Exit,
+			Message: s.Reason,
+		}
 		if !s.Started.IsZero() && !s.Finished.IsZero() {
 			one.Seconds = s.Finished.Sub(s.Started).Seconds()
 		}

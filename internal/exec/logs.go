@@ -62,7 +62,8 @@ func (r Runner) show(log io.Reader, title string, to io.Writer) (some bool) {
 	for {
 		line, err := in.ReadBytes('\n')
 		some = some || len(line) > 0
-		if _, text, ok := bytes.Cut(line, []byte(" ")); ok && !isMarker(text) {
+		_, text, ok := bytes.Cut(line, []byte(" "))
+		if ok && !isMarker(text) {
 			if !begun && title != "" {
 				begun = true
 				r.Errs.Say("%s", r.Errs.Paint(terminal.Bold, "▶ "+terminal.Clean(title)))

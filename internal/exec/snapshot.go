@@ -64,8 +64,15 @@ func (s *Snapshot) take(g git) error {
 	if err := os.Mkdir(filepath.Join(s.dir, "objects"), 0o700); err != nil {
 		return err
 	}
-	g.env = []string{"GIT_INDEX_FILE=" + own, "GIT_OBJECT_DIRECTORY=" + filepath.Join(s.dir, "objects"), "GIT_ALTERNATE_OBJECT_DIRECTORIES=" + objects,
-		"GIT_AUTHOR_NAME=yaci", "GIT_AUTHOR_EMAIL=yaci@localhost", "GIT_COMMITTER_NAME=yaci", "GIT_COMMITTER_EMAIL=yaci@localhost"}
+	g.env = []string{
+		"GIT_INDEX_FILE=" + own,
+		"GIT_OBJECT_DIRECTORY=" + filepath.Join(s.dir, "objects"),
+		"GIT_ALTERNATE_OBJECT_DIRECTORIES=" + objects,
+		"GIT_AUTHOR_NAME=yaci",
+		"GIT_AUTHOR_EMAIL=yaci@localhost",
+		"GIT_COMMITTER_NAME=yaci",
+		"GIT_COMMITTER_EMAIL=yaci@localhost",
+	}
 	if _, err := g.run(nil, "add", "--all"); err != nil {
 		return err
 	}
@@ -128,7 +135,11 @@ type git struct {
 func (g git) run(in io.Reader, args ...string) (string, error) {
 	cmd := exec.CommandContext(g.ctx, "git", args...)
 	var out, errs bytes.Buffer
-	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = g.dir, append(os.Environ(), g.env...), in, &out, &errs
+	cmd.Dir = g.dir
+	cmd.Env = append(os.Environ(), g.env...)
+	cmd.Stdin = in
+	cmd.Stdout = &out
+	cmd.Stderr = &errs
 	if g.to != nil {
 		cmd.Stdout = g.to
 	}

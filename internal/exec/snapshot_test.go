@@ -70,7 +70,8 @@ func TestTake(t *testing.T) {
 	if _, err := os.Stat(s.dir); !os.IsNotExist(err) {
 		t.Errorf("%s is left: %v", s.dir, err)
 	}
-	if _, err := Take(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "no working tree of git") {
+	_, err = Take(t.Context(), t.TempDir())
+	if err == nil || !strings.Contains(err.Error(), "no working tree of git") {
 		t.Errorf("outside: %v", err)
 	}
 }

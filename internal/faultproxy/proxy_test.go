@@ -93,7 +93,8 @@ func TestModes(t *testing.T) {
 		}
 		t.Cleanup(p.Close)
 		c := dial(t, p)
-		if got, err := c.ask("hello", long); err != nil || got != "hello" {
+		got, err := c.ask("hello", long)
+		if err != nil || got != "hello" {
 			t.Fatalf("%q, %v", got, err)
 		}
 		return p, c
@@ -101,14 +102,16 @@ func TestModes(t *testing.T) {
 	works := func(t *testing.T, p *Proxy) {
 		t.Helper()
 		set(p, Pass)
-		if got, err := dial(t, p).ask("again", long); err != nil || got != "again" {
+		got, err := dial(t, p).ask("again", long)
+		if err != nil || got != "again" {
 			t.Errorf("after the fault: %q, %v", got, err)
 		}
 	}
 	t.Run("refuse", func(t *testing.T) {
 		p, c := proxy(t)
 		set(p, Refuse)
-		if _, err := c.hear(long); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		_, err := c.hear(long)
+		if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("an open connection: %v", err)
 		}
 		if _, err := net.Dial("tcp", p.Addr()); !errors.Is(err, syscall.ECONNREFUSED) {
@@ -123,7 +126,8 @@ func TestModes(t *testing.T) {
 			t.Errorf("%q, %v", got, err)
 		}
 		set(p, Pass)
-		if got, err := c.hear(long); err != nil || got != "late" {
+		got, err := c.hear(long)
+		if err != nil || got != "late" {
 			t.Errorf("afterwards: %q, %v", got, err)
 		}
 		works(t, p)
@@ -144,7 +148,8 @@ func TestModes(t *testing.T) {
 		p, c := proxy(t)
 		set(p, Slow)
 		asked := time.Now()
-		if got, err := c.ask("slow", long); err != nil || got != "slow" || time.Since(asked) < 2*SlowBy {
+		got, err := c.ask("slow", long)
+		if err != nil || got != "slow" || time.Since(asked) < 2*SlowBy {
 			t.Errorf("%q, %v after %v", got, err, time.Since(asked))
 		}
 		works(t, p)
@@ -152,7 +157,8 @@ func TestModes(t *testing.T) {
 	t.Run("cut", func(t *testing.T) {
 		p, c := proxy(t)
 		set(p, Cut)
-		if got, err := c.ask("long", long); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		got, err := c.ask("long", long)
+		if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%d bytes, %v", len(got), err)
 		}
 		works(t, p)
@@ -160,7 +166,8 @@ func TestModes(t *testing.T) {
 	t.Run("another target", func(t *testing.T) {
 		p, c := proxy(t)
 		p.SetTarget(echo(t))
-		if _, err := c.hear(long); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		_, err := c.hear(long)
+		if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("an open connection: %v", err)
 		}
 		works(t, p)

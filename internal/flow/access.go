@@ -74,7 +74,11 @@ func (r *RepoAccess) find(ctx context.Context, name string, by ci.Actor,
 	case err != nil && !missing:
 		return found, err
 	case missing && by.ID == 0:
-		return found, fmt.Errorf("%w: the GitHub App is not installed on a repository %s; install it there first", ci.ErrInvalid, name)
+		return found, fmt.Errorf(
+			"%w: the GitHub App is not installed on a repository %s; install it there first",
+			ci.ErrInvalid,
+			name,
+		)
 	case by.ID == 0:
 		return found, nil
 	}
@@ -85,7 +89,12 @@ func (r *RepoAccess) find(ctx context.Context, name string, by ci.Actor,
 		}
 	}
 	if !allowed {
-		return found, fmt.Errorf("%w: there is no repository %s %s on which the GitHub App is installed", ErrNoRight, name, right)
+		return found, fmt.Errorf(
+			"%w: there is no repository %s %s on which the GitHub App is installed",
+			ErrNoRight,
+			name,
+			right,
+		)
 	}
 	return found, nil
 }

@@ -16,13 +16,23 @@ type shelf struct {
 }
 
 func (s *shelf) Find(_ context.Context, name string) (ci.Repo, error) {
-	installations := map[string][2]int64{"acme/app": {11, 3}, "acme/schemas": {31, 3}, "other/lib": {41, 4}, "acme/hidden": {51, 3}}
+	installations := map[string][2]int64{
+		"acme/app":     {11, 3},
+		"acme/schemas": {31, 3},
+		"other/lib":    {41, 4},
+		"acme/hidden":  {51, 3},
+	}
 	at, ok := installations[name]
 	if !ok {
 		return ci.Repo{}, ci.ErrNotFound
 	}
 	owner, short, _ := strings.Cut(name, "/")
-	return ci.Repo{ID: at[0], Owner: owner, Name: short, Installation: at[1]}, nil
+	return ci.Repo{
+		ID:           at[0],
+		Owner:        owner,
+		Name:         short,
+		Installation: at[1],
+	}, nil
 }
 
 func (s *shelf) MayAdmin(_ context.Context, repo ci.Repo, who ci.Actor) (bool, error) {
@@ -55,7 +65,9 @@ func (s *shelf) RemoveAccess(_ context.Context, repo, from int64) error {
 
 // C7: who may let which repository be read by which other one.
 func TestC7Allow(t *testing.T) {
-	operator, admin, writer := ci.Actor{Login: "api token x"}, ci.Actor{ID: 7, Login: "ada"}, ci.Actor{ID: 8, Login: "eve"}
+	operator := ci.Actor{Login: "api token x"}
+	admin := ci.Actor{ID: 7, Login: "ada"}
+	writer := ci.Actor{ID: 8, Login: "eve"}
 	for _, c := range []struct {
 		repo, from string
 		by         ci.Actor
@@ -65,7 +77,8 @@ func TestC7Allow(t *testing.T) {
 		{"acme/schemas", "acme/app", operator, nil, ""},
 		{"acme/schemas", "acme/app", admin, nil, ""},
 		{"acme/schemas", "acme/app", writer, ErrNoRight, "no repository acme/schemas that you administer"},
-		{"acme/app", "acme/schemas", admin, ErrNoRight, "no repository acme/app that you administer"},     // of the one that is read
+		// of the one that is read
+		{"acme/app", "acme/schemas", admin, ErrNoRight, "no repository acme/app that you administer"},
 		{"acme/nowhere", "acme/app", admin, ErrNoRight, "no repository acme/nowhere that you administer"}, // the same answer
 		{"acme/schemas", "acme/hidden", admin, ErrNoRight, "no repository acme/hidden that you can see"},
 		{"acme/schemas", "acme/nowhere", admin, ErrNoRight, "no repository acme/nowhere that you can see"},
@@ -86,13 +99,16 @@ func TestC7Allow(t *testing.T) {
 		if c.err != nil {
 			continue
 		}
-		if a := s.allowed[[2]int64{31, 11}]; a.By != c.by || a.At.IsZero() {
+		a := s.allowed[[2]int64{31, 11}]
+		if a.By != c.by || a.At.IsZero() {
 			t.Errorf("on record: %+v", a)
 		}
-		if err := r.Disallow(t.Context(), 31, 11, writer); !errors.Is(err, ci.ErrNotFound) || len(s.allowed) == 0 {
+		err = r.Disallow(t.Context(), 31, 11, writer)
+		if !errors.Is(err, ci.ErrNotFound) || len(s.allowed) == 0 {
 			t.Errorf("disallowed by who does not administer it: %v, %v", err, s.allowed)
 		}
-		if err := r.Disallow(t.Context(), 31, 11, c.by); err != nil || len(s.allowed) > 0 {
+		err = r.Disallow(t.Context(), 31, 11, c.by)
+		if err != nil || len(s.allowed) > 0 {
 			t.Errorf("disallow: %v, %v", err, s.allowed)
 		}
 		if err := r.Disallow(t.Context(), 31, 11, c.by); !errors.Is(err, ci.ErrNotFound) {

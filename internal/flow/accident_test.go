@@ -36,7 +36,9 @@ func TestG2HeldAttempt(t *testing.T) {
 		t.Fatalf("shown: %q", got)
 	}
 	ev := forkAt("edited", "a")
-	ev.Retarget, ev.PRBase, ev.At = true, "release", ev.At.Add(time.Minute)
+	ev.Retarget = true
+	ev.PRBase = "release"
+	ev.At = ev.At.Add(time.Minute)
 	w.pulls.pull.Base = "release"
 	w.deliver("e", ev)
 	if got := w.shown(); got != "yaci pending, yaci/lint pending, yaci/unit pending" {
@@ -71,10 +73,15 @@ func TestS3ForkSkips(t *testing.T) {
 		writer     bool
 		want       string
 	}{
-		"filters of its own":        {head: paths, base: twoJobs, want: "yaci pending"},
-		"conditions of its own":     {head: none, base: twoJobs, want: "yaci pending"},
-		"of a person who may write": {head: paths, base: twoJobs, writer: true, want: "yaci success, yaci/lint success, yaci/unit success"},
-		"filters of the base":       {head: paths, base: paths, want: "yaci success, yaci/lint success, yaci/unit success"},
+		"filters of its own":    {head: paths, base: twoJobs, want: "yaci pending"},
+		"conditions of its own": {head: none, base: twoJobs, want: "yaci pending"},
+		"of a person who may write": {
+			head:   paths,
+			base:   twoJobs,
+			writer: true,
+			want:   "yaci success, yaci/lint success, yaci/unit success",
+		},
+		"filters of the base": {head: paths, base: paths, want: "yaci success, yaci/lint success, yaci/unit success"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -114,13 +121,19 @@ func TestS5HeadOfAnother(t *testing.T) {
 				w.pulls.pull = ci.Pull{Head: shaOf("a"), Base: "main"}
 				if action == "reopened" {
 					closed := pushed
-					closed.PRAction, closed.Actor, closed.At = "closed", ada, pushed.At.Add(time.Minute)
+					closed.PRAction = "closed"
+					closed.Actor = ada
+					closed.At = pushed.At.Add(time.Minute)
 					w.deliver("c", closed)
 				}
 				next := pushed
-				next.PRAction, next.Actor, next.At = action, ada, pushed.At.Add(2*time.Minute)
+				next.PRAction = action
+				next.Actor = ada
+				next.At = pushed.At.Add(2 * time.Minute)
 				if action == "edited" {
-					next.Retarget, next.PRBase, w.pulls.pull.Base = true, "release", "release"
+					next.Retarget = true
+					next.PRBase = "release"
+					w.pulls.pull.Base = "release"
 				}
 				w.pulls.pull.Open = true
 				w.deliver("n", next)
@@ -151,7 +164,8 @@ func TestS5HeadComesBack(t *testing.T) {
 	between := comment(9, "/ok-to-test")
 	between.At = time.Now().Add(2 * time.Hour)
 	w.deliver("c", between)
-	if run := w.runOf(forkAt("synchronize", "a")); run.State != ci.Held || len(w.pulls.said) != 1 {
+	run := w.runOf(forkAt("synchronize", "a"))
+	if run.State != ci.Held || len(w.pulls.said) != 1 {
 		t.Errorf("run is %s, said %q", run.State, w.pulls.said)
 	}
 	w.deliver("c2", comment(9, "/ok-to-test "+string(shaOf("a"))))
@@ -160,8 +174,8 @@ func TestS5HeadComesBack(t *testing.T) {
 	}
 }
 
-// TestG2WithinASecond: a branch goes to another commit and comes back within a second of GitHub's clock. The commit that
-// is the head now runs, and not the other one.
+// TestG2WithinASecond: a branch goes to another commit and comes back within a second of GitHub's clock. The commit
+// that is the head now runs, and not the other one.
 func TestG2WithinASecond(t *testing.T) {
 	w := newWorld(t)
 	w.gh.relation = "behind"
@@ -180,7 +194,8 @@ func TestG2WithinASecond(t *testing.T) {
 	}
 }
 
-// TestG2ReopenedTwice: the event of a reopening that comes again, under another GUID, does not start what was cancelled since.
+// TestG2ReopenedTwice: the event of a reopening that comes again, under another GUID, does not start what was cancelled
+// since.
 func TestG2ReopenedTwice(t *testing.T) {
 	w := newWorld(t)
 	opened := at(pull("opened", "topic", false), 0)
@@ -190,12 +205,14 @@ func TestG2ReopenedTwice(t *testing.T) {
 	w.pulls.pull.Open = true
 	reopened := at(pull("reopened", "topic", false), 2)
 	w.deliver("r", reopened)
-	if run := w.runOf(opened); run.State != ci.Queued || run.Attempt != 2 {
+	run := w.runOf(opened)
+	if run.State != ci.Queued || run.Attempt != 2 {
 		t.Fatalf("reopened: attempt %d is %s", run.Attempt, run.State)
 	}
 	w.deliver("k", comment(9, "/cancel"))
 	w.deliver("r2", reopened)
-	if run := w.runOf(opened); run.State != ci.Cancelled || run.Attempt != 2 {
+	run = w.runOf(opened)
+	if run.State != ci.Cancelled || run.Attempt != 2 {
 		t.Errorf("redelivered: attempt %d is %s", run.Attempt, run.State)
 	}
 }

@@ -16,7 +16,12 @@ var ErrNotFinished = errors.New("the run has not ended yet; wait for it, or retr
 // Command stores a run of one shell command in an image. [ci.ErrInvalid]
 // is the caller's mistake, and stores nothing.
 func (f *Flow) Command(ctx context.Context, image, command string) (ci.JobName, error) {
-	run := ci.Run{ID: newRunID(), Event: ci.Event{Kind: ci.API, Command: command, Image: image}, Attempt: 1, Created: f.Clock.Now()}
+	run := ci.Run{
+		ID:      newRunID(),
+		Event:   ci.Event{Kind: ci.API, Command: command, Image: image},
+		Attempt: 1,
+		Created: f.Clock.Now(),
+	}
 	attempt, permit, err := f.compile(ctx, &run, nil)
 	if err != nil {
 		return "", err
@@ -84,8 +89,14 @@ func keepPassed(jobs []ci.NewJob, before []ci.Job) []ci.NewJob {
 	kept := make([]ci.NewJob, len(jobs))
 	left := 0
 	for i, j := range jobs {
-		if old, ok := passed[j.Title]; ok && j.State == ci.Queued {
-			j.State, j.Message, j.UID, j.Steps, j.Services, j.Settled = old.State, old.Message, old.UID, old.Steps, old.Services, true
+		old, ok := passed[j.Title]
+		if ok && j.State == ci.Queued {
+			j.State = old.State
+			j.Message = old.Message
+			j.UID = old.UID
+			j.Steps = old.Steps
+			j.Services = old.Services
+			j.Settled = true
 			j.Started, j.Finished = old.Started, old.Finished
 		} else if j.State == ci.Queued {
 			left++
@@ -110,7 +121,13 @@ func noFile(run ci.Run, err error) error {
 		return fmt.Errorf("%w: %w", ci.ErrInvalid, not)
 	}
 	if errors.Is(err, ci.ErrNotFound) {
-		return fmt.Errorf("%w: %s has no %s at %s any more", ci.ErrInvalid, run.Event.Repo.FullName(), pipeline.FileName, run.Event.SHA.Short())
+		return fmt.Errorf(
+			"%w: %s has no %s at %s any more",
+			ci.ErrInvalid,
+			run.Event.Repo.FullName(),
+			pipeline.FileName,
+			run.Event.SHA.Short(),
+		)
 	}
 	return err
 }

@@ -11,14 +11,17 @@ import (
 
 func TestCommand(t *testing.T) {
 	w := newWorld(t)
-	w.flow.GitHub, w.flow.People, w.flow.Pulls = nil, nil, nil
+	w.flow.GitHub = nil
+	w.flow.People = nil
+	w.flow.Pulls = nil
 	name, err := w.flow.Command(t.Context(), "busybox:1", "echo great success")
 	w.must(err)
 	jobs := w.queued()
 	if len(jobs) != 1 || jobs[0].Name != name || w.bells != 1 {
 		t.Fatalf("name %s, jobs %+v, %d bells", name, jobs, w.bells)
 	}
-	if !strings.Contains(string(jobs[0].Manifest), `"image":"busybox:1"`) || !strings.Contains(string(jobs[0].Files), "echo great success") ||
+	if !strings.Contains(string(jobs[0].Manifest), `"image":"busybox:1"`) ||
+		!strings.Contains(string(jobs[0].Files), "echo great success") ||
 		strings.Contains(string(jobs[0].Manifest), "echo great") {
 		t.Errorf("manifest %s, files %s", jobs[0].Manifest, jobs[0].Files)
 	}
@@ -34,7 +37,8 @@ func TestCommand(t *testing.T) {
 		t.Errorf("a queued command was retried: %v", err)
 	}
 	w.end(ci.Run{ID: jobs[0].Run, Attempt: 1}, ci.Failure)
-	if run, err := w.flow.Retry(t.Context(), jobs[0].Run, false, "api token x"); err != nil || run.Attempt != 2 {
+	run, err := w.flow.Retry(t.Context(), jobs[0].Run, false, "api token x")
+	if err != nil || run.Attempt != 2 {
 		t.Errorf("retry: %+v, %v", run, err)
 	}
 }
@@ -47,7 +51,8 @@ func TestCommandThatIsNone(t *testing.T) {
 		{"bad image", "true", `image "bad image"`},
 		{"", "true", "image"},
 	} {
-		if _, err := w.flow.Command(t.Context(), c.image, c.command); !errors.Is(err, ci.ErrInvalid) || !strings.Contains(err.Error(), c.want) {
+		_, err := w.flow.Command(t.Context(), c.image, c.command)
+		if !errors.Is(err, ci.ErrInvalid) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q in %q: %v, want %s", c.command, c.image, err, c.want)
 		}
 	}
@@ -68,7 +73,11 @@ func TestRetry(t *testing.T) {
 	again, err := w.flow.Retry(t.Context(), first.ID, false, "api token x")
 	w.must(err)
 	run, jobs := w.runOf(push("main")), w.queued()
-	if again.ID != first.ID || run.Attempt != 2 || run.State != ci.Queued || run.Message != "Started again by api token x: 2 steps." || !run.Finished.IsZero() || len(jobs) != 1 || jobs[0].Name != ci.JobNameOf(first.ID, 2) {
+	if again.ID != first.ID || run.Attempt != 2 || run.State != ci.Queued ||
+		run.Message != "Started again by api token x: 2 steps." ||
+		!run.Finished.IsZero() ||
+		len(jobs) != 1 ||
+		jobs[0].Name != ci.JobNameOf(first.ID, 2) {
 		t.Errorf("run %+v, jobs %+v", run, jobs)
 	}
 	if st := w.status(); st.State != "pending" {
@@ -84,14 +93,17 @@ func TestRetry(t *testing.T) {
 		t.Error("GitHub's error is lost")
 	}
 	w.gh.err = ci.ErrNotFound
-	if _, err := w.flow.Retry(t.Context(), first.ID, false, "api token x"); err == nil || errors.Is(err, ci.ErrNotFound) {
+	_, err = w.flow.Retry(t.Context(), first.ID, false, "api token x")
+	if err == nil || errors.Is(err, ci.ErrNotFound) {
 		t.Errorf("err %v: a file that is gone must not read as a run that is gone", err)
 	}
-	if run := w.runOf(push("main")); run.Attempt != 2 || run.State != ci.Error {
+	run = w.runOf(push("main"))
+	if run.Attempt != 2 || run.State != ci.Error {
 		t.Errorf("a retry without a file changed the run: %+v", run)
 	}
 	w.gh.file, w.gh.err = "steps: 1", nil
-	if run, err := w.flow.Retry(t.Context(), first.ID, false, "api token x"); err != nil || run.State != ci.Error || run.Attempt != 3 {
+	run, err = w.flow.Retry(t.Context(), first.ID, false, "api token x")
+	if err != nil || run.State != ci.Error || run.Attempt != 3 {
 		t.Errorf("broken file: %+v, %v", run, err)
 	}
 	if _, err := w.flow.Retry(t.Context(), "nope", false, "api token x"); !errors.Is(err, ci.ErrNotFound) {

@@ -48,7 +48,8 @@ func (f *Flow) obey(ctx context.Context, d ci.Delivery, ev ci.Event) error {
 	if err != nil {
 		return err
 	}
-	if err := f.Pulls.Agree(ctx, ev.Repo, ev.Comment); err != nil && !errors.Is(err, ci.ErrNotFound) {
+	err = f.Pulls.Agree(ctx, ev.Repo, ev.Comment)
+	if err != nil && !errors.Is(err, ci.ErrNotFound) {
 		return err
 	}
 	return nil
@@ -63,7 +64,8 @@ func (f *Flow) refuse(ctx context.Context, d ci.Delivery, ev ci.Event, no refusa
 			return err
 		}
 	}
-	if err := f.Pulls.Answer(ctx, ev.Repo, ev.PR, string(no)); err != nil && !errors.Is(err, ci.ErrNotFound) {
+	err := f.Pulls.Answer(ctx, ev.Repo, ev.PR, string(no))
+	if err != nil && !errors.Is(err, ci.ErrNotFound) {
 		return err
 	}
 	return nil
@@ -79,7 +81,9 @@ func (f *Flow) command(ctx context.Context, d ci.Delivery, ev ci.Event) error {
 		return err
 	}
 	if !may {
-		return refusal(fmt.Sprintf("Not done: only people with write access to %s may use `%s`.", ev.Repo.FullName(), ask.Verb))
+		return refusal(
+			fmt.Sprintf("Not done: only people with write access to %s may use `%s`.", ev.Repo.FullName(), ask.Verb),
+		)
 	}
 	pull, err := f.Pulls.Pull(ctx, ev.Repo, ev.PR)
 	if err != nil {

@@ -130,7 +130,9 @@ func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) (ci
 	var problems pipeline.Problems
 	switch {
 	case errors.As(err, &problems):
-		run.State, run.Message, run.Finished = ci.Error, problems[0].String(), f.Clock.Now()
+		run.State = ci.Error
+		run.Message = problems[0].String()
+		run.Finished = f.Clock.Now()
 		attempt.Broken = ci.BrokenFile{Content: src.content, Problems: mistakes(problems)}
 		return attempt, none, nil
 	case err != nil:
@@ -156,7 +158,9 @@ func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) (ci
 	case err != nil:
 		return attempt, none, err
 	case !selection.Runs && decision.Verdict == decide.Run:
-		run.State, run.Message, run.Finished = ci.Skipped, selection.Why, f.Clock.Now()
+		run.State = ci.Skipped
+		run.Message = selection.Why
+		run.Finished = f.Clock.Now()
 		attempt.Jobs = jobs
 		return attempt, none, nil
 	case decision.Verdict == decide.Hold:
@@ -190,7 +194,13 @@ func (f *Flow) read(ctx context.Context, run *ci.Run) (src source, err error) {
 	}
 	data, err := f.GitHub.File(ctx, ev.Repo, ev.SHA, pipeline.FileName)
 	if errors.Is(err, ci.ErrTooLarge) {
-		err = pipeline.Problems{{Line: 1, Column: 1, Text: fmt.Sprintf("the file is too large; at most %d bytes are allowed", pipeline.MaxFileBytes)}}
+		err = pipeline.Problems{
+			{
+				Line:   1,
+				Column: 1,
+				Text:   fmt.Sprintf("the file is too large; at most %d bytes are allowed", pipeline.MaxFileBytes),
+			},
+		}
 	}
 	if err != nil {
 		return src, err
@@ -240,16 +250,30 @@ func (f *Flow) sameCommit(ctx context.Context, ev ci.Event, file *pipeline.File)
 func (f *Flow) input(run ci.Run) pipeline.Input {
 	ev := run.Event
 	in := pipeline.Input{
-		RunID: string(run.ID), JobName: string(ci.JobNameOf(run.ID, run.Attempt)), Attempt: run.Attempt,
-		SHA: string(ev.SHA), Ref: ev.Ref, Branch: ev.Branch, Tag: ev.Tag, Event: string(ev.Kind),
-		PR: ev.PR, PRBase: ev.PRBase, PRBaseSHA: string(ev.BaseSHA), PRAction: ev.PRAction, PRRetargeted: ev.Retarget,
-		Fork: ev.Fork, Actor: ev.Actor.Login,
+
+		RunID:        string(run.ID),
+		JobName:      string(ci.JobNameOf(run.ID, run.Attempt)),
+		Attempt:      run.Attempt,
+		SHA:          string(ev.SHA),
+		Ref:          ev.Ref,
+		Branch:       ev.Branch,
+		Tag:          ev.Tag,
+		Event:        string(ev.Kind),
+		PR:           ev.PR,
+		PRBase:       ev.PRBase,
+		PRBaseSHA:    string(ev.BaseSHA),
+		PRAction:     ev.PRAction,
+		PRRetargeted: ev.Retarget,
+		Fork:         ev.Fork,
+		Actor:        ev.Actor.Login,
 	}
 	if f.URL != "" {
 		in.RunURL = f.URL + run.ID.Page()
 	}
 	if ev.Kind != ci.API {
-		in.Repo, in.CloneURL, in.RevokeURL = ev.Repo.FullName(), f.GitHub.CloneURL(ev.Repo), f.GitHub.RevokeURL()
+		in.Repo = ev.Repo.FullName()
+		in.CloneURL = f.GitHub.CloneURL(ev.Repo)
+		in.RevokeURL = f.GitHub.RevokeURL()
 	}
 	return in
 }

@@ -78,17 +78,43 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	w := &world{T: t, db: db, gh: &gitHub{file: goodFile}, pulls: &pulls{writers: map[int64]bool{9: true}}}
+	w := &world{
+		T:     t,
+		db:    db,
+		gh:    &gitHub{file: goodFile},
+		pulls: &pulls{writers: map[int64]bool{9: true}},
+	}
 	op := pipeline.Operator{
-		Image: "yaci", ServiceAccount: "default", TimeoutSeconds: 60, TTLSeconds: 60,
-		CPURequest: "1", MemoryRequest: "1Mi", MemoryLimit: "1Mi", DiskLimit: "1Mi",
+
+		Image:          "yaci",
+		ServiceAccount: "default",
+		TimeoutSeconds: 60,
+		TTLSeconds:     60,
+		CPURequest:     "1",
+		MemoryRequest:  "1Mi",
+		MemoryLimit:    "1Mi",
+		DiskLimit:      "1Mi",
 	}
 	forks := op
 	forks.Namespace, forks.RuntimeClass = "forks", "sandbox"
 	w.flow = &flow.Flow{
-		Inbox: db, Runs: db, Changes: db, GitHub: w.gh, People: w.pulls, Pulls: w.pulls, Stopper: db, Rivals: db, Ancestry: w.gh, Access: w.gh, Unfinished: db, Forks: decide.ForksApproval, Queued: func() { w.bells++ },
-		Decode:   decode,
-		Operator: op, ForFork: forks,
+
+		Inbox:      db,
+		Runs:       db,
+		Changes:    db,
+		GitHub:     w.gh,
+		People:     w.pulls,
+		Pulls:      w.pulls,
+		Stopper:    db,
+		Rivals:     db,
+		Ancestry:   w.gh,
+		Access:     w.gh,
+		Unfinished: db,
+		Forks:      decide.ForksApproval,
+		Queued:     func() { w.bells++ },
+		Decode:     decode,
+		Operator:   op,
+		ForFork:    forks,
 	}
 	return w
 }
@@ -107,7 +133,12 @@ func (w *world) arrive(guid string, ev ci.Event) {
 	w.Helper()
 	body, err := json.Marshal(ev)
 	w.must(err)
-	w.must(w.db.AddDelivery(w.Context(), ci.NewDelivery{HookID: 1, GUID: guid, Name: "push", Body: body}))
+	w.must(w.db.AddDelivery(w.Context(), ci.NewDelivery{
+		HookID: 1,
+		GUID:   guid,
+		Name:   "push",
+		Body:   body,
+	}))
 	w.drain()
 }
 
@@ -121,7 +152,8 @@ func drain(ctx context.Context, f *flow.Flow) error {
 	h := f.NewHandlers(slog.New(slog.DiscardHandler), func() {})
 	for {
 		claimed, err := h.Start(ctx)
-		if err = errors.Join(err, h.Wait()); err != nil || claimed == 0 {
+		err = errors.Join(err, h.Wait())
+		if err != nil || claimed == 0 {
 			return err
 		}
 	}
@@ -169,14 +201,31 @@ func (w *world) status() ci.Status {
 // end is what the watcher writes when the run's job has ended.
 func (w *world) end(run ci.Run, state ci.State) {
 	w.Helper()
-	_, err := w.db.Observe(w.Context(), ci.Job{Name: ci.JobNameOf(run.ID, run.Attempt), Run: run.ID, Attempt: run.Attempt, State: state, Message: string(state)})
+	_, err := w.db.Observe(w.Context(), ci.Job{
+		Name:    ci.JobNameOf(run.ID, run.Attempt),
+		Run:     run.ID,
+		Attempt: run.Attempt,
+		State:   state,
+		Message: string(state),
+	})
 	w.must(err)
 }
 
 func push(branch string) ci.Event {
 	return ci.Event{
-		Kind: ci.Push, Repo: ci.Repo{ID: 1, Owner: "ada", Name: "hello", Installation: 3}, SHA: ci.SHA(strings.Repeat("a", 40)),
-		Ref: "refs/heads/" + branch, Branch: branch, Title: "Fix", Actor: ci.Actor{ID: 9, Login: "ada"},
+
+		Kind: ci.Push,
+		Repo: ci.Repo{
+			ID:           1,
+			Owner:        "ada",
+			Name:         "hello",
+			Installation: 3,
+		},
+		SHA:    ci.SHA(strings.Repeat("a", 40)),
+		Ref:    "refs/heads/" + branch,
+		Branch: branch,
+		Title:  "Fix",
+		Actor:  ci.Actor{ID: 9, Login: "ada"},
 	}
 }
 
@@ -187,7 +236,12 @@ func pull(action, branch string, fork bool) ci.Event {
 		ev.Actor = ci.Actor{ID: 66, Login: "stranger"}
 	}
 	ev.Author = ev.Actor
-	ev.Kind, ev.Ref, ev.PR, ev.PRAction, ev.PRBase, ev.Fork = ci.PullRequest, "refs/pull/7/head", 7, action, "main", fork
+	ev.Kind = ci.PullRequest
+	ev.Ref = "refs/pull/7/head"
+	ev.PR = 7
+	ev.PRAction = action
+	ev.PRBase = "main"
+	ev.Fork = fork
 	return ev
 }
 
@@ -206,11 +260,13 @@ func TestPushBecomesAQueuedJob(t *testing.T) {
 		t.Errorf("job %s, manifest %s, files %v", jobs[0].Name, job.Name, files)
 	}
 	for i, step := range jobs[0].Steps {
-		if want := []string{"go vet", "unit tests"}[i]; step.Name != want || step.Container != job.Spec.Template.Spec.Containers[i].Name {
+		want := []string{"go vet", "unit tests"}[i]
+		if step.Name != want || step.Container != job.Spec.Template.Spec.Containers[i].Name {
 			t.Errorf("step %d: %+v", i, step)
 		}
 	}
-	if st := w.status(); st.State != "pending" || st.Description != "Started: 2 steps." {
+	st := w.status()
+	if st.State != "pending" || st.Description != "Started: 2 steps." {
 		t.Errorf("status %+v", st)
 	}
 }
@@ -223,7 +279,8 @@ func TestOneRunForOneMeaning(t *testing.T) {
 	w.must(w.flow.Handle(t.Context(), d))
 	w.must(w.flow.Handle(t.Context(), d))
 	w.arrive("g2", push("main"))
-	if n := len(w.queued()); n != 1 || w.gh.calls != 1 {
+	n := len(w.queued())
+	if n != 1 || w.gh.calls != 1 {
 		t.Errorf("%d jobs, the file was fetched %d times; want 1 and 1", n, w.gh.calls)
 	}
 	w.arrive("g3", push("other"))
@@ -265,7 +322,9 @@ func TestForkIsHeld(t *testing.T) {
 	if run.State != ci.Held || len(w.queued()) != 0 {
 		t.Errorf("run %+v, jobs %+v", run, w.queued())
 	}
-	if st := w.status(); st.State != "pending" || st.Description != "Waiting for approval by a maintainer: comment /ok-to-test "+string(shaOf("a")) {
+	st := w.status()
+	if st.State != "pending" ||
+		st.Description != "Waiting for approval by a maintainer: comment /ok-to-test "+string(shaOf("a")) {
 		t.Errorf("status %+v", st)
 	}
 	if _, err := w.flow.Retry(t.Context(), run.ID, false, "api token x"); !errors.Is(err, flow.ErrNotFinished) {
@@ -292,7 +351,8 @@ func TestBrokenFileEndsTheRun(t *testing.T) {
 			if run.State != ci.Error || run.Finished.IsZero() || len(w.queued()) != 0 {
 				t.Errorf("run %+v, jobs %+v", run, w.queued())
 			}
-			if st := w.status(); st.State != "error" || !strings.HasPrefix(st.Description, c.want) {
+			st := w.status()
+			if st.State != "error" || !strings.HasPrefix(st.Description, c.want) {
 				t.Errorf("status %+v, want %q", st, c.want)
 			}
 		})
@@ -334,7 +394,8 @@ func TestIgnoredWithItsReason(t *testing.T) {
 			if len(inbox.ignored) != 1 || inbox.ignored[0] != c.want {
 				t.Errorf("ignored %q, want %q", inbox.ignored, c.want)
 			}
-			if due, _ := w.db.DueStatuses(t.Context(), 10); len(due) != 0 || len(w.queued()) != 0 || w.bells != 0 {
+			due, _ := w.db.DueStatuses(t.Context(), 10)
+			if len(due) != 0 || len(w.queued()) != 0 || w.bells != 0 {
 				t.Errorf("statuses %+v, jobs %+v, %d bells; want none", due, w.queued(), w.bells)
 			}
 		})

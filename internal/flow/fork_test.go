@@ -53,7 +53,15 @@ func forkAt(action, digit string) ci.Event {
 
 // comment is what somebody writes an hour from now, after any run was stored.
 func comment(by int64, body string) ci.Event {
-	return ci.Event{Kind: ci.Comment, Repo: push("x").Repo, PR: 7, Comment: 55, Body: body, Actor: ci.Actor{ID: by, Login: "who"}, At: time.Now().Add(time.Hour)}
+	return ci.Event{
+		Kind:    ci.Comment,
+		Repo:    push("x").Repo,
+		PR:      7,
+		Comment: 55,
+		Body:    body,
+		Actor:   ci.Actor{ID: by, Login: "who"},
+		At:      time.Now().Add(time.Hour),
+	}
 }
 
 func TestWhoNeedsNoApproval(t *testing.T) {
@@ -96,7 +104,10 @@ func TestForkWithoutAGoodFile(t *testing.T) {
 	}
 	w.gh.err = ci.ErrNotFound
 	w.arrive("h", forkAt("opened", "b"))
-	if _, err := w.db.RunOf(t.Context(), 1, shaOf("b"), ci.PullRequest, "refs/pull/7/head"); !errors.Is(err, ci.ErrNotFound) {
+	if _, err := w.db.RunOf(t.Context(), 1, shaOf("b"), ci.PullRequest, "refs/pull/7/head"); !errors.Is(
+		err,
+		ci.ErrNotFound,
+	) {
 		t.Errorf("a fork without a file has a run: %v", err)
 	}
 }
@@ -132,12 +143,15 @@ func TestOKToTest(t *testing.T) {
 					t.Errorf("run %+v, agreed %v, said %q", run, w.pulls.agreed, said)
 				}
 				a, err := w.db.Approval(t.Context(), run)
-				if err != nil || a == nil || a.By.ID != 9 || a.SHA != shaOf("a") || a.Base != "main" || len(a.Digest) != 64 || a.Via != "comment" || a.At.IsZero() {
+				if err != nil || a == nil || a.By.ID != 9 || a.SHA != shaOf("a") || a.Base != "main" || len(a.Digest) != 64 ||
+					a.Via != "comment" ||
+					a.At.IsZero() {
 					t.Errorf("approval %+v, %v", a, err)
 				}
 				return
 			}
-			if run.State != ci.Held || len(w.queued()) != 0 || !strings.Contains(said, c.refusal) || len(w.pulls.said) != 1 || len(w.pulls.agreed) != 0 {
+			if run.State != ci.Held || len(w.queued()) != 0 || !strings.Contains(said, c.refusal) || len(w.pulls.said) != 1 ||
+				len(w.pulls.agreed) != 0 {
 				t.Errorf("state %s, said %q, agreed %v; want %q", run.State, said, w.pulls.agreed, c.refusal)
 			}
 		})
@@ -158,7 +172,9 @@ func TestOKToTestWhenTheHeadMayHaveMoved(t *testing.T) {
 			c := comment(9, "/ok-to-test")
 			c.At = at
 			w.arrive("c", c)
-			if run := w.runOf(forkAt("synchronize", "a")); run.State != ci.Held || len(w.pulls.said) != 1 || !strings.Contains(w.pulls.said[0], "comment /ok-to-test aaaaaaaaaaaa") {
+			run := w.runOf(forkAt("synchronize", "a"))
+			if run.State != ci.Held || len(w.pulls.said) != 1 ||
+				!strings.Contains(w.pulls.said[0], "comment /ok-to-test aaaaaaaaaaaa") {
 				t.Errorf("state %s, said %q", run.State, w.pulls.said)
 			}
 		})
@@ -185,17 +201,28 @@ func TestApproveByAPIAndPage(t *testing.T) {
 		}
 	}
 	w.pulls.pull.Head = shaOf("b")
-	if _, err := w.flow.ApproveAsOperator(t.Context(), run.ID, string(shaOf("a")), "api token ops"); !errors.Is(err, flow.ErrMoved) {
+	if _, err := w.flow.ApproveAsOperator(t.Context(), run.ID, string(shaOf("a")), "api token ops"); !errors.Is(
+		err,
+		flow.ErrMoved,
+	) {
 		t.Errorf("an old head was approved: %v", err)
 	}
 	w.pulls.pull.Head = shaOf("a")
-	if run, err := w.flow.Approve(t.Context(), run.ID, string(shaOf("a")), ci.Actor{ID: 9, Login: "ada"}, "page"); err != nil || run.State != ci.Queued || len(w.queued()) != 1 {
+	if run, err := w.flow.Approve(t.Context(), run.ID, string(shaOf("a")), ci.Actor{ID: 9, Login: "ada"}, "page"); err != nil ||
+		run.State != ci.Queued ||
+		len(w.queued()) != 1 {
 		t.Errorf("%+v, %v", run, err)
 	}
-	if _, err := w.flow.ApproveAsOperator(t.Context(), run.ID, string(shaOf("a")), "api token ops"); !errors.Is(err, flow.ErrNotHeld) {
+	if _, err := w.flow.ApproveAsOperator(t.Context(), run.ID, string(shaOf("a")), "api token ops"); !errors.Is(
+		err,
+		flow.ErrNotHeld,
+	) {
 		t.Errorf("approved twice: %v", err)
 	}
-	if _, err := w.flow.ApproveAsOperator(t.Context(), "nope", string(shaOf("a")), "api token ops"); !errors.Is(err, ci.ErrNotFound) {
+	if _, err := w.flow.ApproveAsOperator(t.Context(), "nope", string(shaOf("a")), "api token ops"); !errors.Is(
+		err,
+		ci.ErrNotFound,
+	) {
 		t.Errorf("unknown run: %v", err)
 	}
 }
@@ -205,13 +232,17 @@ func TestOKToTestBeforeARetarget(t *testing.T) {
 	w := newWorld(t)
 	w.arrive("g", forkAt("opened", "a"))
 	ev := forkAt("edited", "a")
-	ev.Retarget, ev.PRBase, ev.At = true, "release", ev.At.Add(time.Minute)
+	ev.Retarget = true
+	ev.PRBase = "release"
+	ev.At = ev.At.Add(time.Minute)
 	w.pulls.pull = ci.Pull{Head: shaOf("a"), Base: "release"}
 	w.arrive("g2", ev)
 	c := comment(9, "/ok-to-test aaaaaaaaaaaa")
 	c.At = ev.At
 	w.arrive("c", c)
-	if run := w.runOf(forkAt("opened", "a")); run.State != ci.Held || len(w.pulls.said) != 1 || !strings.Contains(w.pulls.said[0], "got a new head or base while you wrote") {
+	run := w.runOf(forkAt("opened", "a"))
+	if run.State != ci.Held || len(w.pulls.said) != 1 ||
+		!strings.Contains(w.pulls.said[0], "got a new head or base while you wrote") {
 		t.Errorf("run %+v, said %q", run, w.pulls.said)
 	}
 }
@@ -234,7 +265,8 @@ func TestWhatVoidsAnApproval(t *testing.T) {
 	t.Run("a retry does not", func(t *testing.T) {
 		w := approved(t)
 		w.end(w.runOf(first), ci.Failure)
-		if run, err := w.flow.Retry(t.Context(), w.runOf(first).ID, false, "api token x"); err != nil || run.State != ci.Queued {
+		run, err := w.flow.Retry(t.Context(), w.runOf(first).ID, false, "api token x")
+		if err != nil || run.State != ci.Queued {
 			t.Errorf("%+v, %v", run, err)
 		}
 	})
@@ -249,24 +281,29 @@ func TestWhatVoidsAnApproval(t *testing.T) {
 		w := approved(t)
 		w.end(w.runOf(first), ci.Failure)
 		w.gh.file += "# changed\n"
-		if run, err := w.flow.Retry(t.Context(), w.runOf(first).ID, false, "api token x"); err != nil || run.State != ci.Held || len(w.queued()) != 0 {
+		run, err := w.flow.Retry(t.Context(), w.runOf(first).ID, false, "api token x")
+		if err != nil || run.State != ci.Held || len(w.queued()) != 0 {
 			t.Errorf("%+v, %v", run, err)
 		}
 	})
 	t.Run("another base does", func(t *testing.T) {
 		w := approved(t)
 		ev := forkAt("edited", "a")
-		ev.Retarget, ev.PRBase, ev.At = true, "release", ev.At.Add(time.Minute)
+		ev.Retarget = true
+		ev.PRBase = "release"
+		ev.At = ev.At.Add(time.Minute)
 		w.pulls.pull.Base = "release"
 		w.arrive("g2", ev)
 		run := w.runOf(first)
 		if run.State != ci.Held || run.Attempt != 2 || len(w.queued()) != 0 || run.Event.PRBase != "release" {
 			t.Fatalf("what waits must not start: %+v, %d jobs", run, len(w.queued()))
 		}
-		if run, err := w.flow.ApproveAsOperator(t.Context(), run.ID, string(shaOf("a")), "api token ops"); err != nil || run.State != ci.Queued {
+		run, err := w.flow.ApproveAsOperator(t.Context(), run.ID, string(shaOf("a")), "api token ops")
+		if err != nil || run.State != ci.Queued {
 			t.Errorf("%+v, %v", run, err)
 		}
-		if a, err := w.db.Approval(t.Context(), w.runOf(first)); err != nil || a == nil || a.By != (ci.Actor{Login: "api token ops"}) || a.Via != "api" {
+		a, err := w.db.Approval(t.Context(), w.runOf(first))
+		if err != nil || a == nil || a.By != (ci.Actor{Login: "api token ops"}) || a.Via != "api" {
 			t.Errorf("who approved: %+v, %v", a, err)
 		}
 	})
@@ -278,7 +315,8 @@ func TestWhatVoidsAnApproval(t *testing.T) {
 			w.pulls.pull.Base = base
 			w.arrive(fmt.Sprint("r", i), ev)
 		}
-		if run := w.runOf(first); run.State != ci.Held || run.Attempt != 3 {
+		run := w.runOf(first)
+		if run.State != ci.Held || run.Attempt != 3 {
 			t.Errorf("%+v", run)
 		}
 	})
@@ -318,13 +356,16 @@ func TestRetryByComment(t *testing.T) {
 		}
 		w.arrive("c", comment(9, "/retry"))
 		run = w.runOf(run.Event)
-		if got := states(w, run); run.Attempt != 2 || got != "good success uid-0;bad queued ;after queued ;" || len(w.pulls.agreed) != 1 {
+		got := states(w, run)
+		if run.Attempt != 2 || got != "good success uid-0;bad queued ;after queued ;" || len(w.pulls.agreed) != 1 {
 			t.Errorf("run %+v: %s, said %q", run, got, w.pulls.said)
 		}
-		if jobs := w.queued(); len(jobs) != 1 || jobs[0].Title != "bad" {
+		jobs := w.queued()
+		if len(jobs) != 1 || jobs[0].Title != "bad" {
 			t.Errorf("queued %+v", jobs)
 		}
-		if left, err := w.db.UnsettledJobs(t.Context()); err != nil || len(left) != 1 { // bad of the first attempt; good's too
+		left, err := w.db.UnsettledJobs(t.Context())
+		if err != nil || len(left) != 1 { // bad of the first attempt; good's too
 			t.Logf("unsettled %d, %v", len(left), err)
 		}
 	})
@@ -332,7 +373,8 @@ func TestRetryByComment(t *testing.T) {
 		w, run := setup(t)
 		w.arrive("c", comment(9, "/retry all"))
 		run = w.runOf(run.Event)
-		if got := states(w, run); run.Attempt != 2 || got != "good queued ;bad queued ;after queued ;" {
+		got := states(w, run)
+		if run.Attempt != 2 || got != "good queued ;bad queued ;after queued ;" {
 			t.Errorf("run %+v: %s", run, got)
 		}
 		w.arrive("c2", comment(9, "/retry"))
@@ -345,18 +387,21 @@ func TestRetryByComment(t *testing.T) {
 		w.arrive("c", comment(9, "/cancel"))
 		w.arrive("r", comment(9, "/retry"))
 		w.arrive("c2", comment(66, "/cancel"))
-		if run = w.runOf(run.Event); run.State != ci.Queued || len(w.pulls.said) != 2 || !strings.Contains(w.pulls.said[0], "nothing runs or waits") {
+		run = w.runOf(run.Event)
+		if run.State != ci.Queued || len(w.pulls.said) != 2 || !strings.Contains(w.pulls.said[0], "nothing runs or waits") {
 			t.Errorf("run %+v, said %q", run, w.pulls.said)
 		}
 		w.arrive("c3", comment(9, "/cancel"))
-		if run = w.runOf(run.Event); run.State != ci.Cancelled || run.Message != "Cancelled by @who." {
+		run = w.runOf(run.Event)
+		if run.State != ci.Cancelled || run.Message != "Cancelled by @who." {
 			t.Errorf("run %+v", run)
 		}
 	})
 	t.Run("by a stranger", func(t *testing.T) {
 		w, run := setup(t)
 		w.arrive("c", comment(66, "/retry"))
-		if run = w.runOf(run.Event); run.Attempt != 1 || len(w.pulls.said) != 1 {
+		run = w.runOf(run.Event)
+		if run.Attempt != 1 || len(w.pulls.said) != 1 {
 			t.Errorf("run %+v, said %q", run, w.pulls.said)
 		}
 	})
@@ -372,7 +417,8 @@ func TestRetryByComment(t *testing.T) {
 		for i, body := range []string{"please /retry", " /retry", "> /retry", "/retrying", "/ok-to-testing x", "", "`/retry`"} {
 			w.arrive(fmt.Sprint("c", i), comment(9, body))
 		}
-		if run = w.runOf(run.Event); run.Attempt != 1 || len(w.pulls.said)+len(w.pulls.agreed) != 0 {
+		run = w.runOf(run.Event)
+		if run.Attempt != 1 || len(w.pulls.said)+len(w.pulls.agreed) != 0 {
 			t.Errorf("run %+v, said %q", run, w.pulls.said)
 		}
 	})
@@ -381,7 +427,8 @@ func TestRetryByComment(t *testing.T) {
 		w.pulls.err = fmt.Errorf("comment: %w", ci.ErrNotFound)
 		w.arrive("c", comment(66, "/retry"))
 		w.arrive("c2", comment(9, "/retry"))
-		if due, err := w.db.DueDeliveries(t.Context(), 10); err != nil || len(due) != 0 || w.runOf(run.Event).Attempt != 2 {
+		due, err := w.db.DueDeliveries(t.Context(), 10)
+		if err != nil || len(due) != 0 || w.runOf(run.Event).Attempt != 2 {
 			t.Errorf("due %+v, %v", due, err)
 		}
 	})

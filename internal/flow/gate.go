@@ -25,7 +25,12 @@ type Changes interface {
 }
 
 // gate asks decide.Gate, and first finds out what it must know of a fork.
-func (f *Flow) gate(ctx context.Context, run ci.Run, digest string, given *ci.Approval) (decide.Decision, decide.Permit, error) {
+func (f *Flow) gate(
+	ctx context.Context,
+	run ci.Run,
+	digest string,
+	given *ci.Approval,
+) (decide.Decision, decide.Permit, error) {
 	k := decide.Known{Forks: f.Forks, Digest: digest, Approval: given}
 	if run.Event.Fork && f.Forks == decide.ForksApproval && given == nil {
 		var err error
@@ -52,7 +57,8 @@ func (f *Flow) writers(ctx context.Context, ev ci.Event) (bool, error) {
 			continue
 		}
 		asked[who.ID] = true
-		if ok, err := f.People.MayWrite(ctx, ev.Repo, who); err != nil || !ok {
+		ok, err := f.People.MayWrite(ctx, ev.Repo, who)
+		if err != nil || !ok {
 			return false, err
 		}
 	}
@@ -62,7 +68,12 @@ func (f *Flow) writers(ctx context.Context, ev ci.Event) (bool, error) {
 // gateSkip decides about a fork's run that has nothing to run and would be held otherwise. What the file of the base
 // branch skips is reported without an approval. A file of the fork's own could name any filters and any jobs, so that
 // a stranger would make each required context pass.
-func (f *Flow) gateSkip(ctx context.Context, ev ci.Event, digest string, held decide.Decision) (decide.Decision, error) {
+func (f *Flow) gateSkip(
+	ctx context.Context,
+	ev ci.Event,
+	digest string,
+	held decide.Decision,
+) (decide.Decision, error) {
 	if ev.BaseSHA == "" {
 		return held, nil
 	}
@@ -107,7 +118,13 @@ func (f *Flow) attempt(ctx context.Context, p decide.Permit, delivery int64, run
 }
 
 // replaceAttempt stores a new attempt of a run for a new event. It reports false when another attempt was faster.
-func (f *Flow) replaceAttempt(ctx context.Context, p decide.Permit, delivery int64, run ci.Run, attempt ci.NewAttempt) (bool, error) {
+func (f *Flow) replaceAttempt(
+	ctx context.Context,
+	p decide.Permit,
+	delivery int64,
+	run ci.Run,
+	attempt ci.NewAttempt,
+) (bool, error) {
 	if err := permitted(p, run, attempt.Jobs); err != nil {
 		return false, err
 	}
@@ -119,7 +136,14 @@ func (f *Flow) replaceAttempt(ctx context.Context, p decide.Permit, delivery int
 }
 
 // release takes a held run out of its wait.
-func (f *Flow) release(ctx context.Context, p decide.Permit, delivery int64, run ci.Run, a ci.Approval, attempt ci.NewAttempt) error {
+func (f *Flow) release(
+	ctx context.Context,
+	p decide.Permit,
+	delivery int64,
+	run ci.Run,
+	a ci.Approval,
+	attempt ci.NewAttempt,
+) error {
 	if err := permitted(p, run, attempt.Jobs); err != nil {
 		return err
 	}

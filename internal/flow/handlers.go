@@ -100,8 +100,12 @@ func (h *Handlers) handle(ctx context.Context, d ci.Delivery) {
 func (f *Flow) handleOnce(ctx context.Context, d ci.Delivery, log *slog.Logger) error {
 	if d.Starts > giveUpStarts {
 		log.Error("delivery set aside", "guid", d.GUID, "event", d.Name, "starts", d.Starts-1)
-		return f.Inbox.FailDelivery(ctx, d.ID, fmt.Sprintf("Set aside: the server ended %d times in a row while it handled this delivery. "+
-			"Look for out-of-memory kills and crashes of the server, then retry the delivery.", d.Starts-1))
+		return f.Inbox.FailDelivery(
+			ctx,
+			d.ID,
+			fmt.Sprintf("Set aside: the server ended %d times in a row while it handled this delivery. "+
+				"Look for out-of-memory kills and crashes of the server, then retry the delivery.", d.Starts-1),
+		)
 	}
 	limited, cancel := context.WithTimeout(ctx, handleTime)
 	defer cancel()

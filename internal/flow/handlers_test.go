@@ -46,7 +46,13 @@ func TestS8RepositoriesAreHandledSideBySide(t *testing.T) {
 		ev.Repo.ID, ev.SHA = repo, ci.SHA(fmt.Sprintf("%039d%d", repo, n))
 		body, err := json.Marshal(ev)
 		w.must(err)
-		w.must(w.db.AddDelivery(t.Context(), ci.NewDelivery{HookID: 1, GUID: fmt.Sprint(repo, n), Name: "push", Body: body, RepoID: repo}))
+		w.must(w.db.AddDelivery(t.Context(), ci.NewDelivery{
+			HookID: 1,
+			GUID:   fmt.Sprint(repo, n),
+			Name:   "push",
+			Body:   body,
+			RepoID: repo,
+		}))
 		gh.mu.Lock()
 		defer gh.mu.Unlock()
 		if gh.slow[repo] == nil {
@@ -73,7 +79,8 @@ func TestS8RepositoriesAreHandledSideBySide(t *testing.T) {
 	arrive(2, 0, true)
 	start(1) // the second repository's; the first one's others wait
 	<-free
-	if runs, err := w.db.RunsAt(t.Context(), 2, ci.SHA(fmt.Sprintf("%039d%d", 2, 0))); err != nil || len(runs) != 1 {
+	runs, err := w.db.RunsAt(t.Context(), 2, ci.SHA(fmt.Sprintf("%039d%d", 2, 0)))
+	if err != nil || len(runs) != 1 {
 		t.Errorf("runs of the second repository %+v, %v", runs, err)
 	}
 	for repo := int64(3); repo < 12; repo++ {

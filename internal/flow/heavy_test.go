@@ -32,7 +32,8 @@ func TestS1HeavyFilesTakeTurns(t *testing.T) {
 	done()
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := h.acquire(over, heavy); !errors.Is(err, errNoTurn) || !errors.Is(err, context.Canceled) {
+	_, err = h.acquire(over, heavy)
+	if !errors.Is(err, errNoTurn) || !errors.Is(err, context.Canceled) {
 		t.Errorf("the second heavy file got %v", err)
 	}
 	next := make(chan error)

@@ -41,16 +41,24 @@ func (c *cluster) Image(_ context.Context, name string, anonymous bool) (ci.Imag
 	return ci.Image{Name: name, Pinned: name + "@sha256:1", Entrypoint: []string{"x"}}, nil
 }
 
-// TestC19NoRegistryBeforeTheGate: a stranger's pull request makes the server ask no registry until somebody approves it,
-// and then without credentials.
+// TestC19NoRegistryBeforeTheGate: a stranger's pull request makes the server ask no registry until somebody approves
+// it, and then without credentials.
 func TestC19NoRegistryBeforeTheGate(t *testing.T) {
 	w := newWorld(t)
 	w.gh.file = "steps:\n  - { image: \"attacker.test/x:1\", args: [a] }\n  - { image: \"attacker.test/x:1\" }\n"
 	c := &cluster{anyone: true, answered: make(chan struct{}, 10)}
 	q := &queue.Queue{
-		Clock: w.db.Now, Jobs: w.db, Runs: w.db, Outcomes: w.db, Tokens: c, Launcher: c, Cluster: c, Registry: c,
-		Wake: func() { c.answered <- struct{}{} },
-		Log:  slog.New(slog.DiscardHandler),
+
+		Clock:    w.db.Now,
+		Jobs:     w.db,
+		Runs:     w.db,
+		Outcomes: w.db,
+		Tokens:   c,
+		Launcher: c,
+		Cluster:  c,
+		Registry: c,
+		Wake:     func() { c.answered <- struct{}{} },
+		Log:      slog.New(slog.DiscardHandler),
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var asking sync.WaitGroup
@@ -72,7 +80,8 @@ func TestC19NoRegistryBeforeTheGate(t *testing.T) {
 	w.pulls.pull = ci.Pull{Head: ev.SHA, Base: ev.PRBase, Open: true}
 	w.arrive("g2", comment(9, "/ok-to-test "+string(ev.SHA)))
 	jobs := w.queued()
-	if len(jobs) != 1 || len(jobs[0].Images) != 1 || jobs[0].Images[0].Name != "attacker.test/x:1" || jobs[0].ImagesKnown() {
+	if len(jobs) != 1 || len(jobs[0].Images) != 1 || jobs[0].Images[0].Name != "attacker.test/x:1" ||
+		jobs[0].ImagesKnown() {
 		t.Fatalf("jobs %+v", jobs)
 	}
 	w.must(q.Pass(t.Context()))

@@ -43,7 +43,8 @@ const maxHandlers = 8
 // putOff has a delivery wait for its next try, or sets it aside when there were enough.
 func (f *Flow) putOff(ctx context.Context, d ci.Delivery, cause error, log *slog.Logger) error {
 	tries := d.Attempts + 1
-	if old := tries > giveUpTries && f.Clock.Since(d.Received) > giveUpAfter; old || errors.Is(cause, errPanic) && tries >= giveUpPanics {
+	old := tries > giveUpTries && f.Clock.Since(d.Received) > giveUpAfter
+	if old || errors.Is(cause, errPanic) && tries >= giveUpPanics {
 		log.Error("delivery set aside", "guid", d.GUID, "event", d.Name, "err", cause)
 		return f.Inbox.FailDelivery(ctx, d.ID, fmt.Sprintf("Set aside after %d tries: %v", tries, cause))
 	}

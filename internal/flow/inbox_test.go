@@ -61,7 +61,9 @@ func TestDrainPutsOffWhatCannotBeHandled(t *testing.T) {
 			w.gh.err = c.err
 			in := &inbox{deferred: map[int64]time.Duration{}, reasons: map[int64]string{}}
 			w.flow.Inbox, w.flow.Decode = in, func(d ci.Delivery) (ci.Event, error) { return push(string(d.Body)), nil }
-			c.delivery.ID, c.delivery.GUID, c.delivery.Name = 1, "g", "push"
+			c.delivery.ID = 1
+			c.delivery.GUID = "g"
+			c.delivery.Name = "push"
 			in.due = []ci.Delivery{c.delivery}
 			w.drain()
 			if in.deferred[1] != c.wait || in.reasons[1] != c.reason {
@@ -115,7 +117,12 @@ func TestDrainReturnsTheDatabasesError(t *testing.T) {
 	w := newWorld(t)
 	w.gh.err = errors.New("github: 502")
 	broken := errors.New("disk full")
-	in := &inbox{deferred: map[int64]time.Duration{}, reasons: map[int64]string{}, err: broken, due: []ci.Delivery{{ID: 1, Body: []byte("{}")}}}
+	in := &inbox{
+		deferred: map[int64]time.Duration{},
+		reasons:  map[int64]string{},
+		err:      broken,
+		due:      []ci.Delivery{{ID: 1, Body: []byte("{}")}},
+	}
 	w.flow.Inbox, w.flow.Decode = in, func(ci.Delivery) (ci.Event, error) { return push("main"), nil }
 	if err := drain(t.Context(), w.flow); !errors.Is(err, broken) {
 		t.Errorf("err %v, want %v", err, broken)

@@ -60,7 +60,12 @@ func newJob(run ci.Run, compiled []*pipeline.Compiled, at int) (job ci.NewJob, e
 		job.Group, job.Limit = fmt.Sprintf("%d/%s", run.Event.Repo.ID, c.Concurrency.Group), c.Concurrency.Limit
 	}
 	for _, s := range c.Steps {
-		job.Steps = append(job.Steps, ci.Step{Name: s.Name, Container: s.Container, State: ci.Queued, Limit: memoryLimit(c, s.Container)})
+		job.Steps = append(job.Steps, ci.Step{
+			Name:      s.Name,
+			Container: s.Container,
+			State:     ci.Queued,
+			Limit:     memoryLimit(c, s.Container),
+		})
 	}
 	for _, s := range c.Services {
 		job.Services = append(job.Services, ci.Service{Name: s.Name, Container: s.Container})

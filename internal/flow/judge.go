@@ -34,9 +34,15 @@ func (f *Flow) judge(ctx context.Context, d ci.Delivery, ev ci.Event) error {
 	if err != nil && !errors.Is(err, ci.ErrNotFound) {
 		return err
 	}
-	run := ci.Run{ID: newRunID(), Event: ev, Attempt: 1, Created: f.Clock.Now()}
+	run := ci.Run{
+		ID:      newRunID(),
+		Event:   ev,
+		Attempt: 1,
+		Created: f.Clock.Now(),
+	}
 	if exists {
-		if why, err := f.covered(ctx, ev, known); err != nil || why != "" {
+		why, err := f.covered(ctx, ev, known)
+		if err != nil || why != "" {
 			return f.ignore(ctx, d, why, err)
 		}
 		// Any event may be the first that tells of a new base branch.
@@ -66,7 +72,8 @@ func (f *Flow) judge(ctx context.Context, d ci.Delivery, ev ci.Event) error {
 	if exists && !replaces(run, known) {
 		return f.ignoreAndReport(ctx, d, fmt.Sprintf("Ignored: run %s covers this commit.", run.ID))
 	}
-	if skips, err := f.asksToSkip(ctx, ev); err != nil || skips {
+	skips, err := f.asksToSkip(ctx, ev)
+	if err != nil || skips {
 		return f.ignore(ctx, d, "Ignored: the commit's message asks to skip CI.", err)
 	}
 	if exists {
@@ -92,7 +99,8 @@ func (f *Flow) ignoreAndReport(ctx context.Context, d ci.Delivery, why string) e
 
 // covered returns why an event changes nothing about the run of its commit; empty when the file has to tell.
 func (f *Flow) covered(ctx context.Context, ev ci.Event, known ci.Run) (string, error) {
-	if why := decide.Covered(ev, known); why != "" || ev.Kind != ci.PullRequest || ev.PRBase == known.Event.PRBase {
+	why := decide.Covered(ev, known)
+	if why != "" || ev.Kind != ci.PullRequest || ev.PRBase == known.Event.PRBase {
 		return why, nil
 	}
 	now, err := f.Pulls.Pull(ctx, ev.Repo, ev.PR) // deliveries may be late, and dates have seconds

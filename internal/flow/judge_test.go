@@ -168,7 +168,12 @@ func TestG1OtherEvents(t *testing.T) {
 		if got := w.shown(); got != "yaci success" {
 			t.Fatalf("before: %q", got)
 		}
-		w.pulls.pull = ci.Pull{Number: 7, Head: opened.SHA, Base: "main", Open: true}
+		w.pulls.pull = ci.Pull{
+			Number: 7,
+			Head:   opened.SHA,
+			Base:   "main",
+			Open:   true,
+		}
 		fork := at(pull("opened", "topic", true), 1)
 		w.deliver("f", fork)
 		if got := w.shown(); got != "yaci success" {
@@ -208,8 +213,15 @@ func TestG1OtherEvents(t *testing.T) {
 		}
 		w.gh.file = "on: {pull_request: {types: [labeled]}}\n" + steps
 		second := at(pull("opened", "topic", false), 3)
-		second.PR, second.Ref, second.PRBase = 8, "refs/pull/8/head", "release"
-		w.pulls.pull = ci.Pull{Number: 8, Head: opened.SHA, Base: "release", Open: true}
+		second.PR = 8
+		second.Ref = "refs/pull/8/head"
+		second.PRBase = "release"
+		w.pulls.pull = ci.Pull{
+			Number: 8,
+			Head:   opened.SHA,
+			Base:   "release",
+			Open:   true,
+		}
 		w.deliver("q", second)
 		if got := w.shown(); got != "yaci pending" {
 			t.Errorf("shown: %q", got)
@@ -220,7 +232,12 @@ func TestG1OtherEvents(t *testing.T) {
 		w.flow.Heads = &heads{}
 		w.gh.file = "on: {push: {paths: ['docs/**']}, pull_request: {types: [labeled]}}\n" + steps
 		w.deliver("g", at(push("topic"), 0))
-		w.pulls.pull = ci.Pull{Number: 7, Head: opened.SHA, Base: "main", Open: true}
+		w.pulls.pull = ci.Pull{
+			Number: 7,
+			Head:   opened.SHA,
+			Base:   "main",
+			Open:   true,
+		}
 		w.deliver("p", opened)
 		if got := w.shown(); got != "yaci pending" {
 			t.Fatalf("before: %q", got)
@@ -256,7 +273,10 @@ func TestG2(t *testing.T) {
 	action := func(name string, seconds int) ci.Event { return at(pull(name, "topic", false), seconds) }
 	tagged := func(object, before string, seconds int) ci.Event {
 		ev := at(push("x"), seconds)
-		ev.Kind, ev.Ref, ev.Branch, ev.Tag = ci.Tag, "refs/tags/v1", "", "v1"
+		ev.Kind = ci.Tag
+		ev.Ref = "refs/tags/v1"
+		ev.Branch = ""
+		ev.Tag = "v1"
 		ev.Object, ev.Before = shaOf(object), shaOf(before)
 		return ev
 	}
@@ -292,7 +312,12 @@ func TestG2(t *testing.T) {
 			w.flow.Heads = &heads{}
 			w.gh.file = "on: " + c.on + "\n" + steps
 			for i, ev := range c.events {
-				w.pulls.pull = ci.Pull{Number: 7, Head: ev.SHA, Base: newestBase(c.events), Open: ev.PRAction != "closed"}
+				w.pulls.pull = ci.Pull{
+					Number: 7,
+					Head:   ev.SHA,
+					Base:   newestBase(c.events),
+					Open:   ev.PRAction != "closed",
+				}
 				if ev.Retarget {
 					w.pulls.pull.Base = ev.PRBase
 				}
@@ -341,7 +366,13 @@ func TestC12(t *testing.T) {
 	}{
 		"push":         {skipped, ""},
 		"pull request": {pull("opened", "x", false), ""},
-		"tag":          {ci.Event{Kind: ci.Tag, Repo: push("x").Repo, SHA: shaOf("a"), Ref: "refs/tags/v1", Tag: "v1"}, "yaci pending"},
+		"tag": {ci.Event{
+			Kind: ci.Tag,
+			Repo: push("x").Repo,
+			SHA:  shaOf("a"),
+			Ref:  "refs/tags/v1",
+			Tag:  "v1",
+		}, "yaci pending"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -379,9 +410,15 @@ func TestC15(t *testing.T) {
 			if c.running {
 				w.must(w.db.Launched(t.Context(), ci.JobNameOf(w.runOf(opened).ID, 1), "uid"))
 			}
-			w.pulls.pull = ci.Pull{Number: 7, Head: opened.SHA, Base: "main", Open: c.open}
+			w.pulls.pull = ci.Pull{
+				Number: 7,
+				Head:   opened.SHA,
+				Base:   "main",
+				Open:   c.open,
+			}
 			w.deliver("c", at(pull("closed", "x", c.fork), 9))
-			if run := w.runOf(opened); run.State != c.want || run.Attempt != 1 {
+			run := w.runOf(opened)
+			if run.State != c.want || run.Attempt != 1 {
 				t.Errorf("%s, attempt %d: %s; want %s", run.State, run.Attempt, run.Message, c.want)
 			}
 		})
@@ -444,7 +481,8 @@ jobs:
 	if got := w.shown(); got != "yaci failure, yaci/clean success, yaci/deploy failure, yaci/docs success, yaci/notify success, yaci/unit failure" {
 		t.Errorf("at the end: %q", got)
 	}
-	if run = w.runOf(ev); run.State != ci.Failure || run.Message != "unit: failure" {
+	run = w.runOf(ev)
+	if run.State != ci.Failure || run.Message != "unit: failure" {
 		t.Errorf("run %s: %s", run.State, run.Message)
 	}
 	if _, err := w.flow.Retry(t.Context(), run.ID, true, "ada"); err != nil {

@@ -41,7 +41,12 @@ func (g *hostileGitHub) File(ctx context.Context, repo ci.Repo, _ ci.SHA, _ stri
 func TestS1HeavyFilesAtOnce(t *testing.T) {
 	const most = 112 << 20 // one at a time takes about 65 MiB, eight at once about 190
 	corpus := hostile.Corpus()
-	names := []string{"needs: weights", "cells: as large as is allowed", "patterns: of cells", "needs: a full graph of cells"}
+	names := []string{
+		"needs: weights",
+		"cells: as large as is allowed",
+		"patterns: of cells",
+		"needs: a full graph of cells",
+	}
 	w := newWorld(t)
 	gh := &hostileGitHub{gitHub: w.gh, asked: make(chan struct{}, 2*len(names)), ready: make(chan struct{})}
 	w.flow.GitHub, w.flow.Queued = gh, func() {}
@@ -54,7 +59,13 @@ func TestS1HeavyFilesAtOnce(t *testing.T) {
 			body, err := json.Marshal(ev)
 			w.must(err)
 			guid := fmt.Sprint(ev.Repo.ID)
-			w.must(w.db.AddDelivery(t.Context(), ci.NewDelivery{HookID: 1, GUID: guid, Name: "push", Body: body, RepoID: ev.Repo.ID}))
+			w.must(w.db.AddDelivery(t.Context(), ci.NewDelivery{
+				HookID: 1,
+				GUID:   guid,
+				Name:   "push",
+				Body:   body,
+				RepoID: ev.Repo.ID,
+			}))
 		}
 	}
 	due, err := w.db.DueDeliveries(t.Context(), len(events))
@@ -78,7 +89,8 @@ func TestS1HeavyFilesAtOnce(t *testing.T) {
 		handlers.Wait()
 	})
 	for _, ev := range events {
-		if run := w.runOf(ev); run.State != ci.Held && run.State != ci.Queued {
+		run := w.runOf(ev)
+		if run.State != ci.Held && run.State != ci.Queued {
 			t.Errorf("run %+v", run)
 		}
 	}

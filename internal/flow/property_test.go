@@ -96,7 +96,12 @@ func (p *pullStory) PullsAt(_ context.Context, _ ci.Repo, sha ci.SHA) ([]ci.Pull
 }
 
 func (p *pullStory) pull() ci.Pull {
-	return ci.Pull{Number: 7, Head: p.sha(p.head), Base: p.base, Open: p.open}
+	return ci.Pull{
+		Number: 7,
+		Head:   p.sha(p.head),
+		Base:   p.base,
+		Open:   p.open,
+	}
 }
 
 func (p *pullStory) Pull(context.Context, ci.Repo, int) (ci.Pull, error) { return p.pull(), nil }
@@ -112,7 +117,10 @@ func (p *pullStory) Relation(context.Context, ci.Repo, ci.SHA, ci.SHA) (string, 
 // happens notes an event of the pull request as it is now.
 func (p *pullStory) happens(action string) {
 	ev := pull(action, "topic", false)
-	ev.Repo.ID, ev.SHA, ev.PRBase, ev.At = p.repo, p.sha(p.head), p.base, p.now
+	ev.Repo.ID = p.repo
+	ev.SHA = p.sha(p.head)
+	ev.PRBase = p.base
+	ev.At = p.now
 	ev.Retarget = action == "edited"
 	p.late = append(p.late, ev)
 }
@@ -122,7 +130,10 @@ func (p *pullStory) moves(to int) {
 	before := p.sha(p.head)
 	p.head = to
 	ev := push("topic")
-	ev.Repo.ID, ev.SHA, ev.Before, ev.At = p.repo, p.sha(to), before, p.now
+	ev.Repo.ID = p.repo
+	ev.SHA = p.sha(to)
+	ev.Before = before
+	ev.At = p.now
 	p.late = append(p.late, ev)
 	if p.open {
 		p.happens("synchronize")
@@ -274,7 +285,13 @@ func (p *pullStory) checkRun(file *pipeline.File, sha ci.SHA, run ci.Run) bool {
 
 // input is what the file is held against for an event, as flow does it.
 func (p *pullStory) input(ev ci.Event) pipeline.Input {
-	in := pipeline.Input{Event: string(ev.Kind), Branch: ev.Branch, PRBase: ev.PRBase, PRAction: ev.PRAction, PRRetargeted: ev.Retarget}
+	in := pipeline.Input{
+		Event:        string(ev.Kind),
+		Branch:       ev.Branch,
+		PRBase:       ev.PRBase,
+		PRAction:     ev.PRAction,
+		PRRetargeted: ev.Retarget,
+	}
 	in.Paths, in.PathsKnown, _ = p.Changes(p.Context(), ev)
 	return in
 }
@@ -310,7 +327,10 @@ func (p *pullStory) checkBase(file *pipeline.File, sha ci.SHA, runs []ci.Run) {
 		return
 	}
 	newest := slices.MaxFunc(events, func(a, b ci.Event) int { return a.At.Compare(b.At) })
-	sameTime := slices.ContainsFunc(events, func(ev ci.Event) bool { return ev.At.Equal(newest.At) && ev.PRBase != newest.PRBase })
+	sameTime := slices.ContainsFunc(
+		events,
+		func(ev ci.Event) bool { return ev.At.Equal(newest.At) && ev.PRBase != newest.PRBase },
+	)
 	for _, run := range runs {
 		if run.Event.Kind != ci.PullRequest || sameTime || newest.PRAction == "closed" {
 			continue
@@ -327,10 +347,26 @@ func (p *pullStory) fail(sha ci.SHA, format string, args ...any) {
 	p.Helper()
 	text := ""
 	for _, ev := range p.sent {
-		text += fmt.Sprintf("  %s %s %s into %s at %s, before %s\n", ev.Kind, ev.PRAction, ev.SHA[32:], ev.PRBase, ev.At.Format("05"), ev.Before)
+		text += fmt.Sprintf(
+			"  %s %s %s into %s at %s, before %s\n",
+			ev.Kind,
+			ev.PRAction,
+			ev.SHA[32:],
+			ev.PRBase,
+			ev.At.Format("05"),
+			ev.Before,
+		)
 	}
 	data, _ := json.Marshal(p.pull())
-	p.Fatalf("story %d: %s shows success: %s\nfile:\n%s\ndelivered:\n%snow: %s", p.repo-1, sha[32:], fmt.Sprintf(format, args...), p.file, text, data)
+	p.Fatalf(
+		"story %d: %s shows success: %s\nfile:\n%s\ndelivered:\n%snow: %s",
+		p.repo-1,
+		sha[32:],
+		fmt.Sprintf(format, args...),
+		p.file,
+		text,
+		data,
+	)
 }
 
 // TestPullRequestProperty generates sequences of what can happen to a pull request, with deliveries that come late,
@@ -367,7 +403,11 @@ func TestPullRequestProperty(t *testing.T) {
 			statuses: map[ci.SHA]ci.Status{},
 			bases:    map[ci.SHA][]ci.Event{},
 		}
-		w.flow.GitHub, w.flow.Pulls, w.flow.Heads, w.flow.Ancestry, w.flow.Commits = p, pullsOf{p, w.pulls}, p, p, p
+		w.flow.GitHub = p
+		w.flow.Pulls = pullsOf{p, w.pulls}
+		w.flow.Heads = p
+		w.flow.Ancestry = p
+		w.flow.Commits = p
 		p.play()
 		for _, st := range p.statuses {
 			if st.State == "success" {

@@ -36,14 +36,22 @@ func (r *race) sha() ci.SHA { return ci.SHA(fmt.Sprintf("%040x", r.head)) }
 
 func (r *race) event(action string) ci.Event {
 	ev := pull(action, "x", true)
-	ev.SHA, ev.PRBase, ev.At, ev.Repo.ID = r.sha(), r.base, r.now, r.repoID
+	ev.SHA = r.sha()
+	ev.PRBase = r.base
+	ev.At = r.now
+	ev.Repo.ID = r.repoID
 	return ev
 }
 
 func (r *race) happens(ev ci.Event) {
 	r.guid++
 	body, _ := json.Marshal(ev)
-	r.late = append(r.late, ci.NewDelivery{HookID: 1, GUID: fmt.Sprint(r.guid), Name: "x", Body: body})
+	r.late = append(r.late, ci.NewDelivery{
+		HookID: 1,
+		GUID:   fmt.Sprint(r.guid),
+		Name:   "x",
+		Body:   body,
+	})
 }
 
 // moves the stranger makes; each may come between any two steps of YACI's.
@@ -147,7 +155,8 @@ func (r *race) check() {
 		}
 		a, err := r.db.Approval(r.Context(), run)
 		r.must(err)
-		if a == nil || a.SHA != run.Event.SHA || a.Base != run.Event.PRBase || a.Digest != fmt.Sprintf("%x", sha256.Sum256([]byte(r.file[a.SHA]))) {
+		if a == nil || a.SHA != run.Event.SHA || a.Base != run.Event.PRBase ||
+			a.Digest != fmt.Sprintf("%x", sha256.Sum256([]byte(r.file[a.SHA]))) {
 			r.Fatalf("%s runs %s for base %s with the approval %+v", job.Name, run.Event.SHA, run.Event.PRBase, a)
 		}
 		if !strings.Contains(string(job.Manifest), string(run.Event.SHA)) {
@@ -159,7 +168,9 @@ func (r *race) check() {
 // round plays one interleaving and returns how many jobs could run in it.
 func (r *race) round(steps int) int {
 	r.file[r.sha()] = goodFile
-	r.flow.GitHub, r.flow.People, r.flow.Pulls = r, r, r
+	r.flow.GitHub = r
+	r.flow.People = r
+	r.flow.Pulls = r
 	r.happens(r.event("opened"))
 	for range steps {
 		r.step()
@@ -192,8 +203,17 @@ func TestApprovalRace(t *testing.T) {
 	w := newWorld(t)
 	ran := 0
 	for i := range rounds {
-		r := &race{world: w, rnd: rand.New(rand.NewPCG(seed, uint64(i))), now: time.Now().Truncate(time.Second), base: "main", repoID: int64(i + 1),
-			file: map[ci.SHA]string{}, meant: map[ci.SHA]bool{}, seen: map[ci.JobName]bool{}, guid: i * 1000}
+		r := &race{
+			world:  w,
+			rnd:    rand.New(rand.NewPCG(seed, uint64(i))),
+			now:    time.Now().Truncate(time.Second),
+			base:   "main",
+			repoID: int64(i + 1),
+			file:   map[ci.SHA]string{},
+			meant:  map[ci.SHA]bool{},
+			seen:   map[ci.JobName]bool{},
+			guid:   i * 1000,
+		}
 		ran += r.round(16)
 	}
 	t.Logf("%d jobs could run in %d interleavings", ran, rounds)

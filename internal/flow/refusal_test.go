@@ -60,7 +60,8 @@ func TestS5SameDigits(t *testing.T) {
 			t.Errorf("%d digits: %+v", digits, run)
 		}
 	}
-	if run := w.runOf(second); run.State != ci.Held || len(w.pulls.said) != 3 {
+	run := w.runOf(second)
+	if run.State != ci.Held || len(w.pulls.said) != 3 {
 		t.Errorf("%s, said %q", run.State, w.pulls.said)
 	}
 	w.arrive("all", comment(9, "/ok-to-test "+string(second.SHA)))

@@ -44,7 +44,11 @@ func (f *Flow) removed(ctx context.Context, d ci.Delivery, ev ci.Event) error {
 		if !gone[repo.ID] {
 			continue
 		}
-		cancelled, err := f.Stopper.CancelRun(ctx, run.ID, fmt.Sprintf("Cancelled: the GitHub App was taken away from %s.", repo.FullName()))
+		cancelled, err := f.Stopper.CancelRun(
+			ctx,
+			run.ID,
+			fmt.Sprintf("Cancelled: the GitHub App was taken away from %s.", repo.FullName()),
+		)
 		if err != nil {
 			return err
 		}

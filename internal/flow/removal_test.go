@@ -12,7 +12,18 @@ import (
 func TestRemoval(t *testing.T) {
 	const installation = 5
 	pushTo := func(id int64, digit string) ci.Event {
-		return ci.Event{Kind: ci.Push, Repo: ci.Repo{ID: id, Owner: "ada", Name: "r" + digit, Installation: installation}, SHA: shaOf(digit), Ref: "refs/heads/main", Branch: "main"}
+		return ci.Event{
+			Kind: ci.Push,
+			Repo: ci.Repo{
+				ID:           id,
+				Owner:        "ada",
+				Name:         "r" + digit,
+				Installation: installation,
+			},
+			SHA:    shaOf(digit),
+			Ref:    "refs/heads/main",
+			Branch: "main",
+		}
 	}
 	for name, c := range map[string]struct {
 		event ci.Event
@@ -35,7 +46,8 @@ func TestRemoval(t *testing.T) {
 			w.arrive("gone", c.event)
 			for id, digit := range map[int64]string{1: "1", 2: "2"} {
 				run := w.runOf(pushTo(id, digit))
-				if c.ended[digit] != (run.State == ci.Cancelled) || c.ended[digit] && run.Message != "Cancelled: the GitHub App was taken away from ada/r"+digit+"." {
+				if c.ended[digit] != (run.State == ci.Cancelled) ||
+					c.ended[digit] && run.Message != "Cancelled: the GitHub App was taken away from ada/r"+digit+"." {
 					t.Errorf("%s: %s %q", digit, run.State, run.Message)
 				}
 			}
@@ -46,7 +58,18 @@ func TestRemoval(t *testing.T) {
 // GitHub does not answer: nothing ends.
 func TestRemovalWithoutAnswer(t *testing.T) {
 	w := newWorld(t)
-	ev := ci.Event{Kind: ci.Push, Repo: ci.Repo{ID: 1, Owner: "ada", Name: "r", Installation: 5}, SHA: shaOf("1"), Ref: "refs/heads/main", Branch: "main"}
+	ev := ci.Event{
+		Kind: ci.Push,
+		Repo: ci.Repo{
+			ID:           1,
+			Owner:        "ada",
+			Name:         "r",
+			Installation: 5,
+		},
+		SHA:    shaOf("1"),
+		Ref:    "refs/heads/main",
+		Branch: "main",
+	}
 	w.arrive("push", ev)
 	w.gh.err, w.gh.lost = errors.New("github: 502"), []int64{1}
 	w.arrive("gone", ci.Event{Kind: ci.Removal, Repo: ci.Repo{Installation: 5}})

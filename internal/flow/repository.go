@@ -48,7 +48,12 @@ func gone(err error) string {
 // that has the name today.
 func (f *Flow) sameName(named ci.Repo) error {
 	if now := f.current(named); !strings.EqualFold(now.FullName(), named.FullName()) {
-		return fmt.Errorf("%w: the repository that was %s is %s now; name that one", ci.ErrInvalid, named.FullName(), now.FullName())
+		return fmt.Errorf(
+			"%w: the repository that was %s is %s now; name that one",
+			ci.ErrInvalid,
+			named.FullName(),
+			now.FullName(),
+		)
 	}
 	return nil
 }

@@ -26,7 +26,9 @@ func (h *hub) Current(repo ci.Repo) ci.Repo {
 
 func (w *world) withHub() *hub {
 	h := &hub{}
-	w.flow.Repositories, w.flow.Hider, w.flow.RunsOfRepo = h, w.db, w.db
+	w.flow.Repositories = h
+	w.flow.Hider = w.db
+	w.flow.RunsOfRepo = w.db
 	return h
 }
 
@@ -66,7 +68,8 @@ func TestS7RepositoryEvents(t *testing.T) {
 			if run.Event.Repo.Private != c.private {
 				t.Errorf("private %v", run.Event.Repo.Private)
 			}
-			if said := strings.Join(inbox.ignored, ""); !strings.HasPrefix(said, c.ignored) || c.ignored == "" && said != "" {
+			said := strings.Join(inbox.ignored, "")
+			if !strings.HasPrefix(said, c.ignored) || c.ignored == "" && said != "" {
 				t.Errorf("%q", said)
 			}
 		})
@@ -79,7 +82,8 @@ func TestS2GoneEndsTheDelivery(t *testing.T) {
 	inbox := &noting{Store: w.db}
 	w.flow.Inbox, w.gh.err = inbox, &ci.GoneError{Repo: push("main").Repo}
 	w.arrive("g", push("main"))
-	if len(inbox.ignored) != 1 || !strings.HasPrefix(inbox.ignored[0], "Ignored: GitHub has no repository ada/hello with the id 1 that YACI can read") {
+	if len(inbox.ignored) != 1 ||
+		!strings.HasPrefix(inbox.ignored[0], "Ignored: GitHub has no repository ada/hello with the id 1 that YACI can read") {
 		t.Errorf("%q", inbox.ignored)
 	}
 }
@@ -92,7 +96,8 @@ func TestS2RunHasTheNewName(t *testing.T) {
 	h.state.Name, h.state.Installation = "world", 8
 	w.arrive("g", push("main"))
 	run, jobs := w.runOf(push("main")), w.queued()
-	if run.Event.Repo.FullName() != "ada/world" || run.Event.Repo.Installation != 8 || !strings.Contains(string(jobs[0].Manifest), "https://github.test/ada/world.git") {
+	if run.Event.Repo.FullName() != "ada/world" || run.Event.Repo.Installation != 8 ||
+		!strings.Contains(string(jobs[0].Manifest), "https://github.test/ada/world.git") {
 		t.Errorf("%+v", run.Event.Repo)
 	}
 }

@@ -16,7 +16,11 @@ func (f *Flow) rerun(ctx context.Context, d ci.Delivery, ev ci.Event) error {
 		return err
 	}
 	if !may {
-		return f.Inbox.IgnoreDelivery(ctx, d.ID, fmt.Sprintf("Refused: only people with write access to %s may run checks again.", ev.Repo.FullName()))
+		return f.Inbox.IgnoreDelivery(
+			ctx,
+			d.ID,
+			fmt.Sprintf("Refused: only people with write access to %s may run checks again.", ev.Repo.FullName()),
+		)
 	}
 	runs, err := f.Runs.RunsAt(ctx, ev.Repo.ID, ev.SHA)
 	if err != nil {

@@ -12,7 +12,12 @@ func TestRerun(t *testing.T) {
 	run := w.runOf(push("main"))
 	click := func(guid string, by int64, attempt int) {
 		t.Helper()
-		w.arrive(guid, ci.Event{Kind: ci.CheckRun, Repo: run.Event.Repo, SHA: run.Event.SHA, Actor: ci.Actor{ID: by, Login: "somebody"}})
+		w.arrive(guid, ci.Event{
+			Kind:  ci.CheckRun,
+			Repo:  run.Event.Repo,
+			SHA:   run.Event.SHA,
+			Actor: ci.Actor{ID: by, Login: "somebody"},
+		})
 		if now := w.runOf(push("main")); now.Attempt != attempt {
 			t.Errorf("%s: attempt %d, want %d", guid, now.Attempt, attempt)
 		}

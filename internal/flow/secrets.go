@@ -24,7 +24,11 @@ type Pins interface {
 
 // secrets are those that a run may use, when its file asks for any, and sentences about those that it may not because
 // the name that they were granted to is another repository's now.
-func (f *Flow) secrets(ctx context.Context, ev ci.Event, file *pipeline.File) (granted map[string]pipeline.SecretRef, refused map[string]string, err error) {
+func (f *Flow) secrets(
+	ctx context.Context,
+	ev ci.Event,
+	file *pipeline.File,
+) (granted map[string]pipeline.SecretRef, refused map[string]string, err error) {
 	if f.Secrets == nil || ev.Fork || !asks(file) {
 		return nil, nil, nil
 	}
@@ -37,7 +41,8 @@ func (f *Flow) secrets(ctx context.Context, ev ci.Event, file *pipeline.File) (g
 	}
 	granted, refused = map[string]pipeline.SecretRef{}, map[string]string{}
 	for _, g := range grants {
-		if _, known := granted[g.Name]; !known && decide.Granted(ev, g) {
+		_, known := granted[g.Name]
+		if !known && decide.Granted(ev, g) {
 			granted[g.Name] = pipeline.SecretRef{Name: g.ID, Key: secretKey}
 		} else if no := decide.Misnamed(g, ev.Repo); no != "" {
 			refused[g.Name] = no

@@ -25,13 +25,15 @@ func TestSecretIsReferredTo(t *testing.T) {
 	ev.Repo.DefaultBranch = "main"
 	w.arrive("g", ev)
 	jobs := w.queued()
-	if len(jobs) != 1 || !strings.Contains(string(jobs[0].Manifest), `"secretKeyRef":{"name":"secret-key-1","key":"value"}`) {
+	if len(jobs) != 1 ||
+		!strings.Contains(string(jobs[0].Manifest), `"secretKeyRef":{"name":"secret-key-1","key":"value"}`) {
 		t.Errorf("run %+v, %d jobs", w.runOf(ev), len(jobs))
 	}
 	other := push("other")
 	other.Repo.DefaultBranch = "main"
 	w.arrive("h", other)
-	if run := w.runOf(other); run.State != ci.Error || !strings.Contains(run.Message, "secret KEY is not granted") {
+	run := w.runOf(other)
+	if run.State != ci.Error || !strings.Contains(run.Message, "secret KEY is not granted") {
 		t.Errorf("run %+v", run)
 	}
 }
@@ -40,9 +42,16 @@ func TestSecretIsReferredTo(t *testing.T) {
 func TestForkGetsNoSecret(t *testing.T) {
 	w := newWorld(t)
 	w.gh.file, w.flow.Forks = withSecret, decide.ForksAlways
-	w.flow.Secrets = grants{{ID: "secret-key-1", Name: "KEY", Repositories: []string{"ada/*"}, Events: []string{"pull_request"}, Branches: []string{"*"}}}
+	w.flow.Secrets = grants{{
+		ID:           "secret-key-1",
+		Name:         "KEY",
+		Repositories: []string{"ada/*"},
+		Events:       []string{"pull_request"},
+		Branches:     []string{"*"},
+	}}
 	w.arrive("g", forkAt("opened", "a"))
-	if run := w.runOf(forkAt("opened", "a")); run.State != ci.Error || len(w.queued()) != 0 {
+	run := w.runOf(forkAt("opened", "a"))
+	if run.State != ci.Error || len(w.queued()) != 0 {
 		t.Errorf("run %+v, jobs %v", run, w.queued())
 	}
 }
@@ -54,7 +63,10 @@ func TestS12NameIsTaken(t *testing.T) {
 	w.flow.Secrets = grants{{ID: "secret-key-1", UID: "u1", Name: "KEY", Repositories: []string{"ada/hello"}}}
 	run := func(id int64, name, digit string) ci.Run {
 		ev := push("main")
-		ev.Repo.ID, ev.Repo.Name, ev.Repo.DefaultBranch, ev.SHA = id, name, "main", shaOf(digit)
+		ev.Repo.ID = id
+		ev.Repo.Name = name
+		ev.Repo.DefaultBranch = "main"
+		ev.SHA = shaOf(digit)
 		w.arrive(digit, ev)
 		return w.runOf(ev)
 	}
@@ -64,7 +76,12 @@ func TestS12NameIsTaken(t *testing.T) {
 	if r := run(1, "world", "2"); r.State != ci.Queued {
 		t.Errorf("renamed: %s %q", r.State, r.Message)
 	}
-	if r := run(666, "hello", "3"); r.State != ci.Error || !strings.Contains(r.Message, "secret KEY was granted to ada/hello when that was the repository with the id 1; it has the id 666 now") {
+	r := run(666, "hello", "3")
+	if r.State != ci.Error ||
+		!strings.Contains(
+			r.Message,
+			"secret KEY was granted to ada/hello when that was the repository with the id 1; it has the id 666 now",
+		) {
 		t.Errorf("taken: %s %q", r.State, r.Message)
 	}
 	w.flow.Secrets = grants{{ID: "secret-key-1", UID: "u1", Name: "KEY", Repositories: []string{"ada/hello#666"}}}

@@ -109,7 +109,12 @@ func (f *Flow) onBranch(ctx context.Context, ev ci.Event) (ci.Event, error) {
 	case err != nil:
 		return ev, err
 	case relation != "behind":
-		return ev, fmt.Errorf("%w: %s is not of the branch %s; name the branch that has it", ci.ErrInvalid, ev.SHA.Short(), ev.Branch)
+		return ev, fmt.Errorf(
+			"%w: %s is not of the branch %s; name the branch that has it",
+			ci.ErrInvalid,
+			ev.SHA.Short(),
+			ev.Branch,
+		)
 	}
 	return ev, nil
 }
@@ -128,7 +133,12 @@ func (f *Flow) isPast(ctx context.Context, ev ci.Event) (bool, error) {
 // branch's other runs like one that was pushed; an older commit ends no other run,
 // and none ends it for being older.
 func (f *Flow) startNew(ctx context.Context, ev ci.Event) (ci.Run, error) {
-	run := ci.Run{ID: newRunID(), Event: ev, Attempt: 1, Created: f.Clock.Now()}
+	run := ci.Run{
+		ID:      newRunID(),
+		Event:   ev,
+		Attempt: 1,
+		Created: f.Clock.Now(),
+	}
 	attempt, permit, err := f.compile(ctx, &run, nil)
 	switch {
 	case errors.Is(err, ci.ErrNotFound):

@@ -41,10 +41,16 @@ func TestStart(t *testing.T) {
 			run, err := start(ref, "")
 			w.must(err)
 			ev := run.Event
-			if run.State != ci.Queued || run.Number != 1 || ev.Kind != ci.Push || ev.Ref != "refs/heads/main" || ev.SHA != head || !ev.Asked || ev.Past || ev.Actor.Login != "api token x" || len(w.queued()) != 1 {
+			if run.State != ci.Queued || run.Number != 1 || ev.Kind != ci.Push || ev.Ref != "refs/heads/main" ||
+				ev.SHA != head ||
+				!ev.Asked ||
+				ev.Past ||
+				ev.Actor.Login != "api token x" ||
+				len(w.queued()) != 1 {
 				t.Fatalf("%+v", run)
 			}
-			if again, err := start("main", ""); !errors.Is(err, flow.ErrNotFinished) || again.ID != run.ID || !strings.Contains(err.Error(), string(run.ID)) {
+			if again, err := start("main", ""); !errors.Is(err, flow.ErrNotFinished) || again.ID != run.ID ||
+				!strings.Contains(err.Error(), string(run.ID)) {
 				t.Errorf("while it waits: %v", err)
 			}
 			w.end(run, ci.Success)
@@ -55,7 +61,8 @@ func TestStart(t *testing.T) {
 			late := push("main")
 			late.SHA = head
 			w.arrive("late", late)
-			if list, err := w.db.RunsAt(t.Context(), ev.Repo.ID, head); err != nil || len(list) != 1 {
+			list, err := w.db.RunsAt(t.Context(), ev.Repo.ID, head)
+			if err != nil || len(list) != 1 {
 				t.Errorf("its webhook made another: %v, %v", list, err)
 			}
 		})
@@ -83,10 +90,12 @@ func TestStartRefused(t *testing.T) {
 			w, _, _, start := startWorld(t)
 			w.flow.Commits.(commits)[stranger] = ci.SHA(stranger)
 			w.gh.relation, w.gh.err = c.relation, c.file
-			if _, err := start(c.ref, c.branch); !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
+			_, err := start(c.ref, c.branch)
+			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%v, want %q", err, c.says)
 			}
-			if list, err := w.db.Runs(t.Context(), ci.RunFilter{Sight: ci.Sight{All: true}, Limit: 10}); err != nil || len(list) != 0 {
+			list, err := w.db.Runs(t.Context(), ci.RunFilter{Sight: ci.Sight{All: true}, Limit: 10})
+			if err != nil || len(list) != 0 {
 				t.Errorf("stored %+v, %v", list, err)
 			}
 		})
@@ -105,18 +114,21 @@ func TestStartOfHistory(t *testing.T) {
 	if !run.Event.Past || run.State != ci.Queued || len(w.queued()) != 2 {
 		t.Errorf("%+v, %d wait", run, len(w.queued()))
 	}
-	if newer, err = w.db.Run(t.Context(), newer.ID); err != nil || newer.State != ci.Queued {
+	newer, err = w.db.Run(t.Context(), newer.ID)
+	if err != nil || newer.State != ci.Queued {
 		t.Errorf("the newer one: %+v, %v", newer, err)
 	}
 	w.end(run, ci.Failure)
-	if again, err := start(string(old), ""); err != nil || again.Attempt != 2 || !again.Event.Past {
+	again, err := start(string(old), "")
+	if err != nil || again.Attempt != 2 || !again.Event.Past {
 		t.Errorf("again: %+v, %v", again, err)
 	}
 	w.flow.Secrets = grants{{ID: "s", Name: "KEY", Repositories: []string{"ada/hello"}}}
 	w.gh.file = "image: a\nsteps: [{run: x, secrets: [KEY]}]\n"
 	older := ci.SHA(strings.Repeat("4", 40))
 	w.flow.Commits.(commits)[string(older)] = older
-	if run, err := start(string(older), ""); err != nil || run.State != ci.Error || !strings.Contains(run.Message, "secret KEY is not granted") {
+	run, err = start(string(older), "")
+	if err != nil || run.State != ci.Error || !strings.Contains(run.Message, "secret KEY is not granted") {
 		t.Errorf("with a secret: %+v, %v", run, err)
 	}
 }
@@ -133,7 +145,8 @@ func TestS19SecretsOfAnOldCommit(t *testing.T) {
 	w.end(run, ci.Failure)
 	check := func(what string, run ci.Run, err error, secret bool) {
 		t.Helper()
-		if err != nil || (run.State == ci.Queued) != secret || !secret && !strings.Contains(run.Message, "secret KEY is not granted") {
+		if err != nil || (run.State == ci.Queued) != secret ||
+			!secret && !strings.Contains(run.Message, "secret KEY is not granted") {
 			t.Errorf("%s: %s %q, %v", what, run.State, run.Message, err)
 		}
 		if run.State == ci.Queued {

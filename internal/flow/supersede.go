@@ -99,7 +99,13 @@ func (f *Flow) headNow(ctx context.Context, ev ci.Event) (ci.SHA, error) {
 }
 
 // place stores a run, as ended when a newer commit has come before it.
-func (f *Flow) place(ctx context.Context, permit decide.Permit, delivery int64, run ci.Run, attempt ci.NewAttempt) error {
+func (f *Flow) place(
+	ctx context.Context,
+	permit decide.Permit,
+	delivery int64,
+	run ci.Run,
+	attempt ci.NewAttempt,
+) error {
 	by, why, err := f.rank(ctx, run)
 	if err != nil {
 		return err
@@ -108,10 +114,12 @@ func (f *Flow) place(ctx context.Context, permit decide.Permit, delivery int64, 
 		f.outrun(&run, why)
 		permit, attempt.Jobs = decide.Permit{}, nil
 	}
-	if err := f.create(ctx, permit, delivery, &run, attempt); err != nil || by != "" {
+	err = f.create(ctx, permit, delivery, &run, attempt)
+	if err != nil || by != "" {
 		return err
 	}
-	if by, why, err = f.rank(ctx, run); err == nil && by != "" {
+	by, why, err = f.rank(ctx, run)
+	if err == nil && by != "" {
 		_, err = f.Rivals.Supersede(ctx, run.ID, by, why)
 	}
 	return err
@@ -119,5 +127,7 @@ func (f *Flow) place(ctx context.Context, permit decide.Permit, delivery int64, 
 
 // outrun ends a run that is not stored yet because a newer one exists.
 func (f *Flow) outrun(run *ci.Run, why string) {
-	run.State, run.Message, run.Finished = ci.Cancelled, why, f.Clock.Now()
+	run.State = ci.Cancelled
+	run.Message = why
+	run.Finished = f.Clock.Now()
 }

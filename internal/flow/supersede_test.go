@@ -11,9 +11,24 @@ import (
 // commitAt is an event of a commit that replaced another, at a second.
 func commitAt(kind ci.Kind, sha, before string, second int64) ci.Event {
 	long := func(c string) ci.SHA { return ci.SHA(strings.Repeat(c, 40)) }
-	ev := ci.Event{Kind: kind, Repo: ci.Repo{ID: 1, Owner: "ada", Name: "hello", DefaultBranch: "main"}, SHA: long(sha), Before: long(before), Branch: "topic", Ref: "refs/heads/topic"}
+	ev := ci.Event{
+		Kind: kind,
+		Repo: ci.Repo{
+			ID:            1,
+			Owner:         "ada",
+			Name:          "hello",
+			DefaultBranch: "main",
+		},
+		SHA:    long(sha),
+		Before: long(before),
+		Branch: "topic",
+		Ref:    "refs/heads/topic",
+	}
 	if kind == ci.PullRequest {
-		ev.PR, ev.PRAction, ev.PRBase, ev.Ref = 7, "synchronize", "main", "refs/pull/7/head"
+		ev.PR = 7
+		ev.PRAction = "synchronize"
+		ev.PRBase = "main"
+		ev.Ref = "refs/pull/7/head"
 	}
 	if second > 0 {
 		ev.At = time.Unix(second, 0).UTC()
@@ -36,10 +51,25 @@ func TestTheNewerCommitWins(t *testing.T) {
 	}{
 		"a pull request, by its chain": {old: commitAt(ci.PullRequest, "a", "0", 1), next: commitAt(ci.PullRequest, "b", "a", 1), file: goodFile},
 		"a pull request, by its dates": {old: commitAt(ci.PullRequest, "a", "0", 1), next: commitAt(ci.PullRequest, "c", "b", 2), file: goodFile},
-		"a pull request that keeps":    {old: commitAt(ci.PullRequest, "a", "0", 1), next: commitAt(ci.PullRequest, "b", "a", 2), file: keeps, both: true},
-		"a branch":                     {old: commitAt(ci.Push, "a", "0", 1), next: commitAt(ci.Push, "b", "a", 2), file: goodFile, both: true},
-		"a branch that asks for it":    {old: commitAt(ci.Push, "a", "0", 1), next: commitAt(ci.Push, "b", "a", 2), file: ends},
-		"at the same second":           {old: commitAt(ci.PullRequest, "a", "0", 1), next: commitAt(ci.PullRequest, "c", "b", 1), file: goodFile, relation: "ahead"},
+		"a pull request that keeps": {
+			old:  commitAt(ci.PullRequest, "a", "0", 1),
+			next: commitAt(ci.PullRequest, "b", "a", 2),
+			file: keeps,
+			both: true,
+		},
+		"a branch": {
+			old:  commitAt(ci.Push, "a", "0", 1),
+			next: commitAt(ci.Push, "b", "a", 2),
+			file: goodFile,
+			both: true,
+		},
+		"a branch that asks for it": {old: commitAt(ci.Push, "a", "0", 1), next: commitAt(ci.Push, "b", "a", 2), file: ends},
+		"at the same second": {
+			old:      commitAt(ci.PullRequest, "a", "0", 1),
+			next:     commitAt(ci.PullRequest, "c", "b", 1),
+			file:     goodFile,
+			relation: "ahead",
+		},
 	} {
 		for order, events := range map[string][]ci.Event{"in order": {c.old, c.next}, "out of order": {c.next, c.old}} {
 			t.Run(name+", "+order, func(t *testing.T) {
@@ -75,14 +105,17 @@ func TestTheNewerCommitWins(t *testing.T) {
 func TestAPullRequestEndsOlderPushesToItsBranch(t *testing.T) {
 	for branch, want := range map[string]ci.State{"topic": ci.Cancelled, "main": ci.Queued} {
 		w := newWorld(t)
-		first, second, pull := commitAt(ci.Push, "a", "0", 1), commitAt(ci.Push, "b", "a", 2), commitAt(ci.PullRequest, "b", "a", 2)
+		first := commitAt(ci.Push, "a", "0", 1)
+		second := commitAt(ci.Push, "b", "a", 2)
+		pull := commitAt(ci.PullRequest, "b", "a", 2)
 		for _, ev := range []*ci.Event{&first, &second, &pull} {
 			if ev.Branch = branch; ev.Kind == ci.Push {
 				ev.Ref = "refs/heads/" + branch
 			}
 			w.arrive(string(ev.Kind)+string(ev.SHA), *ev)
 		}
-		if got := w.runOf(first); got.State != want || w.runOf(second).State != ci.Queued {
+		got := w.runOf(first)
+		if got.State != want || w.runOf(second).State != ci.Queued {
 			t.Errorf("%s: the older push is %s, want %s", branch, got.State, want)
 		}
 	}

@@ -12,9 +12,14 @@ func TestG1SkipOfATag(t *testing.T) {
 	const file = "on: {push: {branches: [topic], tags: ['v*'], paths: ['docs/**']}, pull_request: {types: [labeled]}, merge_group: {}}\nimage: alpine\n" +
 		"jobs: {lint: {steps: [a]}, ship: {steps: [{run: b, when: {event: pull_request}}]}}\n"
 	tag := push("topic")
-	tag.Kind, tag.Ref, tag.Branch, tag.Tag = ci.Tag, "refs/tags/v1", "", "v1"
+	tag.Kind = ci.Tag
+	tag.Ref = "refs/tags/v1"
+	tag.Branch = ""
+	tag.Tag = "v1"
 	group := push("gh-readonly-queue/main/pr-7")
-	group.Kind, group.PRAction, group.PRBase = ci.MergeGroup, "checks_requested", "main"
+	group.Kind = ci.MergeGroup
+	group.PRAction = "checks_requested"
+	group.PRBase = "main"
 	for name, c := range map[string]struct {
 		events []ci.Event
 		want   string

@@ -11,12 +11,13 @@ import (
 	"github.com/yaci-ci/yaci/internal/decide"
 )
 
-// beforePlans is a database that the version before compressed plans wrote (f7d0b28): 24 runs of one to four jobs in three
-// repositories, a quarter of them waiting, a quarter running, a quarter failed and a quarter passed, with all manifests.
+// beforePlans is a database that the version before compressed plans wrote (f7d0b28): 24 runs of one to four jobs in
+// three repositories, a quarter of them waiting, a quarter running, a quarter failed and a quarter passed, with all
+// manifests.
 const beforePlans = "testdata/before_plans.db.gz"
 
-// TestS16Upgrade: runs of a database that was written before plans were compressed (f7d0b28) are launched, shown, retried
-// and cancelled after the upgrade.
+// TestS16Upgrade: runs of a database that was written before plans were compressed (f7d0b28) are launched, shown,
+// retried and cancelled after the upgrade.
 func TestS16Upgrade(t *testing.T) {
 	w := upgraded(t, beforePlans)
 	w.flow.Forks = decide.ForksApproval
@@ -26,11 +27,13 @@ func TestS16Upgrade(t *testing.T) {
 	}
 	for _, job := range waiting {
 		var manifest batchv1.Job
-		if err := json.Unmarshal(job.Manifest, &manifest); err != nil || manifest.Name != string(job.Name) || len(manifest.Spec.Template.Spec.Containers) == 0 {
+		err := json.Unmarshal(job.Manifest, &manifest)
+		if err != nil || manifest.Name != string(job.Name) || len(manifest.Spec.Template.Spec.Containers) == 0 {
 			t.Fatalf("%s cannot be launched: %v, %.200s", job.Name, err, job.Manifest)
 		}
 		var files map[string]string
-		if err := json.Unmarshal(job.Files, &files); err != nil || len(files) == 0 {
+		err = json.Unmarshal(job.Files, &files)
+		if err != nil || len(files) == 0 {
 			t.Fatalf("%s cannot be launched: %v, %.200s", job.Name, err, job.Files)
 		}
 	}
@@ -41,7 +44,8 @@ func TestS16Upgrade(t *testing.T) {
 		jobs, err := w.db.RunJobs(t.Context(), run.ID)
 		w.must(err)
 		for _, job := range jobs {
-			if got, err := w.db.Job(t.Context(), job.Name); err != nil || got.Title != job.Title || len(got.Steps) != len(job.Steps) {
+			got, err := w.db.Job(t.Context(), job.Name)
+			if err != nil || got.Title != job.Title || len(got.Steps) != len(job.Steps) {
 				t.Fatalf("%s cannot be shown: %v", job.Name, err)
 			}
 		}

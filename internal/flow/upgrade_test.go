@@ -37,7 +37,12 @@ func upgraded(t *testing.T, file string) *world {
 	w.must(err)
 	t.Cleanup(func() { db.Close() })
 	w.db = db
-	w.flow.Inbox, w.flow.Runs, w.flow.Changes, w.flow.Stopper, w.flow.Rivals, w.flow.Unfinished = db, db, db, db, db, db
+	w.flow.Inbox = db
+	w.flow.Runs = db
+	w.flow.Changes = db
+	w.flow.Stopper = db
+	w.flow.Rivals = db
+	w.flow.Unfinished = db
 	w.flow.Heads = &heads{}
 	return w
 }
@@ -67,7 +72,12 @@ func TestG2Upgrade(t *testing.T) {
 	before := w.snapshot()
 	for i, run := range runs {
 		w.gh.file = goodFile
-		w.pulls.pull = ci.Pull{Number: run.Event.PR, Head: run.Event.SHA, Base: run.Event.PRBase, Open: true}
+		w.pulls.pull = ci.Pull{
+			Number: run.Event.PR,
+			Head:   run.Event.SHA,
+			Base:   run.Event.PRBase,
+			Open:   true,
+		}
 		if run.Event.Kind == ci.Tag {
 			w.gh.file = "on: {push: {tags: ['v*']}}\n" + goodFile
 		}
@@ -81,7 +91,9 @@ func TestG2Upgrade(t *testing.T) {
 		}
 
 		healed := run.Event
-		healed.At, healed.Before, healed.Actor = time.Time{}, "", ci.Actor{}
+		healed.At = time.Time{}
+		healed.Before = ""
+		healed.Actor = ci.Actor{}
 		w.must(w.db.AddRecovered(t.Context(), ci.NewDelivery{GUID: fmt.Sprint("healed-", i), Name: "push"}, healed))
 		if i%50 == 49 {
 			w.drain()
@@ -101,14 +113,28 @@ func TestG2Upgrade(t *testing.T) {
 // TestG2AfterUpgrade: what really is new starts a new attempt of a run of an earlier version.
 func TestG2AfterUpgrade(t *testing.T) {
 	w := upgraded(t, beforeIdentities)
-	runs, err := w.db.Runs(t.Context(), ci.RunFilter{Sight: ci.Sight{All: true}, Kind: ci.PullRequest, State: ci.Success, Limit: 1})
+	runs, err := w.db.Runs(t.Context(), ci.RunFilter{
+		Sight: ci.Sight{All: true},
+		Kind:  ci.PullRequest,
+		State: ci.Success,
+		Limit: 1,
+	})
 	w.must(err)
 	ev := runs[0].Event
-	ev.PRAction, ev.Retarget, ev.PRBase, ev.At = "edited", true, "release", runs[0].JudgedUntil.AddDate(1, 0, 0)
-	w.pulls.pull = ci.Pull{Number: ev.PR, Head: ev.SHA, Base: "release", Open: true}
+	ev.PRAction = "edited"
+	ev.Retarget = true
+	ev.PRBase = "release"
+	ev.At = runs[0].JudgedUntil.AddDate(1, 0, 0)
+	w.pulls.pull = ci.Pull{
+		Number: ev.PR,
+		Head:   ev.SHA,
+		Base:   "release",
+		Open:   true,
+	}
 	w.gh.file = "on: {pull_request: {}}\n" + goodFile
 	w.deliver("new", ev)
-	if run := w.runOf(ev); run.Attempt != 2 || run.State != ci.Queued {
+	run := w.runOf(ev)
+	if run.Attempt != 2 || run.State != ci.Queued {
 		t.Errorf("attempt %d, %s: %s", run.Attempt, run.State, run.Message)
 	}
 }

@@ -32,7 +32,9 @@ func Explain(err error, now time.Time) ci.Setback {
 	case errors.Is(err, ci.ErrGone):
 		back.Hopeless, back.Whole = true, gone(err)
 	case status == http.StatusTooManyRequests || status == http.StatusForbidden && wait > 0:
-		back.Whole, back.Slow, back.Wait = true, true, max(wait, time.Second)
+		back.Whole = true
+		back.Slow = true
+		back.Wait = max(wait, time.Second)
 	case slices.Contains([]int{http.StatusForbidden, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity}, status) && wait == 0:
 		back.Hopeless = true
 		back.Whole = gone(err)
@@ -53,7 +55,8 @@ func gone(err error) bool {
 // App may not have it, and no limit of rate.
 func denied(err error) bool {
 	status, wait := answer(err)
-	return wait == 0 && slices.Contains([]int{http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity}, status)
+	return wait == 0 &&
+		slices.Contains([]int{http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity}, status)
 }
 
 // answer is what GitHub said to a call, or to the wish for the token that it
@@ -75,7 +78,8 @@ func retryAfter(h http.Header) time.Duration {
 	if seconds, err := strconv.Atoi(h.Get("Retry-After")); err == nil {
 		return time.Duration(seconds) * time.Second
 	}
-	if reset, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64); err == nil && h.Get("X-RateLimit-Remaining") == "0" {
+	reset, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64)
+	if err == nil && h.Get("X-RateLimit-Remaining") == "0" {
 		return max(time.Until(time.Unix(reset, 0)), time.Second)
 	}
 	return 0

@@ -40,7 +40,9 @@ func (c *Client) Introduce(ctx context.Context) (k Known, err error) {
 	if err != nil {
 		return k, fmt.Errorf("the App: github: %w", err)
 	}
-	k.App, k.Events, k.Settings = app.GetName(), app.Events, c.settings(app)
+	k.App = app.GetName()
+	k.Events = app.Events
+	k.Settings = c.settings(app)
 	granted, err := json.Marshal(app.Permissions)
 	if err == nil {
 		err = json.Unmarshal(granted, &k.Permissions)

@@ -20,13 +20,16 @@ func TestIntroduce(t *testing.T) {
 		t.Fatal(err)
 	}
 	k, err := c.Introduce(t.Context())
-	if err != nil || k.App == "" || k.Permissions["contents"] != "read" || k.Permissions["statuses"] != "write" || !slices.Contains(k.Events, "push") || time.Since(k.Clock).Abs() > time.Minute {
+	if err != nil || k.App == "" || k.Permissions["contents"] != "read" || k.Permissions["statuses"] != "write" ||
+		!slices.Contains(k.Events, "push") ||
+		time.Since(k.Clock).Abs() > time.Minute {
 		t.Errorf("%+v, %v", k, err)
 	}
 	if want := gh.URL() + "/settings/apps/yaci/permissions"; k.Settings != want {
 		t.Errorf("settings %s, want %s", k.Settings, want)
 	}
-	if hook, err := c.HookURL(t.Context()); err != nil || hook != "http://127.0.0.1:1/webhook" {
+	hook, err := c.HookURL(t.Context())
+	if err != nil || hook != "http://127.0.0.1:1/webhook" {
 		t.Errorf("hook %q, %v", hook, err)
 	}
 }
@@ -43,12 +46,19 @@ func TestInstalled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	repo := ci.Repo{ID: r.ID, Owner: "ada", Name: "hello", Installation: citest.InstallationID}
-	if in, err := c.Installed(t.Context(), repo); !in || err != nil {
+	repo := ci.Repo{
+		ID:           r.ID,
+		Owner:        "ada",
+		Name:         "hello",
+		Installation: citest.InstallationID,
+	}
+	in, err := c.Installed(t.Context(), repo)
+	if !in || err != nil {
 		t.Errorf("installed: %v, %v", in, err)
 	}
 	r.Uninstall()
-	if in, err := c.Installed(t.Context(), repo); in || err != nil {
+	in, err = c.Installed(t.Context(), repo)
+	if in || err != nil {
 		t.Errorf("taken away: %v, %v", in, err)
 	}
 	gh.Inject(citest.Fault{Status: http.StatusBadGateway})

@@ -20,7 +20,15 @@ func (c *Client) File(ctx context.Context, repo ci.Repo, sha ci.SHA, path string
 }
 
 func (c *Client) file(ctx context.Context, repo ci.Repo, sha ci.SHA, path string) ([]byte, error) {
-	file, _, _, err := c.repoClient(repo).Repositories.GetContents(ctx, repo.Owner, repo.Name, path, &github.RepositoryContentGetOptions{Ref: string(sha)})
+	file, _, _, err := c.repoClient(
+		repo,
+	).Repositories.GetContents(
+		ctx,
+		repo.Owner,
+		repo.Name,
+		path,
+		&github.RepositoryContentGetOptions{Ref: string(sha)},
+	)
 	if missing(err) || err == nil && (file == nil || file.GetType() != "file") {
 		return nil, fmt.Errorf("fetch %s at %s: %w", path, sha.Short(), ci.ErrNotFound)
 	}
@@ -41,7 +49,8 @@ func (c *Client) file(ctx context.Context, repo ci.Repo, sha ci.SHA, path string
 // is another thing: it was pushed a moment ago, and all of GitHub will know it soon.
 func missing(err error) bool {
 	var call *github.ErrorResponse
-	return errors.As(err, &call) && call.Response.StatusCode == http.StatusNotFound && !strings.HasPrefix(call.Message, "No commit found")
+	return errors.As(err, &call) && call.Response.StatusCode == http.StatusNotFound &&
+		!strings.HasPrefix(call.Message, "No commit found")
 }
 
 // Changes are the paths that an event changed: those of the whole pull request,
@@ -81,7 +90,11 @@ func (c *Client) changes(ctx context.Context, ev ci.Event) (paths []string, comp
 // compare returns the paths that differ between head and its merge base with base, and how head stands to base in
 // GitHub's words. They are not complete when GitHub cut the list short, or does not know one of the two commits any
 // more, as after a forced push.
-func (c *Client) compare(ctx context.Context, repo ci.Repo, base, head ci.SHA) (paths []string, status string, complete bool, err error) {
+func (c *Client) compare(
+	ctx context.Context,
+	repo ci.Repo,
+	base, head ci.SHA,
+) (paths []string, status string, complete bool, err error) {
 	cmp, res, err := c.repoClient(repo).Repositories.CompareCommits(ctx, repo.Owner, repo.Name, string(base), string(head),
 		&github.ListOptions{PerPage: 1})
 	if res != nil && res.StatusCode == http.StatusNotFound {
@@ -107,7 +120,16 @@ func (c *Client) Relation(ctx context.Context, repo ci.Repo, base, head ci.SHA) 
 }
 
 func (c *Client) relation(ctx context.Context, repo ci.Repo, base, head ci.SHA) (string, error) {
-	cmp, res, err := c.repoClient(repo).Repositories.CompareCommits(ctx, repo.Owner, repo.Name, string(base), string(head), &github.ListOptions{PerPage: 1})
+	cmp, res, err := c.repoClient(
+		repo,
+	).Repositories.CompareCommits(
+		ctx,
+		repo.Owner,
+		repo.Name,
+		string(base),
+		string(head),
+		&github.ListOptions{PerPage: 1},
+	)
 	if res != nil && res.StatusCode == http.StatusNotFound {
 		return "", nil
 	}

@@ -29,7 +29,13 @@ type changedFile struct {
 // the next try. The list is not complete when the pull request is not at the
 // event's commit and base any more, since GitHub lists the files of its head now.
 func (c *Client) pullChanges(ctx context.Context, ev ci.Event) (paths []string, complete bool, err error) {
-	key := changesKey{repo: ev.Repo.ID, name: ev.Repo.FullName(), pull: ev.PR, base: ev.PRBase, head: ev.SHA}
+	key := changesKey{
+		repo: ev.Repo.ID,
+		name: ev.Repo.FullName(),
+		pull: ev.PR,
+		base: ev.PRBase,
+		head: ev.SHA,
+	}
 	list := c.partial.take(key)
 	for list.next != 0 {
 		files, next, err := c.changedFiles(ctx, ev, list.next)

@@ -12,11 +12,20 @@ import (
 const filesPath = "GET /api/v3/repos/ada/hello/pulls/7/files?page=%d&per_page=100"
 
 func pullEvent() ci.Event {
-	return ci.Event{Kind: ci.PullRequest, Repo: repo, PR: 7, SHA: sha, PRBase: "main"}
+	return ci.Event{
+		Kind:   ci.PullRequest,
+		Repo:   repo,
+		PR:     7,
+		SHA:    sha,
+		PRBase: "main",
+	}
 }
 
 func pullAt(head, base string) func(http.ResponseWriter) {
-	return says(http.StatusOK, fmt.Sprintf(`{"number":7,"head":{"sha":%q},"base":{"ref":%q,"repo":{"id":11}}}`, head, base))
+	return says(
+		http.StatusOK,
+		fmt.Sprintf(`{"number":7,"head":{"sha":%q},"base":{"ref":%q,"repo":{"id":11}}}`, head, base),
+	)
 }
 
 // filesPage answers with a page of a list of 30; the last has 99 files.

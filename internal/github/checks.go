@@ -11,14 +11,23 @@ import (
 
 // checkClient may write check runs, which only Apps can.
 func (c *Client) checkClient(repo ci.Repo) *github.Client {
-	return c.clientFor(clientKey{repo.ID, repo.Installation, "checks"}, repo, &github.InstallationPermissions{Checks: github.String("write")})
+	return c.clientFor(
+		clientKey{repo.ID, repo.Installation, "checks"},
+		repo,
+		&github.InstallationPermissions{Checks: github.String("write")},
+	)
 }
 
 // PostCheck shows a check run on its commit. Of several with one name GitHub
 // shows the newest, so that posting it twice is posting it once.
 func (c *Client) PostCheck(ctx context.Context, check ci.Check) error {
-	o := github.CreateCheckRunOptions{Name: check.Name, HeadSHA: string(check.SHA), Status: &check.Status, ExternalID: github.String(string(check.Run)),
-		Output: &github.CheckRunOutput{Title: &check.Title, Summary: &check.Summary}}
+	o := github.CreateCheckRunOptions{
+		Name:       check.Name,
+		HeadSHA:    string(check.SHA),
+		Status:     &check.Status,
+		ExternalID: github.String(string(check.Run)),
+		Output:     &github.CheckRunOutput{Title: &check.Title, Summary: &check.Summary},
+	}
 	if check.URL != "" {
 		o.DetailsURL = &check.URL
 	}
@@ -29,13 +38,22 @@ func (c *Client) PostCheck(ctx context.Context, check ci.Check) error {
 		o.StartedAt = &github.Timestamp{Time: check.Started}
 	}
 	if check.Conclusion == "failure" {
-		o.Actions = []*github.CheckRunAction{{Label: "Retry what failed", Description: "Runs the jobs that failed again.", Identifier: "rerun"}} // webhook.Rerun
+		// webhook.Rerun
+		o.Actions = []*github.CheckRunAction{
+			{Label: "Retry what failed", Description: "Runs the jobs that failed again.", Identifier: "rerun"},
+		}
 	}
 	if check.Conclusion != "" {
 		o.Conclusion, o.CompletedAt = &check.Conclusion, &github.Timestamp{Time: check.Finished}
 	}
 	for _, a := range check.Annotations {
-		note := &github.CheckRunAnnotation{Path: &a.Path, StartLine: &a.Line, EndLine: &a.End, AnnotationLevel: &a.Level, Message: &a.Message}
+		note := &github.CheckRunAnnotation{
+			Path:            &a.Path,
+			StartLine:       &a.Line,
+			EndLine:         &a.End,
+			AnnotationLevel: &a.Level,
+			Message:         &a.Message,
+		}
 		if a.Title != "" {
 			note.Title = &a.Title
 		}

@@ -76,7 +76,13 @@ func newClient(apiURL string) (*Client, error) {
 	if !strings.HasSuffix(u.Path, "/") {
 		u.Path += "/"
 	}
-	return &Client{api: u, clients: map[clientKey]*github.Client{}, repos: map[int64]knownRepo{}, pages: map[pageKey]page{}, short: map[int64]time.Time{}}, nil
+	return &Client{
+		api:     u,
+		clients: map[clientKey]*github.Client{},
+		repos:   map[int64]knownRepo{},
+		pages:   map[pageKey]page{},
+		short:   map[int64]time.Time{},
+	}, nil
 }
 
 // CloneURL is where git finds a repository, by the name that GitHub gave it last.
@@ -108,7 +114,10 @@ func (c *Client) clientFor(key clientKey, repo ci.Repo, perm *github.Installatio
 	if len(c.clients) >= maxClients {
 		clear(c.clients)
 	}
-	gh := c.client(metered{c.tokenTransport(repo, perm), func(h http.Header) { c.meter(repo.Installation, h) }}, redirects(repo.ID))
+	gh := c.client(
+		metered{c.tokenTransport(repo, perm), func(h http.Header) { c.meter(repo.Installation, h) }},
+		redirects(repo.ID),
+	)
 	c.clients[key] = gh
 	return gh
 }

@@ -34,7 +34,12 @@ func TestG3(t *testing.T) {
 	other := commit("other", "other", "docs/c") // a new branch begins at main
 	middle := commit("main", "middle", "src/a")
 	tip := commit("main", "tip", "src/b")
-	r := ci.Repo{ID: repo.ID, Owner: "ada", Name: "hello", Installation: citest.InstallationID}
+	r := ci.Repo{
+		ID:           repo.ID,
+		Owner:        "ada",
+		Name:         "hello",
+		Installation: citest.InstallationID,
+	}
 	for name, tc := range map[string]struct {
 		before, after ci.SHA
 		want          []string
@@ -46,7 +51,13 @@ func TestG3(t *testing.T) {
 		"the same commit":        {tip, tip, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ev := ci.Event{Kind: ci.Push, Repo: r, SHA: tc.after, Before: tc.before, Branch: "main"}
+			ev := ci.Event{
+				Kind:   ci.Push,
+				Repo:   r,
+				SHA:    tc.after,
+				Before: tc.before,
+				Branch: "main",
+			}
 			paths, complete, err := c.Changes(t.Context(), ev)
 			if err != nil || !complete {
 				t.Fatalf("complete %t, %v", complete, err)

@@ -31,7 +31,8 @@ func TestC7FindAndCloneToken(t *testing.T) {
 		}
 		for who, c := range map[string]*github.Client{"App": app, "personal token": personal} {
 			found, err := c.Find(t.Context(), "Ada/"+name)
-			if err != nil || found.ID != made.ID || found.FullName() != "ada/"+name || who == "App" && found.Installation != citest.InstallationID {
+			if err != nil || found.ID != made.ID || found.FullName() != "ada/"+name ||
+				who == "App" && found.Installation != citest.InstallationID {
 				t.Fatalf("%s: %+v, %v", who, found, err)
 			}
 			if who == "App" {
@@ -47,16 +48,23 @@ func TestC7FindAndCloneToken(t *testing.T) {
 		}
 	}
 
-	gone, moved := ci.Repo{ID: 4711, Owner: "ada", Name: "gone", Installation: citest.InstallationID}, repos[2]
+	gone, moved := ci.Repo{
+		ID:           4711,
+		Owner:        "ada",
+		Name:         "gone",
+		Installation: citest.InstallationID,
+	}, repos[2]
 	access, err := app.CloneToken(t.Context(), repos[0], []ci.Repo{repos[1], gone})
 	if err != nil || access.Token == "" || !slices.Equal(access.Repositories, []string{"ada/schemas"}) {
 		t.Errorf("%+v, %v", access, err)
 	}
-	if access, err = app.CloneToken(t.Context(), repos[0], nil); err != nil || len(access.Repositories) > 0 {
+	access, err = app.CloneToken(t.Context(), repos[0], nil)
+	if err != nil || len(access.Repositories) > 0 {
 		t.Errorf("without others: %+v, %v", access, err)
 	}
 	moved.ID = repos[1].ID // the name of another one: the id counts
-	if access, err = app.CloneToken(t.Context(), repos[0], []ci.Repo{moved}); err != nil || !slices.Equal(access.Repositories, []string{"ada/schemas"}) {
+	access, err = app.CloneToken(t.Context(), repos[0], []ci.Repo{moved})
+	if err != nil || !slices.Equal(access.Repositories, []string{"ada/schemas"}) {
 		t.Errorf("a name that passed on: %+v, %v", access, err)
 	}
 }
@@ -83,7 +91,8 @@ func TestC7MayAdmin(t *testing.T) {
 		{ci.Actor{ID: ada.ID, Login: "ada"}, true}, {ci.Actor{ID: eve.ID, Login: "eve"}, false},
 		{ci.Actor{ID: eve.ID, Login: "ada"}, false}, {ci.Actor{Login: "ada"}, false},
 	} {
-		if got, err := app.MayAdmin(t.Context(), repo, c.who); err != nil || got != c.want {
+		got, err := app.MayAdmin(t.Context(), repo, c.who)
+		if err != nil || got != c.want {
 			t.Errorf("%+v: %v, %v", c.who, got, err)
 		}
 	}

@@ -25,7 +25,12 @@ import (
 	"github.com/yaci-ci/yaci/internal/github"
 )
 
-var repo = ci.Repo{ID: 11, Owner: "ada", Name: "hello", Installation: 3}
+var repo = ci.Repo{
+	ID:           11,
+	Owner:        "ada",
+	Name:         "hello",
+	Installation: 3,
+}
 
 const sha = ci.SHA("6113728f27ae82c7b1a177c8d03f9e96e0adf246")
 
@@ -56,7 +61,12 @@ func (g *gitHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // described is a repository of ada's as GitHub describes it.
 func described(id int64, name string) string {
-	return fmt.Sprintf(`{"id":%d,"name":%q,"full_name":"ada/%s","owner":{"login":"ada","id":1},"private":false,"default_branch":"main"}`, id, name, name)
+	return fmt.Sprintf(
+		`{"id":%d,"name":%q,"full_name":"ada/%s","owner":{"login":"ada","id":1},"private":false,"default_branch":"main"}`,
+		id,
+		name,
+		name,
+	)
 }
 
 func says(code int, body string) func(http.ResponseWriter) {
@@ -69,8 +79,14 @@ func says(code int, body string) func(http.ResponseWriter) {
 
 func newGitHub(t *testing.T) *gitHub {
 	g := &gitHub{answers: map[string]func(http.ResponseWriter){
-		"POST /api/v3/app/installations/3/access_tokens": says(http.StatusCreated, `{"token":"ghs_three","expires_at":"2100-01-01T00:00:00Z"}`),
-		"POST /api/v3/app/installations/4/access_tokens": says(http.StatusCreated, `{"token":"ghs_four","expires_at":"2100-01-01T00:00:00Z"}`),
+		"POST /api/v3/app/installations/3/access_tokens": says(
+			http.StatusCreated,
+			`{"token":"ghs_three","expires_at":"2100-01-01T00:00:00Z"}`,
+		),
+		"POST /api/v3/app/installations/4/access_tokens": says(
+			http.StatusCreated,
+			`{"token":"ghs_four","expires_at":"2100-01-01T00:00:00Z"}`,
+		),
 	}}
 	g.Server = httptest.NewServer(g)
 	t.Cleanup(g.Close)
@@ -84,7 +100,11 @@ func (g *gitHub) app(t *testing.T) *github.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := github.NewApp(g.URL+"/api/v3", 7, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+	c, err := github.NewApp(
+		g.URL+"/api/v3",
+		7,
+		pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +144,8 @@ func TestCloneToken(t *testing.T) {
 		t.Errorf("authorization %q, want the App's JWT", minted.auth)
 	}
 	calls := len(g.calls)
-	if access, err := g.personal(t).CloneToken(t.Context(), repo, nil); err != nil || access.Token != "ghp_mine" || len(g.calls) != calls {
+	access, err = g.personal(t).CloneToken(t.Context(), repo, nil)
+	if err != nil || access.Token != "ghp_mine" || len(g.calls) != calls {
 		t.Errorf("personal: %+v, %v, %d calls", access, err, len(g.calls))
 	}
 }
@@ -144,7 +165,8 @@ func TestCloneTokenErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newGitHub(t)
 			g.answers["POST /api/v3/app/installations/3/access_tokens"] = c.answer
-			if _, err := g.app(t).CloneToken(t.Context(), repo, nil); err == nil || errors.Is(err, ci.ErrNotFound) != c.denied {
+			_, err := g.app(t).CloneToken(t.Context(), repo, nil)
+			if err == nil || errors.Is(err, ci.ErrNotFound) != c.denied {
 				t.Errorf("err %v, want denied %v", err, c.denied)
 			}
 		})
@@ -197,7 +219,8 @@ func TestFile(t *testing.T) {
 func TestFileWithoutToken(t *testing.T) {
 	g := newGitHub(t)
 	delete(g.answers, "POST /api/v3/app/installations/3/access_tokens")
-	if _, err := g.app(t).File(t.Context(), repo, sha, ".yaci.yml"); err == nil || errors.Is(err, ci.ErrNotFound) {
+	_, err := g.app(t).File(t.Context(), repo, sha, ".yaci.yml")
+	if err == nil || errors.Is(err, ci.ErrNotFound) {
 		t.Errorf("err %v", err)
 	}
 }
@@ -250,7 +273,14 @@ func TestPostStatus(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newGitHub(t)
 			g.answers[path] = says(http.StatusCreated, `{}`)
-			err := g.personal(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha, Context: "yaci", State: "success", Description: c.text, TargetURL: c.url})
+			err := g.personal(t).PostStatus(t.Context(), ci.Status{
+				Repo:        repo,
+				SHA:         sha,
+				Context:     "yaci",
+				State:       "success",
+				Description: c.text,
+				TargetURL:   c.url,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -328,22 +358,35 @@ func TestExplain(t *testing.T) {
 			if err == nil {
 				t.Fatal("no error")
 			}
-			if got := github.Explain(err, now); got.Wait < c.min || got.Wait > c.max || flags(got) != c.flags {
+			got := github.Explain(err, now)
+			if got.Wait < c.min || got.Wait > c.max || flags(got) != c.flags {
 				t.Errorf("%v: %+v, want %v to %v, %q", err, got, c.min, c.max, c.flags)
 			}
 		})
 	}
 	g := newGitHub(t)
 	delete(g.answers, "POST /api/v3/app/installations/3/access_tokens")
-	if got := github.Explain(g.app(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}), now); flags(got) != "whole hopeless" {
+	if got := github.Explain(g.app(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}), now); flags(
+		got,
+	) != "whole hopeless" {
 		t.Errorf("no token any more: %+v", got)
 	}
 	g.answers["POST /api/v3/app/installations/3/access_tokens"] = says(http.StatusUnprocessableEntity, `{}`)
-	if got := github.Explain(g.app(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}), now); flags(got) != "hopeless" {
+	if got := github.Explain(g.app(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}), now); flags(
+		got,
+	) != "hopeless" {
 		t.Errorf("the repository is not the App's any more: %+v", got)
 	}
-	g.answers["POST /api/v3/app/installations/3/access_tokens"] = header(http.StatusForbidden, `{}`, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", reset)
-	if got := github.Explain(g.app(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}), now); flags(got) != "whole slow" || got.Wait < 9*time.Minute {
+	g.answers["POST /api/v3/app/installations/3/access_tokens"] = header(
+		http.StatusForbidden,
+		`{}`,
+		"X-RateLimit-Remaining",
+		"0",
+		"X-RateLimit-Reset",
+		reset,
+	)
+	got := github.Explain(g.app(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}), now)
+	if flags(got) != "whole slow" || got.Wait < 9*time.Minute {
 		t.Errorf("no token for now: %+v", got)
 	}
 	if got := github.Explain(errors.New("connection refused"), now); got != (ci.Setback{Silent: true}) {
@@ -371,7 +414,8 @@ func TestRevokedToken(t *testing.T) {
 		says(http.StatusCreated, fmt.Sprintf(`{"token":"ghs_%d","expires_at":"2100-01-01T00:00:00Z"}`, minted))(w)
 	}
 	g.answers["POST /api/v3/repos/ada/hello/statuses/"+string(sha)] = func(w http.ResponseWriter) {
-		if last := g.calls[len(g.calls)-1]; last.auth != "token ghs_2" || !strings.Contains(last.body, "success") {
+		last := g.calls[len(g.calls)-1]
+		if last.auth != "token ghs_2" || !strings.Contains(last.body, "success") {
 			says(http.StatusUnauthorized, `{"message":"Bad credentials"}`)(w)
 			return
 		}
@@ -387,8 +431,12 @@ func TestRevokedToken(t *testing.T) {
 	if minted != 2 || posted != 2 {
 		t.Errorf("minted %d, posted %d", minted, posted)
 	}
-	g.answers["POST /api/v3/repos/ada/hello/statuses/"+string(sha)] = says(http.StatusUnauthorized, `{"message":"Bad credentials"}`)
-	if err := c.PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}); err == nil || minted != 3 {
+	g.answers["POST /api/v3/repos/ada/hello/statuses/"+string(sha)] = says(
+		http.StatusUnauthorized,
+		`{"message":"Bad credentials"}`,
+	)
+	err := c.PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha})
+	if err == nil || minted != 3 {
 		t.Errorf("err %v, minted %d: a token that is never good is minted once for a call", err, minted)
 	}
 }
@@ -412,13 +460,26 @@ func TestRefusedWords(t *testing.T) {
 				var sent struct{ Description string }
 				json.Unmarshal([]byte(g.calls[len(g.calls)-1].body), &sent)
 				if sent.Description != c.takes {
-					says(http.StatusUnprocessableEntity, fmt.Sprintf(`{"message":"Validation Failed","errors":[{"resource":"Status","code":"custom","message":%q}]}`, c.message))(w)
+					says(
+						http.StatusUnprocessableEntity,
+						fmt.Sprintf(
+							`{"message":"Validation Failed","errors":[{"resource":"Status","code":"custom","message":%q}]}`,
+							c.message,
+						),
+					)(
+						w,
+					)
 					return
 				}
 				took = sent.Description
 				says(http.StatusCreated, `{}`)(w)
 			}
-			err := g.personal(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha, State: "success", Description: "Passed é in 1s"})
+			err := g.personal(t).PostStatus(t.Context(), ci.Status{
+				Repo:        repo,
+				SHA:         sha,
+				State:       "success",
+				Description: "Passed é in 1s",
+			})
 			if took != c.want || (err == nil) != (c.want != "") || len(g.calls) != c.calls {
 				t.Errorf("took %q after %d calls, %v", took, len(g.calls), err)
 			}
@@ -435,7 +496,8 @@ func TestShownStatuses(t *testing.T) {
 	}
 	g.answers[path+"page=2&per_page=100"] = says(http.StatusOK, `{"statuses":[{"context":"yaci/lint","state":"pending"}]}`)
 	got, err := g.personal(t).ShownStatuses(t.Context(), repo, sha)
-	if diff := cmp.Diff(map[string]string{"yaci": "success", "yaci/lint": "pending"}, got); diff != "" || err != nil {
+	diff := cmp.Diff(map[string]string{"yaci": "success", "yaci/lint": "pending"}, got)
+	if diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
@@ -453,12 +515,14 @@ func TestRedirects(t *testing.T) {
 	}
 	g.answers["GET /api/v3/repositories/11/contents/f"] = says(http.StatusOK, content("moved"))
 	g.answers[from] = to(g.URL + "/api/v3/repositories/11/contents/f")
-	if got, err := g.personal(t).File(t.Context(), repo, sha, "f"); err != nil || string(got) != "moved" {
+	got, err := g.personal(t).File(t.Context(), repo, sha, "f")
+	if err != nil || string(got) != "moved" {
 		t.Errorf("same host: %q, %v", got, err)
 	}
 	stranger.answers["GET /x"] = says(http.StatusOK, content("stolen"))
 	g.answers[from] = to(stranger.URL + "/x")
-	if got, err := g.personal(t).File(t.Context(), repo, sha, "f"); err == nil || len(stranger.calls) != 0 {
+	got, err = g.personal(t).File(t.Context(), repo, sha, "f")
+	if err == nil || len(stranger.calls) != 0 {
 		t.Errorf("other host: %q, %v, calls %+v", got, err, stranger.calls)
 	}
 }

@@ -36,7 +36,13 @@ func (c *Client) heads(ctx context.Context, repo ci.Repo) ([]ci.Event, error) {
 	gh := c.repoClient(repo)
 	var heads []ci.Event
 	for page := 1; page != 0 && page <= maxHeadPages; {
-		list, next, err := listed[*github.Branch](ctx, c, gh, repo.ID, fmt.Sprintf("%sbranches?per_page=100&page=%d", path, page))
+		list, next, err := listed[*github.Branch](
+			ctx,
+			c,
+			gh,
+			repo.ID,
+			fmt.Sprintf("%sbranches?per_page=100&page=%d", path, page),
+		)
 		if err != nil {
 			return heads, fmt.Errorf("branches: github: %w", err)
 		}
@@ -52,7 +58,13 @@ func (c *Client) heads(ctx context.Context, repo ci.Repo) ([]ci.Event, error) {
 		page = next
 	}
 	for page := 1; page != 0 && page <= maxHeadPages; {
-		list, next, err := listed[*github.RepositoryTag](ctx, c, gh, repo.ID, fmt.Sprintf("%stags?per_page=100&page=%d", path, page))
+		list, next, err := listed[*github.RepositoryTag](
+			ctx,
+			c,
+			gh,
+			repo.ID,
+			fmt.Sprintf("%stags?per_page=100&page=%d", path, page),
+		)
 		if err != nil {
 			return heads, fmt.Errorf("tags: github: %w", err)
 		}
@@ -67,8 +79,18 @@ func (c *Client) heads(ctx context.Context, repo ci.Repo) ([]ci.Event, error) {
 		}
 		page = next
 	}
-	reader := c.clientFor(clientKey{repo.ID, repo.Installation, "heads"}, repo, &github.InstallationPermissions{PullRequests: github.String("read")})
-	pulls, _, err := listed[*github.PullRequest](ctx, c, reader, repo.ID, path+"pulls?state=open&sort=updated&direction=desc&per_page=100")
+	reader := c.clientFor(
+		clientKey{repo.ID, repo.Installation, "heads"},
+		repo,
+		&github.InstallationPermissions{PullRequests: github.String("read")},
+	)
+	pulls, _, err := listed[*github.PullRequest](
+		ctx,
+		c,
+		reader,
+		repo.ID,
+		path+"pulls?state=open&sort=updated&direction=desc&per_page=100",
+	)
 	if err != nil {
 		return heads, fmt.Errorf("pull requests: github: %w", err)
 	}
@@ -82,16 +104,33 @@ func (c *Client) heads(ctx context.Context, repo ci.Repo) ([]ci.Event, error) {
 
 func pullEvent(repo ci.Repo, p *github.PullRequest) ci.Event {
 	return ci.Event{
-		Kind: ci.PullRequest, Repo: repo, SHA: ci.SHA(p.GetHead().GetSHA()), Ref: fmt.Sprintf("refs/pull/%d/head", p.GetNumber()),
-		Branch: p.GetHead().GetRef(), Title: p.GetTitle(), PR: p.GetNumber(), PRAction: "synchronize", PRBase: p.GetBase().GetRef(),
-		BaseSHA: ci.SHA(p.GetBase().GetSHA()), Fork: p.GetHead().GetRepo().GetID() != repo.ID,
+
+		Kind:     ci.PullRequest,
+		Repo:     repo,
+		SHA:      ci.SHA(p.GetHead().GetSHA()),
+		Ref:      fmt.Sprintf("refs/pull/%d/head", p.GetNumber()),
+		Branch:   p.GetHead().GetRef(),
+		Title:    p.GetTitle(),
+		PR:       p.GetNumber(),
+		PRAction: "synchronize",
+		PRBase:   p.GetBase().GetRef(),
+		BaseSHA:  ci.SHA(p.GetBase().GetSHA()),
+		Fork:     p.GetHead().GetRepo().GetID() != repo.ID,
 	}
 }
 
 // Commit is the first line of a commit's message, and when it was made.
 func (c *Client) Commit(ctx context.Context, repo ci.Repo, sha ci.SHA) (title string, at time.Time, err error) {
 	err = c.confirmed(ctx, repo, func(repo ci.Repo) error {
-		found, _, err := c.repoClient(repo).Repositories.GetCommit(ctx, repo.Owner, repo.Name, string(sha), &github.ListOptions{PerPage: 1})
+		found, _, err := c.repoClient(
+			repo,
+		).Repositories.GetCommit(
+			ctx,
+			repo.Owner,
+			repo.Name,
+			string(sha),
+			&github.ListOptions{PerPage: 1},
+		)
 		if err != nil {
 			return fmt.Errorf("commit %s: github: %w", sha.Short(), err)
 		}
@@ -104,7 +143,15 @@ func (c *Client) Commit(ctx context.Context, repo ci.Repo, sha ci.SHA) (title st
 // Message returns the message of a commit.
 func (c *Client) Message(ctx context.Context, repo ci.Repo, sha ci.SHA) (string, error) {
 	return read(ctx, c, repo, func(repo ci.Repo) (string, error) {
-		found, _, err := c.repoClient(repo).Repositories.GetCommit(ctx, repo.Owner, repo.Name, string(sha), &github.ListOptions{PerPage: 1})
+		found, _, err := c.repoClient(
+			repo,
+		).Repositories.GetCommit(
+			ctx,
+			repo.Owner,
+			repo.Name,
+			string(sha),
+			&github.ListOptions{PerPage: 1},
+		)
 		if err != nil {
 			return "", fmt.Errorf("commit %s: github: %w", sha.Short(), err)
 		}
@@ -129,20 +176,38 @@ type pageKey struct {
 const maxPages = 3000
 
 // listed reads one page of a list.
-func listed[T any](ctx context.Context, c *Client, gh *github.Client, repo int64, path string) (list []T, next int, err error) {
+func listed[T any](
+	ctx context.Context,
+	c *Client,
+	gh *github.Client,
+	repo int64,
+	path string,
+) (list []T, next int, err error) {
 	list, _, next, err = conditional[[]T](ctx, c, gh, repo, path)
 	return list, next, err
 }
 
 // fetched reads one object, and GitHub's clock at its answer.
-func fetched[T any](ctx context.Context, c *Client, gh *github.Client, repo int64, path string) (body T, clock time.Time, err error) {
+func fetched[T any](
+	ctx context.Context,
+	c *Client,
+	gh *github.Client,
+	repo int64,
+	path string,
+) (body T, clock time.Time, err error) {
 	body, res, _, err := conditional[T](ctx, c, gh, repo, path)
 	return body, date(res), err
 }
 
 // conditional reads an answer. One that has not changed since costs nothing
 // of the rate limit (docs.github.com, "Best practices for using the REST API").
-func conditional[T any](ctx context.Context, c *Client, gh *github.Client, repo int64, path string) (body T, res *github.Response, next int, err error) {
+func conditional[T any](
+	ctx context.Context,
+	c *Client,
+	gh *github.Client,
+	repo int64,
+	path string,
+) (body T, res *github.Response, next int, err error) {
 	req, err := gh.NewRequest(http.MethodGet, path, nil)
 	if err != nil {
 		return body, nil, 0, err

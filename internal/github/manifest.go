@@ -34,7 +34,13 @@ func CreateApp(ctx context.Context, apiURL, code string) (ci.App, error) {
 		return ci.App{}, fmt.Errorf("create App: github: %w", err)
 	}
 	return ci.App{
-		ID: made.GetID(), Slug: made.GetSlug(), Page: made.GetHTMLURL(), Key: []byte(made.GetPEM()), WebhookSecret: made.GetWebhookSecret(),
-		ClientID: made.GetClientID(), ClientSecret: made.GetClientSecret(),
+
+		ID:            made.GetID(),
+		Slug:          made.GetSlug(),
+		Page:          made.GetHTMLURL(),
+		Key:           []byte(made.GetPEM()),
+		WebhookSecret: made.GetWebhookSecret(),
+		ClientID:      made.GetClientID(),
+		ClientSecret:  made.GetClientSecret(),
 	}, nil
 }

@@ -12,7 +12,10 @@ func TestPartialChangesAreBounded(t *testing.T) {
 	for n := range 200 {
 		list := changesList{next: 1}
 		for range 10 {
-			list.add([]changedFile{{long, long}, {long, long}, {long, long}, {long, long}, {long, long}, {long, long}, {long, long}}, 2)
+			list.add(
+				[]changedFile{{long, long}, {long, long}, {long, long}, {long, long}, {long, long}, {long, long}, {long, long}},
+				2,
+			)
 		}
 		p.keep(changesKey{repo: int64(n)}, list)
 		p.keep(changesKey{repo: int64(n)}, list)
@@ -20,7 +23,8 @@ func TestPartialChangesAreBounded(t *testing.T) {
 			t.Fatalf("%d bytes after %d lists", p.bytes, n)
 		}
 	}
-	if list := p.take(changesKey{repo: 199}); list.next != 2 || list.files != 70 {
+	list := p.take(changesKey{repo: 199})
+	if list.next != 2 || list.files != 70 {
 		t.Errorf("the newest list has %d files and goes on at %d", list.files, list.next)
 	}
 	if list := p.take(changesKey{repo: 0}); list.next != 1 {

@@ -54,15 +54,22 @@ func TestS2CustomProperties(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := ci.Repo{ID: repo.ID, Owner: "ada", Name: "hello", Installation: citest.InstallationID}
+	r := ci.Repo{
+		ID:           repo.ID,
+		Owner:        "ada",
+		Name:         "hello",
+		Installation: citest.InstallationID,
+	}
 	state, err := c.Repository(t.Context(), r)
 	if err != nil || state.ID != repo.ID || state.FullName() != "ada/hello" || described == 0 {
 		t.Errorf("%+v, %v, %d repositories were described", state, err, described)
 	}
-	if file, err := c.File(t.Context(), r, ci.SHA(sha), ".yaci.yml"); err != nil || string(file) != "steps: [a]\n" {
+	file, err := c.File(t.Context(), r, ci.SHA(sha), ".yaci.yml")
+	if err != nil || string(file) != "steps: [a]\n" {
 		t.Errorf("file %q, %v", file, err)
 	}
-	if found, err := c.Find(t.Context(), "ada/hello"); err != nil || found.ID != repo.ID {
+	found, err := c.Find(t.Context(), "ada/hello")
+	if err != nil || found.ID != repo.ID {
 		t.Errorf("found %+v, %v", found, err)
 	}
 }

@@ -14,7 +14,11 @@ import (
 // pullClient may read pull requests and write comments on them. It is another
 // client than that of statuses, so that an App without this permission still reports.
 func (c *Client) pullClient(repo ci.Repo) *github.Client {
-	return c.clientFor(clientKey{repo.ID, repo.Installation, "pulls"}, repo, &github.InstallationPermissions{PullRequests: github.String("write")})
+	return c.clientFor(
+		clientKey{repo.ID, repo.Installation, "pulls"},
+		repo,
+		&github.InstallationPermissions{PullRequests: github.String("write")},
+	)
 }
 
 // MayWrite reports whether somebody may write to a repository now.
@@ -67,7 +71,8 @@ func pullOf(pr *github.PullRequest) ci.Pull {
 	}
 }
 
-// maxPullPages bounds how many pull requests of a commit are looked at, by the hundred. Anybody can open some from a fork.
+// maxPullPages bounds how many pull requests of a commit are looked at, by the hundred. Anybody can open some from a
+// fork.
 const maxPullPages = 10
 
 // PullsAt returns the pull requests that have a commit, open or not (docs.github.com, "List pull requests associated
@@ -96,7 +101,15 @@ func (c *Client) PullsAt(ctx context.Context, repo ci.Repo, sha ci.SHA) ([]ci.Pu
 // GitHub does not let YACI.
 func (c *Client) Answer(ctx context.Context, repo ci.Repo, number int, text string) error {
 	err := c.named(ctx, repo, func(repo ci.Repo) error {
-		_, _, err := c.pullClient(repo).Issues.CreateComment(ctx, repo.Owner, repo.Name, number, &github.IssueComment{Body: &text})
+		_, _, err := c.pullClient(
+			repo,
+		).Issues.CreateComment(
+			ctx,
+			repo.Owner,
+			repo.Name,
+			number,
+			&github.IssueComment{Body: &text},
+		)
 		return err
 	})
 	return written(fmt.Sprintf("comment on #%d", number), err)

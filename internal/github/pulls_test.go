@@ -14,7 +14,9 @@ import (
 // The calls about pull requests and people, held against GitHub's own description.
 func TestPullsAndPeople(t *testing.T) {
 	hub := citesttest.Start(t, citest.Options{})
-	ada, eve, bob := hub.CreateUser("ada"), hub.CreateUser("eve"), hub.CreateUser("bob")
+	ada := hub.CreateUser("ada")
+	eve := hub.CreateUser("eve")
+	bob := hub.CreateUser("bob")
 	repo, err := hub.CreateRepo("ada/hello", false)
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +41,12 @@ func TestPullsAndPeople(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := ci.Repo{ID: repo.ID, Owner: "ada", Name: "hello", Installation: citest.InstallationID}
+	r := ci.Repo{
+		ID:           repo.ID,
+		Owner:        "ada",
+		Name:         "hello",
+		Installation: citest.InstallationID,
+	}
 
 	for name, w := range map[string]struct {
 		who  ci.Actor
@@ -54,12 +61,20 @@ func TestPullsAndPeople(t *testing.T) {
 		"a number alone":        {ci.Actor{ID: ada.ID}, false},
 		"somebody who is gone":  {ci.Actor{ID: ada.ID, Login: "nobody"}, false},
 	} {
-		if got, err := c.MayWrite(t.Context(), r, w.who); err != nil || got != w.want {
+		got, err := c.MayWrite(t.Context(), r, w.who)
+		if err != nil || got != w.want {
 			t.Errorf("%s: %v, %v; want %v", name, got, err, w.want)
 		}
 	}
-	want := ci.Pull{Number: pull.Number, Head: ci.SHA(sha), Base: "main", Open: true, Fork: true}
-	if got, err := c.Pull(t.Context(), r, pull.Number); err != nil || got != want {
+	want := ci.Pull{
+		Number: pull.Number,
+		Head:   ci.SHA(sha),
+		Base:   "main",
+		Open:   true,
+		Fork:   true,
+	}
+	got, err := c.Pull(t.Context(), r, pull.Number)
+	if err != nil || got != want {
 		t.Errorf("pull %+v, %v", got, err)
 	}
 	comment := pull.Say("/ok-to-test", ada)
@@ -71,7 +86,9 @@ func TestPullsAndPeople(t *testing.T) {
 	if err := c.Answer(t.Context(), r, pull.Number, "Not done."); err != nil {
 		t.Error(err)
 	}
-	if said := pull.Comments(); len(said) != 2 || len(said[0].Reactions) != 1 || said[0].Reactions[0] != "+1" || said[1].Body != "Not done." || said[1].By != "yaci[bot]" {
+	said := pull.Comments()
+	if len(said) != 2 || len(said[0].Reactions) != 1 || said[0].Reactions[0] != "+1" || said[1].Body != "Not done." ||
+		said[1].By != "yaci[bot]" {
 		t.Errorf("comments %+v", said)
 	}
 	if err := c.Agree(t.Context(), r, 1); !errors.Is(err, ci.ErrNotFound) {

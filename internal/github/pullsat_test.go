@@ -27,7 +27,10 @@ func TestG1ManyPullRequests(t *testing.T) {
 		}
 		var list []string
 		for i := range n {
-			list = append(list, fmt.Sprintf(`{"number": %d, "state": "open", "head": {"sha": %q}, "base": {"ref": "main"}}`, first+i, sha))
+			list = append(
+				list,
+				fmt.Sprintf(`{"number": %d, "state": "open", "head": {"sha": %q}, "base": {"ref": "main"}}`, first+i, sha),
+			)
 		}
 		fmt.Fprintf(w, "[%s]", strings.Join(list, ", "))
 	})

@@ -72,7 +72,13 @@ func (c *Client) Repository(ctx context.Context, repo ci.Repo) (ci.RepoState, er
 // list of what the token can read, which was minted for this id alone.
 func (c *Client) lookUp(ctx context.Context, repo ci.Repo) (ci.RepoState, error) {
 	gh := c.repoClient(repo)
-	found, clock, err := fetched[*github.Repository](ctx, c, gh, repo.ID, fmt.Sprintf("repos/%s/%s", repo.Owner, repo.Name))
+	found, clock, err := fetched[*github.Repository](
+		ctx,
+		c,
+		gh,
+		repo.ID,
+		fmt.Sprintf("repos/%s/%s", repo.Owner, repo.Name),
+	)
 	switch {
 	case err == nil && found.GetID() == repo.ID:
 		return stateOf(found, repo.Installation, clock), nil

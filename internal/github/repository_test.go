@@ -35,7 +35,12 @@ type estate struct {
 }
 
 func newEstate(t *testing.T, hub *citest.GitHub, name string) *estate {
-	e := &estate{T: t, hub: hub, ada: hub.CreateUser("ada"), eve: hub.CreateUser("eve")}
+	e := &estate{
+		T:   t,
+		hub: hub,
+		ada: hub.CreateUser("ada"),
+		eve: hub.CreateUser("eve"),
+	}
 	e.own, e.sha, _ = e.create("ada/"+name, "own")
 	e.strange, e.evil, e.evilPull = e.create("eve/"+name+"-evil", "evil")
 	e.stored()
@@ -44,7 +49,13 @@ func newEstate(t *testing.T, hub *citest.GitHub, name string) *estate {
 
 // stored has YACI know the repository as it is called now.
 func (e *estate) stored() {
-	e.repo = ci.Repo{ID: e.own.ID, Owner: e.own.Owner(), Name: e.own.Name(), Private: true, Installation: citest.InstallationID}
+	e.repo = ci.Repo{
+		ID:           e.own.ID,
+		Owner:        e.own.Owner(),
+		Name:         e.own.Name(),
+		Private:      true,
+		Installation: citest.InstallationID,
+	}
 }
 
 // create makes a repository with a main, a topic and a pull request.
@@ -108,12 +119,18 @@ func changes() map[string]struct {
 		return e.own.Transfer(e.hub.CreateUser("bob"), installation)
 	}
 	return map[string]change{
-		"nothing":                 {func(*estate) error { return nil }, false},
-		"renamed":                 {(*estate).rename, false},
-		"renamed, name taken":     {func(e *estate) error { return errors.Join(e.rename(), e.takeName()) }, false},
-		"renamed twice":           {func(e *estate) error { return errors.Join(e.rename(), e.takeName(), e.rename()) }, false},
-		"transferred":             {func(e *estate) error { return bob(e, citest.InstallationID) }, false},
-		"transferred, name taken": {func(e *estate) error { return errors.Join(bob(e, citest.InstallationID), e.takeName()) }, false},
+		"nothing":             {func(*estate) error { return nil }, false},
+		"renamed":             {(*estate).rename, false},
+		"renamed, name taken": {func(e *estate) error { return errors.Join(e.rename(), e.takeName()) }, false},
+		"renamed twice": {
+			func(e *estate) error { return errors.Join(e.rename(), e.takeName(), e.rename()) },
+			false,
+		},
+		"transferred": {func(e *estate) error { return bob(e, citest.InstallationID) }, false},
+		"transferred, name taken": {
+			func(e *estate) error { return errors.Join(bob(e, citest.InstallationID), e.takeName()) },
+			false,
+		},
 		"to another installation": {func(e *estate) error { return bob(e, otherInstallation) }, false},
 		"deleted":                 {func(e *estate) error { e.own.Delete(); return nil }, true},
 		"deleted, name taken":     {func(e *estate) error { e.own.Delete(); return e.takeName() }, true},
@@ -172,20 +189,33 @@ func calls(c *github.Client, e *estate) map[string]func(context.Context) (string
 			return "", err
 		},
 		"Installed": func(ctx context.Context) (string, error) {
-			if in, err := c.Installed(ctx, e.repo); err != nil || in {
+			in, err := c.Installed(ctx, e.repo)
+			if err != nil || in {
 				return "", err
 			}
 			return "", ci.ErrGone
 		},
 		"PostStatus": func(ctx context.Context) (string, error) {
-			return "", c.PostStatus(ctx, ci.Status{Repo: e.repo, SHA: e.sha, Context: "yaci", State: "success"})
+			return "", c.PostStatus(ctx, ci.Status{
+				Repo:    e.repo,
+				SHA:     e.sha,
+				Context: "yaci",
+				State:   "success",
+			})
 		},
 		"ShownStatuses": func(ctx context.Context) (string, error) {
 			shown, err := c.ShownStatuses(ctx, e.repo, e.sha)
 			return fmt.Sprint(shown), err
 		},
 		"PostCheck": func(ctx context.Context) (string, error) {
-			return "", c.PostCheck(ctx, ci.Check{Repo: e.repo, SHA: e.sha, Name: "yaci", Status: "queued", Title: "Waiting.", Summary: "Waiting."})
+			return "", c.PostCheck(ctx, ci.Check{
+				Repo:    e.repo,
+				SHA:     e.sha,
+				Name:    "yaci",
+				Status:  "queued",
+				Title:   "Waiting.",
+				Summary: "Waiting.",
+			})
 		},
 		"Answer": func(ctx context.Context) (string, error) { return "", c.Answer(ctx, e.repo, 1, "Not done.") },
 	}
@@ -206,7 +236,8 @@ func TestS2CallsByID(t *testing.T) {
 				}
 				for before, reached := 0, true; reached; before++ {
 					trials++
-					if reached = e.try(what, before, change.do, change.gone, trials%2 == 0); change.gone && reached {
+					reached = e.try(what, before, change.do, change.gone, trials%2 == 0)
+					if change.gone && reached {
 						e = newEstate(t, hub, fmt.Sprintf("r%d", trials))
 					} else {
 						e.restore()
@@ -283,7 +314,14 @@ func TestS2Learned(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := learned[len(learned)-1]
-	want := ci.Repo{ID: e.own.ID, Owner: "bob", Name: "world", Installation: otherInstallation, DefaultBranch: "main", OwnerID: hub.CreateUser("bob").ID}
+	want := ci.Repo{
+		ID:            e.own.ID,
+		Owner:         "bob",
+		Name:          "world",
+		Installation:  otherInstallation,
+		DefaultBranch: "main",
+		OwnerID:       hub.CreateUser("bob").ID,
+	}
 	if last.Repo != want || !last.Archived || last.Answered.IsZero() || last.Updated.IsZero() {
 		t.Errorf("learned %+v, want %+v", last, want)
 	}

@@ -35,9 +35,21 @@ func (c *Client) Resolve(ctx context.Context, repo ci.Repo, ref string) (ci.SHA,
 }
 
 func (c *Client) resolve(ctx context.Context, repo ci.Repo, ref, path string) (ci.SHA, string, error) {
-	found, _, err := c.repoClient(repo).Repositories.GetCommit(ctx, repo.Owner, repo.Name, path, &github.ListOptions{PerPage: 1})
+	found, _, err := c.repoClient(
+		repo,
+	).Repositories.GetCommit(
+		ctx,
+		repo.Owner,
+		repo.Name,
+		path,
+		&github.ListOptions{PerPage: 1},
+	)
 	var no *github.ErrorResponse
-	if errors.As(err, &no) && slices.Contains([]int{http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity}, no.Response.StatusCode) {
+	if errors.As(err, &no) &&
+		slices.Contains(
+			[]int{http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity},
+			no.Response.StatusCode,
+		) {
 		return "", "", fmt.Errorf("commit %q: %w: %w", ref, ci.ErrNotFound, err)
 	}
 	if err != nil {

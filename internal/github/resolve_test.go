@@ -28,9 +28,15 @@ func TestResolve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := ci.Repo{ID: repo.ID, Owner: "ada", Name: "hello", Installation: citest.InstallationID}
+	r := ci.Repo{
+		ID:           repo.ID,
+		Owner:        "ada",
+		Name:         "hello",
+		Installation: citest.InstallationID,
+	}
 	for _, ref := range []string{"heads/fix/#1-100%", sha, sha[:7]} {
-		if got, title, err := c.Resolve(t.Context(), r, ref); err != nil || got != ci.SHA(sha) || title != "First line" {
+		got, title, err := c.Resolve(t.Context(), r, ref)
+		if err != nil || got != ci.SHA(sha) || title != "First line" {
 			t.Errorf("%s: %s, %q, %v", ref, got, title, err)
 		}
 	}

@@ -19,7 +19,14 @@ func (c *Client) Sent(ctx context.Context, page string) (list []ci.Sent, next st
 		return nil, "", fmt.Errorf("list deliveries: github: %w", err)
 	}
 	for _, d := range all {
-		list = append(list, ci.Sent{ID: d.GetID(), GUID: d.GetGUID(), Event: d.GetEvent(), At: d.GetDeliveredAt().Time, Code: d.GetStatusCode(), Words: d.GetStatus()})
+		list = append(list, ci.Sent{
+			ID:    d.GetID(),
+			GUID:  d.GetGUID(),
+			Event: d.GetEvent(),
+			At:    d.GetDeliveredAt().Time,
+			Code:  d.GetStatusCode(),
+			Words: d.GetStatus(),
+		})
 	}
 	return list, res.Cursor, nil
 }

@@ -24,9 +24,17 @@ type SignIn struct {
 
 // SignIn is the flow of the App's client; GitHub sends people back to redirect.
 func (c *Client) SignIn(clientID, secret, redirect string) *SignIn {
-	return &SignIn{c, oauth2.Config{ClientID: clientID, ClientSecret: secret, RedirectURL: redirect, Endpoint: oauth2.Endpoint{
-		AuthURL: c.site().JoinPath("login/oauth/authorize").String(), TokenURL: c.site().JoinPath("login/oauth/access_token").String(), AuthStyle: oauth2.AuthStyleInParams,
-	}}}
+	return &SignIn{c, oauth2.Config{
+		ClientID:     clientID,
+		ClientSecret: secret,
+		RedirectURL:  redirect,
+		Endpoint: oauth2.Endpoint{
+			AuthURL: c.site().
+				JoinPath("login/oauth/authorize").
+				String(),
+			TokenURL: c.site().JoinPath("login/oauth/access_token").String(), AuthStyle: oauth2.AuthStyleInParams,
+		},
+	}}
 }
 
 // site is where people are: github.com for api.github.com, and the API's own
@@ -104,7 +112,8 @@ func add(reach *ci.Reach, repos []*github.Repository) {
 		if r.GetPrivate() {
 			reach.Private = append(reach.Private, r.GetID())
 		}
-		if p := r.GetPermissions(); p["push"] || p["maintain"] || p["admin"] {
+		p := r.GetPermissions()
+		if p["push"] || p["maintain"] || p["admin"] {
 			reach.Writes = append(reach.Writes, r.GetID())
 		}
 	}

@@ -72,7 +72,15 @@ func (c *Client) ShownStatuses(ctx context.Context, repo ci.Repo, sha ci.SHA) (s
 func (c *Client) shownStatuses(ctx context.Context, repo ci.Repo, sha ci.SHA) (map[string]string, error) {
 	shown := map[string]string{}
 	for page := 1; page != 0 && page <= maxStatusPages; {
-		all, res, err := c.repoClient(repo).Repositories.GetCombinedStatus(ctx, repo.Owner, repo.Name, string(sha), &github.ListOptions{PerPage: 100, Page: page})
+		all, res, err := c.repoClient(
+			repo,
+		).Repositories.GetCombinedStatus(
+			ctx,
+			repo.Owner,
+			repo.Name,
+			string(sha),
+			&github.ListOptions{PerPage: 100, Page: page},
+		)
 		if err != nil {
 			return nil, err
 		}

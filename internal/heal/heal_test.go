@@ -36,7 +36,12 @@ const secret = "s"
 
 // Store is the webhook.Sink.
 func (w *world) Store(ctx context.Context, d webhook.Delivery) error {
-	return w.db.AddDelivery(ctx, w.read(ci.NewDelivery{HookID: d.HookID, GUID: d.GUID, Name: d.Event.Name, Body: d.Body}))
+	return w.db.AddDelivery(ctx, w.read(ci.NewDelivery{
+		HookID: d.HookID,
+		GUID:   d.GUID,
+		Name:   d.Event.Name,
+		Body:   d.Body,
+	}))
 }
 
 func (*world) read(d ci.NewDelivery) ci.NewDelivery {
@@ -44,7 +49,11 @@ func (*world) read(d ci.NewDelivery) ci.NewDelivery {
 	if d.Ignored = ev.Ignored; err != nil {
 		d.Ignored = err.Error()
 	}
-	d.Action, d.RepoID, d.Repo, d.Ref, d.SHA = ev.Action, ev.RepoID, ev.Owner+"/"+ev.Repo, ev.Ref, ci.SHA(ev.SHA)
+	d.Action = ev.Action
+	d.RepoID = ev.RepoID
+	d.Repo = ev.Owner + "/" + ev.Repo
+	d.Ref = ev.Ref
+	d.SHA = ci.SHA(ev.SHA)
 	return d
 }
 
@@ -60,8 +69,16 @@ func newWorld(t *testing.T) *world {
 	w.ada = w.github.CreateUser("ada")
 	w.repo = must(w.github.CreateRepo("ada/hello", true))(w)
 	client := must(github.NewApp(w.github.APIURL(), citest.AppID, w.github.AppKeyPEM()))(w)
-	w.healer = &heal.Healer{Inbox: w.db, Memory: w.db, Mailbox: client, Heads: client, Read: w.read, Explain: github.Explain,
-		Wake: func() { w.woken++ }, Log: log}
+	w.healer = &heal.Healer{
+		Inbox:   w.db,
+		Memory:  w.db,
+		Mailbox: client,
+		Heads:   client,
+		Read:    w.read,
+		Explain: github.Explain,
+		Wake:    func() { w.woken++ },
+		Log:     log,
+	}
 	return w
 }
 
@@ -77,7 +94,11 @@ func must[T any](v T, err error) func(*world) T {
 
 func (w *world) commit(branch string) ci.SHA {
 	w.Helper()
-	sha := must(w.repo.Commit(branch, "Change "+branch+"\n\nmore", map[string]string{"f": fmt.Sprint(time.Now())}, w.ada))(w)
+	sha := must(
+		w.repo.Commit(branch, "Change "+branch+"\n\nmore", map[string]string{"f": fmt.Sprint(time.Now())}, w.ada),
+	)(
+		w,
+	)
 	if err := w.github.Drain(citesttest.Context(w, time.Minute)); err != nil {
 		w.Fatal(err)
 	}
@@ -99,8 +120,26 @@ func (w *world) deliveries() []ci.Delivery {
 // know makes the repository one that has runs: one of a commit at a branch.
 func (w *world) know(branch string, sha ci.SHA) {
 	w.Helper()
-	run := ci.Run{ID: ci.RunID("r" + sha.Short()), Attempt: 1, State: ci.Skipped, Created: time.Now(), Finished: time.Now(), Event: ci.Event{
-		Kind: ci.Push, SHA: sha, Ref: "refs/heads/" + branch, Repo: ci.Repo{ID: w.repo.ID, Owner: "ada", Name: "hello", Private: true, Installation: citest.InstallationID}}}
+	run := ci.Run{
+		ID:       ci.RunID("r" + sha.Short()),
+		Attempt:  1,
+		State:    ci.Skipped,
+		Created:  time.Now(),
+		Finished: time.Now(),
+		Event: ci.Event{
+
+			Kind: ci.Push,
+			SHA:  sha,
+			Ref:  "refs/heads/" + branch,
+			Repo: ci.Repo{
+				ID:           w.repo.ID,
+				Owner:        "ada",
+				Name:         "hello",
+				Private:      true,
+				Installation: citest.InstallationID,
+			},
+		},
+	}
 	if err := w.db.CreateRun(w.Context(), 0, &run, ci.NewAttempt{}); err != nil {
 		w.Fatal(err)
 	}
@@ -133,13 +172,15 @@ func TestLostWebhooks(t *testing.T) {
 	}
 	hook := w.github.Deliveries()[0].RequestHeader.Get("X-GitHub-Hook-ID")
 	for _, sha := range lost {
-		if d := got[sha]; d.Origin != ci.Listed || d.State != ci.DeliveryPending || fmt.Sprint(d.HookID) != hook || d.Repo != "ada/hello" {
+		d := got[sha]
+		if d.Origin != ci.Listed || d.State != ci.DeliveryPending || fmt.Sprint(d.HookID) != hook || d.Repo != "ada/hello" {
 			t.Errorf("recovered %+v", d)
 		}
 	}
 	bodies := w.calls("/app/hook/deliveries/", http.StatusOK)
 	w.pass()
-	if again := w.calls("/app/hook/deliveries/", http.StatusOK); again != bodies || len(w.deliveries()) != 4 {
+	again := w.calls("/app/hook/deliveries/", http.StatusOK)
+	if again != bodies || len(w.deliveries()) != 4 {
 		t.Errorf("%d bodies were asked for again", again-bodies)
 	}
 }
@@ -153,7 +194,8 @@ func TestListThatBreaksOff(t *testing.T) {
 	}
 	third := w.github.Deliveries()[2].ID
 	w.github.Inject(citest.Fault{Prefix: fmt.Sprintf("/app/hook/deliveries/%d", third), Status: http.StatusBadGateway})
-	if err := w.healer.Pass(t.Context()); err == nil || len(w.deliveries()) != 2 {
+	err := w.healer.Pass(t.Context())
+	if err == nil || len(w.deliveries()) != 2 {
 		t.Fatalf("%v, %d deliveries; want an error after two", err, len(w.deliveries()))
 	}
 	w.github.ClearFaults()
@@ -174,7 +216,8 @@ func TestG2DeliveryThatCannotBeRead(t *testing.T) {
 	first := w.github.Deliveries()[0].ID
 	w.github.Inject(citest.Fault{Prefix: fmt.Sprintf("/app/hook/deliveries/%d", first), Status: http.StatusBadGateway})
 	for range 2 {
-		if err := w.healer.Pass(t.Context()); err == nil || len(w.deliveries()) != 2 {
+		err := w.healer.Pass(t.Context())
+		if err == nil || len(w.deliveries()) != 2 {
 			t.Fatalf("%v, %d deliveries; want an error and two", err, len(w.deliveries()))
 		}
 	}
@@ -230,11 +273,20 @@ func TestHeadsThatNobodyToldOf(t *testing.T) {
 		"refs/heads/main":  {Kind: ci.Push, SHA: moved, Branch: "main", Title: "Change main"},
 		"refs/heads/topic": {Kind: ci.Push, SHA: made, Branch: "topic", Title: "Change topic"},
 		"refs/tags/v1":     {Kind: ci.Tag, SHA: moved, Tag: "v1", Title: "Change main"},
-		"refs/pull/1/head": {Kind: ci.PullRequest, SHA: stranger, Branch: "main", Title: "Nice change", PR: 1, PRBase: "main", Fork: true},
+		"refs/pull/1/head": {
+			Kind:   ci.PullRequest,
+			SHA:    stranger,
+			Branch: "main",
+			Title:  "Nice change",
+			PR:     1,
+			PRBase: "main",
+			Fork:   true,
+		},
 	} {
 		ev := got[ref]
 		if ev.Kind != want.Kind || ev.SHA != want.SHA || ev.Branch != want.Branch || ev.Tag != want.Tag || ev.Title != want.Title || ev.PR != want.PR ||
-			ev.PRBase != want.PRBase || ev.Fork != want.Fork || ev.Repo.ID != w.repo.ID {
+			ev.PRBase != want.PRBase || ev.Fork != want.Fork ||
+			ev.Repo.ID != w.repo.ID {
 			t.Errorf("%s: %+v\nwant %+v", ref, ev, want)
 		}
 	}
@@ -243,7 +295,8 @@ func TestHeadsThatNobodyToldOf(t *testing.T) {
 	}
 	unchanged := w.calls("/branches", http.StatusNotModified)
 	w.pass()
-	if len(w.deliveries()) != 5 || w.calls("/branches", http.StatusNotModified) != unchanged+1 || w.calls("/pulls", http.StatusNotModified) != 1 {
+	if len(w.deliveries()) != 5 || w.calls("/branches", http.StatusNotModified) != unchanged+1 ||
+		w.calls("/pulls", http.StatusNotModified) != 1 {
 		t.Errorf("%d deliveries; unchanged lists were paid for: %+v", len(w.deliveries()), w.github.Requests())
 	}
 }
@@ -258,13 +311,19 @@ func TestLateWebhook(t *testing.T) {
 	w.healer.Mailbox, w.healer.Grace = nil, 300*time.Millisecond
 	arrived := make(chan error, 1)
 	w.healer.Heads = late{w.healer.Heads, func() {
-		arrived <- w.db.AddDelivery(t.Context(), w.read(ci.NewDelivery{HookID: 1, GUID: d.GUID, Name: d.Event, Body: d.Payload}))
+		arrived <- w.db.AddDelivery(t.Context(), w.read(ci.NewDelivery{
+			HookID: 1,
+			GUID:   d.GUID,
+			Name:   d.Event,
+			Body:   d.Payload,
+		}))
 	}}
 	w.pass()
 	if err := <-arrived; err != nil {
 		t.Fatal(err)
 	}
-	if list := w.deliveries(); len(list) != 2 || list[0].SHA != sha || list[0].Origin != ci.Delivered {
+	list := w.deliveries()
+	if len(list) != 2 || list[0].SHA != sha || list[0].Origin != ci.Delivered {
 		t.Errorf("deliveries %+v", list)
 	}
 }
@@ -292,7 +351,17 @@ func TestOldHeads(t *testing.T) {
 	w.know("main", sha)
 	repo := ci.Repo{ID: w.repo.ID, Owner: "ada", Name: "hello"}
 	heads := &fixed{at: time.Now().Add(-96 * time.Hour), events: []ci.Event{
-		{Kind: ci.Push, Repo: repo, Ref: "refs/heads/main", SHA: "b"}, {Kind: ci.Push, Repo: repo, Ref: "refs/heads/never", SHA: "c"}}}
+		{
+			Kind: ci.Push,
+			Repo: repo,
+			Ref:  "refs/heads/main",
+			SHA:  "b",
+		}, {
+			Kind: ci.Push,
+			Repo: repo,
+			Ref:  "refs/heads/never",
+			SHA:  "c",
+		}}}
 	w.healer.Mailbox, w.healer.Heads = nil, heads
 	w.pass()
 	w.pass()
@@ -310,8 +379,25 @@ func TestLimitedInstallation(t *testing.T) {
 	w := newWorld(t)
 	sha := w.commit("main")
 	for i := range 4 {
-		run := ci.Run{ID: ci.RunID(fmt.Sprint(i)), Attempt: 1, State: ci.Skipped, Created: time.Now(), Finished: time.Now(), Event: ci.Event{
-			Kind: ci.Push, SHA: sha, Ref: "refs/heads/main", Repo: ci.Repo{ID: int64(i + 1), Owner: "ada", Name: fmt.Sprint(i), Installation: int64(i / 2)}}}
+		run := ci.Run{
+			ID:       ci.RunID(fmt.Sprint(i)),
+			Attempt:  1,
+			State:    ci.Skipped,
+			Created:  time.Now(),
+			Finished: time.Now(),
+			Event: ci.Event{
+
+				Kind: ci.Push,
+				SHA:  sha,
+				Ref:  "refs/heads/main",
+				Repo: ci.Repo{
+					ID:           int64(i + 1),
+					Owner:        "ada",
+					Name:         fmt.Sprint(i),
+					Installation: int64(i / 2),
+				},
+			},
+		}
 		if err := w.db.CreateRun(t.Context(), 0, &run, ci.NewAttempt{}); err != nil {
 			t.Fatal(err)
 		}

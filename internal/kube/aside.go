@@ -28,7 +28,9 @@ func (c *Cluster) Look(ctx context.Context, name ci.JobName) (*batchv1.Job, []*c
 	if err != nil {
 		return nil, nil, fmt.Errorf("job %s: %w", name, err)
 	}
-	list, err := c.Client.CoreV1().Pods(c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/controller-uid=" + string(job.UID)})
+	list, err := c.Client.CoreV1().
+		Pods(c.Namespace).
+		List(ctx, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/controller-uid=" + string(job.UID)})
 	if err != nil {
 		return nil, nil, fmt.Errorf("pods of %s: %w", name, err)
 	}

@@ -18,7 +18,12 @@ import (
 func (c *Cluster) May(ctx context.Context, namespace, group, resource, subresource, verb string) (bool, error) {
 	answer, err := c.Client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authv1.SelfSubjectAccessReview{
 		Spec: authv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authv1.ResourceAttributes{
-			Namespace: namespace, Group: group, Resource: resource, Subresource: subresource, Verb: verb,
+
+			Namespace:   namespace,
+			Group:       group,
+			Resource:    resource,
+			Subresource: subresource,
+			Verb:        verb,
 		}},
 	}, metav1.CreateOptions{})
 	if err != nil {
@@ -39,13 +44,16 @@ type Placed struct {
 
 // Place finds the pod of a job, or the cluster's reason for making none.
 func (c *Cluster) Place(ctx context.Context, name ci.JobName) (p Placed, err error) {
-	pods, err := c.Client.CoreV1().Pods(c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + string(name)})
+	pods, err := c.Client.CoreV1().
+		Pods(c.Namespace).
+		List(ctx, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + string(name)})
 	if err != nil {
 		return p, fmt.Errorf("pods of %s: %w", name, err)
 	}
 	about := fields.Set{"involvedObject.kind": "Job", "involvedObject.name": string(name), "reason": "FailedCreate"}
 	if len(pods.Items) > 0 {
-		if p = placed(pods.Items[0]); p.IP != "" || p.Ended || p.Waiting != "" {
+		p = placed(pods.Items[0])
+		if p.IP != "" || p.Ended || p.Waiting != "" {
 			return p, nil
 		}
 		about = fields.Set{"involvedObject.uid": string(pods.Items[0].UID), "type": corev1.EventTypeWarning}
@@ -68,14 +76,20 @@ func (c *Cluster) Place(ctx context.Context, name ci.JobName) (p Placed, err err
 }
 
 func placed(pod corev1.Pod) Placed {
-	p := Placed{Made: true, IP: pod.Status.PodIP, Node: pod.Status.HostIP, Ended: pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed}
+	p := Placed{
+		Made:  true,
+		IP:    pod.Status.PodIP,
+		Node:  pod.Status.HostIP,
+		Ended: pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed,
+	}
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
 			p.Waiting = condition.Message
 		}
 	}
 	for _, s := range pod.Status.ContainerStatuses {
-		if w := s.State.Waiting; w != nil && w.Message != "" {
+		w := s.State.Waiting
+		if w != nil && w.Message != "" {
 			p.Waiting = w.Message
 		}
 	}

@@ -13,10 +13,21 @@ import (
 
 func TestPlace(t *testing.T) {
 	pod := func(status corev1.PodStatus) *corev1.Pod {
-		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: space, UID: "u", Labels: map[string]string{"batch.kubernetes.io/job-name": name}}, Status: status}
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+			Name:      "p",
+			Namespace: space,
+			UID:       "u",
+			Labels:    map[string]string{"batch.kubernetes.io/job-name": name},
+		}, Status: status}
 	}
 	event := func(about corev1.ObjectReference, kind, reason, message string) *corev1.Event {
-		return &corev1.Event{ObjectMeta: metav1.ObjectMeta{Name: "e", Namespace: space}, InvolvedObject: about, Type: kind, Reason: reason, Message: message}
+		return &corev1.Event{
+			ObjectMeta:     metav1.ObjectMeta{Name: "e", Namespace: space},
+			InvolvedObject: about,
+			Type:           kind,
+			Reason:         reason,
+			Message:        message,
+		}
 	}
 	for what, c := range map[string]struct {
 		objects []runtime.Object
@@ -34,7 +45,8 @@ func TestPlace(t *testing.T) {
 			kube.Placed{Made: true, Waiting: "no user namespaces"}},
 	} {
 		c1, _ := world(c.objects...)
-		if got, err := c1.Place(t.Context(), name); err != nil || got != c.want {
+		got, err := c1.Place(t.Context(), name)
+		if err != nil || got != c.want {
 			t.Errorf("%s: %+v, %v", what, got, err)
 		}
 	}

@@ -68,8 +68,11 @@ func TestH8ElectionCallThatHangsIsGivenUp(t *testing.T) {
 	srv := httptest.NewServer(api)
 	defer srv.Close()
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	text := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Config", "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "c"}}],
-		"clusters": [{"name": "c", "cluster": {"server": %q}}]}`, srv.URL)
+	text := fmt.Sprintf(
+		`{"apiVersion": "v1", "kind": "Config", "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "c"}}],
+		"clusters": [{"name": "c", "cluster": {"server": %q}}]}`,
+		srv.URL,
+	)
 	if err := os.WriteFile(kubeconfig, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +83,12 @@ func TestH8ElectionCallThatHangsIsGivenUp(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	elected := false
-	err = c.Lead(ctx, "a", func(context.Context) error { return nil }, func(context.Context) error { elected = true; return nil })
+	err = c.Lead(
+		ctx,
+		"a",
+		func(context.Context) error { return nil },
+		func(context.Context) error { elected = true; return nil },
+	)
 	if err != nil || !elected {
 		t.Fatalf("elected %v, %v", elected, err)
 	}
@@ -93,9 +101,12 @@ func TestH8ElectionCallThatHangsIsGivenUp(t *testing.T) {
 
 // H11: what the guides promise about a takeover follows from the settings of the Lease.
 func TestH11GuidesPromiseWhatTheLeaseGives(t *testing.T) {
-	look := retryTime + time.Duration(leaderelection.JitterFactor*float64(retryTime)) // longest pause between two looks of a follower
-	soonest := leaseTime - retryTime                                                  // killed just before it would have renewed
-	latest := leaseTime + 2*look                                                      // seen late, and looked at again late
+	// longest pause between two looks of a follower
+	look := retryTime + time.Duration(leaderelection.JitterFactor*float64(retryTime))
+	// killed just before it would have renewed
+	soonest := leaseTime - retryTime
+	// seen late, and looked at again late
+	latest := leaseTime + 2*look
 	promise := time.Duration(0)
 	for file, want := range map[string]string{
 		"ARCHITECTURE.md": fmt.Sprintf("Leases last %.0f s and are renewed every second. A leader that is killed is followed after %.0f to %.1f s,",
@@ -115,11 +126,13 @@ func TestH11GuidesPromiseWhatTheLeaseGives(t *testing.T) {
 			promise, _ = time.ParseDuration(found[1] + "s")
 		}
 	}
-	if usual := 12 * time.Second; latest > usual || usual-latest > time.Second {
+	usual := 12 * time.Second
+	if latest > usual || usual-latest > time.Second {
 		t.Errorf("a takeover takes %v at most, which is not rounded to %v", latest, usual)
 	}
 	// One call that gets no answer may come on top of that. More than two seconds of slack would promise too little.
-	if worst := latest + callTime; promise < worst || promise > worst+2*time.Second {
+	worst := latest + callTime
+	if promise < worst || promise > worst+2*time.Second {
 		t.Errorf("the guide promises a takeover within %v; by the settings of the Lease it takes %v", promise, worst)
 	}
 }

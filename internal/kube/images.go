@@ -11,8 +11,8 @@ import (
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// UseImages completes the containers of steps without run, whose arguments are those of the file: they run what their images are made to run, and their images
-// are those of the digests that the registries gave.
+// UseImages completes the containers of steps without run, whose arguments are those of the file: they run what their
+// images are made to run, and their images are those of the digests that the registries gave.
 func UseImages(job *batchv1.Job, images []ci.Image) error {
 	containers := job.Spec.Template.Spec.Containers
 	for n := range containers {

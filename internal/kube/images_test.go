@@ -19,13 +19,23 @@ func TestC19UseImages(t *testing.T) {
 		j := &batchv1.Job{}
 		j.Spec.Template.Spec.Containers = []corev1.Container{
 			{Name: "1", Image: "golang", Command: []string{"yaci-step", "run", "0"}, Args: []string{"kept"}},
-			{Name: "2", Image: "tools/scan:1", Command: []string{"yaci-step", "run", "1", "--"}, Args: []string{"$$(HOME)", "$$$$x"}},
+			{
+				Name:    "2",
+				Image:   "tools/scan:1",
+				Command: []string{"yaci-step", "run", "1", "--"},
+				Args:    []string{"$$(HOME)", "$$$$x"},
+			},
 			{Name: "3", Image: "tools/scan:1", Command: []string{"yaci-step", "run", "2", "--"}},
 		}
 		return j
 	}
 	j := job()
-	if err := kube.UseImages(j, []ci.Image{{Name: "tools/scan:1", Pinned: digest, Entrypoint: []string{"scan", "$(A)"}, Cmd: []string{"all"}}}); err != nil {
+	if err := kube.UseImages(j, []ci.Image{{
+		Name:       "tools/scan:1",
+		Pinned:     digest,
+		Entrypoint: []string{"scan", "$(A)"},
+		Cmd:        []string{"all"},
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	var got []string

@@ -31,7 +31,11 @@ func world(objects ...runtime.Object) (*kube.Cluster, *fake.Clientset) {
 }
 
 func meta(run string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Name: name, Namespace: space, Labels: map[string]string{"app.kubernetes.io/managed-by": "yaci", "yaci.dev/run": run}}
+	return metav1.ObjectMeta{
+		Name:      name,
+		Namespace: space,
+		Labels:    map[string]string{"app.kubernetes.io/managed-by": "yaci", "yaci.dev/run": run},
+	}
 }
 
 // withToken returns the launch of a job whose clone container gets a token.
@@ -47,7 +51,12 @@ func job(t *testing.T) ci.Job {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ci.Job{Name: name, Run: "r1", Manifest: manifest, Files: []byte(`{"plan.json":"[]"}`)}
+	return ci.Job{
+		Name:     name,
+		Run:      "r1",
+		Manifest: manifest,
+		Files:    []byte(`{"plan.json":"[]"}`),
+	}
 }
 
 // did lists what was asked of the cluster, reads too.
@@ -89,7 +98,8 @@ func TestS2CloneURL(t *testing.T) {
 	made, err := c.Client.BatchV1().Jobs(space).Get(t.Context(), name, metav1.GetOptions{})
 	must(t, err)
 	pod := made.Spec.Template.Spec
-	if got := pod.InitContainers[0].Env; got[1].Value != launch.CloneURL || got[0].Value != "/x" || len(pod.Containers[0].Env) != 0 {
+	got := pod.InitContainers[0].Env
+	if got[1].Value != launch.CloneURL || got[0].Value != "/x" || len(pod.Containers[0].Env) != 0 {
 		t.Errorf("%+v", pod)
 	}
 }
@@ -191,7 +201,11 @@ func TestLaunchErrors(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			cluster, client := world()
-			client.PrependReactor("create", c.on, func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
+			client.PrependReactor(
+				"create",
+				c.on,
+				func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err },
+			)
 			_, err := cluster.Launch(t.Context(), withToken(job(t), "ghs_x"))
 			if err == nil || errors.Is(err, ci.ErrRefused) != c.refused {
 				t.Errorf("err %v, refused %v", err, c.refused)
@@ -207,11 +221,19 @@ func TestLaunchErrors(t *testing.T) {
 func TestLaunchInADyingNamespace(t *testing.T) {
 	c, client := world()
 	client.PrependReactor("create", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
-		err := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, name, errors.New("unable to create new content in namespace builds because it is being terminated"))
-		err.ErrStatus.Details.Causes = append(err.ErrStatus.Details.Causes, metav1.StatusCause{Type: corev1.NamespaceTerminatingCause, Message: "namespace builds is being terminated"})
+		err := apierrors.NewForbidden(
+			schema.GroupResource{Resource: "secrets"},
+			name,
+			errors.New("unable to create new content in namespace builds because it is being terminated"),
+		)
+		err.ErrStatus.Details.Causes = append(
+			err.ErrStatus.Details.Causes,
+			metav1.StatusCause{Type: corev1.NamespaceTerminatingCause, Message: "namespace builds is being terminated"},
+		)
 		return true, nil, err
 	})
-	if _, err := c.Launch(t.Context(), withToken(job(t), "ghs_x")); !errors.Is(err, ci.ErrRefused) || !strings.HasSuffix(err.Error(), "its namespace is being deleted") {
+	_, err := c.Launch(t.Context(), withToken(job(t), "ghs_x"))
+	if !errors.Is(err, ci.ErrRefused) || !strings.HasSuffix(err.Error(), "its namespace is being deleted") {
 		t.Errorf("err %v", err)
 	}
 }
@@ -225,7 +247,8 @@ func TestRefusedButTheSecretStays(t *testing.T) {
 	client.PrependReactor("delete", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, nil, errors.New("connection refused")
 	})
-	if _, err := c.Launch(t.Context(), withToken(job(t), "ghs_x")); err == nil || errors.Is(err, ci.ErrRefused) {
+	_, err := c.Launch(t.Context(), withToken(job(t), "ghs_x"))
+	if err == nil || errors.Is(err, ci.ErrRefused) {
 		t.Errorf("err %v; want one that is tried again", err)
 	}
 }
@@ -238,7 +261,8 @@ func TestLaunchOfABrokenJob(t *testing.T) {
 		c, client := world()
 		j := job(t)
 		change(&j)
-		if _, err := c.Launch(t.Context(), withToken(j, "x")); err == nil || changed(client) {
+		_, err := c.Launch(t.Context(), withToken(j, "x"))
+		if err == nil || changed(client) {
 			t.Errorf("%s: err %v, calls %q", what, err, did(client))
 		}
 	}
@@ -264,7 +288,11 @@ func TestDropSecretAndStop(t *testing.T) {
 			if diff := cmp.Diff([]string{"delete " + what, "delete " + what}, did(client)); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
-			client.PrependReactor("delete", what, func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, errors.New("down") })
+			client.PrependReactor(
+				"delete",
+				what,
+				func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, errors.New("down") },
+			)
 			if err := verb(c)(t.Context(), name); err == nil {
 				t.Error("the error is lost")
 			}
@@ -287,16 +315,28 @@ func TestStopTakesThePodsAlong(t *testing.T) {
 
 func TestLogs(t *testing.T) {
 	pod := func(name, job string, states ...corev1.ContainerState) *corev1.Pod {
-		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: space, Labels: map[string]string{"batch.kubernetes.io/job-name": job}}}
+		p := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{
+				Name:      name,
+				Namespace: space,
+				Labels:    map[string]string{"batch.kubernetes.io/job-name": job},
+			},
+		}
 		p.Status.Phase = corev1.PodRunning
 		for i, s := range states {
 			c := string(rune('a' + i))
-			p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: c, Command: []string{"/yaci/bin/yaci-step", "run", "0"}})
+			p.Spec.Containers = append(
+				p.Spec.Containers,
+				corev1.Container{Name: c, Command: []string{"/yaci/bin/yaci-step", "run", "0"}},
+			)
 			p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: c, State: s})
 		}
 		injected := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}} // not a step
 		p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "injected"})
-		p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: "injected", State: injected})
+		p.Status.ContainerStatuses = append(
+			p.Status.ContainerStatuses,
+			corev1.ContainerStatus{Name: "injected", State: injected},
+		)
 		return p
 	}
 	ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
@@ -313,7 +353,8 @@ func TestLogs(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	none, err := c.Logs(t.Context(), "unknown")
-	if data, _ := json.Marshal(none); err != nil || string(data) != "[]" {
+	data, _ := json.Marshal(none)
+	if err != nil || string(data) != "[]" {
 		t.Errorf("no pods: %s, %v; want an empty list", data, err)
 	}
 }
@@ -350,7 +391,11 @@ func TestRelease(t *testing.T) {
 	if got := finalizers(t, client); len(got) != 0 {
 		t.Errorf("finalizers %q", got)
 	}
-	client.PrependReactor("patch", "jobs", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, errors.New("down") })
+	client.PrependReactor(
+		"patch",
+		"jobs",
+		func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, errors.New("down") },
+	)
 	if err := c.Release(t.Context(), name); err == nil {
 		t.Error("the error is lost")
 	}
@@ -387,7 +432,8 @@ func TestHandover(t *testing.T) {
 	if err != nil || j.Spec.Suspend == nil || !*j.Spec.Suspend || j.Labels["kueue.x-k8s.io/queue-name"] != "builds" {
 		t.Errorf("job %+v, %v", j, err)
 	}
-	if s, err := client.CoreV1().Secrets(space).Get(t.Context(), name, metav1.GetOptions{}); err != nil || s.Labels["kueue.x-k8s.io/queue-name"] != "" {
+	s, err := client.CoreV1().Secrets(space).Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil || s.Labels["kueue.x-k8s.io/queue-name"] != "" {
 		t.Errorf("secret %+v, %v", s, err)
 	}
 }
@@ -395,7 +441,8 @@ func TestHandover(t *testing.T) {
 // A fresh token replaces the old one; a Secret that is gone stays gone.
 func TestRenew(t *testing.T) {
 	c, client := world()
-	if err := c.Renew(t.Context(), withToken(job(t), "new")); err != nil || secret(t, client) != nil {
+	err := c.Renew(t.Context(), withToken(job(t), "new"))
+	if err != nil || secret(t, client) != nil {
 		t.Errorf("after the clone: %v, %v", err, secret(t, client))
 	}
 	if _, err := c.Launch(t.Context(), withToken(job(t), "old")); err != nil {
@@ -404,7 +451,8 @@ func TestRenew(t *testing.T) {
 	if err := c.Renew(t.Context(), withToken(job(t), "new")); err != nil {
 		t.Fatal(err)
 	}
-	if got := secret(t, client); got["token"] != "new" || got["plan.json"] != "[]" {
+	got := secret(t, client)
+	if got["token"] != "new" || got["plan.json"] != "[]" {
 		t.Errorf("the Secret has %v", got)
 	}
 }

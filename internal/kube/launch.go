@@ -35,8 +35,9 @@ type Cluster struct {
 
 	Installation string // is a label of what is made here; empty: there is none
 
-	config *rest.Config         // for streams
-	logs   kubernetes.Interface // has a rate of its own, so that the logs of a node that does not answer hold nothing else up; nil: Client
+	config *rest.Config // for streams
+	// has a rate of its own, so that the logs of a node that does not answer hold nothing else up; nil: Client
+	logs kubernetes.Interface
 
 	election kubernetes.Interface // for the Lease alone; nil: Client
 
@@ -113,13 +114,18 @@ func (c *Cluster) space(job batchv1.Job) (string, error) {
 	case slices.Contains(c.Spaces(), job.Namespace):
 		return job.Namespace, nil
 	}
-	return "", fmt.Errorf("%w: this server does not use the namespace %s any more; run it again", ci.ErrRefused, job.Namespace)
+	return "", fmt.Errorf(
+		"%w: this server does not use the namespace %s any more; run it again",
+		ci.ErrRefused,
+		job.Namespace,
+	)
 }
 
 // everywhere does something in each namespace; what is not there is fine.
 func (c *Cluster) everywhere(do func(space string) error) error {
 	for _, space := range c.Spaces() {
-		if err := do(space); err != nil && !apierrors.IsNotFound(err) {
+		err := do(space)
+		if err != nil && !apierrors.IsNotFound(err) {
 			return err
 		}
 	}
@@ -216,7 +222,11 @@ func cloneFrom(job *batchv1.Job, url string) {
 // that its clone container hands out and the values of the secrets that its steps name. It has no
 // finalizer and owns its Secret, so that nothing is left of it once it is
 // deleted, at the latest by its own ttlSecondsAfterFinished.
-func (c *Cluster) LaunchAside(ctx context.Context, want *batchv1.Job, files, secrets map[string]string) (*batchv1.Job, error) {
+func (c *Cluster) LaunchAside(
+	ctx context.Context,
+	want *batchv1.Job,
+	files, secrets map[string]string,
+) (*batchv1.Job, error) {
 	want = want.DeepCopy()
 	want.Namespace = c.Namespace
 	if err := c.meetLimitRanges(ctx, want); err != nil {
@@ -240,7 +250,9 @@ func (c *Cluster) LaunchAside(ctx context.Context, want *batchv1.Job, files, sec
 			continue
 		}
 		s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: made.Labels}, StringData: data}
-		s.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(made, batchv1.SchemeGroupVersion.WithKind("Job"))}
+		s.OwnerReferences = []metav1.OwnerReference{
+			*metav1.NewControllerRef(made, batchv1.SchemeGroupVersion.WithKind("Job")),
+		}
 		if _, err := c.Client.CoreV1().Secrets(c.Namespace).Create(ctx, s, metav1.CreateOptions{}); err != nil {
 			return nil, errors.Join(fmt.Errorf("create secret: %w", err), c.Stop(ctx, ci.JobName(made.Name)))
 		}
@@ -271,7 +283,8 @@ func (c *Cluster) own(ctx context.Context, want batchv1.Job) (*batchv1.Job, erro
 		return nil, err
 	}
 	for k, v := range want.Labels {
-		if got, labelled := found.Labels[k]; k == runner.LabelInstallation && !labelled {
+		got, labelled := found.Labels[k]
+		if k == runner.LabelInstallation && !labelled {
 			continue // made by a version that had no such label
 		} else if got != v {
 			return nil, fmt.Errorf("%w: the Job %s is not this run's", ci.ErrRefused, want.Name)
@@ -305,7 +318,8 @@ func (c *Cluster) putSecret(ctx context.Context, job batchv1.Job, launch ci.Laun
 	secrets := c.Client.CoreV1().Secrets(job.Namespace)
 	_, err = secrets.Create(ctx, s, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
-		if _, err = c.own(ctx, job); err == nil || apierrors.IsNotFound(err) {
+		_, err = c.own(ctx, job)
+		if err == nil || apierrors.IsNotFound(err) {
 			_, err = secrets.Update(ctx, s, metav1.UpdateOptions{})
 		}
 	}
@@ -326,7 +340,8 @@ func (c *Cluster) Renew(ctx context.Context, launch ci.Launch) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.Client.CoreV1().Secrets(want.Namespace).Update(ctx, s, metav1.UpdateOptions{}); err != nil && !apierrors.IsNotFound(err) {
+	_, err = c.Client.CoreV1().Secrets(want.Namespace).Update(ctx, s, metav1.UpdateOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("renew secret: %w", err)
 	}
 	return nil
@@ -363,12 +378,14 @@ func (c *Cluster) DropSecret(ctx context.Context, name ci.JobName) error {
 	return nil
 }
 
-// Release takes YACI's finalizer off a Job; one that is gone already is fine. The
-// patch takes that entry alone out of the list (kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch).
+// Release takes YACI's finalizer off a Job; one that is gone already is fine. The patch takes that entry alone out of
+// the list (kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch).
 func (c *Cluster) Release(ctx context.Context, name ci.JobName) error {
 	patch := []byte(`{"metadata":{"$deleteFromPrimitiveList/finalizers":["` + Finalizer + `"]}}`)
 	err := c.everywhere(func(space string) error {
-		_, err := c.Client.BatchV1().Jobs(space).Patch(ctx, string(name), types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+		_, err := c.Client.BatchV1().
+			Jobs(space).
+			Patch(ctx, string(name), types.StrategicMergePatchType, patch, metav1.PatchOptions{})
 		return err
 	})
 	if err != nil {

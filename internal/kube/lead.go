@@ -19,9 +19,9 @@ import (
 // leaseName is the Lease in the builds' namespace that says who leads.
 const leaseName = "yaci-leader"
 
-// A follower takes over when it has seen no renewal for leaseTime. The leader, which renews each retryTime, stops when it
-// could not for renewTime. client-go adds up to 1.2 times retryTime to each look of a follower, so that a leader that
-// is killed is followed after 6 to 11.4 seconds.
+// A follower takes over when it has seen no renewal for leaseTime. The leader, which renews each retryTime, stops when
+// it could not for renewTime. client-go adds up to 1.2 times retryTime to each look of a follower, so that a leader
+// that is killed is followed after 6 to 11.4 seconds.
 const (
 	leaseTime = 7 * time.Second
 	renewTime = 5 * time.Second

@@ -73,7 +73,9 @@ func TestH4LeaseThatCannotBeRenewedEndsTheTerm(t *testing.T) {
 
 // A server that could not lead, since it does not reach its database, leaves the Lease to another one.
 func TestH3LeaseIsNotTakenByWhoCannotLead(t *testing.T) {
-	client := fake.NewClientset(&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: "yaci-leader", Namespace: "builds"}})
+	client := fake.NewClientset(
+		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: "yaci-leader", Namespace: "builds"}},
+	)
 	c := &kube.Cluster{Client: client, Namespace: "builds"}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

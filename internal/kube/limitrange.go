@@ -85,7 +85,8 @@ func (c *Cluster) meetLimitRanges(ctx context.Context, job *batchv1.Job) error {
 func meetItem(r *corev1.ResourceRequirements, item corev1.LimitRangeItem) {
 	for name, least := range item.Min {
 		raise(r, name, least)
-		if limit, ok := r.Limits[name]; ok && limit.Cmp(least) < 0 {
+		limit, ok := r.Limits[name]
+		if ok && limit.Cmp(least) < 0 {
 			r.Limits[name] = least
 		}
 	}
@@ -146,7 +147,8 @@ func raise(r *corev1.ResourceRequirements, name corev1.ResourceName, least resou
 	if r.Requests == nil {
 		r.Requests = corev1.ResourceList{}
 	}
-	if request, set := r.Requests[name]; !set || request.Cmp(least) < 0 {
+	request, set := r.Requests[name]
+	if !set || request.Cmp(least) < 0 {
 		r.Requests[name] = least
 	}
 }

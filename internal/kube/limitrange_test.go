@@ -56,12 +56,25 @@ func TestC9(t *testing.T) {
 		"nothing": {corev1.LimitRangeItem{Type: corev1.LimitTypeContainer}, amounts("cpu", "0", "memory", "0"), amounts("cpu", "250m", "memory", "256Mi")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			limits := corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Name: "x", Namespace: "builds"}, Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{c.item}}}
+			limits := corev1.LimitRange{
+				ObjectMeta: metav1.ObjectMeta{Name: "x", Namespace: "builds"},
+				Spec:       corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{c.item}},
+			}
 			cluster := &Cluster{Client: fake.NewClientset(&limits), Namespace: "builds"}
 			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "builds"}}
 			job.Spec.Template.Spec.Containers = []corev1.Container{
-				{Resources: corev1.ResourceRequirements{Requests: amounts("cpu", "0", "memory", "0"), Limits: amounts("memory", "4Gi")}},
-				{Resources: corev1.ResourceRequirements{Requests: amounts("cpu", "250m", "memory", "256Mi"), Limits: amounts("memory", "4Gi")}},
+				{
+					Resources: corev1.ResourceRequirements{
+						Requests: amounts("cpu", "0", "memory", "0"),
+						Limits:   amounts("memory", "4Gi"),
+					},
+				},
+				{
+					Resources: corev1.ResourceRequirements{
+						Requests: amounts("cpu", "250m", "memory", "256Mi"),
+						Limits:   amounts("memory", "4Gi"),
+					},
+				},
 			}
 			if err := cluster.meetLimitRanges(t.Context(), job); err != nil {
 				t.Fatal(err)

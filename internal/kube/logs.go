@@ -29,7 +29,9 @@ const maxLog = 4 << 20
 func (c *Cluster) Logs(ctx context.Context, name ci.JobName) ([]PodLog, error) {
 	var pods []corev1.Pod
 	err := c.everywhere(func(space string) error {
-		list, err := c.Client.CoreV1().Pods(space).List(ctx, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + string(name)})
+		list, err := c.Client.CoreV1().
+			Pods(space).
+			List(ctx, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + string(name)})
 		if err == nil {
 			pods = append(pods, list.Items...)
 		}
@@ -100,7 +102,12 @@ func (c *Cluster) stream(ctx context.Context, pod string, opts *corev1.PodLogOpt
 // LogStream is a container's log with timestamps, from a time on (zero: the
 // beginning): what there is, or followed until the container has ended. The error
 // is ci.ErrNotFound, wrapped, when the pod is gone.
-func (c *Cluster) LogStream(ctx context.Context, pod, container string, since time.Time, follow bool) (io.ReadCloser, error) {
+func (c *Cluster) LogStream(
+	ctx context.Context,
+	pod, container string,
+	since time.Time,
+	follow bool,
+) (io.ReadCloser, error) {
 	opts := &corev1.PodLogOptions{Container: container, Follow: follow, Timestamps: true}
 	if !since.IsZero() {
 		opts.SinceTime = &metav1.Time{Time: since}

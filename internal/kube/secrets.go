@@ -47,8 +47,13 @@ func grant(m corev1.ConfigMap) ci.Grant {
 		return strings.FieldsFunc(m.Annotations[annotation], func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
 	}
 	return ci.Grant{
-		ID: m.Name, UID: string(m.UID), Name: m.Annotations[SecretNameAnnotation],
-		Repositories: list(RepositoriesAnnotation), Events: list(EventsAnnotation), Branches: list(BranchesAnnotation),
+
+		ID:           m.Name,
+		UID:          string(m.UID),
+		Name:         m.Annotations[SecretNameAnnotation],
+		Repositories: list(RepositoriesAnnotation),
+		Events:       list(EventsAnnotation),
+		Branches:     list(BranchesAnnotation),
 	}
 }
 
@@ -81,10 +86,16 @@ func (c *Cluster) SetSecret(ctx context.Context, g ci.Grant, value []byte) error
 
 // SetGrant replaces what a secret is granted to.
 func (c *Cluster) SetGrant(ctx context.Context, g ci.Grant) error {
-	m := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: g.ID, Labels: map[string]string{GrantLabel: "secret"}, Annotations: map[string]string{
-		SecretNameAnnotation: g.Name, RepositoriesAnnotation: strings.Join(g.Repositories, ","),
-		EventsAnnotation: strings.Join(g.Events, ","), BranchesAnnotation: strings.Join(g.Branches, ","),
-	}}}
+	m := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:   g.ID,
+			Labels: map[string]string{GrantLabel: "secret"},
+			Annotations: map[string]string{
+				SecretNameAnnotation: g.Name, RepositoriesAnnotation: strings.Join(g.Repositories, ","),
+				EventsAnnotation: strings.Join(g.Events, ","), BranchesAnnotation: strings.Join(g.Branches, ","),
+			},
+		},
+	}
 	_, err := c.Client.CoreV1().ConfigMaps(c.Namespace).Create(ctx, m, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
 		_, err = c.Client.CoreV1().ConfigMaps(c.Namespace).Update(ctx, m, metav1.UpdateOptions{})

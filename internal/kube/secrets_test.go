@@ -15,7 +15,12 @@ import (
 
 func TestSecretsAreGrantedWithoutReadingThem(t *testing.T) {
 	c, client := world()
-	g := ci.Grant{ID: kube.SecretID("DEPLOY_KEY", []string{"ada/hello"}), Name: "DEPLOY_KEY", Repositories: []string{"ada/hello"}, Branches: []string{"main", "release/*"}}
+	g := ci.Grant{
+		ID:           kube.SecretID("DEPLOY_KEY", []string{"ada/hello"}),
+		Name:         "DEPLOY_KEY",
+		Repositories: []string{"ada/hello"},
+		Branches:     []string{"main", "release/*"},
+	}
 	for _, value := range []string{"one", "two"} {
 		if err := c.SetSecret(t.Context(), g, []byte(value)); err != nil {
 			t.Fatal(err)
@@ -43,14 +48,16 @@ func TestSecretsAreGrantedWithoutReadingThem(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if left, err := c.Grants(t.Context()); err != nil || len(left) != 0 {
+	left, err := c.Grants(t.Context())
+	if err != nil || len(left) != 0 {
 		t.Errorf("left %v, %v", left, err)
 	}
 }
 
 func TestSecretID(t *testing.T) {
 	a, b := kube.SecretID("A_B", []string{"ada/hello"}), kube.SecretID("A_B", []string{"ada/other"})
-	if a == b || !strings.HasPrefix(a, "secret-a-b-") || len(kube.SecretID(strings.Repeat("A", 300), nil)) > 63 || a != kube.SecretID("A_B", []string{"Ada/Hello"}) {
+	if a == b || !strings.HasPrefix(a, "secret-a-b-") || len(kube.SecretID(strings.Repeat("A", 300), nil)) > 63 ||
+		a != kube.SecretID("A_B", []string{"Ada/Hello"}) {
 		t.Errorf("%s, %s", a, b)
 	}
 }
@@ -60,8 +67,17 @@ func FuzzGrant(f *testing.F) {
 	f.Add("NAME", "ada/hello,7", "push", "main release/*")
 	f.Add("", ",,,", "\x00", "[")
 	f.Fuzz(func(t *testing.T, name, repositories, events, branches string) {
-		c, _ := world(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "x", Namespace: space, Labels: map[string]string{kube.GrantLabel: "secret"},
-			Annotations: map[string]string{kube.SecretNameAnnotation: name, kube.RepositoriesAnnotation: repositories, kube.EventsAnnotation: events, kube.BranchesAnnotation: branches}}})
+		c, _ := world(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
+			Name:      "x",
+			Namespace: space,
+			Labels:    map[string]string{kube.GrantLabel: "secret"},
+			Annotations: map[string]string{
+				kube.SecretNameAnnotation:   name,
+				kube.RepositoriesAnnotation: repositories,
+				kube.EventsAnnotation:       events,
+				kube.BranchesAnnotation:     branches,
+			},
+		}})
 		got, err := c.Grants(t.Context())
 		if err != nil || len(got) != 1 || slices.Contains(got[0].Repositories, "") {
 			t.Errorf("%+v, %v", got, err)

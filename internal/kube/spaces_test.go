@@ -45,16 +45,19 @@ func TestForksNamespace(t *testing.T) {
 		}
 		return [2]int{len(jobs.Items), len(secrets.Items)}
 	}
-	if own, forks := count(space), count("forks"); own != [2]int{} || forks != [2]int{1, 1} {
+	own, forks := count(space), count("forks")
+	if own != [2]int{} || forks != [2]int{1, 1} {
 		t.Errorf("%v in the builds' namespace, %v in the forks'", own, forks)
 	}
-	if jobs, secrets, err := c.Count(ctx); jobs != 1 || secrets != 1 || err != nil {
+	jobs, secrets, err := c.Count(ctx)
+	if jobs != 1 || secrets != 1 || err != nil {
 		t.Errorf("counted %d and %d, %v", jobs, secrets, err)
 	}
 	if _, err := client.CoreV1().Pods("forks").Create(ctx, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Labels: map[string]string{"batch.kubernetes.io/job-name": name}}}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if pods, err := c.Logs(ctx, name); err != nil || len(pods) != 1 {
+	pods, err := c.Logs(ctx, name)
+	if err != nil || len(pods) != 1 {
 		t.Errorf("pods %v, %v", pods, err)
 	}
 	for verb, f := range map[string]func() error{
@@ -78,7 +81,8 @@ func TestNamespaceThatIsNotOurs(t *testing.T) {
 	if _, err := c.Launch(t.Context(), withToken(jobIn(t, "kube-system"), "ghs_x")); !errors.Is(err, ci.ErrRefused) {
 		t.Errorf("launched: %v", err)
 	}
-	if calls := did(client); slices.Contains(calls, "create jobs") || slices.Contains(calls, "create secrets") {
+	calls := did(client)
+	if slices.Contains(calls, "create jobs") || slices.Contains(calls, "create secrets") {
 		t.Errorf("calls %q", calls)
 	}
 }

@@ -47,7 +47,12 @@ func OpenBucket(ctx context.Context, where string) (*Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Bucket{b: b, dir: dir, enc: enc, dec: dec}, nil
+	return &Bucket{
+		b:   b,
+		dir: dir,
+		enc: enc,
+		dec: dec,
+	}, nil
 }
 
 func openBlob(ctx context.Context, where string) (b *blob.Bucket, dir string, err error) {
@@ -61,7 +66,10 @@ func openBlob(ctx context.Context, where string) (b *blob.Bucket, dir string, er
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, "", err
 	}
-	b, err = fileblob.OpenBucket(dir, &fileblob.Options{Metadata: fileblob.MetadataDontWrite, NoTempDir: true, DirFileMode: 0o700})
+	b, err = fileblob.OpenBucket(
+		dir,
+		&fileblob.Options{Metadata: fileblob.MetadataDontWrite, NoTempDir: true, DirFileMode: 0o700},
+	)
 	return b, dir, err
 }
 

@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	storeEvery = time.Second     // so a reader is at most this far behind
-	retryAfter = time.Second     // after a stream that broke, or could not be had
-	retryMost  = 16 * retryAfter // when it gives nothing again and again: its node may be gone, and a cluster has many logs
+	storeEvery = time.Second // so a reader is at most this far behind
+	retryAfter = time.Second // after a stream that broke, or could not be had
+	// when it gives nothing again and again: its node may be gone, and a cluster has many logs
+	retryMost  = 16 * retryAfter
 	quiet      = 5 * time.Second // after one that ended, in which the cluster tells that the container has
 	stuckAfter = 5               // storeEvery without a byte, after which a stream is held against the step's state
 	settle     = 5 * time.Second // in which the container runtime may still write what a step printed last
@@ -68,7 +69,8 @@ func (f *follower) run(ctx context.Context) {
 			read, err = f.read(ctx, ended.IsZero())
 			unstored = err != nil
 			broken = min(2*broken, retryMost)
-			if size, _ := f.w.total(); read == nil || size > before {
+			size, _ := f.w.total()
+			if read == nil || size > before {
 				broken = retryAfter
 			}
 		}
@@ -79,7 +81,8 @@ func (f *follower) run(ctx context.Context) {
 		case ctx.Err() != nil:
 		case err != nil: // of our own side: nothing is lost, so it is tried until it works
 			f.keeper.Log.Warn("log", "job", f.job, "container", f.w.id.Container, "err", err)
-		case errors.Is(read, ci.ErrNotFound), !ended.IsZero() && (f.enough(what, read) || f.keeper.Clock.Since(ended) > giveUp):
+		case errors.Is(read, ci.ErrNotFound),
+			!ended.IsZero() && (f.enough(what, read) || f.keeper.Clock.Since(ended) > giveUp):
 			if f.close(ctx, what, read) == nil {
 				return
 			}
@@ -221,7 +224,8 @@ func (f *follower) storeOften(ctx context.Context, cancel context.CancelCauseFun
 			return
 		case <-tick.C:
 		}
-		if err := f.w.store(ctx); err != nil && ctx.Err() == nil {
+		err := f.w.store(ctx)
+		if err != nil && ctx.Err() == nil {
 			cancel(err)
 			return
 		}
@@ -233,7 +237,8 @@ func (f *follower) storeOften(ctx context.Context, cancel context.CancelCauseFun
 			continue
 		}
 		idle = 0
-		if what, err := f.look(ctx); err == nil && !what.ended.IsZero() {
+		what, err := f.look(ctx)
+		if err == nil && !what.ended.IsZero() {
 			cancel(errStuck)
 			return
 		}
@@ -253,8 +258,11 @@ func (f *follower) close(ctx context.Context, what subject, read error) error {
 			Error:  f.firstError(ctx, what.record),
 		}
 		if dropped := f.w.dropped(); dropped > 0 {
-			l.Note = fmt.Sprintf("%d bytes of this log were not kept: the disk of YACI's server is full, and the rest of it is reserved for "+
-				"the database. Whoever operates YACI can delete old runs (yaci prune) or add disk.", dropped)
+			l.Note = fmt.Sprintf(
+				"%d bytes of this log were not kept: the disk of YACI's server is full, and the rest of it is reserved for "+
+					"the database. Whoever operates YACI can delete old runs (yaci prune) or add disk.",
+				dropped,
+			)
 		}
 		err = f.keeper.Jobs.CloseLog(ctx, l)
 	}
@@ -298,11 +306,18 @@ func verify(record *ci.Step, chunks []ci.LogChunk, size, lines int64, read error
 	case !counted:
 		return "The step left no record, so nothing can say whether its log is complete."
 	case size > record.Bytes:
-		return fmt.Sprintf("The log has %d bytes more than the step wrote: something else in the container wrote to its output.", size-record.Bytes)
+		return fmt.Sprintf(
+			"The log has %d bytes more than the step wrote: something else in the container wrote to its output.",
+			size-record.Bytes,
+		)
 	default:
 		missing, lost = missing+record.Bytes-size, lost+max(0, record.Lines-lines)
 	}
-	return fmt.Sprintf("%d lines (%d bytes) of the step's output are missing: they were rotated away, or lost by the container runtime, before they were read.", lost, missing)
+	return fmt.Sprintf(
+		"%d lines (%d bytes) of the step's output are missing: they were rotated away, or lost by the container runtime, before they were read.",
+		lost,
+		missing,
+	)
 }
 
 // agrees reports whether a log is as long as the step's record says. The container

@@ -98,7 +98,8 @@ func (l *lines) next() (piece, error) {
 // fromRunner reads a piece of what the runner wrote. The beginning of a marker at
 // the end of a broken stream is left out: it comes again.
 func (l *lines) fromRunner(p piece, err error) (piece, error) {
-	if m, ok := runner.ParseProgressMarker(p.text); ok && !p.inside {
+	m, ok := runner.ParseProgressMarker(p.text)
+	if ok && !p.inside {
 		p.marker = &m
 		return p, err
 	}
@@ -132,7 +133,9 @@ func (r *resume) rest(p piece) (piece, bool) {
 	case r.off < r.from.Open:
 		n := min(r.from.Open-r.off, int64(len(p.text)))
 		r.off += n
-		p.text, p.stamp, p.inside = p.text[n:], nil, true
+		p.text = p.text[n:]
+		p.stamp = nil
+		p.inside = true
 		return p, len(p.text) > 0
 	}
 	return p, true

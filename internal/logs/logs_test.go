@@ -122,19 +122,52 @@ func newWorldIn(t *testing.T, where string, text []byte, limit int64) *world {
 	must(t, err)
 	bucket, err := logs.OpenBucket(t.Context(), where)
 	must(t, err)
-	w := &world{t: t, db: db, source: &source{text: text, random: rand.New(rand.NewPCG(1, 2))}, closed: make(chan struct{}, 100)}
+	w := &world{
+		t:      t,
+		db:     db,
+		source: &source{text: text, random: rand.New(rand.NewPCG(1, 2))},
+		closed: make(chan struct{}, 100),
+	}
 	w.source.stamps()
-	w.keeper = &logs.Keeper{Source: w.source, Jobs: db, Index: db, Bucket: bucket, Limit: limit, Bells: &logs.Bells{}, Closed: func(ci.JobName) { w.closed <- struct{}{} }, Log: slog.New(slog.DiscardHandler)}
+	w.keeper = &logs.Keeper{
+		Source: w.source,
+		Jobs:   db,
+		Index:  db,
+		Bucket: bucket,
+		Limit:  limit,
+		Bells:  &logs.Bells{},
+		Closed: func(ci.JobName) { w.closed <- struct{}{} },
+		Log:    slog.New(slog.DiscardHandler),
+	}
 	t.Cleanup(func() { w.keeper.Wait(); bucket.Close(); db.Close() })
-	run := ci.Run{ID: "r1", Attempt: 1, State: ci.Queued, Created: time.Now()}
-	job := ci.NewJob{Name: "yaci-r1-1", Run: "r1", Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"),
-		Steps: []ci.Step{{Name: "test", Container: id.Container, State: ci.Queued}}}
+	run := ci.Run{
+		ID:      "r1",
+		Attempt: 1,
+		State:   ci.Queued,
+		Created: time.Now(),
+	}
+	job := ci.NewJob{
+		Name:     "yaci-r1-1",
+		Run:      "r1",
+		Attempt:  1,
+		State:    ci.Queued,
+		Manifest: []byte("{}"),
+		Files:    []byte("{}"),
+		Steps:    []ci.Step{{Name: "test", Container: id.Container, State: ci.Queued}},
+	}
 	must(t, db.CreateRun(t.Context(), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{job}}))
 	must(t, db.Launched(t.Context(), job.Name, id.UID))
 	w.job, err = db.Job(t.Context(), job.Name)
 	must(t, err)
-	w.job.Steps[0] = ci.Step{Name: "test", Container: id.Container, State: ci.Success, Started: time.Unix(1e9, 0), Finished: time.Now(),
-		Bytes: int64(len(text)), Lines: int64(bytes.Count(text, []byte("\n")))}
+	w.job.Steps[0] = ci.Step{
+		Name:      "test",
+		Container: id.Container,
+		State:     ci.Success,
+		Started:   time.Unix(1e9, 0),
+		Finished:  time.Now(),
+		Bytes:     int64(len(text)),
+		Lines:     int64(bytes.Count(text, []byte("\n"))),
+	}
 	w.observe()
 	return w
 }
@@ -206,9 +239,17 @@ func TestStreamsThatBreakLoseAndDoubleNothing(t *testing.T) {
 		w.source.random, w.source.breaks = random, 3
 		w.follow()
 		if got := w.read(ci.LogRange{}); got != string(text) {
-			t.Errorf("seed %d: %d bytes after %d streams, want %d; they differ at %d", seed, len(got), w.source.streams, len(text), differ(got, string(text)))
+			t.Errorf(
+				"seed %d: %d bytes after %d streams, want %d; they differ at %d",
+				seed,
+				len(got),
+				w.source.streams,
+				len(text),
+				differ(got, string(text)),
+			)
 		}
-		if note := w.note(); note != "" || w.source.streams != 4 {
+		note := w.note()
+		if note != "" || w.source.streams != 4 {
 			t.Errorf("seed %d: note %q, %d streams", seed, note, w.source.streams)
 		}
 	}
@@ -218,11 +259,13 @@ func TestStreamsThatBreakLoseAndDoubleNothing(t *testing.T) {
 func TestExtent(t *testing.T) {
 	for text, want := range map[string]int64{"": 0, "a": 1, "a\n": 1, "a\nb": 2, "a\n\n": 2} {
 		w := newWorld(t, []byte(text), 1<<30)
-		if e, err := w.keeper.Extent(t.Context(), id); e != (ci.LogExtent{}) || err != nil {
+		e, err := w.keeper.Extent(t.Context(), id)
+		if e != (ci.LogExtent{}) || err != nil {
 			t.Errorf("%q before it is read: %+v %v", text, e, err)
 		}
 		w.follow()
-		if e, err := w.keeper.Extent(t.Context(), id); e != (ci.LogExtent{Lines: want, Closed: true}) || err != nil {
+		e, err = w.keeper.Extent(t.Context(), id)
+		if e != (ci.LogExtent{Lines: want, Closed: true}) || err != nil {
 			t.Errorf("%q: %+v %v, want %d lines", text, e, err, want)
 		}
 	}
@@ -230,11 +273,18 @@ func TestExtent(t *testing.T) {
 
 // The log of a step that failed tells where to begin to read, from when it is closed.
 func TestFirstError(t *testing.T) {
-	text := strings.Repeat("fine\n", 70_000) + "main.go:3:5: " + strings.Repeat("very ", 20_000) + "undefined: x\n" + "::error::stop\n" + "FAIL"
+	text := strings.Repeat(
+		"fine\n",
+		70_000,
+	) + "main.go:3:5: " + strings.Repeat(
+		"very ",
+		20_000,
+	) + "undefined: x\n" + "::error::stop\n" + "FAIL"
 	for state, want := range map[ci.State]int64{ci.Failure: 70_002, ci.Error: 0, ci.Success: 0} {
 		w := newWorldOf(t, []byte(text), state)
 		w.follow()
-		if e, err := w.keeper.Extent(t.Context(), id); e.Error != want || err != nil {
+		e, err := w.keeper.Extent(t.Context(), id)
+		if e.Error != want || err != nil {
 			t.Errorf("%s: %+v %v, want line %d", state, e, err, want)
 		}
 	}
@@ -276,7 +326,8 @@ func TestRestart(t *testing.T) {
 	}
 	w.source.breaks = 0
 	w.follow()
-	if got := w.read(ci.LogRange{}); got != string(text) || w.note() != "" {
+	got := w.read(ci.LogRange{})
+	if got != string(text) || w.note() != "" {
 		t.Errorf("%d bytes, want %d; they differ at %d; note %q", len(got), len(text), differ(got, string(text)), w.note())
 	}
 }
@@ -288,8 +339,16 @@ func TestRestOfALine(t *testing.T) {
 		w := newWorld(t, text, 1<<30)
 		w.source.breaks, w.source.rest = 2, rest
 		w.follow()
-		if got := w.read(ci.LogRange{}); got != string(text) || w.note() != "" {
-			t.Errorf("%.10q: %d bytes, want %d; they differ at %d; note %q", rest, len(got), len(text), differ(got, string(text)), w.note())
+		got := w.read(ci.LogRange{})
+		if got != string(text) || w.note() != "" {
+			t.Errorf(
+				"%.10q: %d bytes, want %d; they differ at %d; note %q",
+				rest,
+				len(got),
+				len(text),
+				differ(got, string(text)),
+				w.note(),
+			)
 		}
 	}
 }
@@ -312,7 +371,8 @@ func TestStuckStream(t *testing.T) {
 	w.job.Steps[0].State, w.job.Steps[0].Finished = ci.Success, done
 	w.observe()
 	w.follow()
-	if got := w.read(ci.LogRange{}); got != string(text) || w.note() != "" {
+	got := w.read(ci.LogRange{})
+	if got != string(text) || w.note() != "" {
 		t.Errorf("log %q, note %q", got, w.note())
 	}
 }
@@ -323,7 +383,8 @@ func TestUncleanEnd(t *testing.T) {
 	w := newWorld(t, text, 1<<30)
 	w.source.unclean = true
 	w.follow()
-	if got := w.read(ci.LogRange{}); got != string(text) || w.note() != "" || w.source.streams != 1 {
+	got := w.read(ci.LogRange{})
+	if got != string(text) || w.note() != "" || w.source.streams != 1 {
 		t.Errorf("log %q, note %q, %d streams", got, w.note(), w.source.streams)
 	}
 }
@@ -332,7 +393,8 @@ func TestUncleanEnd(t *testing.T) {
 func TestSilence(t *testing.T) {
 	w := newWorld(t, nil, 1<<30)
 	w.follow()
-	if got := w.read(ci.LogRange{}); got != "" || w.note() != "" || w.source.streams != 0 {
+	got := w.read(ci.LogRange{})
+	if got != "" || w.note() != "" || w.source.streams != 0 {
 		t.Errorf("log %q, note %q, %d streams", got, w.note(), w.source.streams)
 	}
 }
@@ -414,14 +476,18 @@ func TestLimit(t *testing.T) {
 	got := w.read(ci.LogRange{Notes: true})
 	first, rest, cut := strings.Cut(got, "[yaci] lines ")
 	note, last, _ := strings.Cut(rest, "\n")
-	if !cut || !strings.HasPrefix(first, "line 1 of") || !strings.HasSuffix(last, "line 600000 of a long log\n") || !strings.HasSuffix(note, " are left out: the log is larger than 8 MiB.") {
+	if !cut || !strings.HasPrefix(first, "line 1 of") || !strings.HasSuffix(last, "line 600000 of a long log\n") ||
+		!strings.HasSuffix(note, " are left out: the log is larger than 8 MiB.") {
 		t.Fatalf("cut %v: %q", cut, note)
 	}
-	if size := len(first) + len(last); size < 7<<20 || size > 10<<20 {
+	size := len(first) + len(last)
+	if size < 7<<20 || size > 10<<20 {
 		t.Errorf("%d bytes are kept", size)
 	}
 	var from, to int
-	if _, err := fmt.Sscanf(note, "%d to %d", &from, &to); err != nil || !strings.HasSuffix(first, fmt.Sprintf("line %d of a long log\n", from-1)) || !strings.HasPrefix(last, fmt.Sprintf("line %d of", to+1)) {
+	_, err := fmt.Sscanf(note, "%d to %d", &from, &to)
+	if err != nil || !strings.HasSuffix(first, fmt.Sprintf("line %d of a long log\n", from-1)) ||
+		!strings.HasPrefix(last, fmt.Sprintf("line %d of", to+1)) {
 		t.Errorf("note %q between %q and %q: %v", note, first[len(first)-30:], last[:30], err)
 	}
 	if w.note() != "" {
@@ -451,7 +517,10 @@ func TestRange(t *testing.T) {
 		t.Errorf("with times %q", got)
 	}
 	stop := errors.New("stop")
-	if err := w.keeper.Read(t.Context(), id, ci.LogRange{}, func(ci.LogLine) error { return stop }); !errors.Is(err, stop) {
+	if err := w.keeper.Read(t.Context(), id, ci.LogRange{}, func(ci.LogLine) error { return stop }); !errors.Is(
+		err,
+		stop,
+	) {
 		t.Errorf("a reader that is gone: %v", err)
 	}
 }
@@ -495,7 +564,15 @@ func TestL2InLogsOfOthers(t *testing.T) {
 		}
 		var got strings.Builder
 		other := ci.LogID{UID: id.UID, Container: container}
-		must(t, w.keeper.Read(t.Context(), other, ci.LogRange{Notes: true}, func(l ci.LogLine) error { got.Write(l.Text); return nil }))
+		must(
+			t,
+			w.keeper.Read(
+				t.Context(),
+				other,
+				ci.LogRange{Notes: true},
+				func(l ci.LogLine) error { got.Write(l.Text); return nil },
+			),
+		)
 		if got.String() != text {
 			t.Errorf("%s: %q, want %q", container, got.String(), text)
 		}
@@ -510,7 +587,8 @@ func TestL2CountsThatCannotBeTrue(t *testing.T) {
 		w.job.Steps[0].Bytes, w.job.Steps[0].Lines = counts[0], counts[1]
 		w.observe()
 		w.follow()
-		if got := w.read(ci.LogRange{}); got != string(text) || !strings.HasPrefix(w.note(), "The step left no record") {
+		got := w.read(ci.LogRange{})
+		if got != string(text) || !strings.HasPrefix(w.note(), "The step left no record") {
 			t.Errorf("%v: log %q, note %q", counts, got, w.note())
 		}
 	}

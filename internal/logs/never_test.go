@@ -25,12 +25,25 @@ func (o *oneJob) DropLogChunk(context.Context, ci.LogID, int) error             
 // L1: following the log of a step that never printed ends with its job, with a sentence, and not before.
 func TestL1FollowingEndsWithTheJob(t *testing.T) {
 	step := func(state ci.State, reason string) ci.Step {
-		return ci.Step{Name: "test", Container: "1-test", State: state, Reason: reason}
+		return ci.Step{
+			Name:      "test",
+			Container: "1-test",
+			State:     state,
+			Reason:    reason,
+		}
 	}
 	ran := step(ci.Failure, "")
 	ran.Started = time.Now()
 	job := func(state ci.State, uid, message string, settled bool, s ci.Step) ci.Job {
-		return ci.Job{Name: "j", State: state, UID: uid, Message: message, Settled: settled, Steps: []ci.Step{s}, Services: []ci.Service{{Name: "db", Container: "s1-db"}}}
+		return ci.Job{
+			Name:     "j",
+			State:    state,
+			UID:      uid,
+			Message:  message,
+			Settled:  settled,
+			Steps:    []ci.Step{s},
+			Services: []ci.Service{{Name: "db", Container: "s1-db"}},
+		}
 	}
 	for name, c := range map[string]struct {
 		job  ci.Job
@@ -53,7 +66,12 @@ func TestL1FollowingEndsWithTheJob(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := &oneJob{c.job}
-			k := &logs.Keeper{Jobs: db, Index: db, Bells: &logs.Bells{}, Log: slog.New(slog.DiscardHandler)}
+			k := &logs.Keeper{
+				Jobs:  db,
+				Index: db,
+				Bells: &logs.Bells{},
+				Log:   slog.New(slog.DiscardHandler),
+			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			if c.want == "" {
@@ -61,7 +79,12 @@ func TestL1FollowingEndsWithTheJob(t *testing.T) {
 				defer cancel()
 			}
 			got := ""
-			err := k.Read(ctx, c.id, ci.LogRange{From: 1, Follow: true, Notes: true, Job: "j"}, func(l ci.LogLine) error {
+			err := k.Read(ctx, c.id, ci.LogRange{
+				From:   1,
+				Follow: true,
+				Notes:  true,
+				Job:    "j",
+			}, func(l ci.LogLine) error {
 				got += string(l.Text)
 				return nil
 			})
@@ -98,9 +121,19 @@ func TestL1FollowingReadsWhatCameMeanwhile(t *testing.T) {
 			UID:   "u",
 			Steps: []ci.Step{{Container: "1-test", State: ci.Running, Started: time.Now()}},
 		}}}
-		k := &logs.Keeper{Jobs: db, Index: db, Bells: &logs.Bells{}, Log: slog.New(slog.DiscardHandler)}
+		k := &logs.Keeper{
+			Jobs:  db,
+			Index: db,
+			Bells: &logs.Bells{},
+			Log:   slog.New(slog.DiscardHandler),
+		}
 		got := ""
-		err := k.Read(t.Context(), ci.LogID{UID: "u", Container: "1-test"}, ci.LogRange{From: 1, Follow: true, Notes: true, Job: "j"}, func(l ci.LogLine) error {
+		err := k.Read(t.Context(), ci.LogID{UID: "u", Container: "1-test"}, ci.LogRange{
+			From:   1,
+			Follow: true,
+			Notes:  true,
+			Job:    "j",
+		}, func(l ci.LogLine) error {
 			got += string(l.Text)
 			return nil
 		})

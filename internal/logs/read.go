@@ -40,7 +40,10 @@ func (k *Keeper) Read(ctx context.Context, id ci.LogID, want ci.LogRange, to fun
 			if c.First > expect && want.Notes && want.From <= expect {
 				why := fmt.Sprintf("lines %d to %d are left out: the log is larger than %d MiB.", expect, c.First-1, k.Limit>>20)
 				if c.Seq == next {
-					why = fmt.Sprintf("above, in the last second, %d lines are missing: they were rotated away, or lost by the container runtime, before they were read.", c.First-expect)
+					why = fmt.Sprintf(
+						"above, in the last second, %d lines are missing: they were rotated away, or lost by the container runtime, before they were read.",
+						c.First-expect,
+					)
 				}
 				if err := to(note(expect, why)); err != nil {
 					return err
@@ -118,7 +121,13 @@ func note(line int64, text string) ci.LogLine {
 	return ci.LogLine{Number: line, Text: []byte("[yaci] " + text + "\n")}
 }
 
-func (k *Keeper) readChunk(ctx context.Context, id ci.LogID, c ci.LogChunk, want ci.LogRange, to func(ci.LogLine) error) error {
+func (k *Keeper) readChunk(
+	ctx context.Context,
+	id ci.LogID,
+	c ci.LogChunk,
+	want ci.LogRange,
+	to func(ci.LogLine) error,
+) error {
 	data, err := k.Bucket.get(ctx, id, c.Seq)
 	if err != nil {
 		return err

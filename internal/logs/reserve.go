@@ -28,8 +28,8 @@ type reserve struct {
 }
 
 // LeaveFree has the bucket drop what is to be stored while the disk has less free space than a reserve. It does so only
-// if the bucket is a directory on the file system of the database, whose file is named. It is called before the bucket is
-// used.
+// if the bucket is a directory on the file system of the database, whose file is named. It is called before the bucket
+// is used.
 func (b *Bucket) LeaveFree(database string, r Reserve) error {
 	if b.dir == "" || database == "" || r.Bytes <= 0 {
 		return nil

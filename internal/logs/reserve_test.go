@@ -42,8 +42,8 @@ func (d *disk) reserve(size int64) logs.Reserve {
 	}
 }
 
-// S16: while the disk has less free space than the reserve, logs are dropped and not the database: the log is closed, so
-// that its job can be settled, shows what is missing, and says why. With room again logs are stored again.
+// S16: while the disk has less free space than the reserve, logs are dropped and not the database: the log is closed,
+// so that its job can be settled, shows what is missing, and says why. With room again logs are stored again.
 func TestS16LogsLeaveRoomForTheDatabase(t *testing.T) {
 	const mib = 1 << 20
 	for name, c := range map[string]struct {
@@ -64,10 +64,17 @@ func TestS16LogsLeaveRoomForTheDatabase(t *testing.T) {
 			w.follow()
 			got := w.read(ci.LogRange{})
 			if (got == string(text)) != c.whole || len(d.changes) != c.changes || (d.dropped == 0) != c.whole {
-				t.Errorf("%d of %d bytes are stored; the disk was full or not %d times, %d bytes were dropped", len(got), len(text), len(d.changes), d.dropped)
+				t.Errorf(
+					"%d of %d bytes are stored; the disk was full or not %d times, %d bytes were dropped",
+					len(got),
+					len(text),
+					len(d.changes),
+					d.dropped,
+				)
 			}
 			note := w.note()
-			if (note == "") != c.whole || !c.whole && !strings.Contains(note, "were not kept: the disk of YACI's server is full") {
+			if (note == "") != c.whole ||
+				!c.whole && !strings.Contains(note, "were not kept: the disk of YACI's server is full") {
 				t.Errorf("note %q", note)
 			}
 			if c.whole {
@@ -94,11 +101,18 @@ func TestS16ReserveIsForTheSameFileSystem(t *testing.T) {
 	}
 	must(t, w.keeper.Bucket.LeaveFree(filepath.Join(t.TempDir(), "yaci.db"), d.reserve(0)))
 	w.follow()
-	if got := w.read(ci.LogRange{}); got != "a\n" || d.calls != 0 {
+	got := w.read(ci.LogRange{})
+	if got != "a\n" || d.calls != 0 {
 		t.Errorf("log %q; the free space was asked for %d times", got, d.calls)
 	}
 	other := newWorld(t, []byte("a\n"), 1<<30)
-	must(t, other.keeper.Bucket.LeaveFree(filepath.Join(t.TempDir(), "yaci.db"), logs.Reserve{Bytes: 1 << 62, Changed: func(bool) {}, Dropped: func(int64) {}}))
+	must(
+		t,
+		other.keeper.Bucket.LeaveFree(
+			filepath.Join(t.TempDir(), "yaci.db"),
+			logs.Reserve{Bytes: 1 << 62, Changed: func(bool) {}, Dropped: func(int64) {}},
+		),
+	)
 	other.follow()
 	if got := other.read(ci.LogRange{}); got != "" {
 		t.Errorf("with the real free space and an endless reserve, %q is stored", got)

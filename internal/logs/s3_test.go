@@ -27,7 +27,8 @@ func TestS3(t *testing.T) {
 	w := newWorldIn(t, where, text, 1<<30)
 	w.source.breaks = 3
 	w.follow()
-	if got := w.read(ci.LogRange{}); got != string(text) || w.note() != "" {
+	got := w.read(ci.LogRange{})
+	if got != string(text) || w.note() != "" {
 		t.Errorf("%d bytes, want %d; they differ at %d; note %q", len(got), len(text), differ(got, string(text)), w.note())
 	}
 	objects := func() int {

@@ -43,7 +43,9 @@ func (w *writer) load(ctx context.Context) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.data, w.next, w.tail = w.data[:0], ci.LogChunk{First: 1}, nil
+	w.data = w.data[:0]
+	w.next = ci.LogChunk{First: 1}
+	w.tail = nil
 	w.head, w.lost = 0, 0
 	for i, c := range chunks {
 		if w.head < w.limit/2 && c.Seq == i {
@@ -57,7 +59,13 @@ func (w *writer) load(ctx context.Context) error {
 }
 
 func after(c ci.LogChunk) ci.LogChunk {
-	return ci.LogChunk{Seq: c.Seq + 1, First: c.First + c.Lines, Offset: c.Offset + c.Bytes, Inside: c.Cursor.Open > 0, Cursor: c.Cursor}
+	return ci.LogChunk{
+		Seq:    c.Seq + 1,
+		First:  c.First + c.Lines,
+		Offset: c.Offset + c.Bytes,
+		Inside: c.Cursor.Open > 0,
+		Cursor: c.Cursor,
+	}
 }
 
 func (w *writer) cursor() ci.LogCursor {
@@ -131,7 +139,9 @@ func (w *writer) flush(ctx context.Context) error {
 	c := w.next
 	switch err := w.bucket.put(ctx, w.id, c.Seq, w.data); {
 	case errors.Is(err, errReserved): // the next chunk takes this one's place, and its numbers show the gap
-		w.data, w.next, w.lost = w.data[:0], after(c), w.lost+c.Bytes
+		w.data = w.data[:0]
+		w.next = after(c)
+		w.lost = w.lost + c.Bytes
 		w.next.Seq = c.Seq
 		return nil
 	case err != nil:

@@ -33,15 +33,48 @@ type Metrics struct {
 func New(store Store) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "yaci_http_request_seconds", Help: "Requests by route, method and code; live logs last as long as somebody reads.",
-			Buckets: []float64{.005, .02, .05, .1, .25, .5, 1, 2.5, 5, 10}}, []string{"route", "method", "code"}),
-		passes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "yaci_loop_passes_total", Help: "Passes of the server's loops (inbox, queue, outbox, ...) by result: ok or error."}, []string{"loop", "result"}),
-		waits: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "yaci_job_wait_seconds", Help: "From the event to the launch of its job, counted at the job's end.",
-			Buckets: []float64{.1, .5, 1, 5, 15, 60, 300, 900, 3600}}),
-		jobs: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "yaci_job_seconds", Help: "From a job's launch to its end, by what it came to: failure is the build's, error is not. Cancelled and skipped jobs are not counted.",
-			Buckets: []float64{1, 5, 15, 60, 180, 600, 1800, 3600}}, []string{"state"}),
-		losses: prometheus.NewCounter(prometheus.CounterOpts{Name: "yaci_job_losses_total", Help: "Times that the cluster lost a job's pod, so that it was run again."}),
-		leads:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "yaci_leader", Help: "1 on the server that launches, watches and reports; the sum over all servers should be 1."}),
+		requests: prometheus.NewHistogramVec(
+			prometheus.HistogramOpts{
+				Name:    "yaci_http_request_seconds",
+				Help:    "Requests by route, method and code; live logs last as long as somebody reads.",
+				Buckets: []float64{.005, .02, .05, .1, .25, .5, 1, 2.5, 5, 10},
+			},
+			[]string{"route", "method", "code"},
+		),
+		passes: prometheus.NewCounterVec(
+			prometheus.CounterOpts{
+				Name: "yaci_loop_passes_total",
+				Help: "Passes of the server's loops (inbox, queue, outbox, ...) by result: ok or error.",
+			},
+			[]string{"loop", "result"},
+		),
+		waits: prometheus.NewHistogram(
+			prometheus.HistogramOpts{
+				Name:    "yaci_job_wait_seconds",
+				Help:    "From the event to the launch of its job, counted at the job's end.",
+				Buckets: []float64{.1, .5, 1, 5, 15, 60, 300, 900, 3600},
+			},
+		),
+		jobs: prometheus.NewHistogramVec(
+			prometheus.HistogramOpts{
+				Name:    "yaci_job_seconds",
+				Help:    "From a job's launch to its end, by what it came to: failure is the build's, error is not. Cancelled and skipped jobs are not counted.",
+				Buckets: []float64{1, 5, 15, 60, 180, 600, 1800, 3600},
+			},
+			[]string{"state"},
+		),
+		losses: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "yaci_job_losses_total",
+				Help: "Times that the cluster lost a job's pod, so that it was run again.",
+			},
+		),
+		leads: prometheus.NewGauge(
+			prometheus.GaugeOpts{
+				Name: "yaci_leader",
+				Help: "1 on the server that launches, watches and reports; the sum over all servers should be 1.",
+			},
+		),
 	}
 	m.logsFull = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "yaci_log_reserve_reached",
@@ -51,14 +84,28 @@ func New(store Store) *Metrics {
 		Name: "yaci_log_dropped_bytes_total",
 		Help: "Compressed bytes of logs that were not stored because of YACI_LOG_RESERVE.",
 	})
-	m.registry.MustRegister(m.requests, m.passes, m.waits, m.jobs, m.losses, m.leads, m.logsFull, m.logsLost, newWaiting(store),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(
+		m.requests,
+		m.passes,
+		m.waits,
+		m.jobs,
+		m.losses,
+		m.leads,
+		m.logsFull,
+		m.logsLost,
+		newWaiting(store),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
 	return m
 }
 
 // Handler serves all of it.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, ErrorHandling: promhttp.ContinueOnError})
+	return promhttp.HandlerFor(
+		m.registry,
+		promhttp.HandlerOpts{MaxRequestsInFlight: 4, ErrorHandling: promhttp.ContinueOnError},
+	)
 }
 
 // Requests counts what a chi router answers, by the pattern of its route.
@@ -70,7 +117,8 @@ func (m *Metrics) Requests(next http.Handler) http.Handler {
 			if route == "" || route == "/*" {
 				route = "none"
 			}
-			m.requests.WithLabelValues(route, method(r.Method), strconv.Itoa(cmp.Or(answer.Status(), http.StatusOK))).Observe(time.Since(begun).Seconds())
+			m.requests.WithLabelValues(route, method(r.Method), strconv.Itoa(cmp.Or(answer.Status(), http.StatusOK))).
+				Observe(time.Since(begun).Seconds())
 		}()
 		next.ServeHTTP(answer, r)
 	})

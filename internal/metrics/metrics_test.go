@@ -48,7 +48,15 @@ func has(t *testing.T, text string, lines ...string) {
 }
 
 func TestMetrics(t *testing.T) {
-	s := &store{load: ci.Load{Deliveries: 3, OldestDelivery: time.Now().Add(-90 * time.Second), Failed: 1, Queued: 4, Running: 2, Held: 5, Statuses: 6}}
+	s := &store{load: ci.Load{
+		Deliveries:     3,
+		OldestDelivery: time.Now().Add(-90 * time.Second),
+		Failed:         1,
+		Queued:         4,
+		Running:        2,
+		Held:           5,
+		Statuses:       6,
+	}}
 	m := metrics.New(s)
 	now := time.Now()
 	m.Ended(ci.Job{State: ci.Success, Created: now.Add(-70 * time.Second), Started: now.Add(-40 * time.Second)})
@@ -65,13 +73,32 @@ func TestMetrics(t *testing.T) {
 	}
 	r.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("STRANGER", "/runs/1", nil))
 	text := scrape(t, m)
-	has(t, text, `yaci_database_up 1`, `yaci_deliveries{state="pending"} 3`, `yaci_deliveries{state="failed"} 1`, `yaci_oldest_seconds{what="delivery"} 90.`, `yaci_oldest_seconds{what="job"} 0`,
-		`yaci_jobs{state="queued"} 4`, `yaci_jobs{state="running"} 2`, `yaci_runs_held 5`, `yaci_statuses_unsent 6`,
-		`yaci_job_seconds_bucket{state="success",le="15"} 0`, `yaci_job_seconds_bucket{state="success",le="60"} 1`, `yaci_job_seconds_count{state="error"} 1`,
-		`yaci_job_wait_seconds_bucket{le="15"} 0`, `yaci_job_wait_seconds_bucket{le="60"} 1`, `yaci_job_wait_seconds_count 1`, `yaci_job_losses_total 1`, `yaci_leader 1`,
-		`yaci_loop_passes_total{loop="queue",result="ok"} 1`, `yaci_loop_passes_total{loop="queue",result="error"} 1`,
-		`yaci_http_request_seconds_count{code="200",method="GET",route="/runs/{run}"} 2`, `yaci_http_request_seconds_count{code="404",method="GET",route="none"} 2`,
-		`yaci_http_request_seconds_count{code="405",method="other"`)
+	has(
+		t,
+		text,
+		`yaci_database_up 1`,
+		`yaci_deliveries{state="pending"} 3`,
+		`yaci_deliveries{state="failed"} 1`,
+		`yaci_oldest_seconds{what="delivery"} 90.`,
+		`yaci_oldest_seconds{what="job"} 0`,
+		`yaci_jobs{state="queued"} 4`,
+		`yaci_jobs{state="running"} 2`,
+		`yaci_runs_held 5`,
+		`yaci_statuses_unsent 6`,
+		`yaci_job_seconds_bucket{state="success",le="15"} 0`,
+		`yaci_job_seconds_bucket{state="success",le="60"} 1`,
+		`yaci_job_seconds_count{state="error"} 1`,
+		`yaci_job_wait_seconds_bucket{le="15"} 0`,
+		`yaci_job_wait_seconds_bucket{le="60"} 1`,
+		`yaci_job_wait_seconds_count 1`,
+		`yaci_job_losses_total 1`,
+		`yaci_leader 1`,
+		`yaci_loop_passes_total{loop="queue",result="ok"} 1`,
+		`yaci_loop_passes_total{loop="queue",result="error"} 1`,
+		`yaci_http_request_seconds_count{code="200",method="GET",route="/runs/{run}"} 2`,
+		`yaci_http_request_seconds_count{code="404",method="GET",route="none"} 2`,
+		`yaci_http_request_seconds_count{code="405",method="other"`,
+	)
 	if strings.Contains(text, "stranger") || strings.Contains(text, "STRANGER") {
 		t.Error("a request has named a series")
 	}

@@ -30,13 +30,21 @@ func newWaiting(store Store) waiting {
 		return prometheus.NewDesc(name, help, labels, nil)
 	}
 	return waiting{
-		store:      store,
-		up:         desc("yaci_database_up", "1 when the database answered this scrape."),
-		deliveries: desc("yaci_deliveries", "Deliveries by state: pending ones wait or are tried again, failed ones were set aside with their error.", "state"),
-		jobs:       desc("yaci_jobs", "Jobs by state: queued or running.", "state"),
-		held:       desc("yaci_runs_held", "Runs that wait for a maintainer's approval."),
-		statuses:   desc("yaci_statuses_unsent", "Statuses and check runs that GitHub is still to be told."),
-		oldest:     desc("yaci_oldest_seconds", "Age of what has waited longest: delivery, job or status; 0 when none waits.", "what"),
+		store: store,
+		up:    desc("yaci_database_up", "1 when the database answered this scrape."),
+		deliveries: desc(
+			"yaci_deliveries",
+			"Deliveries by state: pending ones wait or are tried again, failed ones were set aside with their error.",
+			"state",
+		),
+		jobs:     desc("yaci_jobs", "Jobs by state: queued or running.", "state"),
+		held:     desc("yaci_runs_held", "Runs that wait for a maintainer's approval."),
+		statuses: desc("yaci_statuses_unsent", "Statuses and check runs that GitHub is still to be told."),
+		oldest: desc(
+			"yaci_oldest_seconds",
+			"Age of what has waited longest: delivery, job or status; 0 when none waits.",
+			"what",
+		),
 	}
 }
 

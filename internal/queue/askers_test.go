@@ -10,8 +10,8 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// TestC19SilentRegistriesOfOthers: repositories whose registries never answer take no more than their share of the askers,
-// so that the first image of another one is asked for within seconds, and a second try soon.
+// TestC19SilentRegistriesOfOthers: repositories whose registries never answer take no more than their share of the
+// askers, so that the first image of another one is asked for within seconds, and a second try soon.
 func TestC19SilentRegistriesOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := &Queue{inquiries: map[ci.JobName]*inquiry{}}
@@ -68,13 +68,15 @@ func TestC19SilentRegistriesOfOthers(t *testing.T) {
 			for range 3 {
 				second()
 			}
-			if at, ok := asked[first]; !ok || at.Sub(added) > 2*time.Second {
+			at, ok := asked[first]
+			if !ok || at.Sub(added) > 2*time.Second {
 				t.Fatalf("the first image of another repository is asked for after %v", at.Sub(added))
 			}
 			for range askTime / time.Second {
 				second()
 			}
-			if at, ok := asked[again]; !ok || at.Sub(added) > askTime+3*time.Second {
+			at, ok = asked[again]
+			if !ok || at.Sub(added) > askTime+3*time.Second {
 				t.Fatalf("a second try of another repository comes after %v", at.Sub(added))
 			}
 			delete(q.inquiries, first)

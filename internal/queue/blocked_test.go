@@ -14,7 +14,10 @@ import (
 // sized is a job of a repository of its own that asks for cores, GiB of memory and GiB of disk.
 func sized(name string, repo, cores, memory, disk int64) ci.Contender {
 	j := job(name, repo, repo, int(repo))
-	j.CPU, j.Memory, j.Disk, j.Pool = cores*1000, memory<<30, disk<<30, "builds"
+	j.CPU = cores * 1000
+	j.Memory = memory << 30
+	j.Disk = disk << 30
+	j.Pool = "builds"
 	return j
 }
 
@@ -24,7 +27,12 @@ func inPool(j ci.Contender, pool string) ci.Contender { j.Pool = pool; return j 
 // need the same thing.
 func TestS9OnlyWhatMeetsTheSameObstacleWaits(t *testing.T) {
 	blocked := func(quota bool, lacks ...ci.Resource) ci.Obstacle {
-		return ci.Obstacle{Job: "big", Lacks: lacks, Quota: quota, Why: "no room"}
+		return ci.Obstacle{
+			Job:   "big",
+			Lacks: lacks,
+			Quota: quota,
+			Why:   "no room",
+		}
 	}
 	for name, c := range map[string]struct {
 		obstacle ci.Obstacle
@@ -39,15 +47,21 @@ func TestS9OnlyWhatMeetsTheSameObstacleWaits(t *testing.T) {
 		"quota of CPU":   {blocked(true, ci.ResourceCPU), "small wide"},
 		"quota of pods":  {blocked(true, ci.ResourcePods), ""},
 	} {
-		scene := queue.Scene{Now: noon, Room: 10, Caps: queue.Caps{All: 10}, Blocked: []ci.Obstacle{c.obstacle}, Jobs: []ci.Contender{
-			running(sized("big", 1, 4, 4, 40)),
-			sized("same", 2, 4, 4, 40),
-			sized("larger", 3, 8, 8, 80),
-			sized("small", 4, 1, 1, 10),
-			sized("tall", 5, 8, 1, 10),
-			sized("wide", 6, 1, 8, 10),
-			inPool(sized("sandboxed", 7, 8, 8, 80), "builds runtime=gvisor"),
-		}}
+		scene := queue.Scene{
+			Now:     noon,
+			Room:    10,
+			Caps:    queue.Caps{All: 10},
+			Blocked: []ci.Obstacle{c.obstacle},
+			Jobs: []ci.Contender{
+				running(sized("big", 1, 4, 4, 40)),
+				sized("same", 2, 4, 4, 40),
+				sized("larger", 3, 8, 8, 80),
+				sized("small", 4, 1, 1, 10),
+				sized("tall", 5, 8, 1, 10),
+				sized("wide", 6, 1, 8, 10),
+				inPool(sized("sandboxed", 7, 8, 8, 80), "builds runtime=gvisor"),
+			},
+		}
 		var launched []string
 		for _, p := range queue.Plan(scene) {
 			if p.Launch {
@@ -89,7 +103,10 @@ func TestS9Property(t *testing.T) {
 		size := func() int64 { return int64(r.IntN(4)) }
 		s := queue.Scene{Now: noon, Room: 1000, Caps: queue.Caps{All: 1000}}
 		for i := range 1 + r.IntN(30) {
-			j := inPool(sized(fmt.Sprint(i), int64(i+1), size(), size(), size()), []string{"builds", "builds runtime=x", "forks"}[r.IntN(3)])
+			j := inPool(
+				sized(fmt.Sprint(i), int64(i+1), size(), size(), size()),
+				[]string{"builds", "builds runtime=x", "forks"}[r.IntN(3)],
+			)
 			if r.IntN(3) == 0 {
 				j = running(j)
 				if r.IntN(2) == 0 {
@@ -114,7 +131,8 @@ func TestS9Property(t *testing.T) {
 				b := byName[o.Job]
 				less := j.Pool != b.Pool && (!o.Quota || strings.Fields(j.Pool)[0] != strings.Fields(b.Pool)[0])
 				for _, k := range o.Lacks {
-					less = less || k == ci.ResourceCPU && j.CPU < b.CPU || k == ci.ResourceMemory && j.Memory < b.Memory || k == ci.ResourceDisk && j.Disk < b.Disk
+					less = less || k == ci.ResourceCPU && j.CPU < b.CPU || k == ci.ResourceMemory && j.Memory < b.Memory ||
+						k == ci.ResourceDisk && j.Disk < b.Disk
 				}
 				mayFit = mayFit && less
 			}

@@ -14,7 +14,8 @@ func full(taken, limit int) bool { return limit > 0 && taken >= limit }
 func (l *line) mayStart(j *ci.Contender) bool {
 	_, asking := l.Asking[j.Job]
 	return !asking && l.Trouble[j.Job] == "" && l.behind(j) == nil && !full(l.running[who{}], l.Caps.All) && !full(l.running[who{repo: j.Repo}], l.Caps.PerRepo) &&
-		!full(l.running[who{person: j.Person}], l.Caps.PerPerson) && l.groups[j.Group].admits(j)
+		!full(l.running[who{person: j.Person}], l.Caps.PerPerson) &&
+		l.groups[j.Group].admits(j)
 }
 
 // occupy takes a slot.

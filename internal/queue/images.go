@@ -13,8 +13,8 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Registry tells what an image is made to run. anonymous says that the operator's credentials must not be used. The error
-// is ci.ErrInvalid, wrapped, when another try changes nothing; its words are for people.
+// Registry tells what an image is made to run. anonymous says that the operator's credentials must not be used. The
+// error is ci.ErrInvalid, wrapped, when another try changes nothing; its words are for people.
 type Registry interface {
 	Image(ctx context.Context, name string, anonymous bool) (ci.Image, error)
 }
@@ -124,8 +124,8 @@ func (n *askingNow) add(one *inquiry) {
 	n.ofRepo[one.repo]++
 }
 
-// hasRoom reports whether an inquiry may be asked. Some askers are kept for the first try of a repository of which nothing is
-// being asked, so that repositories whose registries do not answer cannot take them all.
+// hasRoom reports whether an inquiry may be asked. Some askers are kept for the first try of a repository of which
+// nothing is being asked, so that repositories whose registries do not answer cannot take them all.
 func (n *askingNow) hasRoom(one *inquiry) bool {
 	room := askers - askersKept
 	if one.tries == 0 && n.ofRepo[one.repo] == 0 {
@@ -134,8 +134,8 @@ func (n *askingNow) hasRoom(one *inquiry) bool {
 	return n.all < room && n.ofRepo[one.repo] < askersOfRepo
 }
 
-// compare orders inquiries: first that of the repository of which the fewest are being asked, then the one with the fewest
-// tries, then the oldest.
+// compare orders inquiries: first that of the repository of which the fewest are being asked, then the one with the
+// fewest tries, then the oldest.
 func (n *askingNow) compare(a, b *inquiry) int {
 	return cmp.Or(
 		cmp.Compare(n.ofRepo[a.repo], n.ofRepo[b.repo]),
@@ -186,7 +186,11 @@ func (q *Queue) tryImages(ctx context.Context, one *inquiry) error {
 	case errors.Is(err, ci.ErrInvalid):
 		return q.end(ctx, job, sentenceOf(err))
 	case lasted > askFor:
-		return q.end(ctx, job, fmt.Sprintf("%s YACI tried for %s. Retry later, or set run on the step.", sentenceOf(err), ci.Duration(lasted)))
+		return q.end(
+			ctx,
+			job,
+			fmt.Sprintf("%s YACI tried for %s. Retry later, or set run on the step.", sentenceOf(err), ci.Duration(lasted)),
+		)
 	}
 	return err
 }

@@ -118,7 +118,10 @@ func TestC19RegistryTrouble(t *testing.T) {
 		if j := w.job("gone"); j.State != ci.Error || j.Message != "Image gone: not found." {
 			t.Errorf("gone: %+v", j)
 		}
-		if told := strings.Join(w.told, "\n"); !strings.Contains(told, "down: Waiting: 1st in line, its registry is asked again: registry r.test did not answer (timeout).") {
+		if told := strings.Join(w.told, "\n"); !strings.Contains(
+			told,
+			"down: Waiting: 1st in line, its registry is asked again: registry r.test did not answer (timeout).",
+		) {
 			t.Errorf("told %s", told)
 		}
 		r.answers("later", nil)
@@ -126,7 +129,8 @@ func TestC19RegistryTrouble(t *testing.T) {
 		same(t, "launched", w.launched, "later", "plain")
 		passes(t, q, 12*time.Minute)
 		j := w.job("down")
-		if j.State != ci.Error || !strings.HasPrefix(j.Message, "Registry r.test did not answer (timeout). YACI tried for 10m") ||
+		if j.State != ci.Error ||
+			!strings.HasPrefix(j.Message, "Registry r.test did not answer (timeout). YACI tried for 10m") ||
 			!strings.HasSuffix(j.Message, "Retry later, or set run on the step.") {
 			t.Errorf("down: %+v", j)
 		}

@@ -82,7 +82,13 @@ type repo struct {
 }
 
 func newLine(s Scene) *line {
-	l := &line{Scene: s, use: map[int64]float64{}, median: medians(s.Recent), running: map[who]int{}, groups: map[string]*group{}}
+	l := &line{
+		Scene:   s,
+		use:     map[int64]float64{},
+		median:  medians(s.Recent),
+		running: map[who]int{},
+		groups:  map[string]*group{},
+	}
 	byID := map[int64]*person{}
 	of := func(id int64) *person {
 		if byID[id] == nil {
@@ -91,7 +97,13 @@ func newLine(s Scene) *line {
 		return byID[id]
 	}
 	for _, u := range s.Recent {
-		used := cost(u.CPU, u.Memory, u.Finished.Sub(u.Started)) * math.Exp2(-float64(s.Now.Sub(u.Finished))/float64(halfLife))
+		used := cost(
+			u.CPU,
+			u.Memory,
+			u.Finished.Sub(u.Started),
+		) * math.Exp2(
+			-float64(s.Now.Sub(u.Finished))/float64(halfLife),
+		)
 		of(anybody(u.Person, u.Repo)).use += used
 		l.use[u.Repo] += used
 	}
@@ -161,7 +173,9 @@ func (l *line) next(may func(*ci.Contender) bool) *ci.Contender {
 			continue
 		}
 		if r, i := l.turn(p, may); r != nil {
-			best, from, at = p, r, i
+			best = p
+			from = r
+			at = i
 		}
 	}
 	if best == nil {

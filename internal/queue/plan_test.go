@@ -17,8 +17,18 @@ var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 // job is one of a person in a repository that asks for one core, queued at a second.
 func job(name string, person, repo int64, second int) ci.Contender {
-	return ci.Contender{Job: ci.JobName(name), Run: ci.RunID(name), State: ci.Queued, Ready: true, CPU: 1000,
-		Person: person, Login: fmt.Sprintf("p%d", person), Repo: repo, RepoName: fmt.Sprintf("acme/r%d", repo), Created: noon.Add(time.Duration(second) * time.Second)}
+	return ci.Contender{
+		Job:      ci.JobName(name),
+		Run:      ci.RunID(name),
+		State:    ci.Queued,
+		Ready:    true,
+		CPU:      1000,
+		Person:   person,
+		Login:    fmt.Sprintf("p%d", person),
+		Repo:     repo,
+		RepoName: fmt.Sprintf("acme/r%d", repo),
+		Created:  noon.Add(time.Duration(second) * time.Second),
+	}
 }
 
 func running(j ci.Contender) ci.Contender {
@@ -34,7 +44,13 @@ func grouped(j ci.Contender, name string, limit int) ci.Contender {
 func lost(j ci.Contender) ci.Contender { j.Again = true; return j }
 
 func used(person, repo int64, core time.Duration, ago time.Duration) ci.Spent {
-	return ci.Spent{Person: person, Repo: repo, CPU: 1000, Started: noon.Add(-ago - core), Finished: noon.Add(-ago)}
+	return ci.Spent{
+		Person:   person,
+		Repo:     repo,
+		CPU:      1000,
+		Started:  noon.Add(-ago - core),
+		Finished: noon.Add(-ago),
+	}
 }
 
 // What is launched, and what those that wait are told.
@@ -90,7 +106,8 @@ func TestPlan(t *testing.T) {
 					waits = append(waits, string(p.Job)+": "+p.Why)
 				}
 			}
-			if got := strings.Join(launch, " "); got != c.launch || !slices.Equal(waits, c.waits) {
+			got := strings.Join(launch, " ")
+			if got != c.launch || !slices.Equal(waits, c.waits) {
 				t.Errorf("launched %q, want %q\nwaits %q\nwant  %q", got, c.launch, waits, c.waits)
 			}
 		})
@@ -119,7 +136,11 @@ func TestKeysAreFew(t *testing.T) {
 func TestPlanKeepsTheBounds(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 7))
-		s := queue.Scene{Now: noon, Room: r.IntN(8), Caps: queue.Caps{All: 1 + r.IntN(8), PerRepo: r.IntN(4), PerPerson: r.IntN(4)}}
+		s := queue.Scene{
+			Now:  noon,
+			Room: r.IntN(8),
+			Caps: queue.Caps{All: 1 + r.IntN(8), PerRepo: r.IntN(4), PerPerson: r.IntN(4)},
+		}
 		ready := 0
 		for i := range r.IntN(40) {
 			j := job(fmt.Sprint(i), int64(r.IntN(4)), int64(1+r.IntN(4)), i)
@@ -133,7 +154,9 @@ func TestPlanKeepsTheBounds(t *testing.T) {
 			}
 			s.Jobs = append(s.Jobs, j)
 		}
-		before, after, seen := map[string]int{}, map[string]int{}, map[ci.JobName]bool{}
+		before := map[string]int{}
+		after := map[string]int{}
+		seen := map[ci.JobName]bool{}
 		count := func(of map[string]int, j ci.Contender) {
 			of["all"]++
 			of[fmt.Sprint("repo ", j.Repo)]++
@@ -169,7 +192,14 @@ func TestPlanKeepsTheBounds(t *testing.T) {
 			}
 		}
 		if len(places) != ready || launched > s.Room {
-			t.Fatalf("seed %d: %d places of %d ready jobs, %d launched into room for %d", seed, len(places), ready, launched, s.Room)
+			t.Fatalf(
+				"seed %d: %d places of %d ready jobs, %d launched into room for %d",
+				seed,
+				len(places),
+				ready,
+				launched,
+				s.Room,
+			)
 		}
 		for what, n := range after {
 			limit := 0
@@ -204,7 +234,13 @@ type simulation struct {
 }
 
 func (s *simulation) launch() {
-	for _, p := range queue.Plan(queue.Scene{Now: s.now, Jobs: slices.Clone(s.jobs), Recent: s.recent, Caps: s.caps, Room: 1000}) {
+	for _, p := range queue.Plan(queue.Scene{
+		Now:    s.now,
+		Jobs:   slices.Clone(s.jobs),
+		Recent: s.recent,
+		Caps:   s.caps,
+		Room:   1000,
+	}) {
 		if p.Launch {
 			j := &s.jobs[slices.IndexFunc(s.jobs, func(j ci.Contender) bool { return j.Job == p.Job })]
 			j.State, j.Started = ci.Running, s.now
@@ -222,10 +258,19 @@ func (s *simulation) finish() {
 			now = append(now, j)
 		}
 	}
-	next := slices.MinFunc(now, func(a, b ci.Contender) int { return cmp.Or(ends(a).Compare(ends(b)), cmp.Compare(a.Job, b.Job)) })
+	next := slices.MinFunc(
+		now,
+		func(a, b ci.Contender) int { return cmp.Or(ends(a).Compare(ends(b)), cmp.Compare(a.Job, b.Job)) },
+	)
 	s.now = ends(next)
 	s.share[next.Repo] += s.took[next.Job]
-	s.recent = slices.Insert(s.recent, 0, ci.Spent{Person: next.Person, Repo: next.Repo, CPU: next.CPU, Started: next.Started, Finished: s.now})
+	s.recent = slices.Insert(s.recent, 0, ci.Spent{
+		Person:   next.Person,
+		Repo:     next.Repo,
+		CPU:      next.CPU,
+		Started:  next.Started,
+		Finished: s.now,
+	})
 	if len(s.recent) > 2000 {
 		s.recent = s.recent[:2000]
 	}
@@ -234,7 +279,12 @@ func (s *simulation) finish() {
 
 // One person has 500 jobs and another one: it starts with the next free slot.
 func TestTheSecondPersonIsNext(t *testing.T) {
-	s := &simulation{now: noon, caps: queue.Caps{All: 4}, took: map[ci.JobName]time.Duration{}, share: map[int64]time.Duration{}}
+	s := &simulation{
+		now:   noon,
+		caps:  queue.Caps{All: 4},
+		took:  map[ci.JobName]time.Duration{},
+		share: map[int64]time.Duration{},
+	}
 	for i := range 500 {
 		j := job(fmt.Sprintf("a%03d", i), 1, 1, i)
 		s.jobs, s.took[j.Job] = append(s.jobs, j), time.Minute+time.Duration(i)*time.Second
@@ -244,7 +294,8 @@ func TestTheSecondPersonIsNext(t *testing.T) {
 	s.jobs, s.took["late"] = append(s.jobs, late), time.Minute
 	s.finish()
 	s.launch()
-	if got := s.starts[len(s.starts)-1]; got != "late" || len(s.starts) != 5 {
+	got := s.starts[len(s.starts)-1]
+	if got != "late" || len(s.starts) != 5 {
 		t.Errorf("%d were started, the last %s; want the fifth to be late", len(s.starts), got)
 	}
 }
@@ -254,14 +305,22 @@ func TestTheSecondPersonIsNext(t *testing.T) {
 func TestEqualShares(t *testing.T) {
 	for name, person := range map[string]func(repo int) int64{"a person each": func(r int) int64 { return int64(r) }, "one person": func(int) int64 { return 1 }} {
 		t.Run(name, func(t *testing.T) {
-			s := &simulation{now: noon, caps: queue.Caps{All: 8}, took: map[ci.JobName]time.Duration{}, share: map[int64]time.Duration{}}
+			s := &simulation{
+				now:   noon,
+				caps:  queue.Caps{All: 8},
+				took:  map[ci.JobName]time.Duration{},
+				share: map[int64]time.Duration{},
+			}
 			for repo := 1; repo <= 10; repo++ {
 				for i := range 20 * repo { // repository 10 has ten times the jobs of repository 1, which are as much shorter
 					j := job(fmt.Sprintf("%02d-%03d", repo, i), person(repo), int64(repo), i)
 					s.jobs, s.took[j.Job] = append(s.jobs, j), 200*time.Second/time.Duration(repo)
 				}
 			}
-			slices.SortFunc(s.jobs, func(a, b ci.Contender) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Job, b.Job)) })
+			slices.SortFunc(
+				s.jobs,
+				func(a, b ci.Contender) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Job, b.Job)) },
+			)
 			for s.launch(); s.now.Before(noon.Add(time.Hour)); s.launch() { // less than any has to do
 				s.finish()
 			}
@@ -270,7 +329,8 @@ func TestEqualShares(t *testing.T) {
 				total += d
 			}
 			for repo := int64(1); repo <= 10; repo++ {
-				if off := float64(s.share[repo])/(float64(total)/10) - 1; off < -0.1 || off > 0.1 {
+				off := float64(s.share[repo])/(float64(total)/10) - 1
+				if off < -0.1 || off > 0.1 {
 					t.Errorf("repository %d has %v of %v: %+.0f %% off an equal share", repo, s.share[repo], total, 100*off)
 				}
 			}

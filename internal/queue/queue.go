@@ -100,7 +100,8 @@ const (
 	maxRecent  = 2000           // jobs of history
 	tellAtMost = 50             // waiting jobs are told anew in one pass
 	launchers  = 8              // launches at once
-	restFor    = 4              // times as long as reading took the next one waits, so that a long queue has a fifth of a core
+	// times as long as reading took the next one waits, so that a long queue has a fifth of a core
+	restFor = 4
 )
 
 // Pass launches what may be launched now, and tells the others why they wait.
@@ -165,7 +166,12 @@ func (q *Queue) scene(ctx context.Context) (Scene, error) {
 		case j.State == ci.Running:
 			running = append(running, j.Job)
 			if reason, lacks := ci.ParseWait(j.Waits); reason == ci.WaitQuota {
-				s.Blocked = append(s.Blocked, ci.Obstacle{Job: j.Job, Lacks: lacks, Quota: true, Why: "the quota of the namespace is used up"})
+				s.Blocked = append(s.Blocked, ci.Obstacle{
+					Job:   j.Job,
+					Lacks: lacks,
+					Quota: true,
+					Why:   "the quota of the namespace is used up",
+				})
 			}
 		case j.Ready:
 			ready++
@@ -229,7 +235,8 @@ func (q *Queue) try(ctx context.Context, name ci.JobName) error {
 	if q.later == nil {
 		q.later = map[ci.JobName]pause{}
 	}
-	maps.DeleteFunc(q.later, func(_ ci.JobName, p pause) bool { return time.Since(p.until) > time.Hour }) // cancelled meanwhile
+	// cancelled meanwhile
+	maps.DeleteFunc(q.later, func(_ ci.JobName, p pause) bool { return time.Since(p.until) > time.Hour })
 	q.later[name] = q.later[name].longer()
 	return fmt.Errorf("launch %s: %w", name, err)
 }
@@ -257,7 +264,14 @@ func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
 	if run.Event.Repo.ID != 0 {
 		launch.Access, err = q.cloneAccess(ctx, run)
 		if errors.Is(err, ci.ErrNotFound) {
-			return q.end(ctx, job, fmt.Sprintf("GitHub does not let YACI read %s: install the GitHub App on it, then retry.", run.Event.Repo.FullName()))
+			return q.end(
+				ctx,
+				job,
+				fmt.Sprintf(
+					"GitHub does not let YACI read %s: install the GitHub App on it, then retry.",
+					run.Event.Repo.FullName(),
+				),
+			)
 		}
 		if err != nil {
 			return err
@@ -286,8 +300,8 @@ func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
 	return nil
 }
 
-// launchGrace is how long a launch may go on, once it has begun, when this server leads no more or is to end. A Job that is
-// made and not recorded is launched a second time by the next leader.
+// launchGrace is how long a launch may go on, once it has begun, when this server leads no more or is to end. A Job
+// that is made and not recorded is launched a second time by the next leader.
 const launchGrace = 3 * time.Second
 
 // lingering returns a context that ends a while after another one.

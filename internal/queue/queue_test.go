@@ -40,7 +40,13 @@ type world struct {
 }
 
 func newWorld(queued ...ci.JobName) *world {
-	w := &world{repo: ci.Repo{ID: 1, Owner: "ada", Name: "hello"}, tokenErr: map[ci.JobName]error{}, launch: map[ci.JobName]error{}, waits: map[ci.JobName]string{}, started: time.Now()}
+	w := &world{
+		repo:     ci.Repo{ID: 1, Owner: "ada", Name: "hello"},
+		tokenErr: map[ci.JobName]error{},
+		launch:   map[ci.JobName]error{},
+		waits:    map[ci.JobName]string{},
+		started:  time.Now(),
+	}
 	for _, name := range queued {
 		w.jobs = append(w.jobs, ci.Job{Name: name, Run: ci.RunID(name), State: ci.Queued})
 	}
@@ -73,7 +79,16 @@ func (w *world) Contenders(context.Context) (list []ci.Contender, err error) {
 	defer w.mu.Unlock()
 	for i, j := range w.jobs {
 		if j.State == ci.Queued || j.State == ci.Running {
-			list = append(list, ci.Contender{Job: j.Name, Run: j.Run, State: j.State, Ready: true, Repo: w.repo.ID, Created: time.UnixMilli(int64(i)), Started: w.started, Waits: w.waits[j.Name]})
+			list = append(list, ci.Contender{
+				Job:     j.Name,
+				Run:     j.Run,
+				State:   j.State,
+				Ready:   true,
+				Repo:    w.repo.ID,
+				Created: time.UnixMilli(int64(i)),
+				Started: w.started,
+				Waits:   w.waits[j.Name],
+			})
 		}
 	}
 	return list, nil
@@ -89,11 +104,13 @@ func TestPassBrakesOnAFullQuota(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(w.launched) > 0 || len(w.told) != 1 || !strings.HasPrefix(w.told[0], "b: Waiting: 1st in line, the cluster is full: the quota of the namespace is used up") {
+	if len(w.launched) > 0 || len(w.told) != 1 ||
+		!strings.HasPrefix(w.told[0], "b: Waiting: 1st in line, the cluster is full: the quota of the namespace is used up") {
 		t.Errorf("launched %v, told %q", w.launched, w.told)
 	}
 	w.waits["a"] = ""
-	if err := q.Pass(t.Context()); err != nil || len(w.launched) != 1 {
+	err := q.Pass(t.Context())
+	if err != nil || len(w.launched) != 1 {
 		t.Errorf("with room again: launched %v, %v", w.launched, err)
 	}
 }
@@ -180,7 +197,17 @@ func (w *world) Renew(_ context.Context, launch ci.Launch) error {
 }
 
 func (w *world) queue(maxRunning int) *queue.Queue {
-	return &queue.Queue{Jobs: w, Runs: w, Outcomes: w, Tokens: w, Launcher: w, Renewer: w, Cluster: w, Caps: queue.Caps{All: maxRunning}, Log: slog.New(slog.DiscardHandler)}
+	return &queue.Queue{
+		Jobs:     w,
+		Runs:     w,
+		Outcomes: w,
+		Tokens:   w,
+		Launcher: w,
+		Renewer:  w,
+		Cluster:  w,
+		Caps:     queue.Caps{All: maxRunning},
+		Log:      slog.New(slog.DiscardHandler),
+	}
 }
 
 func same(t *testing.T, what string, got []ci.JobName, want ...ci.JobName) {
@@ -213,7 +240,8 @@ func TestOldestFirstUpToTheMaximum(t *testing.T) {
 func TestACommandNeedsNoToken(t *testing.T) {
 	w := newWorld("a")
 	w.repo, w.tokenErr["a"] = ci.Repo{}, errors.New("there is no GitHub")
-	if err := w.queue(1).Pass(t.Context()); err != nil || len(w.tokens) != 1 || w.tokens[0] != "" {
+	err := w.queue(1).Pass(t.Context())
+	if err != nil || len(w.tokens) != 1 || w.tokens[0] != "" {
 		t.Errorf("err %v, tokens %q", err, w.tokens)
 	}
 }
@@ -236,7 +264,8 @@ func TestHopelessJobsEnd(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if a := w.job("a"); a.State != ci.Error || a.Message != c.want {
+			a := w.job("a")
+			if a.State != ci.Error || a.Message != c.want {
 				t.Errorf("job %+v, want %q", a, c.want)
 			}
 			same(t, "running", w.running(), "b")
@@ -250,7 +279,8 @@ func TestOthersPassAJobThatCannotBeLaunched(t *testing.T) {
 		w := newWorld("bad", "a", "b")
 		w.tokenErr["bad"] = errors.New("github: 502")
 		q := w.queue(1)
-		if err := q.Pass(t.Context()); err == nil || !strings.Contains(err.Error(), "launch bad: github: 502") {
+		err := q.Pass(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "launch bad: github: 502") {
 			t.Errorf("err %v", err)
 		}
 		if err := q.Pass(t.Context()); err != nil {
@@ -304,7 +334,8 @@ func TestPassRests(t *testing.T) {
 			t.Errorf("20 passes took %v, want one each half second", took)
 		}
 		time.Sleep(time.Second)
-		if start = time.Now(); q.Pass(t.Context()) != nil || time.Since(start) != w.slow {
+		start = time.Now()
+		if q.Pass(t.Context()) != nil || time.Since(start) != w.slow {
 			t.Errorf("after a silence a pass took %v", time.Since(start))
 		}
 	})
@@ -352,7 +383,8 @@ func TestAFullCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "launched", w.launched, "a")
-	if line, err := q.Line(t.Context()); err != nil || len(line) != 1 || line[0].Job != "b" || line[0].Reason != ci.WaitTurn {
+	line, err := q.Line(t.Context())
+	if err != nil || len(line) != 1 || line[0].Job != "b" || line[0].Reason != ci.WaitTurn {
 		t.Errorf("line %+v, %v", line, err)
 	}
 }
@@ -381,7 +413,8 @@ func TestC7OtherRepositories(t *testing.T) {
 		w.fork = fork
 		q := w.queue(1)
 		q.Access = w
-		if err := q.Pass(t.Context()); err != nil || len(w.readable) != 1 || len(w.readable[0]) != want {
+		err := q.Pass(t.Context())
+		if err != nil || len(w.readable) != 1 || len(w.readable[0]) != want {
 			t.Errorf("fork %v: %v, readable %q", fork, err, w.readable)
 		}
 	}
@@ -396,7 +429,8 @@ func TestT1NoLaunchBeginsAfterShutdown(t *testing.T) {
 	w := newWorld(names...)
 	ctx, cancel := context.WithCancel(t.Context())
 	w.launching = cancel // SIGTERM comes between the decision to launch and the creation of the first Job
-	if err := w.queue(100).Pass(ctx); err != nil && !errors.Is(err, context.Canceled) {
+	err := w.queue(100).Pass(ctx)
+	if err != nil && !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	if len(w.launched) == 0 || len(w.launched) > 8 {

@@ -39,8 +39,8 @@ func (r recorder) Launched(ctx context.Context, name ci.JobName, uid string) err
 	return errors.Join(ctx.Err(), r.world.Launched(ctx, name, uid))
 }
 
-// A launch that has begun is finished and recorded when the server is told to end; otherwise the next one launches again.
-// A cluster that does not answer holds the end up for a moment only.
+// A launch that has begun is finished and recorded when the server is told to end; otherwise the next one launches
+// again. A cluster that does not answer holds the end up for a moment only.
 func TestT1ShutdownFinishesTheLaunchInHand(t *testing.T) {
 	for name, c := range map[string]struct {
 		takes    time.Duration

@@ -10,7 +10,15 @@ import (
 
 // place is where a job that is not launched now stands, and why.
 func (l *line) place(j *ci.Contender, position int, starts time.Duration) ci.Place {
-	p := ci.Place{Job: j.Job, Run: j.Run, Repo: j.RepoName, Person: j.Login, Created: j.Created, Position: position, Starts: starts}
+	p := ci.Place{
+		Job:      j.Job,
+		Run:      j.Run,
+		Repo:     j.RepoName,
+		Person:   j.Login,
+		Created:  j.Created,
+		Position: position,
+		Starts:   starts,
+	}
 	var what string
 	p.Reason, what = l.reason(j)
 	switch p.Reason {

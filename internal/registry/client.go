@@ -54,7 +54,10 @@ func New(listed Listed, keys func() (authn.Keychain, error)) *Client {
 
 // NewLocal returns a client for the machine of whoever runs it, who chooses the registries: it may reach every address.
 func NewLocal() *Client {
-	return newClient(bounded{inner: newTransport(dialAny)}, func() (authn.Keychain, error) { return authn.DefaultKeychain, nil })
+	return newClient(
+		bounded{inner: newTransport(dialAny)},
+		func() (authn.Keychain, error) { return authn.DefaultKeychain, nil },
+	)
 }
 
 func newClient(transport http.RoundTripper, keys func() (authn.Keychain, error)) *Client {
@@ -74,7 +77,12 @@ func (c *Client) Image(ctx context.Context, image string, anonymous bool) (ci.Im
 	if err != nil {
 		return ci.Image{}, fmt.Errorf("%w: %q is not the name of an image, like golang:1.26", ci.ErrInvalid, image)
 	}
-	q := question{Client: c, ref: ref, image: image, anonymous: anonymous || c.keys == nil}
+	q := question{
+		Client:    c,
+		ref:       ref,
+		image:     image,
+		anonymous: anonymous || c.keys == nil,
+	}
 	flight := c.flights.DoChan(q.key(ref.Name()), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime) // others wait for it as well
 		defer cancel()
@@ -93,8 +101,8 @@ func (c *Client) Image(ctx context.Context, image string, anonymous bool) (ci.Im
 	}
 }
 
-// parse reads the name of an image. The library tries plain HTTP for private addresses and a few names; the option makes it
-// do so for each registry that is listed with http.
+// parse reads the name of an image. The library tries plain HTTP for private addresses and a few names; the option
+// makes it do so for each registry that is listed with http.
 func (c *Client) parse(image string) (name.Reference, error) {
 	ref, err := name.ParseReference(image)
 	if err != nil {

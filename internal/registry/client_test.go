@@ -131,11 +131,14 @@ func TestC19PublicRegistry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := s.host() + "/tools/scan@" + digest; got.Pinned != want || got.Name != image || strings.Join(got.Entrypoint, " ") != "/scan -q" || strings.Join(got.Cmd, " ") != "--help" {
+	want := s.host() + "/tools/scan@" + digest
+	if got.Pinned != want || got.Name != image || strings.Join(got.Entrypoint, " ") != "/scan -q" ||
+		strings.Join(got.Cmd, " ") != "--help" {
 		t.Errorf("%+v, want %s", got, want)
 	}
 	s.seen()
-	if _, err := c.Image(t.Context(), image, false); err != nil || len(s.seen()) != 0 {
+	_, err = c.Image(t.Context(), image, false)
+	if err != nil || len(s.seen()) != 0 {
 		t.Errorf("the same tag at once is asked for again, %v", err)
 	}
 	c.tags.Clear() // as after a minute
@@ -145,12 +148,14 @@ func TestC19PublicRegistry(t *testing.T) {
 	if seen := s.seen(); slices.ContainsFunc(seen, func(r string) bool { return strings.HasPrefix(r, "GET /v2/tools") }) {
 		t.Errorf("a known digest is read again: %q", seen)
 	}
-	if _, err := c.Image(t.Context(), s.host()+"/tools/scan@"+digest, false); err != nil || len(slices.DeleteFunc(s.seen(), func(r string) bool { return r == "GET /v2/" })) != 0 {
+	_, err = c.Image(t.Context(), s.host()+"/tools/scan@"+digest, false)
+	if err != nil || len(slices.DeleteFunc(s.seen(), func(r string) bool { return r == "GET /v2/" })) != 0 {
 		t.Errorf("a known digest is asked for, %v", err)
 	}
 	moved := s.push(t, "tools/scan:1", v1.Config{Cmd: []string{"other"}})
 	c.tags.Clear()
-	if got, err := c.Image(t.Context(), image, false); err != nil || !strings.HasSuffix(got.Pinned, moved) || got.Cmd[0] != "other" {
+	got, err = c.Image(t.Context(), image, false)
+	if err != nil || !strings.HasSuffix(got.Pinned, moved) || got.Cmd[0] != "other" {
 		t.Errorf("after the tag has moved: %+v, %v", got, err)
 	}
 }
@@ -158,12 +163,18 @@ func TestC19PublicRegistry(t *testing.T) {
 // TestC19Formats has the formats and forms of images.
 func TestC19Formats(t *testing.T) {
 	s := newServer(t)
-	oci := mutate.ConfigMediaType(mutate.MediaType(imageOf(t, v1.Config{Entrypoint: []string{"oci"}}), types.OCIManifestSchema1), types.OCIConfigJSON)
+	oci := mutate.ConfigMediaType(
+		mutate.MediaType(imageOf(t, v1.Config{Entrypoint: []string{"oci"}}), types.OCIManifestSchema1),
+		types.OCIConfigJSON,
+	)
 	if err := remote.Write(s.ref(t, "oci:1"), oci, remote.WithTransport(asTest{})); err != nil {
 		t.Fatal(err)
 	}
 	of := func(os, arch, program string) mutate.IndexAddendum {
-		return mutate.IndexAddendum{Add: imageOf(t, v1.Config{Entrypoint: []string{program}}), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: os, Architecture: arch}}}
+		return mutate.IndexAddendum{
+			Add:        imageOf(t, v1.Config{Entrypoint: []string{program}}),
+			Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: os, Architecture: arch}},
+		}
 	}
 	other := map[string]string{"amd64": "arm64"}[runtime.GOARCH]
 	if other == "" {
@@ -191,7 +202,8 @@ func TestC19Formats(t *testing.T) {
 			t.Errorf("%s: %+v, %v, want %q", image, got, err, want)
 		}
 	}
-	if _, err := c.Image(t.Context(), s.host()+"/index:windows", false); !errors.Is(err, ci.ErrInvalid) || !strings.Contains(err.Error(), "no variant for Linux") {
+	_, err := c.Image(t.Context(), s.host()+"/index:windows", false)
+	if !errors.Is(err, ci.ErrInvalid) || !strings.Contains(err.Error(), "no variant for Linux") {
 		t.Errorf("an image for Windows: %v", err)
 	}
 }
@@ -202,7 +214,10 @@ func keysFor(t *testing.T, hosts ...string) func() (authn.Keychain, error) {
 	t.Helper()
 	var auths []string
 	for _, host := range hosts {
-		auths = append(auths, fmt.Sprintf("%q: {\"auth\": %q}", host, base64.StdEncoding.EncodeToString([]byte(user+":"+password))))
+		auths = append(
+			auths,
+			fmt.Sprintf("%q: {\"auth\": %q}", host, base64.StdEncoding.EncodeToString([]byte(user+":"+password))),
+		)
 	}
 	path := filepath.Join(t.TempDir(), "config.json")
 	if err := os.WriteFile(path, []byte(`{"auths": {`+strings.Join(auths, ",")+`}}`), 0o600); err != nil {
@@ -236,7 +251,8 @@ func TestC19PrivateRegistry(t *testing.T) {
 			})
 			image := s.host() + "/team/private:1"
 			c := New(s.listed(), keysFor(t, s.host()+"/team"))
-			if got, err := c.Image(t.Context(), image, false); err != nil || got.Entrypoint[0] != "x" {
+			got, err := c.Image(t.Context(), image, false)
+			if err != nil || got.Entrypoint[0] != "x" {
 				t.Fatalf("with credentials: %+v, %v", got, err)
 			}
 			s.mu.Lock()
@@ -252,7 +268,8 @@ func TestC19PrivateRegistry(t *testing.T) {
 					return New(s.listed(), keysFor(t, s.host()+"/other")).Image(t.Context(), image, false)
 				},
 			} {
-				if _, err := ask(); !errors.Is(err, ci.ErrInvalid) || !strings.Contains(err.Error(), "no permission to read it") {
+				_, err := ask()
+				if !errors.Is(err, ci.ErrInvalid) || !strings.Contains(err.Error(), "no permission to read it") {
 					t.Errorf("%s: %v", who, err)
 				}
 			}
@@ -292,8 +309,8 @@ func TestC19CredentialsStayAtTheirHost(t *testing.T) {
 	}
 }
 
-// TestC19RegistryInAPrivateNetwork: neither a name of an image, nor a redirect, nor the address of a token service leads
-// to what is not public.
+// TestC19RegistryInAPrivateNetwork: neither a name of an image, nor a redirect, nor the address of a token service
+// leads to what is not public.
 func TestC19RegistryInAPrivateNetwork(t *testing.T) {
 	reached := make(chan string, 100)
 	hidden := func() *httptest.Server {
@@ -395,7 +412,8 @@ func TestC19RegistryTrouble(t *testing.T) {
 	} {
 		s.answers(c.answer)
 		_, err := New(s.listed(), nil).Image(t.Context(), s.host()+"/x:1", false)
-		if err == nil || errors.Is(err, ci.ErrInvalid) != c.final || !strings.Contains(err.Error(), strings.ReplaceAll(c.want, "HOST", s.host())) {
+		if err == nil || errors.Is(err, ci.ErrInvalid) != c.final ||
+			!strings.Contains(err.Error(), strings.ReplaceAll(c.want, "HOST", s.host())) {
 			t.Errorf("%s: final %t: %v", name, errors.Is(err, ci.ErrInvalid), err)
 		}
 		if err != nil && strings.Contains(err.Error(), "token=abc") {
@@ -404,7 +422,8 @@ func TestC19RegistryTrouble(t *testing.T) {
 	}
 }
 
-// TestC19RedirectsForEver: a registry that redirects in a circle, through a name that changes too, is left after a few requests.
+// TestC19RedirectsForEver: a registry that redirects in a circle, through a name that changes too, is left after a few
+// requests.
 func TestC19RedirectsForEver(t *testing.T) {
 	s := newServer(t)
 	s.answers(func(w http.ResponseWriter, r *http.Request) {
@@ -434,17 +453,20 @@ func TestC19RegistrySilent(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	_, err := New(s.listed(), nil).Image(ctx, s.host()+"/x:1", false)
-	if err == nil || errors.Is(err, ci.ErrInvalid) || !strings.Contains(err.Error(), "registry "+s.host()+" did not answer in time") {
+	if err == nil || errors.Is(err, ci.ErrInvalid) ||
+		!strings.Contains(err.Error(), "registry "+s.host()+" did not answer in time") {
 		t.Errorf("silent: %v", err)
 	}
 	gone := newServer(t)
 	gone.Close()
 	_, err = New(gone.listed(), nil).Image(t.Context(), gone.host()+"/x:1", false)
-	if err == nil || errors.Is(err, ci.ErrInvalid) || !strings.Contains(err.Error(), "did not answer (connection refused)") {
+	if err == nil || errors.Is(err, ci.ErrInvalid) ||
+		!strings.Contains(err.Error(), "did not answer (connection refused)") {
 		t.Errorf("nobody listens: %v", err)
 	}
 	for image, want := range map[string]string{"no-such-registry.invalid/x": "there is no registry no-such-registry.invalid", "UPPER": "is not the name of an image"} {
-		if _, err := New(nil, nil).Image(t.Context(), image, false); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := New(nil, nil).Image(t.Context(), image, false)
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Logf("%s: %v", image, err) // names are looked up differently on machines without DNS
 		}
 	}
@@ -470,7 +492,9 @@ func TestC19HostileImages(t *testing.T) {
 }
 
 func TestC19ParseListed(t *testing.T) {
-	listed, err := ParseListed([]string{"registry.internal", "Registry.Internal:5000", "http://10.0.0.5:5000", "http://plain.internal"})
+	listed, err := ParseListed(
+		[]string{"registry.internal", "Registry.Internal:5000", "http://10.0.0.5:5000", "http://plain.internal"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,8 +25,8 @@ type errNoImage string
 
 func (e errNoImage) Error() string { return string(e) }
 
-// commandOf reads what an image is made to run. Of an image for several platforms the variant of platform counts, or the
-// first one for Linux if there is none.
+// commandOf reads what an image is made to run. Of an image for several platforms the variant of platform counts, or
+// the first one for Linux if there is none.
 func commandOf(desc *remote.Descriptor, platform v1.Platform) (ci.Image, error) {
 	image, err := variant(desc, platform)
 	if err != nil {
@@ -37,7 +37,9 @@ func commandOf(desc *remote.Descriptor, platform v1.Platform) (ci.Image, error) 
 		return ci.Image{}, err
 	}
 	if manifest.Config.Size > maxBody {
-		return ci.Image{}, errNoImage(fmt.Sprintf("its configuration has %d bytes; at most %d are read", manifest.Config.Size, maxBody))
+		return ci.Image{}, errNoImage(
+			fmt.Sprintf("its configuration has %d bytes; at most %d are read", manifest.Config.Size, maxBody),
+		)
 	}
 	data, err := image.RawConfigFile()
 	if err != nil {
@@ -120,7 +122,9 @@ func checkSize(image ci.Image) error {
 		return err
 	}
 	if len(data) > maxEncoded {
-		return errNoImage(fmt.Sprintf("its ENTRYPOINT and CMD take %d bytes in JSON; at most %d are allowed", len(data), maxEncoded))
+		return errNoImage(
+			fmt.Sprintf("its ENTRYPOINT and CMD take %d bytes in JSON; at most %d are allowed", len(data), maxEncoded),
+		)
 	}
 	return nil
 }

@@ -19,9 +19,9 @@ import (
 )
 
 // Credentials returns how to read a file as Docker and Kubernetes have them: config.json, or .dockerconfigjson of a
-// Secret. It is read each time, since a mounted Secret changes; one that is not there means that there are no credentials.
-// As for pods, hosts may have wildcards and paths, and helper programs are never run. A path means whole names: team is
-// not teams.
+// Secret. It is read each time, since a mounted Secret changes; one that is not there means that there are no
+// credentials. As for pods, hosts may have wildcards and paths, and helper programs are never run. A path means whole
+// names: team is not teams.
 func Credentials(path string) func() (authn.Keychain, error) {
 	if path == "" {
 		return nil
@@ -70,7 +70,8 @@ func closePaths(data []byte) ([]byte, error) {
 			return nil, err
 		}
 		path := u.Path
-		if strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/v2/") { // of the registry's API; the library cuts it off
+		// of the registry's API; the library cuts it off
+		if strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/v2/") {
 			path = path[len("/v1"):]
 		}
 		key := u.Host

@@ -29,8 +29,8 @@ func statusOf(err error) int {
 	return 0
 }
 
-// explain makes a sentence of an error. Statuses are public and answers may hold secrets, such as a new token of the operator,
-// so that nothing is repeated of what a registry, its token service or the library writes.
+// explain makes a sentence of an error. Statuses are public and answers may hold secrets, such as a new token of the
+// operator, so that nothing is repeated of what a registry, its token service or the library writes.
 func explain(ref name.Reference, image string, err error) error {
 	host := ref.Context().RegistryStr()
 	final := func(format string, args ...any) error {
@@ -38,7 +38,11 @@ func explain(ref name.Reference, image string, err error) error {
 	}
 	switch status := statusOf(err); {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return final("not found, or YACI has no permission to read it (registry %s answered %d): correct the name, or ask who operates YACI", host, status)
+		return final(
+			"not found, or YACI has no permission to read it (registry %s answered %d): correct the name, or ask who operates YACI",
+			host,
+			status,
+		)
 	case status == http.StatusNotFound:
 		return final("registry %s has no such image: correct the name", host)
 	case status == http.StatusTooManyRequests:
@@ -56,7 +60,10 @@ func explain(ref name.Reference, image string, err error) error {
 	var noTLS tls.RecordHeaderError
 	switch {
 	case errors.Is(err, dial.ErrNotPublic), strings.Contains(err.Error(), refusedRedirect):
-		return final("registry %s is not at a public address: set run on the step, or ask who operates YACI to list it in YACI_REGISTRIES", host)
+		return final(
+			"registry %s is not at a public address: set run on the step, or ask who operates YACI to list it in YACI_REGISTRIES",
+			host,
+		)
 	case errors.As(err, &refused):
 		return final("registry %s %s", host, refused)
 	case errors.As(err, &unusable):
@@ -85,14 +92,16 @@ func explain(ref name.Reference, image string, err error) error {
 
 func isTimeout(err error) bool {
 	var timeout net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // isNetwork reports whether a request got no whole answer.
 func isNetwork(err error) bool {
 	var call *url.Error
 	var network *net.OpError
-	return errors.As(err, &call) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
+	return errors.As(err, &call) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, io.EOF) ||
 		errors.Is(err, context.Canceled)
 }
 
@@ -104,7 +113,8 @@ const (
 	badRealm         = "realm" // the address of a token service
 )
 
-// networkProblem names why a request got no whole answer. The words of net/http are not used: they quote malformed answers.
+// networkProblem names why a request got no whole answer. The words of net/http are not used: they quote malformed
+// answers.
 func networkProblem(err error) string {
 	var number syscall.Errno
 	var lookup *net.DNSError

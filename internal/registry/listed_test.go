@@ -120,7 +120,8 @@ func TestC19AnswersAreNotRepeated(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), strings.ReplaceAll(c.says, "HOST", s.host())) {
 			t.Errorf("%s: %v", what, err)
 		}
-		if text := strings.ToLower(fmt.Sprint(err)); strings.Contains(text, "ghr_") || strings.Contains(text, "secret") {
+		text := strings.ToLower(fmt.Sprint(err))
+		if strings.Contains(text, "ghr_") || strings.Contains(text, "secret") {
 			t.Errorf("%s: the answer is repeated: %v", what, err)
 		}
 	}

@@ -19,8 +19,8 @@ const (
 	maxRedirects = 10       // of one request
 )
 
-// Listed are the registries that an operator lists, by host and port, with the scheme that each speaks. They alone may be
-// in private networks, and they alone may speak plain HTTP.
+// Listed are the registries that an operator lists, by host and port, with the scheme that each speaks. They alone may
+// be in private networks, and they alone may speak plain HTTP.
 type Listed map[string]string
 
 // ParseListed reads entries like registry.internal:5000 and http://10.0.0.5:5000.
@@ -32,7 +32,8 @@ func ParseListed(entries []string) (Listed, error) {
 			text = "https://" + text
 		}
 		u, err := url.Parse(text)
-		if err != nil || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Scheme != "http" && u.Scheme != "https" {
+		if err != nil || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" ||
+			u.Scheme != "http" && u.Scheme != "https" {
 			return nil, fmt.Errorf("%q is not a registry like registry.internal:5000 or http://10.0.0.5:5000", entry)
 		}
 		listed[hostPort(u)] = u.Scheme
@@ -94,7 +95,8 @@ func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	redirects := 0
 	for resp := req.Response; resp != nil && resp.Request != nil; resp = resp.Request.Response {
-		if redirects++; redirects >= maxRedirects { // go-containerregistry replaces the limit of net/http by a check of its own
+		// go-containerregistry replaces the limit of net/http by a check of its own
+		if redirects++; redirects >= maxRedirects {
 			return nil, errRefused("redirects for ever")
 		}
 	}

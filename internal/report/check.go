@@ -50,17 +50,28 @@ var errLogOpen = errors.New("the log of the failed step is not complete yet")
 
 // PostStatus is the [Poster] of checks.
 func (c *Checks) PostStatus(ctx context.Context, st ci.Status) error {
-	check := ci.Check{Repo: st.Repo, SHA: st.SHA, Name: strings.TrimPrefix(st.Context, ci.CheckPrefix), URL: st.TargetURL, Title: st.Description, Status: "in_progress"}
+	check := ci.Check{
+		Repo:   st.Repo,
+		SHA:    st.SHA,
+		Name:   strings.TrimPrefix(st.Context, ci.CheckPrefix),
+		URL:    st.TargetURL,
+		Title:  st.Description,
+		Status: "in_progress",
+	}
 	run, jobs, err := c.find(ctx, st, check.Name)
 	if err != nil {
 		return err
 	}
-	check.Run, check.Started, check.Summary = run.ID, run.Started, summary(st, jobs)
+	check.Run = run.ID
+	check.Started = run.Started
+	check.Summary = summary(st, jobs)
 	switch {
 	case st.State == "pending" && run.Started.IsZero():
 		check.Status = "queued"
 	case st.State != "pending":
-		check.Status, check.Conclusion, check.Finished = "completed", "failure", run.Finished
+		check.Status = "completed"
+		check.Conclusion = "failure"
+		check.Finished = run.Finished
 		if check.Finished.IsZero() { // one job of several
 			check.Finished = st.Written
 		}
@@ -122,7 +133,10 @@ func (c *Checks) explain(ctx context.Context, check *ci.Check, jobs []ci.Job) er
 		return nil
 	}
 	job := jobs[at]
-	i := slices.IndexFunc(job.Steps, func(s ci.Step) bool { return (s.State == ci.Failure || s.State == ci.Error) && !s.Allowed })
+	i := slices.IndexFunc(
+		job.Steps,
+		func(s ci.Step) bool { return (s.State == ci.Failure || s.State == ci.Error) && !s.Allowed },
+	)
 	if i < 0 {
 		return nil
 	}
@@ -194,7 +208,9 @@ func truncated(text string) string {
 
 // inline is a name that Markdown makes nothing of, nor a mention.
 func inline(name string) string {
-	return "<code>" + strings.NewReplacer("|", "&#124;", "@", "&#64;", "`", "&#96;", "*", "&#42;", "_", "&#95;", "[", "&#91;", "\n", " ", "\r", " ").Replace(html.EscapeString(name)) + "</code>"
+	return "<code>" + strings.NewReplacer("|", "&#124;", "@", "&#64;", "`", "&#96;", "*", "&#42;", "_", "&#95;", "[", "&#91;", "\n", " ", "\r", " ").
+		Replace(html.EscapeString(name)) +
+		"</code>"
 }
 
 // fenced is a text that Markdown leaves alone, whatever is in it.

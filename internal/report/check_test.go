@@ -56,16 +56,51 @@ func (w *told) PostCheck(_ context.Context, c ci.Check) error {
 
 func failedRun(log string) *told {
 	end := time.Now()
-	return &told{closed: true, log: log, run: ci.Run{ID: "r1", Attempt: 2, State: ci.Failure, Started: end.Add(-time.Minute), Finished: end}, jobs: []ci.Job{
-		{Attempt: 1, State: ci.Failure, UID: "u1", Steps: []ci.Step{{Name: "old", Container: "1-old", State: ci.Failure}}},
-		{Attempt: 2, State: ci.Failure, UID: "u2", Finished: end, Steps: []ci.Step{{Name: "lint|@all", Container: "1-lint", State: ci.Failure, Allowed: true}, {Name: "test", Container: "2-test", State: ci.Failure, Started: end.Add(-2 * time.Second), Finished: end}}},
-	}}
+	return &told{
+		closed: true,
+		log:    log,
+		run: ci.Run{
+			ID:       "r1",
+			Attempt:  2,
+			State:    ci.Failure,
+			Started:  end.Add(-time.Minute),
+			Finished: end,
+		},
+		jobs: []ci.Job{
+			{Attempt: 1, State: ci.Failure, UID: "u1", Steps: []ci.Step{{Name: "old", Container: "1-old", State: ci.Failure}}},
+			{
+				Attempt:  2,
+				State:    ci.Failure,
+				UID:      "u2",
+				Finished: end,
+				Steps: []ci.Step{{
+					Name:      "lint|@all",
+					Container: "1-lint",
+					State:     ci.Failure,
+					Allowed:   true,
+				}, {
+					Name:      "test",
+					Container: "2-test",
+					State:     ci.Failure,
+					Started:   end.Add(-2 * time.Second),
+					Finished:  end,
+				}},
+			},
+		},
+	}
 }
 
 func (w *told) post(t *testing.T, state string) ci.Check {
 	t.Helper()
 	checks := &report.Checks{Runs: w, Logbook: w, Marker: w}
-	st := ci.Status{SHA: "abc", Context: ci.CheckPrefix + "yaci", State: state, Description: "test failed in 2.0s (exit 1)", TargetURL: "https://ci.test/x#2-test", Written: time.Now()}
+	st := ci.Status{
+		SHA:         "abc",
+		Context:     ci.CheckPrefix + "yaci",
+		State:       state,
+		Description: "test failed in 2.0s (exit 1)",
+		TargetURL:   "https://ci.test/x#2-test",
+		Written:     time.Now(),
+	}
 	if err := checks.PostStatus(t.Context(), st); err != nil {
 		t.Fatal(err)
 	}
@@ -79,16 +114,31 @@ func TestCheckTellsWhatFailed(t *testing.T) {
 	}
 	log.WriteString("\x1b[31mmain.go:3:5: undefined: x\x1b[0m\n```\n@everyone <b>\n")
 	got := failedRun(log.String()).post(t, "failure")
-	if got.Name != "yaci" || got.Run != "r1" || got.Status != "completed" || got.Conclusion != "failure" || got.Finished.IsZero() || got.URL != "https://ci.test/x#2-test:L31" || got.Title != "test failed in 2.0s (exit 1)" {
+	if got.Name != "yaci" || got.Run != "r1" || got.Status != "completed" || got.Conclusion != "failure" ||
+		got.Finished.IsZero() ||
+		got.URL != "https://ci.test/x#2-test:L31" ||
+		got.Title != "test failed in 2.0s (exit 1)" {
 		t.Errorf("check: %+v", got)
 	}
-	if strings.Contains(got.Text, "line 13\n") || !strings.Contains(got.Text, "\nline 14\n") || !strings.Contains(got.Text, "\n````\n") || strings.Contains(got.Text, "\x1b") {
+	if strings.Contains(got.Text, "line 13\n") || !strings.Contains(got.Text, "\nline 14\n") ||
+		!strings.Contains(got.Text, "\n````\n") ||
+		strings.Contains(got.Text, "\x1b") {
 		t.Errorf("text: %s", got.Text)
 	}
-	if want := (ci.Annotation{Path: "main.go", Line: 3, End: 3, Column: 5, Level: "failure", Message: "undefined: x"}); len(got.Annotations) != 1 || got.Annotations[0] != want {
+	want := (ci.Annotation{
+		Path:    "main.go",
+		Line:    3,
+		End:     3,
+		Column:  5,
+		Level:   "failure",
+		Message: "undefined: x",
+	})
+	if len(got.Annotations) != 1 || got.Annotations[0] != want {
 		t.Errorf("annotations: %+v", got.Annotations)
 	}
-	if !strings.Contains(got.Summary, "| <code>test</code> | failure | 2.0s |") || !strings.Contains(got.Summary, "lint&#124;&#64;all") || strings.Contains(got.Summary, "old") {
+	if !strings.Contains(got.Summary, "| <code>test</code> | failure | 2.0s |") ||
+		!strings.Contains(got.Summary, "lint&#124;&#64;all") ||
+		strings.Contains(got.Summary, "old") {
 		t.Errorf("summary: %s", got.Summary)
 	}
 }
@@ -97,8 +147,14 @@ func TestCheckWaitsForTheLog(t *testing.T) {
 	w := failedRun("a\n")
 	w.closed = false
 	checks := &report.Checks{Runs: w, Logbook: w, Marker: w}
-	st := ci.Status{SHA: "abc", Context: ci.CheckPrefix + "yaci", State: "failure", Written: time.Now()}
-	if err := checks.PostStatus(t.Context(), st); err == nil || len(w.posted) != 0 {
+	st := ci.Status{
+		SHA:     "abc",
+		Context: ci.CheckPrefix + "yaci",
+		State:   "failure",
+		Written: time.Now(),
+	}
+	err := checks.PostStatus(t.Context(), st)
+	if err == nil || len(w.posted) != 0 {
 		t.Errorf("posted before the log was whole: %v %v", w.posted, err)
 	}
 	w.jobs[1].Finished = time.Now().Add(-time.Hour) // whatever became of the log
@@ -121,7 +177,8 @@ func TestCheckFollowsTheState(t *testing.T) {
 		if w.run.State = c.state; !c.started {
 			w.run.Started = time.Time{}
 		}
-		if got := w.post(t, c.status); got.Status != c.wantStatus || got.Conclusion != c.wanted || got.Text != "" {
+		got := w.post(t, c.status)
+		if got.Status != c.wantStatus || got.Conclusion != c.wanted || got.Text != "" {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

@@ -70,7 +70,19 @@ func (c *Checker) look(ctx context.Context, list []ci.Status) error {
 				return err
 			}
 		case err == nil:
-			c.Log.Warn("status mended", "repo", st.Repo.FullName(), "sha", st.SHA.Short(), "context", st.Context, "shown", shown[st.Context], "is", st.State)
+			c.Log.Warn(
+				"status mended",
+				"repo",
+				st.Repo.FullName(),
+				"sha",
+				st.SHA.Short(),
+				"context",
+				st.Context,
+				"shown",
+				shown[st.Context],
+				"is",
+				st.State,
+			)
 			if err := c.Statuses.ResendStatus(ctx, st); err != nil {
 				return err
 			}

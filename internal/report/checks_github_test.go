@@ -40,13 +40,47 @@ func TestStatusAndCheckReachGitHub(t *testing.T) {
 	fine(t, err)
 	t.Cleanup(func() { db.Close() })
 	db.TellChecks()
-	run := ci.Run{ID: "r1", Attempt: 1, State: ci.Queued, Message: "Waiting.", Created: time.Now(),
-		Event: ci.Event{Kind: ci.Push, Repo: ci.Repo{ID: repo.ID, Owner: "ada", Name: "hello", Private: true, Installation: citest.InstallationID}, SHA: ci.SHA(sha), Ref: "refs/heads/main", Branch: "main"}}
-	queued := ci.NewJob{Name: ci.JobNameOf(run.ID, 1), Run: run.ID, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"), Steps: []ci.Step{{Name: "vet", Container: "1-vet", State: ci.Queued}}}
+	run := ci.Run{
+		ID:      "r1",
+		Attempt: 1,
+		State:   ci.Queued,
+		Message: "Waiting.",
+		Created: time.Now(),
+		Event: ci.Event{
+			Kind: ci.Push,
+			Repo: ci.Repo{
+				ID:           repo.ID,
+				Owner:        "ada",
+				Name:         "hello",
+				Private:      true,
+				Installation: citest.InstallationID,
+			},
+			SHA:    ci.SHA(sha),
+			Ref:    "refs/heads/main",
+			Branch: "main",
+		},
+	}
+	queued := ci.NewJob{
+		Name:     ci.JobNameOf(run.ID, 1),
+		Run:      run.ID,
+		Attempt:  1,
+		State:    ci.Queued,
+		Manifest: []byte("{}"),
+		Files:    []byte("{}"),
+		Steps:    []ci.Step{{Name: "vet", Container: "1-vet", State: ci.Queued}},
+	}
 	fine(t, db.CreateRun(t.Context(), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{queued}}))
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	sender := &report.Sender{Outbox: db, Troubles: db, Poster: app, Explain: github.Explain, Pages: "https://ci.test", Look: time.Minute, Log: log,
-		Checks: &report.Checks{Runs: db, Logbook: printed("main.go:1:9: expected 'IDENT'\n"), Marker: app}}
+	sender := &report.Sender{
+		Outbox:   db,
+		Troubles: db,
+		Poster:   app,
+		Explain:  github.Explain,
+		Pages:    "https://ci.test",
+		Look:     time.Minute,
+		Log:      log,
+		Checks:   &report.Checks{Runs: db, Logbook: printed("main.go:1:9: expected 'IDENT'\n"), Marker: app},
+	}
 	sent := func(statuses, checks int) {
 		t.Helper()
 		for deadline := time.Now().Add(30 * time.Second); len(repo.Statuses(sha)) < statuses || len(repo.Checks(sha)) < checks; time.Sleep(10 * time.Millisecond) {
@@ -70,7 +104,8 @@ func TestStatusAndCheckReachGitHub(t *testing.T) {
 	}
 	c := repo.Checks(sha)[len(repo.Checks(sha))-1]
 	if c.Name != "yaci" || c.Conclusion != "failure" || c.Title != "vet failed in 2.0s (exit 1)." || c.ExternalID != "r1" || !strings.HasPrefix(c.DetailsURL, "https://ci.test/ada/hello/runs/1") ||
-		!strings.Contains(c.Text, "expected 'IDENT'") || len(c.Annotations) != 1 || c.Annotations[0].Path != "main.go" || c.Annotations[0].StartColumn != 9 {
+		!strings.Contains(c.Text, "expected 'IDENT'") || len(c.Annotations) != 1 || c.Annotations[0].Path != "main.go" ||
+		c.Annotations[0].StartColumn != 9 {
 		t.Errorf("check: %+v", c)
 	}
 	for _, s := range repo.Statuses(sha) {
@@ -78,7 +113,8 @@ func TestStatusAndCheckReachGitHub(t *testing.T) {
 			t.Errorf("a check was sent as the status %+v", s)
 		}
 	}
-	if due, err := db.StatusesToCheck(t.Context(), 10); err != nil || len(due) > 1 {
+	due, err := db.StatusesToCheck(t.Context(), 10)
+	if err != nil || len(due) > 1 {
 		t.Errorf("to be looked for: %+v %v", due, err)
 	}
 }

@@ -13,7 +13,13 @@ func TestStatusesLeadToPages(t *testing.T) {
 		w.sender.Pages = base
 		w.startIn(ci.Repo{ID: 1, Owner: "ada", Name: "hello"}, "c1")
 		steps := []ci.Step{{Container: "1-a", State: ci.Success}, {Container: "2-b", State: ci.Failure}}
-		if _, err := w.outbox.Observe(t.Context(), ci.Job{Name: ci.JobNameOf("c1", 1), Run: "c1", Attempt: 1, State: ci.Failure, Steps: steps}); err != nil {
+		if _, err := w.outbox.Observe(t.Context(), ci.Job{
+			Name:    ci.JobNameOf("c1", 1),
+			Run:     "c1",
+			Attempt: 1,
+			State:   ci.Failure,
+			Steps:   steps,
+		}); err != nil {
 			t.Fatal(err)
 		}
 		got := "nothing was posted"

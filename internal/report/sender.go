@@ -48,10 +48,12 @@ type Sender struct {
 	Checks   Poster                            // of check runs; nil: there are none in the outbox
 	Explain  func(error, time.Time) ci.Setback // what GitHub's answer means
 	Wake     func()                            // called when there may be more to send; may be nil
-	Pages    string                            // URL of the server, without a slash at its end; empty: statuses lead nowhere
-	Short    func(ci.Repo) time.Time           // until when few calls are left; may be nil
-	Look     time.Duration                     // after this an ending is looked for; after a tenth of it, when a call ended without an answer
-	Log      *slog.Logger
+	// URL of the server, without a slash at its end; empty: statuses lead nowhere
+	Pages string
+	Short func(ci.Repo) time.Time // until when few calls are left; may be nil
+	// after this an ending is looked for; after a tenth of it, when a call ended without an answer
+	Look time.Duration
+	Log  *slog.Logger
 
 	halts  atomic.Int64 // how often GitHub stopped an installation
 	mu     sync.Mutex
@@ -106,9 +108,12 @@ func (s *Sender) take(st ci.Status, halts int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.busy == nil {
-		s.busy, s.last, s.posted = map[int64]int64{}, map[int64]time.Time{}, map[statusKey]int64{}
+		s.busy = map[int64]int64{}
+		s.last = map[int64]time.Time{}
+		s.posted = map[statusKey]int64{}
 	}
-	if _, busy := s.busy[st.Repo.ID]; busy || len(s.busy) >= parallel || s.halts.Load() != halts {
+	_, busy := s.busy[st.Repo.ID]
+	if busy || len(s.busy) >= parallel || s.halts.Load() != halts {
 		return false
 	}
 	if st.Slow {

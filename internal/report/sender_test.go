@@ -29,7 +29,9 @@ type gitHub struct {
 func (g *gitHub) PostStatus(ctx context.Context, st ci.Status) error {
 	g.mu.Lock()
 	g.at = append(g.at, time.Now())
-	then, fail, late := g.then, g.fail, g.late
+	then := g.then
+	fail := g.fail
+	late := g.late
 	g.mu.Unlock()
 	if then != nil {
 		then()
@@ -121,9 +123,22 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { db.Close() })
 	w := &world{T: t, outbox: &outbox{Store: db}, gh: &gitHub{fail: map[ci.SHA]error{}}}
 	w.sender = &report.Sender{
-		Outbox: w.outbox, Troubles: db, Poster: w.gh, Log: slog.New(slog.DiscardHandler), Explain: explain, Look: 10 * time.Minute,
+
+		Outbox:   w.outbox,
+		Troubles: db,
+		Poster:   w.gh,
+		Log:      slog.New(slog.DiscardHandler),
+		Explain:  explain,
+		Look:     10 * time.Minute,
 	}
-	w.check = &report.Checker{Statuses: db, Viewer: w.gh, Log: w.sender.Log, Explain: explain, Wake: func() {}, Look: 10 * time.Minute}
+	w.check = &report.Checker{
+		Statuses: db,
+		Viewer:   w.gh,
+		Log:      w.sender.Log,
+		Explain:  explain,
+		Wake:     func() {},
+		Look:     10 * time.Minute,
+	}
 	return w
 }
 
@@ -132,7 +147,8 @@ func (w *world) drain() {
 	w.Helper()
 	for {
 		w.pass()
-		if due, err := w.outbox.DueStatuses(w.Context(), 1); err != nil || len(due) == 0 || w.outbox.err != nil {
+		due, err := w.outbox.DueStatuses(w.Context(), 1)
+		if err != nil || len(due) == 0 || w.outbox.err != nil {
 			return
 		}
 	}
@@ -154,8 +170,21 @@ func (w *world) start(sha ci.SHA) {
 
 func (w *world) startIn(repo ci.Repo, sha ci.SHA) {
 	w.Helper()
-	run := ci.Run{ID: ci.RunID(sha), Event: ci.Event{Kind: ci.Push, Repo: repo, SHA: sha}, Attempt: 1, State: ci.Queued, Created: time.Now()}
-	job := ci.NewJob{Name: ci.JobNameOf(run.ID, 1), Run: run.ID, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}")}
+	run := ci.Run{
+		ID:      ci.RunID(sha),
+		Event:   ci.Event{Kind: ci.Push, Repo: repo, SHA: sha},
+		Attempt: 1,
+		State:   ci.Queued,
+		Created: time.Now(),
+	}
+	job := ci.NewJob{
+		Name:     ci.JobNameOf(run.ID, 1),
+		Run:      run.ID,
+		Attempt:  1,
+		State:    ci.Queued,
+		Manifest: []byte("{}"),
+		Files:    []byte("{}"),
+	}
 	if err := w.outbox.CreateRun(w.Context(), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{job}}); err != nil {
 		w.Fatal(err)
 	}
@@ -163,7 +192,12 @@ func (w *world) startIn(repo ci.Repo, sha ci.SHA) {
 
 func (w *world) end(sha ci.SHA, state ci.State) {
 	w.Helper()
-	if _, err := w.outbox.Observe(context.WithoutCancel(w.Context()), ci.Job{Name: ci.JobNameOf(ci.RunID(sha), 1), Run: ci.RunID(sha), Attempt: 1, State: state}); err != nil {
+	if _, err := w.outbox.Observe(context.WithoutCancel(w.Context()), ci.Job{
+		Name:    ci.JobNameOf(ci.RunID(sha), 1),
+		Run:     ci.RunID(sha),
+		Attempt: 1,
+		State:   state,
+	}); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -265,7 +299,13 @@ func TestNotConfirmed(t *testing.T) {
 	w.drain()
 	w.drain()
 	w.want("a: pending")
-	w.sender = &report.Sender{Outbox: w.outbox, Troubles: w.outbox.Store, Poster: w.gh, Log: w.sender.Log, Explain: explain}
+	w.sender = &report.Sender{
+		Outbox:   w.outbox,
+		Troubles: w.outbox.Store,
+		Poster:   w.gh,
+		Log:      w.sender.Log,
+		Explain:  explain,
+	}
 	w.outbox.err = nil
 	w.drain()
 	w.want("a: pending", "a: pending")
@@ -281,7 +321,8 @@ func TestStopLeavesTheStatusDue(t *testing.T) {
 	if w.sender.Wait(); err != nil || len(w.outbox.waits) != 0 {
 		t.Errorf("err %v, put off by %v", err, w.outbox.waits)
 	}
-	if due, _ := w.outbox.DueStatuses(t.Context(), 10); len(due) != 1 || due[0].Attempts != 0 {
+	due, _ := w.outbox.DueStatuses(t.Context(), 10)
+	if len(due) != 1 || due[0].Attempts != 0 {
 		t.Errorf("due %+v", due)
 	}
 }

@@ -90,7 +90,8 @@ func TestStatusThatGitHubLost(t *testing.T) {
 		w.gh.got = nil
 		w.run(11 * time.Minute)
 		w.want("a: failure")
-		if due, err := w.outbox.StatusesToCheck(t.Context(), 10); err != nil || len(due) != 0 {
+		due, err := w.outbox.StatusesToCheck(t.Context(), 10)
+		if err != nil || len(due) != 0 {
 			t.Errorf("%+v is to be looked at, %v", due, err)
 		}
 		w.run(11 * time.Minute)

@@ -13,7 +13,8 @@ func TestParseProgressMarker(t *testing.T) {
 		"\x1b_yaci 3 14\x1b\\\n":                    {Lines: 3, Bytes: 14},
 		"\x1b_yaci " + big + " " + big + "\x1b\\\n": {Lines: 999999999999999, Bytes: 999999999999999},
 	} {
-		if m, ok := ParseProgressMarker([]byte(line)); !ok || m != want {
+		m, ok := ParseProgressMarker([]byte(line))
+		if !ok || m != want {
 			t.Errorf("%q: %+v %v", line, m, ok)
 		}
 	}

@@ -121,7 +121,8 @@ func PassedName(name string) string {
 
 // CommandName is the inverse of PassedName.
 func CommandName(passed string) string {
-	if name, ok := strings.CutPrefix(passed, passPrefix); ok && IsRuntimeVariable(name) {
+	name, ok := strings.CutPrefix(passed, passPrefix)
+	if ok && IsRuntimeVariable(name) {
 		return name
 	}
 	return passed

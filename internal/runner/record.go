@@ -101,7 +101,8 @@ func (r Record) Encode(most int) string {
 	left := most - b.Len()
 	reason = Shorten(reason, left)
 	b.WriteString(reason)
-	if left -= len(reason) + 1; note != "" && left > 0 {
+	left -= len(reason) + 1
+	if note != "" && left > 0 {
 		b.WriteString("\n" + Shorten(note, left))
 	}
 	return b.String()

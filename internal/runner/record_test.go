@@ -34,7 +34,8 @@ func TestS17RecordSize(t *testing.T) {
 		if len(got) > budget {
 			t.Fatalf("%d bytes of %d: %q", len(got), budget, got)
 		}
-		if head, _, ok := strings.Cut(got, "\n"); !ok || len(head)+1 > maxHeadBytes {
+		head, _, ok := strings.Cut(got, "\n")
+		if !ok || len(head)+1 > maxHeadBytes {
 			t.Fatalf("head of %d bytes: %q", len(head), got)
 		}
 		if _, err := ParseRecord(got); err != nil {
@@ -48,10 +49,22 @@ func TestS17RecordSize(t *testing.T) {
 
 // TestS17RecordText: a record keeps all texts where there is room, and the reason before the note.
 func TestS17RecordText(t *testing.T) {
-	r := Record{Exit: 1, Started: 1_700_000_000_000, Finished: 1_700_000_001_000, Failed: true, Bytes: 7, Lines: 1, Memory: 5 << 20,
-		Reason: "it\nbroke", Note: "twice"}
+	r := Record{
+		Exit:     1,
+		Started:  1_700_000_000_000,
+		Finished: 1_700_000_001_000,
+		Failed:   true,
+		Bytes:    7,
+		Lines:    1,
+		Memory:   5 << 20,
+		Reason:   "it\nbroke",
+		Note:     "twice",
+	}
 	got, err := ParseRecord(r.Encode(500))
-	if want := r; err != nil || got.Reason != "it broke" || got.Note != "twice" || got.Started != want.Started || got.Memory != want.Memory || !got.Failed {
+	want := r
+	if err != nil || got.Reason != "it broke" || got.Note != "twice" || got.Started != want.Started ||
+		got.Memory != want.Memory ||
+		!got.Failed {
 		t.Errorf("%+v, %v", got, err)
 	}
 	short, err := ParseRecord(r.Encode(len(r.Encode(500)) - 4))

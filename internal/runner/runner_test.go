@@ -64,7 +64,8 @@ func TestRecordRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err = runner.ParseRecord(string(data)); err != nil || got != want {
+	got, err = runner.ParseRecord(string(data))
+	if err != nil || got != want {
 		t.Errorf("JSON: %+v, %v; want %+v", got, err, want)
 	}
 	v := reflect.ValueOf(want)
@@ -74,7 +75,8 @@ func TestRecordRoundTrip(t *testing.T) {
 		}
 		one := runner.Record{Finished: 1}
 		reflect.ValueOf(&one).Elem().Field(i).SetBool(true)
-		if got, err := runner.ParseRecord(one.Encode(500)); err != nil || got != one {
+		got, err := runner.ParseRecord(one.Encode(500))
+		if err != nil || got != one {
 			t.Errorf("%+v, %v; want %+v", got, err, one)
 		}
 	}
@@ -88,14 +90,16 @@ func TestPlanRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := runner.ParsePlan([]byte(text)); err != nil || !reflect.DeepEqual(got, want) {
+	got, err := runner.ParsePlan([]byte(text))
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
 	files, err := json.Marshal(map[string]string{runner.PlanFile: text, "step-1.sh": "make"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := runner.PlanOf(files); err != nil || !reflect.DeepEqual(got, want) {
+	got, err = runner.PlanOf(files)
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
 	for _, files := range []string{"", "{}", `{"plan.json":1}`, `{"plan.json":"{"}`} {
@@ -201,7 +205,8 @@ func TestStoredForms(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if got, err := runner.ParseRecord(`{"exit":3,"started":1700000000000,"finished":1700000001000,"attempts":2,"skipped":true,` +
-		`"stopped":true,"failed":true,"reason":"it broke","note":"twice","bytes":7,"lines":1,"memory":5242880,"cpu":40,"oom":1}`); err != nil || got != r {
+		`"stopped":true,"failed":true,"reason":"it broke","note":"twice","bytes":7,"lines":1,"memory":5242880,"cpu":40,"oom":1}`); err != nil ||
+		got != r {
 		t.Errorf("%+v, %v", got, err)
 	}
 	const plan = `[{"name":"n","script":"s","command":["c"],"dir":"d","class":1,"adopt":true,"own_home":true,"quiet":true,"needs":[0],` +
@@ -211,7 +216,8 @@ func TestStoredForms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if data, err := json.Marshal(steps); err != nil || string(data) != plan {
+	data, err := json.Marshal(steps)
+	if err != nil || string(data) != plan {
 		t.Errorf("%s, %v", data, err)
 	}
 	if got := (runner.ProgressMarker{Lines: 3, Bytes: 14}).String(); got != "\x1b_yaci 3 14\x1b\\\n" {

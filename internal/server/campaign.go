@@ -16,16 +16,17 @@ const (
 	ableTime   = 3 * time.Second // for asking whether the database takes writes
 	firstPause = 2 * time.Second // after a term that failed; it doubles
 	longPause  = 4 * time.Second
-	goodTerm   = time.Minute     // a term that lasted as long ends the doubling
-	followFor  = 4 * time.Second // after this a server that waits to be elected is a follower, whatever happened to it before
+	goodTerm   = time.Minute // a term that lasted as long ends the doubling
+	// after this a server that waits to be elected is a follower, whatever happened to it before
+	followFor = 4 * time.Second
 
 	pulseEvery = 2 * time.Second
 	pulseTime  = 3 * time.Second // for one heartbeat
 	silentTime = 7 * time.Second // a leader that could not commit a write for as long resigns
 )
 
-// campaign has this server lead again and again, as often as it is elected. It ends with its context alone: a server that
-// cannot lead still takes deliveries and answers.
+// campaign has this server lead again and again, as often as it is elected. It ends with its context alone: a server
+// that cannot lead still takes deliveries and answers.
 type campaign struct {
 	able  func(ctx context.Context) error // nil when this server could lead
 	elect func(ctx context.Context, lead func(context.Context) error) error

@@ -65,7 +65,8 @@ func TestH4CampaignGoesOnAfterEveryEnd(t *testing.T) {
 		go func() { c.run(ctx); close(ended) }()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if err := state.ready(ctx); terms != 0 || !errors.Is(err, away) {
+		err := state.ready(ctx)
+		if terms != 0 || !errors.Is(err, away) {
 			t.Errorf("%d terms without a database, readiness %v", terms, err)
 		}
 		able.Store(true)
@@ -155,7 +156,8 @@ func TestH3LeaderThatCannotWriteResigns(t *testing.T) {
 				working <- err
 			}()
 			<-resigned
-			if cause := context.Cause(ctx); cause == nil || errors.Is(cause, store.ErrDeposed) {
+			cause := context.Cause(ctx)
+			if cause == nil || errors.Is(cause, store.ErrDeposed) {
 				t.Errorf("resigned because of %v", cause)
 			}
 			<-working
@@ -172,8 +174,8 @@ func TestH3LeaderThatCannotWriteResigns(t *testing.T) {
 	}
 }
 
-// A leader on a database that does not have its election, such as a promoted copy or a restored backup, resigns at once.
-// The next term has an epoch that no term had before, so that none of the leaders before it can write.
+// A leader on a database that does not have its election, such as a promoted copy or a restored backup, resigns at
+// once. The next term has an epoch that no term had before, so that none of the leaders before it can write.
 func TestH2LeaderOfACopyResigns(t *testing.T) {
 	db, _, database := proxied(t)
 	direct, err := sql.Open("pgx", database)

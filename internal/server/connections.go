@@ -15,9 +15,10 @@ import (
 
 // Bounds of the connections that are open at once.
 const (
-	maxConnections = 8192            // each costs some kilobytes
-	spareFiles     = 512             // file descriptors for everything else: the database, GitHub, the cluster
-	slowDelivery   = 3 * time.Second // a webhook that takes longer may be closed when there is no room; GitHub repeats nothing, but YACI asks for it later
+	maxConnections = 8192 // each costs some kilobytes
+	spareFiles     = 512  // file descriptors for everything else: the database, GitHub, the cluster
+	// a webhook that takes longer may be closed when there is no room; GitHub repeats nothing, but YACI asks for it later
+	slowDelivery = 3 * time.Second
 )
 
 // connections bounds the connections of a listener. When there are too many, a
@@ -47,7 +48,8 @@ type address struct {
 func limitConnections(l net.Listener) *connections {
 	limit := maxConnections
 	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil && files.Cur < maxConnections+spareFiles {
+	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files)
+	if err == nil && files.Cur < maxConnections+spareFiles {
 		limit = max(int(files.Cur)-spareFiles, int(files.Cur)/2)
 	}
 	return newConnections(l, limit)
@@ -127,7 +129,8 @@ func (c *connections) add(conn net.Conn) (added *connection, victims []*connecti
 
 // victim chooses the connection that a new one of an address takes the place of.
 func (c *connections) victim(a *address) *connection {
-	if share := c.limit / len(c.addresses); a.open >= c.perAddress || a.open > share {
+	share := c.limit / len(c.addresses)
+	if a.open >= c.perAddress || a.open > share {
 		if e := a.waiting.Front(); e != nil {
 			return e.Value.(*connection)
 		}
@@ -138,7 +141,8 @@ func (c *connections) victim(a *address) *connection {
 	if e := c.waiting.Front(); e != nil {
 		return e.Value.(*connection)
 	}
-	if e := c.hooks.Front(); e != nil && time.Since(e.Value.(*connection).since) > slowDelivery {
+	e := c.hooks.Front()
+	if e != nil && time.Since(e.Value.(*connection).since) > slowDelivery {
 		return e.Value.(*connection)
 	}
 	return nil
@@ -200,7 +204,8 @@ func withConnection(ctx context.Context, conn net.Conn) context.Context {
 
 // idle is called when a connection waits for its next request; see http.Server.ConnState.
 func (c *connections) idle(conn net.Conn, state http.ConnState) {
-	if own, ok := conn.(*connection); ok && state == http.StateIdle {
+	own, ok := conn.(*connection)
+	if ok && state == http.StateIdle {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if !own.gone {
@@ -222,7 +227,11 @@ func (c *connections) guard(next http.Handler) http.Handler {
 		if !c.begin(conn, r.URL.Path) {
 			w.Header().Set("Connection", "close")
 			w.Header().Set("Retry-After", "5")
-			api.Problem(w, http.StatusServiceUnavailable, "the server has too many requests under way; try again in some seconds")
+			api.Problem(
+				w,
+				http.StatusServiceUnavailable,
+				"the server has too many requests under way; try again in some seconds",
+			)
 			return
 		}
 		defer c.end(r.URL.Path)
@@ -230,7 +239,8 @@ func (c *connections) guard(next http.Handler) http.Handler {
 	})
 }
 
-// reserved reports whether a request may use the places that are kept free: GitHub's deliveries and the cluster's probes.
+// reserved reports whether a request may use the places that are kept free: GitHub's deliveries and the cluster's
+// probes.
 func reserved(path string) bool {
 	return path == "/webhook" || path == "/healthz" || path == "/readyz"
 }

@@ -62,7 +62,12 @@ func (c *crowded) hold(n int, from, text string) {
 func (c *crowded) ask(method, path string) (int, time.Duration) {
 	c.Helper()
 	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	r, err := http.NewRequestWithContext(c.Context(), method, "http://"+c.conns.Addr().String()+path, strings.NewReader("{}"))
+	r, err := http.NewRequestWithContext(
+		c.Context(),
+		method,
+		"http://"+c.conns.Addr().String()+path,
+		strings.NewReader("{}"),
+	)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -160,7 +165,11 @@ func TestConnectionsAreCounted(t *testing.T) {
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		c.conns.mu.Lock()
-		open, waiting, hooks, serving, addresses := c.conns.open, c.conns.waiting.Len(), c.conns.hooks.Len(), c.conns.serving, len(c.conns.addresses)
+		open := c.conns.open
+		waiting := c.conns.waiting.Len()
+		hooks := c.conns.hooks.Len()
+		serving := c.conns.serving
+		addresses := len(c.conns.addresses)
 		c.conns.mu.Unlock()
 		if open == 0 && waiting == 0 && hooks == 0 && serving == 0 && addresses == 0 {
 			return

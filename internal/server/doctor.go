@@ -69,7 +69,13 @@ func databaseFacts(ctx context.Context, cfg config.Config) doctor.Database {
 	ctx, cancel := context.WithTimeout(ctx, doctorTime)
 	defer cancel()
 	h, err := store.Examine(ctx, cfg.Database())
-	return doctor.Database{Err: err, New: h.New, Version: h.Version, Latest: h.Latest, Skew: h.Skew}
+	return doctor.Database{
+		Err:     err,
+		New:     h.New,
+		Version: h.Version,
+		Latest:  h.Latest,
+		Skew:    h.Skew,
+	}
 }
 
 // storedApp completes the settings by the App that /setup has made, if there is one.
@@ -116,7 +122,16 @@ func githubFacts(ctx context.Context, cfg config.Config) doctor.GitHub {
 	}
 	asked := time.Now()
 	k, err := gh.Introduce(ctx)
-	f := doctor.GitHub{Err: err, Personal: k.Personal, Checks: cfg.Checks == "on", App: k.App, Settings: k.Settings, Permissions: k.Permissions, Events: k.Events, PublicURL: cfg.PublicURL}
+	f := doctor.GitHub{
+		Err:         err,
+		Personal:    k.Personal,
+		Checks:      cfg.Checks == "on",
+		App:         k.App,
+		Settings:    k.Settings,
+		Permissions: k.Permissions,
+		Events:      k.Events,
+		PublicURL:   cfg.PublicURL,
+	}
 	if !k.Clock.IsZero() {
 		// Its clock is told in whole seconds, of somewhere between the question and the answer.
 		f.Clock, f.Skew = true, asked.Add(time.Since(asked)/2).Sub(k.Clock.Add(time.Second/2))
@@ -124,7 +139,8 @@ func githubFacts(ctx context.Context, cfg config.Config) doctor.GitHub {
 	if err != nil || k.Personal {
 		return f
 	}
-	if f.Hook, f.HookErr = gh.HookURL(ctx); f.HookErr == nil && f.Hook != "" {
+	f.Hook, f.HookErr = gh.HookURL(ctx)
+	if f.HookErr == nil && f.Hook != "" {
 		var sent []ci.Sent
 		if sent, _, f.HookErr = gh.Sent(ctx, ""); f.HookErr == nil {
 			f.Sent = sent[:min(len(sent), 20)]

@@ -26,7 +26,13 @@ import (
 // route of the router against everybody who may ask. A new route has to say here who it is for.
 func TestAuthorizationMatrix(t *testing.T) {
 	h, _ := apiFront(t)
-	public := map[string]int{"GET /healthz": 200, "GET /readyz": 200, "GET /schema.json": 200, "GET /openapi.json": 200, "POST /webhook": 401}
+	public := map[string]int{
+		"GET /healthz":      200,
+		"GET /readyz":       200,
+		"GET /schema.json":  200,
+		"GET /openapi.json": 200,
+		"POST /webhook":     401,
+	}
 	// Pages are for all, and have nothing to show of what is not there, as here.
 	for route, code := range map[string]int{"/": 200, "/repositories": 200, "/queue": 200, "/{owner}/{repo}": 404, "/badge/{owner}/{file}": 404, "/-/static/{hash}/{file}": 404} {
 		public["GET "+route] = code
@@ -59,50 +65,64 @@ func TestAuthorizationMatrix(t *testing.T) {
 	if w := ask(h, "DELETE", "/api/v1/tokens/"+gone.ID, "", "t", ""); w.Code != 200 {
 		t.Fatalf("revoke: %d", w.Code)
 	}
-	other := holders[ci.ScopeRead][:len("Bearer yaci_")+10] + holders[ci.ScopeAdmin][len("Bearer yaci_")+10:] // one's id, another's secret
+	// one's id, another's secret
+	other := holders[ci.ScopeRead][:len("Bearer yaci_")+10] + holders[ci.ScopeAdmin][len("Bearer yaci_")+10:]
 	count := 0
-	err := chi.Walk(h.(chi.Routes), func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
-		count++
-		name := method + " " + route
-		if _, known := public[name]; !known && guarded[name] == "" {
-			t.Errorf("%s: say in this table who may call it", name)
-		}
-		for who, header := range map[string]string{"anonymous": "", "another's token": "Bearer other", "a GitHub token": "Bearer ghp_x", "basic": "Basic eDp5", "empty": "Bearer ",
-			"a revoked token": "Bearer " + gone.Token, "another's id": other, "no id": "Bearer yaci_", "too long": holders[ci.ScopeAdmin] + "a"} {
-			w, r := httptest.NewRecorder(), httptest.NewRequest(method, strings.NewReplacer("{", "", "}", "").Replace(route), nil)
-			r.RemoteAddr = fmt.Sprintf("192.0.2.%d:1", count)
-			if header != "" {
+	err := chi.Walk(
+		h.(chi.Routes),
+		func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+			count++
+			name := method + " " + route
+			_, known := public[name]
+			if !known && guarded[name] == "" {
+				t.Errorf("%s: say in this table who may call it", name)
+			}
+			for who, header := range map[string]string{"anonymous": "", "another's token": "Bearer other", "a GitHub token": "Bearer ghp_x", "basic": "Basic eDp5", "empty": "Bearer ",
+				"a revoked token": "Bearer " + gone.Token, "another's id": other, "no id": "Bearer yaci_", "too long": holders[ci.ScopeAdmin] + "a"} {
+				w, r := httptest.NewRecorder(), httptest.NewRequest(
+					method,
+					strings.NewReplacer("{", "", "}", "").Replace(route),
+					nil,
+				)
+				r.RemoteAddr = fmt.Sprintf("192.0.2.%d:1", count)
+				if header != "" {
+					r.Header.Set("Authorization", header)
+				}
+				for _, forged := range []string{"X-Forwarded-For", "X-Forwarded-User", "X-Remote-User", "X-User"} { // CVE-2026-20896
+					r.Header.Set(forged, "127.0.0.1")
+				}
+				h.ServeHTTP(w, r)
+				want, open := public[name]
+				if !open {
+					want = http.StatusUnauthorized
+				}
+				if w.Code != want {
+					t.Errorf("%s by %s: %d, want %d", name, who, w.Code, want)
+				}
+				if w.Header().Get("Content-Security-Policy") == "" || w.Header().Get("X-Content-Type-Options") != "nosniff" ||
+					w.Header().Get("X-Frame-Options") != "DENY" {
+					t.Errorf("%s: headers %v", name, w.Header())
+				}
+			}
+			for scope, header := range holders {
+				w, r := httptest.NewRecorder(), httptest.NewRequest(
+					method,
+					strings.NewReplacer("{", "", "}", "").Replace(route),
+					nil,
+				)
 				r.Header.Set("Authorization", header)
+				h.ServeHTTP(w, r)
+				code, open := public[name]
+				switch {
+				case open && w.Code != code:
+					t.Errorf("%s by a token for %s: %d, want %d", name, scope, w.Code, code)
+				case !open && (w.Code == http.StatusUnauthorized || (w.Code == http.StatusForbidden) == scope.Allows(guarded[name])):
+					t.Errorf("%s by a token for %s: %d %s", name, scope, w.Code, w.Body)
+				}
 			}
-			for _, forged := range []string{"X-Forwarded-For", "X-Forwarded-User", "X-Remote-User", "X-User"} { // CVE-2026-20896
-				r.Header.Set(forged, "127.0.0.1")
-			}
-			h.ServeHTTP(w, r)
-			want, open := public[name]
-			if !open {
-				want = http.StatusUnauthorized
-			}
-			if w.Code != want {
-				t.Errorf("%s by %s: %d, want %d", name, who, w.Code, want)
-			}
-			if w.Header().Get("Content-Security-Policy") == "" || w.Header().Get("X-Content-Type-Options") != "nosniff" || w.Header().Get("X-Frame-Options") != "DENY" {
-				t.Errorf("%s: headers %v", name, w.Header())
-			}
-		}
-		for scope, header := range holders {
-			w, r := httptest.NewRecorder(), httptest.NewRequest(method, strings.NewReplacer("{", "", "}", "").Replace(route), nil)
-			r.Header.Set("Authorization", header)
-			h.ServeHTTP(w, r)
-			code, open := public[name]
-			switch {
-			case open && w.Code != code:
-				t.Errorf("%s by a token for %s: %d, want %d", name, scope, w.Code, code)
-			case !open && (w.Code == http.StatusUnauthorized || (w.Code == http.StatusForbidden) == scope.Allows(guarded[name])):
-				t.Errorf("%s by a token for %s: %d %s", name, scope, w.Code, w.Body)
-			}
-		}
-		return nil
-	})
+			return nil
+		},
+	)
 	if err != nil || count < len(public)+len(guarded) {
 		t.Errorf("%d routes, %v", count, err)
 	}
@@ -190,7 +210,8 @@ func TestFlood(t *testing.T) {
 			defer c.Close()
 			held.Add(1)
 			for _, b := range "POST /webhook HTTP/1.1\r\nHost: x\r\nX-Slow: yes" {
-				if _, err := c.Write([]byte(string(b))); err != nil || ctx.Err() != nil {
+				_, err := c.Write([]byte(string(b)))
+				if err != nil || ctx.Err() != nil {
 					return
 				}
 				select {
@@ -225,7 +246,14 @@ func TestFlood(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		heap = max(heap, m.HeapInuse)
 	}
-	t.Logf("beside 200 endless bodies and %d slow connections: %d deliveries stored, %d refused, the slowest took %v; at most %d MiB in use", held.Load(), taken, refused, worst, heap>>20)
+	t.Logf(
+		"beside 200 endless bodies and %d slow connections: %d deliveries stored, %d refused, the slowest took %v; at most %d MiB in use",
+		held.Load(),
+		taken,
+		refused,
+		worst,
+		heap>>20,
+	)
 	if taken == 0 || refused > 0 || len(stored(t, db)) != taken {
 		t.Errorf("%d taken, %d refused", taken, refused)
 	}

@@ -66,7 +66,12 @@ func read(d ci.NewDelivery) ci.NewDelivery {
 	if err != nil {
 		ev.Ignored = "Ignored: " + err.Error()
 	}
-	out := delivery(webhook.Delivery{HookID: d.HookID, GUID: d.GUID, Body: d.Body, Event: ev})
+	out := delivery(webhook.Delivery{
+		HookID: d.HookID,
+		GUID:   d.GUID,
+		Body:   d.Body,
+		Event:  ev,
+	})
 	out.Origin = d.Origin
 	return out
 }
@@ -91,29 +96,62 @@ func decodeWebhook(d ci.Delivery) (ci.Event, error) {
 // event translates the public package's event to the domain's.
 func event(ev webhook.Event) ci.Event {
 	out := ci.Event{
-		Repo: ci.Repo{ID: ev.RepoID, Owner: ev.Owner, Name: ev.Repo, Private: ev.Private, DefaultBranch: ev.DefaultBranch, Installation: ev.InstallationID},
-		SHA:  ci.SHA(ev.SHA), Ref: ev.Ref, Title: ev.Title, Deleted: ev.Deleted,
-		Before: ci.SHA(ev.Before), BaseSHA: ci.SHA(ev.BaseSHA), Actor: ci.Actor{ID: ev.SenderID, Login: ev.SenderLogin},
+
+		Repo: ci.Repo{
+			ID:            ev.RepoID,
+			Owner:         ev.Owner,
+			Name:          ev.Repo,
+			Private:       ev.Private,
+			DefaultBranch: ev.DefaultBranch,
+			Installation:  ev.InstallationID,
+		},
+		SHA:     ci.SHA(ev.SHA),
+		Ref:     ev.Ref,
+		Title:   ev.Title,
+		Deleted: ev.Deleted,
+		Before:  ci.SHA(ev.Before),
+		BaseSHA: ci.SHA(ev.BaseSHA),
+		Actor:   ci.Actor{ID: ev.SenderID, Login: ev.SenderLogin},
 	}
 	switch branch, isBranch := strings.CutPrefix(ev.Ref, "refs/heads/"); {
 	case ev.Name == "pull_request":
-		out.Kind, out.PR, out.PRAction = ci.PullRequest, ev.Number, ev.Action
-		out.Branch, out.PRBase, out.Fork = ev.HeadRef, ev.BaseRef, ev.HeadRepoID != ev.RepoID
-		out.Author, out.At, out.Retarget = ci.Actor{ID: ev.AuthorID, Login: ev.AuthorLogin}, ev.At, ev.Retargeted
+		out.Kind = ci.PullRequest
+		out.PR = ev.Number
+		out.PRAction = ev.Action
+		out.Branch = ev.HeadRef
+		out.PRBase = ev.BaseRef
+		out.Fork = ev.HeadRepoID != ev.RepoID
+		out.Author = ci.Actor{ID: ev.AuthorID, Login: ev.AuthorLogin}
+		out.At = ev.At
+		out.Retarget = ev.Retargeted
 	case ev.Name == "issue_comment":
-		out.Kind, out.PR, out.Comment, out.Body, out.At = ci.Comment, ev.Number, ev.CommentID, ev.Body, ev.At
+		out.Kind = ci.Comment
+		out.PR = ev.Number
+		out.Comment = ev.CommentID
+		out.Body = ev.Body
+		out.At = ev.At
 	case ev.Name == "installation", ev.Name == "installation_repositories":
 		out.Kind, out.Removed = ci.Removal, ev.Removed
 	case ev.Name == "repository", ev.Name == "public":
-		out.Kind, out.PRAction, out.At = ci.RepoChange, ev.Action, ev.At
+		out.Kind = ci.RepoChange
+		out.PRAction = ev.Action
+		out.At = ev.At
 	case ev.Name == "check_run", ev.Name == "check_suite":
 		out.Kind = ci.CheckRun
 	case ev.Name == "merge_group":
-		out.Kind, out.PRAction, out.Branch, out.PRBase = ci.MergeGroup, ev.Action, branch, ev.BaseRef
+		out.Kind = ci.MergeGroup
+		out.PRAction = ev.Action
+		out.Branch = branch
+		out.PRBase = ev.BaseRef
 	case ev.Name == "push" && isBranch:
-		out.Kind, out.Branch, out.At, out.SkipCI = ci.Push, branch, ev.At, decide.SkipsCI(ev.Message)
+		out.Kind = ci.Push
+		out.Branch = branch
+		out.At = ev.At
+		out.SkipCI = decide.SkipsCI(ev.Message)
 	case ev.Name == "push" && strings.HasPrefix(ev.Ref, "refs/tags/"):
-		out.Kind, out.Tag, out.At = ci.Tag, strings.TrimPrefix(ev.Ref, "refs/tags/"), ev.At
+		out.Kind = ci.Tag
+		out.Tag = strings.TrimPrefix(ev.Ref, "refs/tags/")
+		out.At = ev.At
 		out.Object = ci.SHA(ev.Object)
 	}
 	return out

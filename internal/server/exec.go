@@ -46,6 +46,15 @@ func Exec(ctx context.Context, e Execution, stdout, stderr io.Writer) (state ci.
 		}
 	}()
 	errs.Say("%s", errs.Paint(terminal.Dim, tree.String()))
-	r := exec.Runner{Cluster: cluster, Operator: Operator(e.Pods), Patience: e.PendingTimeout, Out: terminal.New(stdout, os.Getenv), Errs: errs, Secrets: e.Secrets, JSON: e.JSON, Registry: registry.NewLocal()}
+	r := exec.Runner{
+		Cluster:  cluster,
+		Operator: Operator(e.Pods),
+		Patience: e.PendingTimeout,
+		Out:      terminal.New(stdout, os.Getenv),
+		Errs:     errs,
+		Secrets:  e.Secrets,
+		JSON:     e.JSON,
+		Registry: registry.NewLocal(),
+	}
 	return r.Run(ctx, e.File, tree)
 }

@@ -25,12 +25,16 @@ func FuzzAPI(f *testing.F) {
 	d := describe(f, h)
 	type route struct{ method, pattern string }
 	var routes []route
-	err := chi.Walk(h.(chi.Routes), func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
-		if found, _ := d.at("paths", pattern, strings.ToLower(method)); found != nil && pattern != "/openapi.json" {
-			routes = append(routes, route{method, pattern})
-		}
-		return nil
-	})
+	err := chi.Walk(
+		h.(chi.Routes),
+		func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+			found, _ := d.at("paths", pattern, strings.ToLower(method))
+			if found != nil && pattern != "/openapi.json" {
+				routes = append(routes, route{method, pattern})
+			}
+			return nil
+		},
+	)
 	if err != nil || len(routes) < 19 {
 		f.Fatalf("%d routes, %v", len(routes), err)
 	}

@@ -43,7 +43,8 @@ func (p pinner) Pass(ctx context.Context) error {
 	var errs []error
 	for _, g := range grants {
 		for _, word := range g.Repositories {
-			if _, done := g.Pins[strings.ToLower(word)]; done || !strings.Contains(word, "/") || strings.Contains(word, "#") {
+			_, done := g.Pins[strings.ToLower(word)]
+			if done || !strings.Contains(word, "/") || strings.Contains(word, "#") {
 				continue
 			}
 			errs = append(errs, p.pin(ctx, g, word))

@@ -37,14 +37,24 @@ func TestS12NamesArePinnedEarly(t *testing.T) {
 	}
 	defer db.Close()
 	learn := func(id int64, owner, name string, second int64) ci.Repo {
-		repo := ci.Repo{ID: id, Owner: owner, Name: name, OwnerID: id * 10}
+		repo := ci.Repo{
+			ID:      id,
+			Owner:   owner,
+			Name:    name,
+			OwnerID: id * 10,
+		}
 		if err := db.LearnRepo(t.Context(), ci.RepoState{Repo: repo, Answered: time.Unix(second, 0)}); err != nil {
 			t.Fatal(err)
 		}
 		return repo
 	}
 	hub := byID{1: learn(1, "ada", "hello", 1), 2: learn(2, "eve", "stale", 1)}
-	hub[2] = ci.Repo{ID: 2, Owner: "eve", Name: "renamed", OwnerID: 20} // GitHub knows better than the database
+	hub[2] = ci.Repo{
+		ID:      2,
+		Owner:   "eve",
+		Name:    "renamed",
+		OwnerID: 20,
+	} // GitHub knows better than the database
 	list := grantList{
 		{ID: "s1", UID: "u1", Name: "KEY", Repositories: []string{"Ada/Hello", "eve/stale", "bob/unknown", "7"}},
 		{ID: "s2", UID: "u2", Name: "ALL", Repositories: []string{"ada/*", "bob/*"}},
@@ -60,7 +70,8 @@ func TestS12NamesArePinnedEarly(t *testing.T) {
 		t.Errorf("pins %+v, %v", pins, err)
 	}
 	for _, pin := range pins {
-		if pin != (ci.GrantPin{Grant: "u1", Name: "ada/hello", ID: 1}) && pin != (ci.GrantPin{Grant: "u2", Name: "ada/*", ID: 10}) {
+		if pin != (ci.GrantPin{Grant: "u1", Name: "ada/hello", ID: 1}) &&
+			pin != (ci.GrantPin{Grant: "u2", Name: "ada/*", ID: 10}) {
 			t.Errorf("pin %+v", pin)
 		}
 	}
@@ -73,7 +84,8 @@ func TestS12NamesArePinnedEarly(t *testing.T) {
 		t.Fatal(err)
 	}
 	found, err := misnamed(t.Context(), list, db)
-	if err != nil || len(found) != 2 || !strings.Contains(found[0], "it has the id 666 now") || !strings.Contains(found[1], "it has the id 6660 now") {
+	if err != nil || len(found) != 2 || !strings.Contains(found[0], "it has the id 666 now") ||
+		!strings.Contains(found[1], "it has the id 6660 now") {
 		t.Errorf("after: %q, %v", found, err)
 	}
 }

@@ -83,12 +83,32 @@ func (t term) lead(ctx context.Context, all *store.Store) error {
 
 // work runs the leader's loops until the context ends.
 func (t term) work(ctx context.Context, db *store.Store) error {
-	cfg, b, log := t.cfg, t.bells, t.log
+	cfg := t.cfg
+	b := t.bells
+	log := t.log
 	outcomes := counted{db, t.seen}
-	keeper := &logs.Keeper{Clock: db.Now, Source: t.cluster, Jobs: db, Index: db, Bucket: t.bucket, Limit: cfg.LogLimit, Bells: t.stored, Log: log}
+	keeper := &logs.Keeper{
+		Clock:  db.Now,
+		Source: t.cluster,
+		Jobs:   db,
+		Index:  db,
+		Bucket: t.bucket,
+		Limit:  cfg.LogLimit,
+		Bells:  t.stored,
+		Log:    log,
+	}
 	watcher, err := watch.New(t.cluster.Client, t.cluster.Spaces(), watch.Watcher{
+
 		Installation: t.cluster.Installation,
-		Clock:        db.Now, Jobs: db, Outcomes: outcomes, Cluster: t.cluster, Logs: keeper, Patience: cfg.PendingTimeout, Elastic: cfg.NodesGrow, Log: log, Changed: func() { b.ended.ring(); b.queued.ring() },
+		Clock:        db.Now,
+		Jobs:         db,
+		Outcomes:     outcomes,
+		Cluster:      t.cluster,
+		Logs:         keeper,
+		Patience:     cfg.PendingTimeout,
+		Elastic:      cfg.NodesGrow,
+		Log:          log,
+		Changed:      func() { b.ended.ring(); b.queued.ring() },
 	})
 	if err != nil {
 		return err
@@ -99,14 +119,51 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 		return fmt.Errorf("YACI_REGISTRIES: %w", err)
 	}
 	queue := &queue.Queue{
-		Clock: db.Now,
-		Jobs:  db, Runs: db, Outcomes: outcomes, Tokens: t.gh, Launcher: launcher{t.cluster, db}, Renewer: launcher{t.cluster, db}, Cluster: watcher, Log: log, Handover: cfg.KueueQueue != "", Caps: caps(cfg),
-		CloneURL: t.gh.CloneURL, Access: db, Wake: b.queued.ring, Registry: registry.New(listed, registry.Credentials(cfg.RegistryConfig)),
+
+		Clock:    db.Now,
+		Jobs:     db,
+		Runs:     db,
+		Outcomes: outcomes,
+		Tokens:   t.gh,
+		Launcher: launcher{t.cluster, db},
+		Renewer:  launcher{t.cluster, db},
+		Cluster:  watcher,
+		Log:      log,
+		Handover: cfg.KueueQueue != "",
+		Caps:     caps(cfg),
+		CloneURL: t.gh.CloneURL,
+		Access:   db,
+		Wake:     b.queued.ring,
+		Registry: registry.New(listed, registry.Credentials(cfg.RegistryConfig)),
 	}
 	t.line.leading.Store(queue)
 	defer t.line.leading.Store(nil)
-	sender := &report.Sender{Clock: db.Now, Outbox: db, Troubles: db, Poster: t.gh, Checks: &report.Checks{Clock: db.Now, Runs: db, Logbook: keeper, Marker: t.gh}, Explain: github.Explain, Short: t.gh.Short, Wake: b.ended.ring, Look: 2 * cfg.HealEvery, Pages: strings.TrimSuffix(cfg.PublicURL, "/"), Log: log}
-	checker := &report.Checker{Statuses: db, Viewer: t.gh, Explain: github.Explain, Wake: b.ended.ring, Look: 2 * cfg.HealEvery, Log: log}
+	sender := &report.Sender{
+		Clock:    db.Now,
+		Outbox:   db,
+		Troubles: db,
+		Poster:   t.gh,
+		Checks: &report.Checks{
+			Clock:   db.Now,
+			Runs:    db,
+			Logbook: keeper,
+			Marker:  t.gh,
+		},
+		Explain: github.Explain,
+		Short:   t.gh.Short,
+		Wake:    b.ended.ring,
+		Look:    2 * cfg.HealEvery,
+		Pages:   strings.TrimSuffix(cfg.PublicURL, "/"),
+		Log:     log,
+	}
+	checker := &report.Checker{
+		Statuses: db,
+		Viewer:   t.gh,
+		Explain:  github.Explain,
+		Wake:     b.ended.ring,
+		Look:     2 * cfg.HealEvery,
+		Log:      log,
+	}
 
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -116,7 +173,8 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 	loops := loops{log, t.seen}
 	wg.Go(func() { loops.run(ctx, "queue", b.queued, pollEvery, limited(queueTime, queue.Pass)) })
 	wg.Go(func() { queue.AskRegistries(ctx) })
-	wg.Go(func() { loops.run(ctx, "outbox", b.ended, pollEvery, sender.Pass); sender.Wait() }) // each call of it has a limit
+	// each call of it has a limit
+	wg.Go(func() { loops.run(ctx, "outbox", b.ended, pollEvery, sender.Pass); sender.Wait() })
 	wg.Go(func() {
 		loops.run(ctx, "look", b.looked, lookEvery, func(context.Context) error { watcher.Sweep(); return nil })
 	})

@@ -63,7 +63,8 @@ func (d *described) at(keys ...string) (any, []string) {
 		if v == nil {
 			return nil, nil
 		}
-		if inner, _ := v.(map[string]any); inner["$ref"] != nil && i < len(keys)-1 {
+		inner, _ := v.(map[string]any)
+		if inner["$ref"] != nil && i < len(keys)-1 {
 			ref := inner["$ref"].(string)
 			return d.at(append(strings.Split(strings.TrimPrefix(ref, "#/"), "/"), keys[i+1:]...)...)
 		}
@@ -139,7 +140,12 @@ func (o *operator) Start(_ context.Context, repo ci.Repo, ref, branch, by string
 func (o *operator) answer(id ci.RunID) (ci.Run, error) {
 	switch id {
 	case "r1":
-		return ci.Run{ID: id, Attempt: 2, State: ci.Queued, Message: "Started."}, nil
+		return ci.Run{
+			ID:      id,
+			Attempt: 2,
+			State:   ci.Queued,
+			Message: "Started.",
+		}, nil
 	case "busy":
 		return ci.Run{}, flow.ErrNotFinished
 	}
@@ -154,7 +160,14 @@ func (o *operator) CancelRun(_ context.Context, id ci.RunID, _ string) (bool, er
 }
 
 func (o *operator) Line(context.Context) ([]ci.Place, error) {
-	return []ci.Place{{Job: "yaci-r3-1", Run: "r3", Created: time.Now(), Position: 1, Reason: ci.WaitAll, Why: "All slots are busy."}}, nil
+	return []ci.Place{{
+		Job:      "yaci-r3-1",
+		Run:      "r3",
+		Created:  time.Now(),
+		Position: 1,
+		Reason:   ci.WaitAll,
+		Why:      "All slots are busy.",
+	}}, nil
 }
 
 func (o *operator) Read(_ context.Context, _ ci.LogID, _ ci.LogRange, to func(ci.LogLine) error) error {
@@ -169,7 +182,12 @@ func (directory) Find(_ context.Context, name string) (ci.Repo, error) {
 	if !ok {
 		return ci.Repo{}, ci.ErrNotFound
 	}
-	return ci.Repo{ID: id, Owner: "acme", Name: strings.TrimPrefix(name, "acme/"), Installation: 3}, nil
+	return ci.Repo{
+		ID:           id,
+		Owner:        "acme",
+		Name:         strings.TrimPrefix(name, "acme/"),
+		Installation: 3,
+	}, nil
 }
 
 func (directory) MayAdmin(context.Context, ci.Repo, ci.Actor) (bool, error) { return false, nil }
@@ -191,26 +209,93 @@ func apiFront(t testing.TB) (http.Handler, *operator) {
 			t.Fatal(err)
 		}
 	}
-	repo := ci.Repo{ID: 1, Owner: "ada", Name: "hello", DefaultBranch: "main"}
+	repo := ci.Repo{
+		ID:            1,
+		Owner:         "ada",
+		Name:          "hello",
+		DefaultBranch: "main",
+	}
 	for i := 1; i <= 3; i++ {
 		id := ci.RunID(fmt.Sprintf("r%d", i))
-		run := ci.Run{ID: id, Attempt: 1, State: ci.Queued, Message: "Started: 1 step.", Created: time.UnixMilli(int64(1_700_000_000_000 + i)),
-			Event: ci.Event{Kind: ci.Push, Repo: repo, SHA: ci.SHA(strings.Repeat("a", 39) + fmt.Sprint(i)), Ref: "refs/heads/main", Branch: "main", Title: "Fix", Actor: ci.Actor{ID: 7, Login: "ada"}}}
-		must(db.CreateRun(ctx, 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{{Name: ci.JobNameOf(id, 1), Run: id, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"),
-			Steps: []ci.Step{{Name: "test", Container: "1-test", State: ci.Queued, Limit: 1 << 30}}}}}))
+		run := ci.Run{
+			ID:      id,
+			Attempt: 1,
+			State:   ci.Queued,
+			Message: "Started: 1 step.",
+			Created: time.UnixMilli(int64(1_700_000_000_000 + i)),
+			Event: ci.Event{
+				Kind:   ci.Push,
+				Repo:   repo,
+				SHA:    ci.SHA(strings.Repeat("a", 39) + fmt.Sprint(i)),
+				Ref:    "refs/heads/main",
+				Branch: "main",
+				Title:  "Fix",
+				Actor:  ci.Actor{ID: 7, Login: "ada"},
+			},
+		}
+		must(db.CreateRun(ctx, 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{{
+			Name:     ci.JobNameOf(id, 1),
+			Run:      id,
+			Attempt:  1,
+			State:    ci.Queued,
+			Manifest: []byte("{}"),
+			Files:    []byte("{}"),
+			Steps:    []ci.Step{{Name: "test", Container: "1-test", State: ci.Queued, Limit: 1 << 30}},
+		}}}))
 	}
 	must(db.Launched(ctx, "yaci-r1-1", "u"))
-	_, err = db.Observe(ctx, ci.Job{Name: "yaci-r1-1", Run: "r1", Attempt: 1, State: ci.Failure, Message: "test failed in 1.0s (exit 1)",
-		Steps: []ci.Step{{Name: "test", Container: "1-test", State: ci.Failure, Exit: 1, Started: time.Now(), Finished: time.Now(), Lines: 3, Bytes: 30, Memory: 1 << 20}}})
+	_, err = db.Observe(ctx, ci.Job{
+		Name:    "yaci-r1-1",
+		Run:     "r1",
+		Attempt: 1,
+		State:   ci.Failure,
+		Message: "test failed in 1.0s (exit 1)",
+		Steps: []ci.Step{{
+			Name:      "test",
+			Container: "1-test",
+			State:     ci.Failure,
+			Exit:      1,
+			Started:   time.Now(),
+			Finished:  time.Now(),
+			Lines:     3,
+			Bytes:     30,
+			Memory:    1 << 20,
+		}},
+	})
 	must(err)
-	must(db.AddDelivery(ctx, ci.NewDelivery{HookID: 1, GUID: "g", Name: "star", Body: []byte("{}"), Ignored: "Ignored: x."}))
+	must(db.AddDelivery(ctx, ci.NewDelivery{
+		HookID:  1,
+		GUID:    "g",
+		Name:    "star",
+		Body:    []byte("{}"),
+		Ignored: "Ignored: x.",
+	}))
 	log := slog.New(slog.DiscardHandler)
 	hook, err := webhook.New(secret, inbox{db.AddDelivery, newBell()}, log)
 	must(err)
 	op := &operator{}
 	access := &flow.RepoAccess{Directory: directory{}, List: db, Log: log}
-	return routes(hook, &api.API{RepoAccess: access, AccessList: db, Token: "t", Keys: db, Tokens: db, Image: "alpine", Starter: op, Jobs: db, Runs: db, Repos: db, Memory: db, Canceller: op, Queue: op, Logbook: op, Inbox: db, Commits: op,
-		Conflicts: []error{flow.ErrNotFinished}, Log: log, Logs: func(context.Context, ci.JobName) (any, error) { return []map[string]string{{"pod": "p"}}, nil }},
+	return routes(hook, &api.API{
+		RepoAccess: access,
+		AccessList: db,
+		Token:      "t",
+		Keys:       db,
+		Tokens:     db,
+		Image:      "alpine",
+		Starter:    op,
+		Jobs:       db,
+		Runs:       db,
+		Repos:      db,
+		Memory:     db,
+		Canceller:  op,
+		Queue:      op,
+		Logbook:    op,
+		Inbox:      db,
+		Commits:    op,
+		Conflicts:  []error{flow.ErrNotFinished},
+		Log:        log,
+		Logs:       func(context.Context, ci.JobName) (any, error) { return []map[string]string{{"pod": "p"}}, nil },
+	},
 		pagesOf(config.Pages{}, db, nil, log), metrics.New(db), &readiness{}), op
 }
 
@@ -228,7 +313,8 @@ func ask(h http.Handler, method, path, body, token, key string) *httptest.Respon
 func TestAnswersAreDescribed(t *testing.T) {
 	h, _ := apiFront(t)
 	d := describe(t, h)
-	if _, err := d.schemas.Compile("openapi.json#/components/schemas/Run"); err != nil || d.doc["openapi"] != "3.1.0" {
+	_, err := d.schemas.Compile("openapi.json#/components/schemas/Run")
+	if err != nil || d.doc["openapi"] != "3.1.0" {
 		t.Fatalf("%v, openapi %v", err, d.doc["openapi"])
 	}
 	called := map[string]bool{}
@@ -316,15 +402,18 @@ func TestAnswersAreDescribed(t *testing.T) {
 		if c.route == "/openapi.json" {
 			continue
 		}
-		if w := ask(h, c.method, c.path, c.body, "wrong", ""); w.Code != 401 && w.Code != 429 || d.check(c.method, c.route, w) != nil {
+		w = ask(h, c.method, c.path, c.body, "wrong", "")
+		if w.Code != 401 && w.Code != 429 || d.check(c.method, c.route, w) != nil {
 			t.Errorf("%s %s without a token: %d %v", c.method, c.path, w.Code, d.check(c.method, c.route, w))
 		}
 	}
 	w := ask(h, "DELETE", "/api/v1/tokens/"+makeToken(t, h, "short", ci.ScopeRead).ID, "", "t", "")
-	if err := d.check("DELETE", "/api/v1/tokens/{token}", w); err != nil || w.Code != 200 {
+	err = d.check("DELETE", "/api/v1/tokens/{token}", w)
+	if err != nil || w.Code != 200 {
 		t.Errorf("revoke: %d %v", w.Code, err)
 	}
-	if w := ask(h, "POST", "/run", "true", makeToken(t, h, "reader", ci.ScopeRead).Token, ""); w.Code != 403 || d.check("POST", "/run", w) != nil {
+	w = ask(h, "POST", "/run", "true", makeToken(t, h, "reader", ci.ScopeRead).Token, "")
+	if w.Code != 403 || d.check("POST", "/run", w) != nil {
 		t.Errorf("a token for less: %d %v", w.Code, d.check("POST", "/run", w))
 	}
 	d.covers(t, h.(chi.Routes), called)
@@ -367,7 +456,8 @@ func TestRunsArePaged(t *testing.T) {
 			Runs []struct{ ID string }
 			Next string
 		}
-		if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil || w.Code != 200 || len(got) > 3 {
+		err := json.Unmarshal(w.Body.Bytes(), &page)
+		if err != nil || w.Code != 200 || len(got) > 3 {
 			t.Fatalf("%s: %d %v", path, w.Code, err)
 		}
 		for _, r := range page.Runs {
@@ -390,7 +480,9 @@ func TestIdempotencyKey(t *testing.T) {
 	h, op := apiFront(t)
 	d := describe(t, h)
 	first, again := ask(h, "POST", "/run", "true", "t", "k1"), ask(h, "POST", "/run", "true", "t", "k1")
-	if first.Code != 200 || again.Code != 200 || first.Body.String() != again.Body.String() || again.Header().Get("Idempotency-Replayed") != "true" || op.calls != 1 {
+	if first.Code != 200 || again.Code != 200 || first.Body.String() != again.Body.String() ||
+		again.Header().Get("Idempotency-Replayed") != "true" ||
+		op.calls != 1 {
 		t.Errorf("carried out %d times: %s %s", op.calls, first.Body, again.Body)
 	}
 	for name, w := range map[string]*httptest.ResponseRecorder{

@@ -24,19 +24,31 @@ const operatorConnections = 64
 // needs are what readiness asks. The database is asked through the pool that all work uses.
 func needs(db *store.Store, cluster *kube.Cluster, gh *github.Client, namespace string, state *leadership) []need {
 	return []need{
-		{"database", "does not take writes; deliveries get 503 until it does, and GitHub's list of them is read again then", db.Writable},
+		{
+			"database",
+			"does not take writes; deliveries get 503 until it does, and GitHub's list of them is read again then",
+			db.Writable,
+		},
 		{"leadership", "this server cannot lead; another one has to. The log says why", state.ready},
-		{"cluster", "takes no Jobs from this server; what arrives waits. yaci doctor says which rights are missing", func(ctx context.Context) error {
-			ok, err := cluster.May(ctx, namespace, "batch", "jobs", "", "create")
-			if err == nil && !ok {
-				err = errors.New("may not create Jobs")
-			}
-			return err
-		}},
-		{"github", "does not answer to this App's key, or token; what arrives waits. yaci doctor says more", func(ctx context.Context) error {
-			_, err := gh.Introduce(ctx)
-			return err
-		}},
+		{
+			"cluster",
+			"takes no Jobs from this server; what arrives waits. yaci doctor says which rights are missing",
+			func(ctx context.Context) error {
+				ok, err := cluster.May(ctx, namespace, "batch", "jobs", "", "create")
+				if err == nil && !ok {
+					err = errors.New("may not create Jobs")
+				}
+				return err
+			},
+		},
+		{
+			"github",
+			"does not answer to this App's key, or token; what arrives waits. yaci doctor says more",
+			func(ctx context.Context) error {
+				_, err := gh.Introduce(ctx)
+				return err
+			},
+		},
 	}
 }
 
@@ -66,7 +78,13 @@ func listenForOperators(cfg config.Config) (net.Listener, error) {
 
 // serveOperators serves them until the context ends.
 func serveOperators(ctx context.Context, l net.Listener, h http.Handler) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+	}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
 	return srv.Serve(l)

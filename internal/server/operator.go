@@ -10,11 +10,23 @@ import (
 // Operator is what the configuration says about pods.
 func Operator(cfg config.Pods) pipeline.Operator {
 	return pipeline.Operator{
-		Image: cfg.Image, ServiceAccount: "default",
-		TimeoutSeconds: int64(cfg.Timeout.Seconds()), TTLSeconds: int32(cfg.KeepJobs.Seconds()), GraceSeconds: 15,
-		CPURequest: cfg.CPURequest, MemoryRequest: cfg.MemoryRequest, MemoryLimit: cfg.MemoryLimit, DiskLimit: cfg.DiskLimit,
-		MaxTimeoutSeconds: int64(cfg.MaxTimeout.Seconds()), MaxCPU: cfg.MaxCPU, MaxMemory: cfg.MaxMemory, MaxDisk: cfg.MaxDisk,
-		PullPolicy: cfg.ImagePullPolicy, RuntimeClass: cfg.RuntimeClass, UserNamespace: cfg.UserNamespaces,
+
+		Image:             cfg.Image,
+		ServiceAccount:    "default",
+		TimeoutSeconds:    int64(cfg.Timeout.Seconds()),
+		TTLSeconds:        int32(cfg.KeepJobs.Seconds()),
+		GraceSeconds:      15,
+		CPURequest:        cfg.CPURequest,
+		MemoryRequest:     cfg.MemoryRequest,
+		MemoryLimit:       cfg.MemoryLimit,
+		DiskLimit:         cfg.DiskLimit,
+		MaxTimeoutSeconds: int64(cfg.MaxTimeout.Seconds()),
+		MaxCPU:            cfg.MaxCPU,
+		MaxMemory:         cfg.MaxMemory,
+		MaxDisk:           cfg.MaxDisk,
+		PullPolicy:        cfg.ImagePullPolicy,
+		RuntimeClass:      cfg.RuntimeClass,
+		UserNamespace:     cfg.UserNamespaces,
 	}
 }
 

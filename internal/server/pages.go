@@ -14,8 +14,17 @@ import (
 
 // pagesOf are the pages over what the database holds.
 func pagesOf(cfg config.Pages, db *store.Store, logbook web.Logbook, log *slog.Logger) *web.Pages {
-	return &web.Pages{Runs: db, Jobs: db, Repos: db, Logbook: logbook, Inbox: db, Sessions: db, Log: log,
-		Sight: ci.Sight{All: cfg.PrivatePages}, URL: strings.TrimSuffix(cfg.PublicURL, "/")}
+	return &web.Pages{
+		Runs:     db,
+		Jobs:     db,
+		Repos:    db,
+		Logbook:  logbook,
+		Inbox:    db,
+		Sessions: db,
+		Log:      log,
+		Sight:    ci.Sight{All: cfg.PrivatePages},
+		URL:      strings.TrimSuffix(cfg.PublicURL, "/"),
+	}
 }
 
 // withGitHub links to GitHub, and lets people sign in and do what they may.
@@ -28,6 +37,13 @@ func withGitHub(pages *web.Pages, cfg config.Pages, gh *github.Client, spine *fl
 		return pages
 	}
 	pages.GitHub, pages.Changes = gh.SignIn(cfg.ClientID, cfg.ClientSecret, pages.URL+"/-/signed-in"), spine
-	pages.Refusals = []error{flow.ErrNotAllowed, flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved, flow.ErrUnclear, flow.ErrNoRight}
+	pages.Refusals = []error{
+		flow.ErrNotAllowed,
+		flow.ErrNotFinished,
+		flow.ErrNotHeld,
+		flow.ErrMoved,
+		flow.ErrUnclear,
+		flow.ErrNoRight,
+	}
 	return pages
 }

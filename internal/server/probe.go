@@ -123,13 +123,22 @@ func (p probe) run(ctx context.Context, change func(*batchv1.Job), args ...strin
 	if err != nil {
 		return "", nil, err
 	}
-	text := fmt.Sprintf("image: %q\nclone: false\ntimeout: 10m\nsteps:\n  - {name: look, run: %s, quiet: true}\n", p.op.Image, words)
+	text := fmt.Sprintf(
+		"image: %q\nclone: false\ntimeout: 10m\nsteps:\n  - {name: look, run: %s, quiet: true}\n",
+		p.op.Image,
+		words,
+	)
 	file, err := pipeline.Parse([]byte(text))
 	if err != nil {
 		return "", nil, err
 	}
 	id := strings.ReplaceAll(uuid.NewString(), "-", "")[:10]
-	in := pipeline.Input{RunID: "doctor-" + id, JobName: "yaci-doctor-" + id, Attempt: 1, Event: "api"}
+	in := pipeline.Input{
+		RunID:   "doctor-" + id,
+		JobName: "yaci-doctor-" + id,
+		Attempt: 1,
+		Event:   "api",
+	}
 	op := p.op
 	op.MaxTimeoutSeconds = 0
 	compiled, err := pipeline.Compile(file, in, op)
@@ -159,7 +168,11 @@ func (p probe) run(ctx context.Context, change func(*batchv1.Job), args ...strin
 }
 
 // await waits until a probe has printed something.
-func (p probe) await(ctx context.Context, name ci.JobName, done func(at kube.Placed, log string) bool) (at kube.Placed, log string, err error) {
+func (p probe) await(
+	ctx context.Context,
+	name ci.JobName,
+	done func(at kube.Placed, log string) bool,
+) (at kube.Placed, log string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	for {
@@ -202,7 +215,13 @@ func pause(ctx context.Context) error {
 
 // Probe is the other side, inside such a Job: it listens until it is ended, or
 // prints what it sees as one line of JSON. fill runs a process that calls StartThreads.
-func Probe(ctx context.Context, listen string, targets map[string]string, fill func(context.Context) Filled, out io.Writer) error {
+func Probe(
+	ctx context.Context,
+	listen string,
+	targets map[string]string,
+	fill func(context.Context) Filled,
+	out io.Writer,
+) error {
 	if listen != "" {
 		l, err := net.Listen("tcp", listen)
 		if err != nil {

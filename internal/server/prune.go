@@ -37,7 +37,13 @@ func Prune(ctx context.Context, where config.Storage, keep config.Retention, out
 
 // prune deletes the objects of a run before the rows that name them: a crash in
 // between is repaired by the next sweep.
-func prune(ctx context.Context, db *store.Store, bucket *logs.Bucket, keep config.Retention, now time.Time) (runs int, deliveries int64, err error) {
+func prune(
+	ctx context.Context,
+	db *store.Store,
+	bucket *logs.Bucket,
+	keep config.Retention,
+	now time.Time,
+) (runs int, deliveries int64, err error) {
 	oldest := time.Time{}
 	if keep.KeepRunsDays > 0 {
 		oldest = now.AddDate(0, 0, -keep.KeepRunsDays)
@@ -68,7 +74,8 @@ func prune(ctx context.Context, db *store.Store, bucket *logs.Bucket, keep confi
 	}
 	for {
 		n, err := db.DropDeliveries(ctx, now.AddDate(0, 0, -keep.KeepDeliveriesDays))
-		if deliveries += n; err != nil || n == 0 {
+		deliveries += n
+		if err != nil || n == 0 {
 			return runs, deliveries, err
 		}
 	}

@@ -26,11 +26,30 @@ func TestPruneTakesLogsToo(t *testing.T) {
 	defer db.Close()
 	for i, id := range []ci.RunID{"old", "new"} {
 		at := time.Now().AddDate(0, 0, -30*(1-i))
-		run := ci.Run{ID: id, Event: ci.Event{Kind: ci.API}, Attempt: 1, State: ci.Queued, Created: at}
-		job := ci.NewJob{Name: ci.JobNameOf(id, 1), Run: id, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}")}
+		run := ci.Run{
+			ID:      id,
+			Event:   ci.Event{Kind: ci.API},
+			Attempt: 1,
+			State:   ci.Queued,
+			Created: at,
+		}
+		job := ci.NewJob{
+			Name:     ci.JobNameOf(id, 1),
+			Run:      id,
+			Attempt:  1,
+			State:    ci.Queued,
+			Manifest: []byte("{}"),
+			Files:    []byte("{}"),
+		}
 		log := ci.LogID{UID: "uid-" + string(id), Container: "1-test"}
 		file := filepath.Join(where.LogStore, log.UID, log.Container, "000000.zst")
-		for _, err := range []error{db.CreateRun(ctx, 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{job}}), observe(ctx, db, ci.Job{Name: job.Name, Run: id, Attempt: 1, State: ci.Success, Finished: at}),
+		for _, err := range []error{db.CreateRun(ctx, 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{job}}), observe(ctx, db, ci.Job{
+			Name:     job.Name,
+			Run:      id,
+			Attempt:  1,
+			State:    ci.Success,
+			Finished: at,
+		}),
 			db.AddLogChunk(ctx, log, job.Name, ci.LogChunk{}), os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, nil, 0o600)} {
 			if err != nil {
 				t.Fatal(err)

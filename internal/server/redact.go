@@ -10,7 +10,9 @@ import (
 
 // tokenShapes are GitHub's tokens, of any length, bearer words, JWTs and
 // credentials in URLs (docs.github.com, "About authentication to GitHub").
-var tokenShapes = regexp.MustCompile(`gh[a-z]_[A-Za-z0-9._-]{10,}|github_pat_[A-Za-z0-9_]{10,}|yaci_[A-Za-z0-9]{20,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|(?i:bearer|basic) [A-Za-z0-9._~+/=-]{8,}|://[^/@\s:]*:[^/@\s]+@`)
+var tokenShapes = regexp.MustCompile(
+	`gh[a-z]_[A-Za-z0-9._-]{10,}|github_pat_[A-Za-z0-9_]{10,}|yaci_[A-Za-z0-9]{20,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|(?i:bearer|basic) [A-Za-z0-9._~+/=-]{8,}|://[^/@\s:]*:[^/@\s]+@`,
+)
 
 const redacted = "[redacted]"
 

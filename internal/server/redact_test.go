@@ -19,16 +19,32 @@ func TestNoSecretIsLogged(t *testing.T) {
 		"eyJhbGciOiJSUzI1NiJ9.eyJDYW5hcnkiOjF9.Canary5",
 	}
 	for _, c := range canaries {
-		log.Info("message "+c, "text", c, "err", fmt.Errorf("github: %w", errors.New(c)), slog.Group("g", "inner", c), "list", []string{c})
+		log.Info(
+			"message "+c,
+			"text",
+			c,
+			"err",
+			fmt.Errorf("github: %w", errors.New(c)),
+			slog.Group("g", "inner", c),
+			"list",
+			[]string{c},
+		)
 		log.With("always", c).WithGroup("h").Warn("x", "bearer", "Authorization: Bearer "+c)
 	}
-	log.Info("x", "url", "postgres://yaci:p4ssw0rd-canary@db/yaci?sslmode=disable", "git", "https://x-access-token:canarytoken@github.com/a/b.git")
+	log.Info(
+		"x",
+		"url",
+		"postgres://yaci:p4ssw0rd-canary@db/yaci?sslmode=disable",
+		"git",
+		"https://x-access-token:canarytoken@github.com/a/b.git",
+	)
 	if got := out.String(); strings.Contains(strings.ToLower(got), "canary") {
 		t.Errorf("logged a secret:\n%s", got)
 	}
 	out.Reset()
 	log.Info("launched", "job", "yaci-abc-1", "repo", "ada/hello", "sha", "6113728", "listen", "127.0.0.1:4000", "n", 7)
-	if got := out.String(); strings.Contains(got, redacted) || !strings.Contains(got, "repo=ada/hello") {
+	got := out.String()
+	if strings.Contains(got, redacted) || !strings.Contains(got, "repo=ada/hello") {
 		t.Errorf("took away what is no secret: %s", got)
 	}
 }

@@ -102,7 +102,9 @@ func (h *hubModel) move(r *hubRepo, owner, name string) bool {
 	}
 	delete(h.repos, r.full())
 	h.moved[r.full()] = r
-	r.owner, r.name, r.ownerID = owner, name, ownerIDs[owner]
+	r.owner = owner
+	r.name = name
+	r.ownerID = ownerIDs[owner]
 	delete(h.moved, to)
 	h.repos[to] = r
 	h.clock++
@@ -124,7 +126,10 @@ func (h *hubModel) delete(r *hubRepo) {
 func (h *hubModel) describe(r *hubRepo) map[string]any {
 	return map[string]any{
 		"id": r.id, "name": r.name, "full_name": r.full(), "private": r.private, "default_branch": "main",
-		"owner": map[string]any{"login": r.owner, "id": r.ownerID}, "updated_at": time.Unix(r.updated, 0).UTC().Format(time.RFC3339),
+		"owner": map[string]any{
+			"login": r.owner,
+			"id":    r.ownerID,
+		}, "updated_at": time.Unix(r.updated, 0).UTC().Format(time.RFC3339),
 	}
 }
 
@@ -150,11 +155,18 @@ func (h *hubModel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		json.NewDecoder(r.Body).Decode(&ask)
 		repo := h.all[ask.IDs[0]]
-		if in := strings.TrimSuffix(rest, "/access_tokens"); repo == nil || !repo.installed || fmt.Sprint(repo.installation) != in {
-			no(http.StatusUnprocessableEntity, "There is at least one repository that does not exist or is not accessible to the parent installation.")
+		in := strings.TrimSuffix(rest, "/access_tokens")
+		if repo == nil || !repo.installed || fmt.Sprint(repo.installation) != in {
+			no(
+				http.StatusUnprocessableEntity,
+				"There is at least one repository that does not exist or is not accessible to the parent installation.",
+			)
 			return
 		}
-		say(http.StatusCreated, map[string]any{"token": fmt.Sprintf("t%d-%d", repo.id, repo.installation), "expires_at": "2100-01-01T00:00:00Z"})
+		say(
+			http.StatusCreated,
+			map[string]any{"token": fmt.Sprintf("t%d-%d", repo.id, repo.installation), "expires_at": "2100-01-01T00:00:00Z"},
+		)
 		return
 	}
 	var token, installation int64
@@ -164,7 +176,8 @@ func (h *hubModel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.URL.Path == "/api/v3/installation/repositories" {
 		list := []any{}
-		if repo := h.all[token]; repo != nil && reaches(repo) {
+		repo := h.all[token]
+		if repo != nil && reaches(repo) {
 			list = append(list, h.describe(repo))
 		}
 		say(http.StatusOK, map[string]any{"total_count": len(list), "repositories": list})
@@ -179,11 +192,13 @@ func (h *hubModel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if m[2] != "" {
 		var id int64
 		fmt.Sscan(m[2], &id)
-		if repo = h.all[id]; repo != nil && repo.deleted {
+		repo = h.all[id]
+		if repo != nil && repo.deleted {
 			repo = nil
 		}
 	}
-	if to := h.moved[m[1]]; repo == nil && to != nil && (reaches(to) || !to.private) {
+	to := h.moved[m[1]]
+	if repo == nil && to != nil && (reaches(to) || !to.private) {
 		code := http.StatusMovedPermanently
 		if r.Method != http.MethodGet {
 			code = http.StatusTemporaryRedirect
@@ -226,7 +241,10 @@ func (h *hubModel) answer(repo *hubRepo, r *http.Request, path string, say func(
 		if repo.id%3 == 0 {
 			text = "image: a\nsteps: [x]\n"
 		}
-		say(http.StatusOK, map[string]any{"type": "file", "encoding": "base64", "content": base64.StdEncoding.EncodeToString([]byte(text))})
+		say(
+			http.StatusOK,
+			map[string]any{"type": "file", "encoding": "base64", "content": base64.StdEncoding.EncodeToString([]byte(text))},
+		)
 	case first == "branches":
 		list := []any{}
 		for name, sha := range repo.heads {
@@ -257,7 +275,10 @@ func (h *hubModel) answer(repo *hubRepo, r *http.Request, path string, say func(
 	case first == "compare":
 		say(http.StatusOK, map[string]any{"status": "ahead", "files": []any{}})
 	case first == "statuses" && !own(rest):
-		h.wrong = append(h.wrong, fmt.Sprintf("a status of %s, a commit of %d, was reported to %d", rest, h.origin[ci.SHA(rest)], repo.id))
+		h.wrong = append(
+			h.wrong,
+			fmt.Sprintf("a status of %s, a commit of %d, was reported to %d", rest, h.origin[ci.SHA(rest)], repo.id),
+		)
 		no(http.StatusUnprocessableEntity, "No commit found for SHA: "+rest)
 	case first == "statuses":
 		say(http.StatusCreated, map[string]any{})
@@ -316,13 +337,22 @@ func (w *estateWorld) MayWrite(context.Context, ci.Repo, ci.Actor) (bool, error)
 
 func newEstateWorld(t *testing.T) *estateWorld {
 	w := &estateWorld{t: t, now: time.Now(), hub: &hubModel{
-		clock: 1_700_000_000, repos: map[string]*hubRepo{}, all: map[int64]*hubRepo{}, moved: map[string]*hubRepo{}, origin: map[ci.SHA]int64{},
+
+		clock:  1_700_000_000,
+		repos:  map[string]*hubRepo{},
+		all:    map[int64]*hubRepo{},
+		moved:  map[string]*hubRepo{},
+		origin: map[ci.SHA]int64{},
 	}}
 	srv := httptest.NewServer(w.hub)
 	t.Cleanup(srv.Close)
 	key, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // of a model
 	if err == nil {
-		w.gh, err = github.NewApp(srv.URL+"/api/v3", 7, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+		w.gh, err = github.NewApp(
+			srv.URL+"/api/v3",
+			7,
+			pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}),
+		)
 	}
 	if err == nil {
 		w.db, err = store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"))
@@ -333,16 +363,50 @@ func newEstateWorld(t *testing.T) *estateWorld {
 	t.Cleanup(func() { w.db.Close() })
 	w.gh.Learned = w.db.LearnRepo
 	op := pipeline.Operator{
-		Image: "yaci", ServiceAccount: "default", TimeoutSeconds: 60, TTLSeconds: 60,
-		CPURequest: "1", MemoryRequest: "1Mi", MemoryLimit: "1Mi", DiskLimit: "1Mi",
+
+		Image:          "yaci",
+		ServiceAccount: "default",
+		TimeoutSeconds: 60,
+		TTLSeconds:     60,
+		CPURequest:     "1",
+		MemoryRequest:  "1Mi",
+		MemoryLimit:    "1Mi",
+		DiskLimit:      "1Mi",
 	}
 	w.flow = &flow.Flow{
-		Inbox: w.db, Runs: w.db, Changes: w.db, GitHub: w.gh, People: w, Pulls: w.gh, Stopper: w.db, Rivals: w.db, Ancestry: w.gh, Commits: w.gh,
-		Access: w.gh, Unfinished: w.db, Secrets: w, Repositories: w.gh, Hider: w.db, RunsOfRepo: w.db, Refusals: w.db, Pins: w.db,
-		Forks: decide.ForksApproval, Queued: func() {}, Operator: op, ForFork: op,
-		Decode: decodeEvent,
+
+		Inbox:        w.db,
+		Runs:         w.db,
+		Changes:      w.db,
+		GitHub:       w.gh,
+		People:       w,
+		Pulls:        w.gh,
+		Stopper:      w.db,
+		Rivals:       w.db,
+		Ancestry:     w.gh,
+		Commits:      w.gh,
+		Access:       w.gh,
+		Unfinished:   w.db,
+		Secrets:      w,
+		Repositories: w.gh,
+		Hider:        w.db,
+		RunsOfRepo:   w.db,
+		Refusals:     w.db,
+		Pins:         w.db,
+		Forks:        decide.ForksApproval,
+		Queued:       func() {},
+		Operator:     op,
+		ForFork:      op,
+		Decode:       decodeEvent,
 	}
-	w.healer = &heal.Healer{Inbox: w.db, Memory: w, Heads: w.gh, Explain: github.Explain, Wake: func() {}, Log: slog.New(slog.DiscardHandler)}
+	w.healer = &heal.Healer{
+		Inbox:   w.db,
+		Memory:  w,
+		Heads:   w.gh,
+		Explain: github.Explain,
+		Wake:    func() {},
+		Log:     slog.New(slog.DiscardHandler),
+	}
 	w.seen = newVisibility(w.gh)
 	w.seen.now = func() time.Time { return w.now }
 	return w
@@ -354,7 +418,14 @@ func (w *estateWorld) note(format string, args ...any) {
 
 // repoOf is a repository as an event describes it.
 func repoOf(r *hubRepo) ci.Repo {
-	return ci.Repo{ID: r.id, Owner: r.owner, Name: r.name, Private: r.private, Installation: r.installation, DefaultBranch: "main"}
+	return ci.Repo{
+		ID:            r.id,
+		Owner:         r.owner,
+		Name:          r.name,
+		Private:       r.private,
+		Installation:  r.installation,
+		DefaultBranch: "main",
+	}
 }
 
 // happen changes something at GitHub. The model's lock is held.
@@ -365,7 +436,12 @@ func (w *estateWorld) happen() {
 	owner := []string{"ada", "bob", "eve"}[w.rnd.IntN(3)]
 	tell := func(action string) {
 		w.note("%d %s, is %s", r.id, action, r.full())
-		w.events = append(w.events, ci.Event{Kind: ci.RepoChange, PRAction: action, Repo: repoOf(r), At: time.Unix(h.clock, 0)})
+		w.events = append(w.events, ci.Event{
+			Kind:     ci.RepoChange,
+			PRAction: action,
+			Repo:     repoOf(r),
+			At:       time.Unix(h.clock, 0),
+		})
 	}
 	switch w.rnd.IntN(8) {
 	case 0, 1:
@@ -408,8 +484,17 @@ func (w *estateWorld) push(r *hubRepo, branch string) ci.Event {
 	before := r.heads[branch]
 	sha := w.hub.commit(r, branch)
 	w.note("%d pushed %s", r.id, sha.Short())
-	return ci.Event{Kind: ci.Push, Repo: repoOf(r), SHA: sha, Before: before, Ref: "refs/heads/" + branch, Branch: branch,
-		Actor: ci.Actor{ID: 9, Login: "ada"}, At: time.Unix(w.hub.clock, 0), Title: "Change"}
+	return ci.Event{
+		Kind:   ci.Push,
+		Repo:   repoOf(r),
+		SHA:    sha,
+		Before: before,
+		Ref:    "refs/heads/" + branch,
+		Branch: branch,
+		Actor:  ci.Actor{ID: 9, Login: "ada"},
+		At:     time.Unix(w.hub.clock, 0),
+		Title:  "Change",
+	}
 }
 
 // locked does something to the model while no call is being answered.
@@ -445,7 +530,12 @@ func (w *estateWorld) step() error {
 		ev := w.push(r, "topic")
 		if w.rnd.IntN(2) == 0 {
 			r.pull = ev.SHA
-			ev.Kind, ev.Ref, ev.PR, ev.PRAction, ev.PRBase, ev.BaseSHA = ci.PullRequest, "refs/pull/1/head", 1, "synchronize", "main", r.heads["main"]
+			ev.Kind = ci.PullRequest
+			ev.Ref = "refs/pull/1/head"
+			ev.PR = 1
+			ev.PRAction = "synchronize"
+			ev.PRBase = "main"
+			ev.BaseSHA = r.heads["main"]
 			ev.Author = ev.Actor
 		}
 		w.events = append(w.events, ev)
@@ -494,7 +584,9 @@ func (w *estateWorld) handle(ctx context.Context, ev ci.Event) error {
 func passing(err error) error {
 	status := github.Explain(err, time.Now())
 	if err == nil || errors.Is(err, ci.ErrGone) || errors.Is(err, ci.ErrNotFound) || errors.Is(err, ci.ErrInvalid) || status.Hopeless ||
-		errors.Is(err, flow.ErrNotFinished) || strings.Contains(err.Error(), "being renamed") || strings.Contains(err.Error(), "No commit found") {
+		errors.Is(err, flow.ErrNotFinished) ||
+		strings.Contains(err.Error(), "being renamed") ||
+		strings.Contains(err.Error(), "No commit found") {
 		return nil
 	}
 	return err
@@ -569,7 +661,13 @@ func (w *estateWorld) launch(ctx context.Context) error {
 		if err != nil {
 			state = ci.Error
 		}
-		if _, err := w.db.Observe(ctx, ci.Job{Name: job.Name, Run: run.ID, Attempt: run.Attempt, State: state, Message: "Ended."}); err != nil {
+		if _, err := w.db.Observe(ctx, ci.Job{
+			Name:    job.Name,
+			Run:     run.ID,
+			Attempt: run.Attempt,
+			State:   state,
+			Message: "Ended.",
+		}); err != nil {
 			return err
 		}
 	}
@@ -580,11 +678,23 @@ func (w *estateWorld) launch(ctx context.Context) error {
 func (w *estateWorld) check(run ci.Run, job ci.Job) {
 	w.locked(func() {
 		if w.hub.origin[run.Event.SHA] != run.Event.Repo.ID {
-			w.hub.wrong = append(w.hub.wrong, fmt.Sprintf("run %s of repository %d executes %s of %d", run.ID, run.Event.Repo.ID, run.Event.SHA.Short(), w.hub.origin[run.Event.SHA]))
+			w.hub.wrong = append(
+				w.hub.wrong,
+				fmt.Sprintf(
+					"run %s of repository %d executes %s of %d",
+					run.ID,
+					run.Event.Repo.ID,
+					run.Event.SHA.Short(),
+					w.hub.origin[run.Event.SHA],
+				),
+			)
 		}
 		for secret, id := range w.for_ {
 			if strings.Contains(string(job.Manifest), `"name":"`+secret+`"`) && run.Event.Repo.ID != id {
-				w.hub.wrong = append(w.hub.wrong, fmt.Sprintf("run %s of repository %d uses %s, which is %d's", run.ID, run.Event.Repo.ID, secret, id))
+				w.hub.wrong = append(
+					w.hub.wrong,
+					fmt.Sprintf("run %s of repository %d uses %s, which is %d's", run.ID, run.Event.Repo.ID, secret, id),
+				)
 			}
 		}
 	})
@@ -622,7 +732,8 @@ func (w *estateWorld) read(ctx context.Context) error {
 				return is
 			}
 			before := private()
-			if shown := !repo.Private && w.seen.Public(ctx, repo); shown && before && private() {
+			shown := !repo.Private && w.seen.Public(ctx, repo)
+			if shown && before && private() {
 				w.locked(func() {
 					w.hub.wrong = append(w.hub.wrong, fmt.Sprintf("strangers see the private repository %d", repo.ID))
 				})
@@ -635,7 +746,9 @@ func (w *estateWorld) read(ctx context.Context) error {
 // play is one sequence.
 func (w *estateWorld) play(n int, seed uint64) {
 	w.rnd = mathrand.New(mathrand.NewPCG(seed, 0))
-	w.mine, w.events, w.played = nil, nil, nil
+	w.mine = nil
+	w.events = nil
+	w.played = nil
 	w.names = []string{fmt.Sprintf("a%d", n), fmt.Sprintf("b%d", n)}
 	w.locked(func() {
 		w.mine = []*hubRepo{w.hub.create("ada", w.names[0], w.rnd.IntN(2) == 0), w.hub.create("bob", w.names[1], false)}
@@ -645,7 +758,13 @@ func (w *estateWorld) play(n int, seed uint64) {
 	w.for_ = map[string]int64{byName: w.mine[0].id, byID: w.mine[0].id}
 	w.grants = grantList{
 		{ID: byName, UID: byName, Name: "KEY", Repositories: []string{w.mine[0].full()}},
-		{ID: byID, UID: byID, Name: "KEY", Repositories: []string{fmt.Sprintf("%s#%d", w.mine[0].full(), w.mine[0].id)}, Branches: []string{"*"}},
+		{
+			ID:           byID,
+			UID:          byID,
+			Name:         "KEY",
+			Repositories: []string{fmt.Sprintf("%s#%d", w.mine[0].full(), w.mine[0].id)},
+			Branches:     []string{"*"},
+		},
 	}
 	// The operator grants it while the repository has the name, and YACI knows it.
 	if err := w.handle(w.t.Context(), w.events[0]); err != nil {

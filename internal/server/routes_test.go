@@ -40,7 +40,13 @@ func front(t *testing.T) (http.Handler, *sql.DB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return routes(hook, &api.API{Log: log, Keys: db, Tokens: db}, pagesOf(config.Pages{}, db, nil, log), metrics.New(db), &readiness{}), raw
+	return routes(
+		hook,
+		&api.API{Log: log, Keys: db, Tokens: db},
+		pagesOf(config.Pages{}, db, nil, log),
+		metrics.New(db),
+		&readiness{},
+	), raw
 }
 
 func deliver(h http.Handler, event, guid string, body io.Reader, signature string) *httptest.ResponseRecorder {
@@ -130,7 +136,19 @@ func TestWebhookWithoutDatabaseIs503(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.Close()
-	w := deliver(routes(hook, &api.API{Log: log, Keys: db, Tokens: db}, pagesOf(config.Pages{}, db, nil, log), metrics.New(db), &readiness{}), "ping", "g", strings.NewReader("{}"), webhook.Sign([]byte(secret), []byte("{}")))
+	w := deliver(
+		routes(
+			hook,
+			&api.API{Log: log, Keys: db, Tokens: db},
+			pagesOf(config.Pages{}, db, nil, log),
+			metrics.New(db),
+			&readiness{},
+		),
+		"ping",
+		"g",
+		strings.NewReader("{}"),
+		webhook.Sign([]byte(secret), []byte("{}")),
+	)
 	if w.Code != http.StatusServiceUnavailable {
 		t.Errorf("status %d, want 503", w.Code)
 	}

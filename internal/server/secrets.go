@@ -26,7 +26,13 @@ type Grant struct{ Repositories, Events, Branches []string }
 // Set stores a value, and returns the secret's id.
 func (s Secrets) Set(ctx context.Context, name string, value []byte, g Grant) (string, error) {
 	id := kube.SecretID(name, g.Repositories)
-	return id, s.cluster.SetSecret(ctx, ci.Grant{ID: id, Name: name, Repositories: g.Repositories, Events: g.Events, Branches: g.Branches}, value)
+	return id, s.cluster.SetSecret(ctx, ci.Grant{
+		ID:           id,
+		Name:         name,
+		Repositories: g.Repositories,
+		Events:       g.Events,
+		Branches:     g.Branches,
+	}, value)
 }
 
 // Regrant changes who may use a secret.
@@ -37,7 +43,13 @@ func (s Secrets) Regrant(ctx context.Context, id string, g Grant) error {
 	}
 	for _, old := range grants {
 		if old.ID == id {
-			return s.cluster.SetGrant(ctx, ci.Grant{ID: id, Name: old.Name, Repositories: g.Repositories, Events: g.Events, Branches: g.Branches})
+			return s.cluster.SetGrant(ctx, ci.Grant{
+				ID:           id,
+				Name:         old.Name,
+				Repositories: g.Repositories,
+				Events:       g.Events,
+				Branches:     g.Branches,
+			})
 		}
 	}
 	return fmt.Errorf("there is no secret %s; yaci secret ls lists them", id)
@@ -55,7 +67,15 @@ func (s Secrets) List(ctx context.Context, out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tNAME\tREPOSITORIES\tEVENTS\tBRANCHES")
 	for _, g := range grants {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", g.ID, g.Name, strings.Join(g.Repositories, ","), or(g.Events, "push"), or(g.Branches, "(default)"))
+		fmt.Fprintf(
+			w,
+			"%s\t%s\t%s\t%s\t%s\n",
+			g.ID,
+			g.Name,
+			strings.Join(g.Repositories, ","),
+			or(g.Events, "push"),
+			or(g.Branches, "(default)"),
+		)
 	}
 	return w.Flush()
 }

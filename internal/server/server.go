@@ -96,7 +96,17 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	log.Info("ready", "listen", listener.Addr().String(), "metrics", cfg.MetricsListen, "namespace", cfg.Namespace, "github", cfg.GithubAPIURL)
+	log.Info(
+		"ready",
+		"listen",
+		listener.Addr().String(),
+		"metrics",
+		cfg.MetricsListen,
+		"namespace",
+		cfg.Namespace,
+		"github",
+		cfg.GithubAPIURL,
+	)
 	return s.run(ctx, listener, operators)
 }
 
@@ -153,9 +163,18 @@ type server struct {
 type bells struct{ arrived, queued, ended, looked bell }
 
 // wire joins the packages in the order of the way of a push.
-func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.Cluster, bucket *logs.Bucket, log *slog.Logger) (*server, error) {
+func wire(
+	cfg config.Config,
+	db *store.Store,
+	gh *github.Client,
+	cluster *kube.Cluster,
+	bucket *logs.Bucket,
+	log *slog.Logger,
+) (*server, error) {
 	cluster.Kueue, cluster.Forks = cfg.KueueQueue, cfg.ForkNamespace
-	b, stored, seen := bells{newBell(), newBell(), newBell(), newBell()}, &logs.Bells{}, metrics.New(db)
+	b := bells{newBell(), newBell(), newBell(), newBell()}
+	stored := &logs.Bells{}
+	seen := metrics.New(db)
 	state := &leadership{}
 	ready := &readiness{needs: needs(db, cluster, gh, cfg.Namespace, state)}
 
@@ -165,21 +184,55 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 	}
 	stop := stopper{db, func() { b.looked.ring(); b.ended.ring(); b.queued.ring() }}
 	spine := &flow.Flow{
-		Clock: db.Now, Inbox: db, Runs: db, Changes: db, GitHub: gh, People: gh, Pulls: gh, Secrets: cluster, Forks: decide.Forks(cfg.ForkPolicy), Decode: decode, Operator: Operator(cfg.Pods), ForFork: ForFork(cfg.Pods),
-		Queued: func() { b.queued.ring(); b.ended.ring() },
+
+		Clock:    db.Now,
+		Inbox:    db,
+		Runs:     db,
+		Changes:  db,
+		GitHub:   gh,
+		People:   gh,
+		Pulls:    gh,
+		Secrets:  cluster,
+		Forks:    decide.Forks(cfg.ForkPolicy),
+		Decode:   decode,
+		Operator: Operator(cfg.Pods),
+		ForFork:  ForFork(cfg.Pods),
+		Queued:   func() { b.queued.ring(); b.ended.ring() },
 	}
-	spine.Stopper, spine.Rivals, spine.Ancestry, spine.Commits, spine.Access, spine.Unfinished = stop, stop, gh, gh, gh, db
-	spine.Repositories, spine.Hider, spine.RunsOfRepo, spine.Refusals, spine.Pins = gh, db, db, db, db
+	spine.Stopper = stop
+	spine.Rivals = stop
+	spine.Ancestry = gh
+	spine.Commits = gh
+	spine.Access = gh
+	spine.Unfinished = db
+	spine.Repositories = gh
+	spine.Hider = db
+	spine.RunsOfRepo = db
+	spine.Refusals = db
+	spine.Pins = db
 	gh.Learned = db.LearnRepo
 	spine.Heads, spine.URL = gh, strings.TrimSuffix(cfg.PublicURL, "/")
-	line := &line{waiting: &queue.Queue{Clock: db.Now, Jobs: db, Cluster: unseen{}, Caps: caps(cfg), Handover: cfg.KueueQueue != "", Log: log}}
+	line := &line{waiting: &queue.Queue{
+		Clock:    db.Now,
+		Jobs:     db,
+		Cluster:  unseen{},
+		Caps:     caps(cfg),
+		Handover: cfg.KueueQueue != "",
+		Log:      log,
+	}}
 	err = bucket.LeaveFree(cfg.DatabasePath(), logs.Reserve{
 		Bytes:   cfg.LogReserve,
 		Dropped: seen.LogDropped,
 		Changed: func(full bool) {
 			seen.LogsFull(full)
 			if full {
-				log.Error("logs are not stored: the disk reserve is reached", "log_store", cfg.LogStore, "reserve_bytes", cfg.LogReserve)
+				log.Error(
+					"logs are not stored: the disk reserve is reached",
+					"log_store",
+					cfg.LogStore,
+					"reserve_bytes",
+					cfg.LogReserve,
+				)
 			} else {
 				log.Info("logs are stored again", "log_store", cfg.LogStore)
 			}
@@ -188,14 +241,42 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 	if err != nil {
 		return nil, err
 	}
-	book := &logs.Keeper{Clock: db.Now, Jobs: db, Index: db, Bucket: bucket, Limit: cfg.LogLimit, Bells: stored, Log: log}
-	calls := &api.API{
-		Clock: db.Now,
-		Token: cfg.APIToken, Keys: db, Tokens: db, Image: cfg.RunImage, Starter: spine, Jobs: db, Runs: db, Repos: db, Memory: db, Conflicts: []error{flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved, flow.ErrUnclear, ci.ErrGone}, Log: log, Logbook: book, Inbox: db,
-		Canceller: stop, Queue: line, Commits: spine,
-		Logs: func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
+	book := &logs.Keeper{
+		Clock:  db.Now,
+		Jobs:   db,
+		Index:  db,
+		Bucket: bucket,
+		Limit:  cfg.LogLimit,
+		Bells:  stored,
+		Log:    log,
 	}
-	access := &flow.RepoAccess{Clock: db.Now, Directory: gh, List: db, Log: log}
+	calls := &api.API{
+
+		Clock:     db.Now,
+		Token:     cfg.APIToken,
+		Keys:      db,
+		Tokens:    db,
+		Image:     cfg.RunImage,
+		Starter:   spine,
+		Jobs:      db,
+		Runs:      db,
+		Repos:     db,
+		Memory:    db,
+		Conflicts: []error{flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved, flow.ErrUnclear, ci.ErrGone},
+		Log:       log,
+		Logbook:   book,
+		Inbox:     db,
+		Canceller: stop,
+		Queue:     line,
+		Commits:   spine,
+		Logs:      func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
+	}
+	access := &flow.RepoAccess{
+		Clock:     db.Now,
+		Directory: gh,
+		List:      db,
+		Log:       log,
+	}
 	calls.AccessList, calls.RepoAccess = db, access
 	pages := withGitHub(pagesOf(cfg.Pages, db, book, log), cfg.Pages, gh, spine)
 	if pages.GitHub != nil {
@@ -214,8 +295,17 @@ func wire(cfg config.Config, db *store.Store, gh *github.Client, cluster *kube.C
 		},
 		lead: func(ctx context.Context) error {
 			t := term{
-				cfg: cfg, gh: gh, cluster: cluster, bucket: bucket, bells: b, stored: stored, line: line, state: state,
-				seen: seen, log: log,
+
+				cfg:     cfg,
+				gh:      gh,
+				cluster: cluster,
+				bucket:  bucket,
+				bells:   b,
+				stored:  stored,
+				line:    line,
+				state:   state,
+				seen:    seen,
+				log:     log,
 			}
 			return t.lead(ctx, db)
 		},
@@ -268,7 +358,8 @@ func (s *server) run(ctx context.Context, listener, operators net.Listener) erro
 	}
 	stop, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer done()
-	if err := srv.Shutdown(stop); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	err := srv.Shutdown(stop)
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("shut down: %w", err)
 	}
 	return nil

@@ -73,9 +73,19 @@ func setUp(ctx context.Context, cfg config.Config, db *store.Store, log *slog.Lo
 	mux.Handle("/setup/", s.Handler())
 	mux.HandleFunc("GET /healthz", alive)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "This server is not connected to GitHub yet; its log says how to do that.", http.StatusServiceUnavailable)
+		http.Error(
+			w,
+			"This server is not connected to GitHub yet; its log says how to do that.",
+			http.StatusServiceUnavailable,
+		)
 	})
-	srv := &http.Server{Handler: headers(mux), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, MaxHeaderBytes: 64 << 10}
+	srv := &http.Server{
+		Handler:           headers(mux),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(netutil.LimitListener(listener, maxConnections)) }()
 	defer srv.Close()

@@ -27,7 +27,8 @@ type madeToken struct {
 func makeToken(t *testing.T, h http.Handler, name string, scope ci.Scope) (made madeToken) {
 	t.Helper()
 	w := ask(h, "POST", "/api/v1/tokens", `{"name": "`+name+`", "scope": "`+string(scope)+`"}`, "t", "")
-	if err := json.Unmarshal(w.Body.Bytes(), &made); err != nil || w.Code != 201 || made.Token == "" {
+	err := json.Unmarshal(w.Body.Bytes(), &made)
+	if err != nil || w.Code != 201 || made.Token == "" {
 		t.Fatalf("create: %d %s", w.Code, w.Body)
 	}
 	return made
@@ -42,10 +43,19 @@ func TestTokensAreStoredHashed(t *testing.T) {
 	}
 	t.Cleanup(func() { db.Close() })
 	log := slog.New(slog.DiscardHandler)
-	a := &api.API{Token: "t", Keys: db, Tokens: db, Memory: db, Repos: db, Runs: db, Log: log}
+	a := &api.API{
+		Token:  "t",
+		Keys:   db,
+		Tokens: db,
+		Memory: db,
+		Repos:  db,
+		Runs:   db,
+		Log:    log,
+	}
 	h := routes(nil, a, pagesOf(config.Pages{}, db, nil, log), metrics.New(db), &readiness{})
 	made := makeToken(t, h, "laptop", ci.ScopeRead)
-	if again := makeToken(t, h, "other", ci.ScopeRead); again.Token == made.Token || again.ID == made.ID {
+	again := makeToken(t, h, "other", ci.ScopeRead)
+	if again.Token == made.Token || again.ID == made.ID {
 		t.Error("the same token twice")
 	}
 	raw, err := sql.Open("sqlite", path)
@@ -64,13 +74,16 @@ func TestTokensAreStoredHashed(t *testing.T) {
 	list := func() (string, madeToken) {
 		w := ask(h, "GET", "/api/v1/tokens", "", "t", "")
 		var page struct{ Tokens []madeToken }
-		if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil || len(page.Tokens) != 2 {
+		err := json.Unmarshal(w.Body.Bytes(), &page)
+		if err != nil || len(page.Tokens) != 2 {
 			t.Fatalf("%v: %s", err, w.Body)
 		}
-		i := slices.IndexFunc(page.Tokens, func(k madeToken) bool { return k.ID == made.ID }) // made in one millisecond, they have no order
+		// made in one millisecond, they have no order
+		i := slices.IndexFunc(page.Tokens, func(k madeToken) bool { return k.ID == made.ID })
 		return w.Body.String(), page.Tokens[i]
 	}
-	if text, first := list(); strings.Contains(text, secret) || !first.Used.IsZero() {
+	text, first := list()
+	if strings.Contains(text, secret) || !first.Used.IsZero() {
 		t.Errorf("listed as %s", text)
 	}
 	if w := ask(h, "GET", "/api/v1/repos", "", made.Token, ""); w.Code != 200 {
@@ -82,14 +95,16 @@ func TestTokensAreStoredHashed(t *testing.T) {
 	if _, err := raw.Exec(`UPDATE tokens SET expires = 1 WHERE name = 'laptop'`); err != nil {
 		t.Fatal(err)
 	}
-	if w := ask(h, "GET", "/api/v1/repos", "", made.Token, ""); w.Code != 401 || !strings.Contains(w.Body.String(), "expired") {
+	w := ask(h, "GET", "/api/v1/repos", "", made.Token, "")
+	if w.Code != 401 || !strings.Contains(w.Body.String(), "expired") {
 		t.Errorf("an expired token: %d %s", w.Code, w.Body)
 	}
 	for body, want := range map[string]string{
 		`{"name": "", "scope": "read"}`: "name is required", `{"name": "a\nb", "scope": "read"}`: "name is required", `{"name": "x", "scope": "read", "expires": "2000-01-01T00:00:00Z"}`: "in the past",
 		`{"name": "x", "scope": "read", "admin": true}`: "JSON like", strings.Repeat(" ", 5000) + `{}`: "JSON like", `{"name": "` + strings.Repeat("x", 101) + `", "scope": "read"}`: "up to 100",
 	} {
-		if w := ask(h, "POST", "/api/v1/tokens", body, "t", ""); w.Code != 400 || !strings.Contains(w.Body.String(), want) {
+		w := ask(h, "POST", "/api/v1/tokens", body, "t", "")
+		if w.Code != 400 || !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%.60s: %d %s", body, w.Code, w.Body)
 		}
 	}
@@ -102,7 +117,8 @@ func TestIdempotencyKeyOfAnotherToken(t *testing.T) {
 	if w := ask(h, "POST", "/run", "true", mine.Token, "k"); w.Code != 200 {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
-	if w := ask(h, "POST", "/run", "true", other.Token, "k"); w.Code != 422 || op.calls != 1 {
+	w := ask(h, "POST", "/run", "true", other.Token, "k")
+	if w.Code != 422 || op.calls != 1 {
 		t.Errorf("%d after %d calls: %s", w.Code, op.calls, w.Body)
 	}
 }
@@ -113,16 +129,19 @@ func TestTokenIsNamed(t *testing.T) {
 	bot := makeToken(t, h, "deploy-bot", ci.ScopeRun)
 	for _, path := range []string{"/retry?id=r1", "/api/v1/runs/r1/retry", "/api/v1/repos/ada/hello/runs?ref=r1"} {
 		for token, want := range map[string]string{bot.Token: "api token deploy-bot", "t": "api token YACI_API_TOKEN"} {
-			if w := ask(h, "POST", path, "", token, ""); w.Code != 200 || op.by != want {
+			w := ask(h, "POST", path, "", token, "")
+			if w.Code != 200 || op.by != want {
 				t.Errorf("%s: %d, by %q, want %q", path, w.Code, op.by, want)
 			}
 		}
 		op.by = ""
-		if first, again := ask(h, "POST", path, "", "t", path), ask(h, "POST", path, "", bot.Token, path); first.Code != 200 || again.Code != 422 || op.by != "api token YACI_API_TOKEN" {
+		first, again := ask(h, "POST", path, "", "t", path), ask(h, "POST", path, "", bot.Token, path)
+		if first.Code != 200 || again.Code != 422 || op.by != "api token YACI_API_TOKEN" {
 			t.Errorf("%s with a key of another token: %d, then %d, by %q", path, first.Code, again.Code, op.by)
 		}
 		op.by = ""
-		if w := ask(h, "POST", path, "", "t", path); w.Code != 200 || op.by != "" || w.Header().Get("Idempotency-Replayed") != "true" {
+		w := ask(h, "POST", path, "", "t", path)
+		if w.Code != 200 || op.by != "" || w.Header().Get("Idempotency-Replayed") != "true" {
 			t.Errorf("%s once more: %d, by %q", path, w.Code, op.by)
 		}
 	}

@@ -23,12 +23,24 @@ func Uninstall(ctx context.Context, kubeconfig, namespace, forks string, sure bo
 		return err
 	}
 	if !sure {
-		_, err := fmt.Fprintf(out, "There are %d Jobs and %d Secrets of YACI's in %s. Stop the server, then delete them: yaci uninstall --yes\n", jobs, secrets, spaces)
+		_, err := fmt.Fprintf(
+			out,
+			"There are %d Jobs and %d Secrets of YACI's in %s. Stop the server, then delete them: yaci uninstall --yes\n",
+			jobs,
+			secrets,
+			spaces,
+		)
 		return err
 	}
 	if err := cluster.Uninstall(ctx); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "Deleted %d Jobs and %d Secrets in %s. The database and the logs are left.\n", jobs, secrets, spaces)
+	_, err = fmt.Fprintf(
+		out,
+		"Deleted %d Jobs and %d Secrets in %s. The database and the logs are left.\n",
+		jobs,
+		secrets,
+		spaces,
+	)
 	return err
 }

@@ -37,9 +37,20 @@ func manifestFor(public string, checks bool) (string, error) {
 		name = name[:maxName]
 	}
 	m := manifest{
-		Name: name, URL: public, Hook: hook{public + "/webhook", true}, Redirect: public + "/setup/created", Callbacks: []string{public + "/-/signed-in"},
-		Permissions: map[string]string{"contents": "read", "metadata": "read", "statuses": "write", "pull_requests": "write", "merge_queues": "read"},
-		Events:      []string{"push", "pull_request", "merge_group", "issue_comment", "repository", "public"},
+
+		Name:      name,
+		URL:       public,
+		Hook:      hook{public + "/webhook", true},
+		Redirect:  public + "/setup/created",
+		Callbacks: []string{public + "/-/signed-in"},
+		Permissions: map[string]string{
+			"contents":      "read",
+			"metadata":      "read",
+			"statuses":      "write",
+			"pull_requests": "write",
+			"merge_queues":  "read",
+		},
+		Events: []string{"push", "pull_request", "merge_group", "issue_comment", "repository", "public"},
 	}
 	if checks {
 		m.Permissions["checks"], m.Events = "write", append(m.Events, "check_run")

@@ -37,13 +37,27 @@ type Setup struct {
 
 // New is a setup for a server that people reach at public, with a GitHub whose
 // pages are at site. create asks GitHub for the App of a code.
-func New(public, site string, create func(context.Context, string) (ci.App, error), save func(context.Context, ci.App) error, log *slog.Logger) (*Setup, error) {
+func New(
+	public, site string,
+	create func(context.Context, string) (ci.App, error),
+	save func(context.Context, ci.App) error,
+	log *slog.Logger,
+) (*Setup, error) {
 	page, err := template.ParseFS(files, "page.html")
 	if err != nil {
 		return nil, err
 	}
-	return &Setup{public: strings.TrimSuffix(public, "/"), site: strings.TrimSuffix(site, "/"), token: rand.Text(), state: rand.Text(),
-		create: create, save: save, log: log, page: page, done: make(chan struct{})}, nil
+	return &Setup{
+		public: strings.TrimSuffix(public, "/"),
+		site:   strings.TrimSuffix(site, "/"),
+		token:  rand.Text(),
+		state:  rand.Text(),
+		create: create,
+		save:   save,
+		log:    log,
+		page:   page,
+		done:   make(chan struct{}),
+	}, nil
 }
 
 // URL is the page with its token: for the server's log, and whoever reads that.
@@ -105,7 +119,14 @@ func (s *Setup) created(w http.ResponseWriter, r *http.Request) {
 	app, err := s.create(r.Context(), r.URL.Query().Get("code"))
 	if err != nil {
 		s.log.Error("setup", "err", err)
-		s.show(w, http.StatusBadGateway, view{Token: s.token, Problem: "GitHub has not told the App's key: the code may be used or older than an hour. Begin again at " + s.public + "/setup with the token, and delete the App at GitHub if it was made."})
+		s.show(
+			w,
+			http.StatusBadGateway,
+			view{
+				Token:   s.token,
+				Problem: "GitHub has not told the App's key: the code may be used or older than an hour. Begin again at " + s.public + "/setup with the token, and delete the App at GitHub if it was made.",
+			},
+		)
 		return
 	}
 	switch err := s.save(r.Context(), app); {
@@ -133,7 +154,10 @@ func (s *Setup) show(w http.ResponseWriter, code int, v view) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+v.Nonce+"'; form-action 'self' "+s.site+"; frame-ancestors 'none'; base-uri 'none'")
+	h.Set(
+		"Content-Security-Policy",
+		"default-src 'none'; style-src 'nonce-"+v.Nonce+"'; form-action 'self' "+s.site+"; frame-ancestors 'none'; base-uri 'none'",
+	)
 	w.WriteHeader(code)
 	if err := s.page.Execute(w, v); err != nil {
 		s.log.Debug("setup", "err", err) // the browser is gone

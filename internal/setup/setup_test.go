@@ -60,7 +60,8 @@ func TestSetup(t *testing.T) {
 	}
 	page := get(s, s.URL())
 	action := found(t, page.Body.String(), `<form method="post" action="([^"]*)"`)
-	if !strings.HasPrefix(action, site+"/settings/apps/new?state=") || !strings.Contains(page.Header().Get("Content-Security-Policy"), "form-action 'self' "+site+";") {
+	if !strings.HasPrefix(action, site+"/settings/apps/new?state=") ||
+		!strings.Contains(page.Header().Get("Content-Security-Policy"), "form-action 'self' "+site+";") {
 		t.Errorf("the form goes to %s under %s", action, page.Header().Get("Content-Security-Policy"))
 	}
 	var m struct {
@@ -72,24 +73,32 @@ func TestSetup(t *testing.T) {
 	if err := json.Unmarshal([]byte(found(t, page.Body.String(), `name="manifest" value="([^"]*)"`)), &m); err != nil {
 		t.Fatal(err)
 	}
-	if len(m.Name) > 34 || m.Redirect != public+"/setup/created" || m.Hook["url"] != public+"/webhook" || m.Permissions["contents"] != "read" {
+	if len(m.Name) > 34 || m.Redirect != public+"/setup/created" || m.Hook["url"] != public+"/webhook" ||
+		m.Permissions["contents"] != "read" {
 		t.Errorf("manifest %+v", m)
 	}
 	if m.Permissions["checks"] != "" {
 		t.Error("asks for checks that nobody wants")
 	}
 	s.Checks = true
-	if page := html.UnescapeString(get(s, s.URL()).Body.String()); !strings.Contains(page, `"checks":"write"`) || !strings.Contains(page, `"check_run"`) {
+	if page := html.UnescapeString(get(s, s.URL()).Body.String()); !strings.Contains(page, `"checks":"write"`) ||
+		!strings.Contains(page, `"check_run"`) {
 		t.Errorf("no checks in %s", page)
 	}
-	if a := found(t, get(s, s.URL()+"&organization=acme").Body.String(), `<form method="post" action="([^"]*)"`); !strings.HasPrefix(a, site+"/organizations/acme/settings/apps/new?state=") {
+	if a := found(t, get(s, s.URL()+"&organization=acme").Body.String(), `<form method="post" action="([^"]*)"`); !strings.HasPrefix(
+		a,
+		site+"/organizations/acme/settings/apps/new?state=",
+	) {
 		t.Errorf("an organization's form goes to %s", a)
 	}
-	if w := get(s, s.URL()+"&organization="+url.QueryEscape(`../x"><script>`)); !strings.Contains(w.Body.String(), "not the name of an organization") || strings.Contains(w.Body.String(), "<script>") {
+	w := get(s, s.URL()+"&organization="+url.QueryEscape(`../x"><script>`))
+	if !strings.Contains(w.Body.String(), "not the name of an organization") ||
+		strings.Contains(w.Body.String(), "<script>") {
 		t.Errorf("a bad organization: %s", w.Body)
 	}
 	back := "/setup/created?state=" + found(t, action, `state=(.*)`)
-	if w := get(s, back+"&code=old"); w.Code != http.StatusBadGateway || len(saved) > 0 {
+	w = get(s, back+"&code=old")
+	if w.Code != http.StatusBadGateway || len(saved) > 0 {
 		t.Errorf("an old code: %d, %v", w.Code, saved)
 	}
 	select {
@@ -97,7 +106,8 @@ func TestSetup(t *testing.T) {
 		t.Error("done without an App")
 	default:
 	}
-	if w := get(s, back+"&code=good"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), site+"/apps/yaci-x/installations/new") {
+	w = get(s, back+"&code=good")
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), site+"/apps/yaci-x/installations/new") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	<-s.Done()

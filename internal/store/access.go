@@ -12,10 +12,22 @@ const accessColumns = `repo_id, from_id, repo_owner, repo_name, from_owner, from
 // AllowAccess lets the runs of a repository read another one. Who allowed it
 // first stays on record when it is allowed again.
 func (s *Store) AllowAccess(ctx context.Context, a ci.RepoAccess) error {
-	_, err := s.db.ExecContext(ctx, `INSERT INTO repo_access (`+accessColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	_, err := s.db.ExecContext(
+		ctx,
+		`INSERT INTO repo_access (`+accessColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (repo_id, from_id) DO UPDATE SET repo_owner = excluded.repo_owner, repo_name = excluded.repo_name,
 		  from_owner = excluded.from_owner, from_name = excluded.from_name, installation = excluded.installation`,
-		a.Repo.ID, a.From.ID, a.Repo.Owner, a.Repo.Name, a.From.Owner, a.From.Name, a.Repo.Installation, a.By.Login, a.By.ID, millis(a.At))
+		a.Repo.ID,
+		a.From.ID,
+		a.Repo.Owner,
+		a.Repo.Name,
+		a.From.Owner,
+		a.From.Name,
+		a.Repo.Installation,
+		a.By.Login,
+		a.By.ID,
+		millis(a.At),
+	)
 	if err != nil {
 		return fmt.Errorf("allow access to %s: %w", a.Repo.FullName(), err)
 	}

@@ -17,14 +17,31 @@ func access(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	at := time.UnixMilli(time.Now().UnixMilli()).UTC()
 	repo := func(id int64, name string) ci.Repo {
-		return ci.Repo{ID: id, Owner: "acme", Name: name, Installation: 3}
+		return ci.Repo{
+			ID:           id,
+			Owner:        "acme",
+			Name:         name,
+			Installation: 3,
+		}
 	}
-	a := ci.RepoAccess{Repo: repo(31, "schemas"), From: repo(11, "app"), By: ci.Actor{ID: 7, Login: "ada"}, At: at}
-	b := ci.RepoAccess{Repo: repo(32, "proto"), From: repo(11, "app"), By: ci.Actor{Login: "api token x"}, At: at}
+	a := ci.RepoAccess{
+		Repo: repo(31, "schemas"),
+		From: repo(11, "app"),
+		By:   ci.Actor{ID: 7, Login: "ada"},
+		At:   at,
+	}
+	b := ci.RepoAccess{
+		Repo: repo(32, "proto"),
+		From: repo(11, "app"),
+		By:   ci.Actor{Login: "api token x"},
+		At:   at,
+	}
 	must(t, s.AllowAccess(ctx, a))
 	must(t, s.AllowAccess(ctx, b))
 	again := a
-	again.Repo.Name, again.By, again.At = "renamed", ci.Actor{Login: "somebody"}, at.Add(time.Hour)
+	again.Repo.Name = "renamed"
+	again.By = ci.Actor{Login: "somebody"}
+	again.At = at.Add(time.Hour)
 	must(t, s.AllowAccess(ctx, again)) // who allowed it first stays
 	a.Repo.Name = "renamed"
 
@@ -38,14 +55,16 @@ func access(t *testing.T, s *store.Store) {
 	if diff := cmp.Diff([]ci.Repo{a.Repo, b.Repo}, readable); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if none, err := s.ReadableBy(ctx, 31); err != nil || len(none) > 0 {
+	none, err := s.ReadableBy(ctx, 31)
+	if err != nil || len(none) > 0 {
 		t.Errorf("access in the other direction: %v, %v", none, err)
 	}
 	must(t, s.RemoveAccess(ctx, 31, 11))
 	if err := s.RemoveAccess(ctx, 31, 11); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("removed twice: %v", err)
 	}
-	if left, err := s.ReadableBy(ctx, 11); err != nil || len(left) != 1 || left[0].ID != 32 {
+	left, err := s.ReadableBy(ctx, 11)
+	if err != nil || len(left) != 1 || left[0].ID != 32 {
 		t.Errorf("left: %v, %v", left, err)
 	}
 }

@@ -27,12 +27,20 @@ func (s *Store) BeginAnswer(ctx context.Context, key, request string) (a ci.Answ
 			now.Add(-answersKept).UnixMilli(), now.Add(-abandoned).UnixMilli()); err != nil {
 			return err
 		}
-		err := tx.QueryRowContext(ctx, `SELECT request, status, body FROM answers WHERE id = ?`, key).Scan(&a.Request, &a.Status, &a.Body)
+		err := tx.QueryRowContext(ctx, `SELECT request, status, body FROM answers WHERE id = ?`, key).
+			Scan(&a.Request, &a.Status, &a.Body)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
 		claimed = true
-		_, err = tx.ExecContext(ctx, `INSERT INTO answers (id, request, status, body, created) VALUES (?, ?, 0, ?, ?)`, key, request, []byte{}, now.UnixMilli())
+		_, err = tx.ExecContext(
+			ctx,
+			`INSERT INTO answers (id, request, status, body, created) VALUES (?, ?, 0, ?, ?)`,
+			key,
+			request,
+			[]byte{},
+			now.UnixMilli(),
+		)
 		return err
 	})
 	if err != nil {

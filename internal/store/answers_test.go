@@ -22,14 +22,16 @@ func answers(t *testing.T, s *store.Store) {
 		return a
 	}
 	begin(true)
-	if a := begin(false); a.Status != 0 || a.Request != "POST /run" {
+	a := begin(false)
+	if a.Status != 0 || a.Request != "POST /run" {
 		t.Errorf("under way: %+v", a)
 	}
 	must(t, s.EndAnswer(ctx, "k", ci.Answer{}))
 	begin(true)
 	must(t, s.EndAnswer(ctx, "k", ci.Answer{Status: 200, Body: []byte("{}")}))
 	must(t, s.EndAnswer(ctx, "k", ci.Answer{Status: 500}))
-	if a := begin(false); a.Status != 200 || string(a.Body) != "{}" {
+	a = begin(false)
+	if a.Status != 200 || string(a.Body) != "{}" {
 		t.Errorf("answered: %+v", a)
 	}
 }

@@ -13,8 +13,18 @@ const appColumns = `id, slug, page, key, webhook_secret, client_id, client_secre
 
 // SaveApp keeps the App that was made. When there is one already it is ci.ErrTaken, wrapped.
 func (s *Store) SaveApp(ctx context.Context, a ci.App) error {
-	res, err := s.db.ExecContext(ctx, `INSERT INTO app (one, `+appColumns+`) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (one) DO NOTHING`,
-		a.ID, a.Slug, a.Page, a.Key, a.WebhookSecret, a.ClientID, a.ClientSecret, millis(a.Created))
+	res, err := s.db.ExecContext(
+		ctx,
+		`INSERT INTO app (one, `+appColumns+`) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (one) DO NOTHING`,
+		a.ID,
+		a.Slug,
+		a.Page,
+		a.Key,
+		a.WebhookSecret,
+		a.ClientID,
+		a.ClientSecret,
+		millis(a.Created),
+	)
 	if err != nil {
 		return fmt.Errorf("save App %d: %w", a.ID, err)
 	}

@@ -18,7 +18,16 @@ func app(t *testing.T, s *store.Store) {
 	if _, err := s.App(ctx); !errors.Is(err, ci.ErrNotFound) {
 		t.Errorf("before: %v", err)
 	}
-	want := ci.App{ID: 7, Slug: "yaci", Page: "https://github.com/apps/yaci", Key: []byte("PEM"), WebhookSecret: "w", ClientID: "c", ClientSecret: "s", Created: time.UnixMilli(1e12).UTC()}
+	want := ci.App{
+		ID:            7,
+		Slug:          "yaci",
+		Page:          "https://github.com/apps/yaci",
+		Key:           []byte("PEM"),
+		WebhookSecret: "w",
+		ClientID:      "c",
+		ClientSecret:  "s",
+		Created:       time.UnixMilli(1e12).UTC(),
+	}
 	must(t, s.SaveApp(ctx, want))
 	if err := s.SaveApp(ctx, ci.App{ID: 8, Key: []byte{}}); !errors.Is(err, ci.ErrTaken) {
 		t.Errorf("a second App: %v", err)

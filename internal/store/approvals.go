@@ -31,14 +31,28 @@ func (s *Store) Approval(ctx context.Context, run ci.Run) (*ci.Approval, error) 
 // its new state, with its jobs. delivery ends with it (0: none). It reports
 // false, and changes nothing, when the run is not held any more or its pull
 // request has got another base since the run was read.
-func (s *Store) ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci.Approval, attempt ci.NewAttempt) (changed bool, err error) {
+func (s *Store) ApproveRun(
+	ctx context.Context,
+	delivery int64,
+	run ci.Run,
+	a ci.Approval,
+	attempt ci.NewAttempt,
+) (changed bool, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
 		plans, err := s.fit(ctx, tx, &run, &attempt)
 		if err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, message = ?, finished = ? WHERE id = ? AND attempt = ? AND retargets = ? AND state = 'held' AND finished = 0`,
-			run.State, run.Message, millis(run.Finished), run.ID, run.Attempt, run.Retargets)
+		res, err := tx.ExecContext(
+			ctx,
+			`UPDATE runs SET state = ?, message = ?, finished = ? WHERE id = ? AND attempt = ? AND retargets = ? AND state = 'held' AND finished = 0`,
+			run.State,
+			run.Message,
+			millis(run.Finished),
+			run.ID,
+			run.Attempt,
+			run.Retargets,
+		)
 		if err != nil {
 			return err
 		}
@@ -64,7 +78,12 @@ func (s *Store) ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci
 // does not cover: what has not ended of the old one is cancelled, and the event takes the place of the old one.
 // delivery ends with it (0: none). It reports false, and changes nothing, when another attempt was faster. A new
 // base branch voids the approval, which is why run.Retargets counts them.
-func (s *Store) ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, attempt ci.NewAttempt) (replaced bool, err error) {
+func (s *Store) ReplaceAttempt(
+	ctx context.Context,
+	delivery int64,
+	run ci.Run,
+	attempt ci.NewAttempt,
+) (replaced bool, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
 		event, err := encodeEvent(run.Event)
 		if err != nil {
@@ -74,12 +93,25 @@ func (s *Store) ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, 
 		if err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `UPDATE runs SET attempt = ?, state = ?, message = ?, started = 0, finished = ?, event = ?,
+		res, err := tx.ExecContext(
+			ctx,
+			`UPDATE runs SET attempt = ?, state = ?, message = ?, started = 0, finished = ?, event = ?,
 			  retargets = ?, identity = ?, branch = ?, actor = ?, person = ?, supersedes = ?, superseded = ''
 			WHERE id = ? AND attempt = ?`,
-			run.Attempt, run.State, run.Message, millis(run.Finished), event,
-			run.Retargets, run.Identity, run.Event.Branch, strings.ToLower(run.Event.Actor.Login), run.Event.Actor.ID,
-			integer(run.Supersedes), run.ID, run.Attempt-1)
+			run.Attempt,
+			run.State,
+			run.Message,
+			millis(run.Finished),
+			event,
+			run.Retargets,
+			run.Identity,
+			run.Event.Branch,
+			strings.ToLower(run.Event.Actor.Login),
+			run.Event.Actor.ID,
+			integer(run.Supersedes),
+			run.ID,
+			run.Attempt-1,
+		)
 		if err != nil {
 			return err
 		}
@@ -90,7 +122,15 @@ func (s *Store) ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, 
 		if err := cancelAttempt(ctx, tx, run.ID, run.Attempt-1, "Cancelled: replaced by a new attempt.", s.now()); err != nil {
 			return err
 		}
-		return s.beginAttempt(ctx, tx, run, attempt, plans, delivery, fmt.Sprintf("Attempt %d of run %s.", run.Attempt, run.ID))
+		return s.beginAttempt(
+			ctx,
+			tx,
+			run,
+			attempt,
+			plans,
+			delivery,
+			fmt.Sprintf("Attempt %d of run %s.", run.Attempt, run.ID),
+		)
 	})
 	if err != nil {
 		return false, fmt.Errorf("attempt %d of run %s: %w", run.Attempt, run.ID, err)
@@ -114,7 +154,15 @@ func cancelAttempt(ctx context.Context, tx *sql.Tx, id ci.RunID, attempt int, wh
 
 // RunsAt returns the runs of a commit, oldest first.
 func (s *Store) RunsAt(ctx context.Context, repo int64, sha ci.SHA) ([]ci.Run, error) {
-	return collect(ctx, s.db, scanRun, "runs of "+sha.Short(), `SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? ORDER BY created, id`, repo, sha)
+	return collect(
+		ctx,
+		s.db,
+		scanRun,
+		"runs of "+sha.Short(),
+		`SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? ORDER BY created, id`,
+		repo,
+		sha,
+	)
 }
 
 // JobsOf returns the jobs of one attempt of a run, in the order of the file, as

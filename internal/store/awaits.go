@@ -25,7 +25,13 @@ func keepAwaits(ctx context.Context, tx *sql.Tx, ev ci.Event, pulls []int) error
 		return fmt.Errorf("awaited pull requests: %w", err)
 	}
 	for _, pr := range pulls {
-		_, err := tx.ExecContext(ctx, `INSERT INTO awaits (repo_id, sha, pr) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, repo, sha, pr)
+		_, err := tx.ExecContext(
+			ctx,
+			`INSERT INTO awaits (repo_id, sha, pr) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+			repo,
+			sha,
+			pr,
+		)
 		if err != nil {
 			return fmt.Errorf("awaited pull request: %w", err)
 		}
@@ -35,7 +41,8 @@ func keepAwaits(ctx context.Context, tx *sql.Tx, ev ci.Event, pulls []int) error
 
 // awaited returns the number of a pull request that a commit waits for, or 0.
 func awaited(ctx context.Context, tx *sql.Tx, repo int64, sha ci.SHA) (pr int, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT coalesce(min(pr), 0) FROM awaits WHERE repo_id = ? AND sha = ?`, repo, sha).Scan(&pr)
+	err = tx.QueryRowContext(ctx, `SELECT coalesce(min(pr), 0) FROM awaits WHERE repo_id = ? AND sha = ?`, repo, sha).
+		Scan(&pr)
 	if err != nil {
 		return 0, fmt.Errorf("awaited pull request of %s: %w", sha.Short(), err)
 	}
@@ -76,7 +83,8 @@ func (s *Store) PullMoved(ctx context.Context, ev ci.Event, head ci.SHA) error {
 
 // AwaitsPull reports whether any commit waits for a pull request.
 func (s *Store) AwaitsPull(ctx context.Context, ev ci.Event) (waits bool, err error) {
-	err = s.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM awaits WHERE repo_id = ? AND pr = ?)`, ev.Repo.ID, ev.PR).Scan(&waits)
+	err = s.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM awaits WHERE repo_id = ? AND pr = ?)`, ev.Repo.ID, ev.PR).
+		Scan(&waits)
 	if err != nil {
 		return false, fmt.Errorf("commits that wait for pull request #%d: %w", ev.PR, err)
 	}
@@ -87,8 +95,16 @@ func (s *Store) AwaitsPull(ctx context.Context, ev ci.Event) (waits bool, err er
 func (s *Store) forget(ctx context.Context, ev ci.Event, condition string, sha ci.SHA) error {
 	err := s.tx(ctx, func(tx *sql.Tx) error {
 		scan := func(r row) (sha ci.SHA, err error) { return sha, r.Scan(&sha) }
-		shas, err := collect(ctx, tx, scan, "commits that wait", `SELECT sha FROM awaits WHERE repo_id = ? AND pr = ? AND `+condition,
-			ev.Repo.ID, ev.PR, sha)
+		shas, err := collect(
+			ctx,
+			tx,
+			scan,
+			"commits that wait",
+			`SELECT sha FROM awaits WHERE repo_id = ? AND pr = ? AND `+condition,
+			ev.Repo.ID,
+			ev.PR,
+			sha,
+		)
 		if err != nil {
 			return err
 		}

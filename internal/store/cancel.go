@@ -27,7 +27,10 @@ func (s *Store) cancel(ctx context.Context, id ci.RunID, why string, by ci.SHA) 
 		if err != nil || run.State.Final() {
 			return err
 		}
-		run.State, run.Message, run.Finished, cancelled = ci.Cancelled, why, s.now(), true
+		run.State = ci.Cancelled
+		run.Message = why
+		run.Finished = s.now()
+		cancelled = true
 		if _, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, message = ?, finished = ?, superseded = ? WHERE id = ? AND finished = 0`,
 			run.State, why, millis(run.Finished), by, id); err != nil {
 			return err
@@ -57,6 +60,8 @@ func cancelJob(ctx context.Context, tx *sql.Tx, j *ci.Job, run ci.Run) error {
 	if j.State.Final() {
 		return nil
 	}
-	j.State, j.Message, j.Finished = ci.Cancelled, run.Message, run.Finished
+	j.State = ci.Cancelled
+	j.Message = run.Message
+	j.Finished = run.Finished
 	return endJob(ctx, tx, j)
 }

@@ -15,19 +15,23 @@ func cancel(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
 	second := jobs[0]
-	second.Name, second.Title, second.Needs = "yaci-r1-1-2", "second", []ci.JobName{"yaci-r1-1"}
+	second.Name = "yaci-r1-1-2"
+	second.Title = "second"
+	second.Needs = []ci.JobName{"yaci-r1-1"}
 	jobs[0].Title, jobs[0].Steps = "first", []ci.Step{{Name: "test", Container: "1-test", State: ci.Queued}}
 	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: append(jobs, second)}))
 	must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
 	for _, want := range []bool{true, false} { // the first ends it, and the second finds it ended
-		if got, err := s.CancelRun(ctx, "r1", "Cancelled by @ada."); err != nil || got != want {
+		got, err := s.CancelRun(ctx, "r1", "Cancelled by @ada.")
+		if err != nil || got != want {
 			t.Errorf("cancelled %v, %v; want %v", got, err, want)
 		}
 	}
 	for _, name := range []ci.JobName{"yaci-r1-1", "yaci-r1-1-2"} {
 		j, err := s.Job(ctx, name)
 		must(t, err)
-		if j.State != ci.Cancelled || j.Message != "Cancelled by @ada." || j.Finished.IsZero() || len(j.Steps) > 0 && j.Steps[0].State != ci.Cancelled {
+		if j.State != ci.Cancelled || j.Message != "Cancelled by @ada." || j.Finished.IsZero() ||
+			len(j.Steps) > 0 && j.Steps[0].State != ci.Cancelled {
 			t.Errorf("job %+v", j)
 		}
 	}
@@ -106,7 +110,8 @@ func cancelHeldRun(t *testing.T, s *store.Store) {
 	run, _ := pushRun("r1", "refs/pull/1/head")
 	run.State = ci.Held
 	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{}))
-	if ok, err := s.CancelRun(ctx, "r1", "Cancelled by the API."); err != nil || !ok {
+	ok, err := s.CancelRun(ctx, "r1", "Cancelled by the API.")
+	if err != nil || !ok {
 		t.Fatalf("%v, %v", ok, err)
 	}
 	due(ctx, t, s, "error")

@@ -94,7 +94,8 @@ func dueDeliveries(ctx context.Context, q querier, now time.Time, limit int) ([]
 // suspectClaimed reports whether somebody is handling a delivery that had an unfinished start before.
 func suspectClaimed(ctx context.Context, tx *sql.Tx, now time.Time) (claimed bool, err error) {
 	var n int
-	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM deliveries WHERE state = 'pending' AND leased > 0 AND leased > ? AND starts > 1`, now.UnixMilli()).Scan(&n)
+	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM deliveries WHERE state = 'pending' AND leased > 0 AND leased > ? AND starts > 1`, now.UnixMilli()).
+		Scan(&n)
 	return n > 0, err
 }
 

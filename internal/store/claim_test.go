@@ -15,7 +15,13 @@ import (
 func arrive(t *testing.T, s *store.Store, count int) {
 	t.Helper()
 	for n := range count {
-		must(t, s.AddDelivery(t.Context(), ci.NewDelivery{HookID: 1, GUID: fmt.Sprint(n), Name: "push", Body: []byte("{}"), RepoID: int64(n + 1)}))
+		must(t, s.AddDelivery(t.Context(), ci.NewDelivery{
+			HookID: 1,
+			GUID:   fmt.Sprint(n),
+			Name:   "push",
+			Body:   []byte("{}"),
+			RepoID: int64(n + 1),
+		}))
 	}
 }
 
@@ -154,7 +160,13 @@ func takeTurns(t *testing.T, s *store.Store) {
 	add := func(repo int64, guids ...string) {
 		t.Helper()
 		for _, guid := range guids {
-			must(t, s.AddDelivery(ctx, ci.NewDelivery{HookID: 1, GUID: guid, Name: "push", Body: []byte("{}"), RepoID: repo}))
+			must(t, s.AddDelivery(ctx, ci.NewDelivery{
+				HookID: 1,
+				GUID:   guid,
+				Name:   "push",
+				Body:   []byte("{}"),
+				RepoID: repo,
+			}))
 		}
 	}
 	ids := map[string]int64{}

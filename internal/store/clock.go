@@ -29,7 +29,8 @@ func (c *clock) measure(ctx context.Context, conn *pgx.Conn) error {
 	if err := conn.QueryRow(ctx, `SELECT clock_timestamp()`, pgx.QueryExecModeSimpleProtocol).Scan(&told); err != nil {
 		return fmt.Errorf("clock of the database: %w", err)
 	}
-	if took := time.Since(asked); took < measureTime || c.ahead.Load() == 0 {
+	took := time.Since(asked)
+	if took < measureTime || c.ahead.Load() == 0 {
 		c.ahead.Store(int64(told.Sub(asked.Round(0).Add(took / 2))))
 	}
 	return nil

@@ -53,7 +53,8 @@ func TestH5TimesAreTheDatabases(t *testing.T) {
 	if !near(job.Created) || !near(job.Started) || !near(job.Finished) {
 		t.Errorf("created %v, started %v, finished %v", job.Created, job.Started, job.Finished)
 	}
-	if st := mustDue(t, s); len(st) == 0 || !near(st[0].Written) {
+	st := mustDue(t, s)
+	if len(st) == 0 || !near(st[0].Written) {
 		t.Errorf("statuses %+v", st)
 	}
 	h, err := store.Examine(ctx, url)
@@ -73,7 +74,9 @@ func TestH3ReadOnlyConnectionIsNotUsedAgain(t *testing.T) {
 	defer direct.Close()
 	standby := func(on string) {
 		t.Helper()
-		_, err := direct.Exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = ` + on + `', current_database()); END $$`)
+		_, err := direct.Exec(
+			`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = ` + on + `', current_database()); END $$`,
+		)
 		must(t, err)
 	}
 	standby("on")
@@ -87,7 +90,9 @@ func TestH3ReadOnlyConnectionIsNotUsedAgain(t *testing.T) {
 	standbyOff, err := sql.Open("pgx", url+"&default_transaction_read_only=off")
 	must(t, err)
 	defer standbyOff.Close()
-	_, err = standbyOff.Exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET default_transaction_read_only', current_database()); END $$`)
+	_, err = standbyOff.Exec(
+		`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET default_transaction_read_only', current_database()); END $$`,
+	)
 	must(t, err)
 	must(t, replica.AddDelivery(t.Context(), delivery("taken")))
 }

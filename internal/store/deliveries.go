@@ -16,10 +16,26 @@ func (s *Store) addDelivery(ctx context.Context, tx *sql.Tx, d ci.NewDelivery) e
 		state = ci.DeliveryIgnored
 	}
 	now := s.now().UnixMilli()
-	_, err := tx.ExecContext(ctx, `INSERT INTO deliveries (hook_id, guid, name, body, received, state, reason, due, origin, action, repo, repo_id, ref, sha)
+	_, err := tx.ExecContext(
+		ctx,
+		`INSERT INTO deliveries (hook_id, guid, name, body, received, state, reason, due, origin, action, repo, repo_id, ref, sha)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (hook_id, guid) DO UPDATE SET state = excluded.state, attempts = 0, starts = 0, due = excluded.due WHERE deliveries.state = 'failed'`,
-		d.HookID, d.GUID, d.Name, d.Body, now, state, d.Ignored, now, d.Origin, d.Action, d.Repo, d.RepoID, d.Ref, d.SHA)
+		d.HookID,
+		d.GUID,
+		d.Name,
+		d.Body,
+		now,
+		state,
+		d.Ignored,
+		now,
+		d.Origin,
+		d.Action,
+		d.Repo,
+		d.RepoID,
+		d.Ref,
+		d.SHA,
+	)
 	return err
 }
 
@@ -60,8 +76,13 @@ func startsRuns(name string) bool {
 
 // DeferDelivery puts a delivery that could not be handled off by a while.
 func (s *Store) DeferDelivery(ctx context.Context, id int64, reason string, wait time.Duration) error {
-	_, err := s.db.ExecContext(ctx, `UPDATE deliveries SET attempts = attempts + 1, starts = 0, reason = ?, due = ?, leased = 0 WHERE id = ? AND state = 'pending'`,
-		s.clean(reason), s.now().Add(wait).UnixMilli(), id)
+	_, err := s.db.ExecContext(
+		ctx,
+		`UPDATE deliveries SET attempts = attempts + 1, starts = 0, reason = ?, due = ?, leased = 0 WHERE id = ? AND state = 'pending'`,
+		s.clean(reason),
+		s.now().Add(wait).UnixMilli(),
+		id,
+	)
 	if err != nil {
 		return fmt.Errorf("defer delivery %d: %w", id, err)
 	}
@@ -72,7 +93,14 @@ type execer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-func (s *Store) endDelivery(ctx context.Context, db execer, id int64, state ci.DeliveryState, run ci.RunID, reason string) error {
+func (s *Store) endDelivery(
+	ctx context.Context,
+	db execer,
+	id int64,
+	state ci.DeliveryState,
+	run ci.RunID,
+	reason string,
+) error {
 	if _, err := db.ExecContext(ctx, `UPDATE deliveries SET state = ?, run = ?, reason = ?, leased = 0 WHERE id = ? AND state = 'pending'`, state, run, s.clean(reason), id); err != nil {
 		return fmt.Errorf("end delivery %d: %w", id, err)
 	}

@@ -27,13 +27,23 @@ func TestExamine(t *testing.T) {
 				t.Errorf("the schema changed:\n%s", after)
 			}
 			must(t, s.Down(t.Context()))
-			if h, err := store.Examine(t.Context(), where); err != nil || h.Version != 0 || h.Latest < 23 && !h.New {
+			h, err = store.Examine(t.Context(), where)
+			if err != nil || h.Version != 0 || h.Latest < 23 && !h.New {
 				t.Errorf("an old one: %+v, %v", h, err)
 			}
 		})
 	}
 	damaged := filepath.Join(t.TempDir(), "yaci.db")
-	must(t, os.WriteFile(damaged, []byte("this is no database at all, but long enough to be read as one, and so on and so on, for more than a hundred bytes"), 0o600))
+	must(
+		t,
+		os.WriteFile(
+			damaged,
+			[]byte(
+				"this is no database at all, but long enough to be read as one, and so on and so on, for more than a hundred bytes",
+			),
+			0o600,
+		),
+	)
 	if _, err := store.Examine(t.Context(), damaged); err == nil {
 		t.Error("a damaged file is good")
 	}

@@ -37,7 +37,12 @@ func (s *Store) Counts(ctx context.Context) (map[string]int, error) {
 
 // Referring lists the tables that refer to runs or jobs (SQLite only).
 func (s *Store) Referring(ctx context.Context) ([]string, error) {
-	return column[string](ctx, s.db, "tables", `SELECT DISTINCT m.name FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS f WHERE m.type = 'table' AND f."table" IN ('runs', 'jobs')`)
+	return column[string](
+		ctx,
+		s.db,
+		"tables",
+		`SELECT DISTINCT m.name FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS f WHERE m.type = 'table' AND f."table" IN ('runs', 'jobs')`,
+	)
 }
 
 // Down undoes all migrations.

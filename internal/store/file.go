@@ -11,10 +11,10 @@ import (
 	"syscall"
 )
 
-// Lock keeps other servers off a SQLite file until the returned function is called, or the process ends in whatever way.
-// Two files are locked: one beside the database, which stays when the database is replaced, and the database itself, which
-// other names of it, such as hard links, lead to as well. Symbolic links are resolved first. The lock is flock(2), which
-// does not disturb the locks of SQLite; it must be given up after the database was closed.
+// Lock keeps other servers off a SQLite file until the returned function is called, or the process ends in whatever
+// way. Two files are locked: one beside the database, which stays when the database is replaced, and the database
+// itself, which other names of it, such as hard links, lead to as well. Symbolic links are resolved first. The lock is
+// flock(2), which does not disturb the locks of SQLite; it must be given up after the database was closed.
 func Lock(path string) (unlock func() error, err error) {
 	real, err := resolve(path)
 	if err != nil {
@@ -34,7 +34,10 @@ func Lock(path string) (unlock func() error, err error) {
 
 func lockError(path string, err error) error {
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return fmt.Errorf("another yaci serve uses %s. Stop it first, or give this one a database of its own; several servers share one on Postgres (YACI_DATABASE_URL=postgres://…)", path)
+		return fmt.Errorf(
+			"another yaci serve uses %s. Stop it first, or give this one a database of its own; several servers share one on Postgres (YACI_DATABASE_URL=postgres://…)",
+			path,
+		)
 	}
 	return fmt.Errorf("lock the database: %w", err)
 }
@@ -96,7 +99,8 @@ func Backup(ctx context.Context, path, to string) error {
 	}
 	defer d.Close()
 	part := to + ".part"
-	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err = os.Remove(part)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("backup: %w", err)
 	}
 	defer os.Remove(part)

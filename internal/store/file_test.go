@@ -18,7 +18,8 @@ func TestLockKeepsOthersOff(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "yaci.db")
 	unlock, err := store.Lock(path)
 	must(t, err)
-	if _, err := store.Lock(path); err == nil || !strings.Contains(err.Error(), "another yaci serve uses "+path) {
+	_, err = store.Lock(path)
+	if err == nil || !strings.Contains(err.Error(), "another yaci serve uses "+path) {
 		t.Errorf("second lock: %v", err)
 	}
 	must(t, unlock())
@@ -49,7 +50,8 @@ func TestH10LockHoldsForEveryName(t *testing.T) {
 	must(t, os.Link(path, names["a hard link, once the file is there"]))
 	names["the file"] = path
 	for name, other := range names {
-		if _, err := store.Lock(other); err == nil || !strings.Contains(err.Error(), "another yaci serve uses "+other) {
+		_, err := store.Lock(other)
+		if err == nil || !strings.Contains(err.Error(), "another yaci serve uses "+other) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -72,7 +74,13 @@ func TestBackupWhileWriting(t *testing.T) {
 	path, to := filepath.Join(dir, "yaci.db"), filepath.Join(dir, "copy.db")
 	s := open(t, path)
 	add := func(n int) error {
-		return s.AddDelivery(context.WithoutCancel(t.Context()), ci.NewDelivery{HookID: 1, GUID: fmt.Sprint(n), Name: "push", Body: []byte("{}"), RepoID: int64(n + 1)})
+		return s.AddDelivery(context.WithoutCancel(t.Context()), ci.NewDelivery{
+			HookID: 1,
+			GUID:   fmt.Sprint(n),
+			Name:   "push",
+			Body:   []byte("{}"),
+			RepoID: int64(n + 1),
+		})
 	}
 	for n := range 100 {
 		must(t, add(n))
@@ -100,7 +108,8 @@ func TestBackupWhileWriting(t *testing.T) {
 	if len(due) < 100 {
 		t.Errorf("%d deliveries in the copy", len(due))
 	}
-	if err := store.Backup(t.Context(), path, to); err == nil || !strings.Contains(err.Error(), "is there already") {
+	err = store.Backup(t.Context(), path, to)
+	if err == nil || !strings.Contains(err.Error(), "is there already") {
 		t.Errorf("backup over a file: %v", err)
 	}
 	if err := store.Backup(t.Context(), filepath.Join(dir, "none.db"), filepath.Join(dir, "x")); err == nil {
@@ -118,7 +127,12 @@ func TestDamagedFileIsRefused(t *testing.T) {
 			s, err := store.Open(t.Context(), path)
 			must(t, err)
 			for n := range 50 {
-				must(t, s.AddDelivery(t.Context(), ci.NewDelivery{HookID: 1, GUID: fmt.Sprint(n), Name: "push", Body: make([]byte, 1000)}))
+				must(t, s.AddDelivery(t.Context(), ci.NewDelivery{
+					HookID: 1,
+					GUID:   fmt.Sprint(n),
+					Name:   "push",
+					Body:   make([]byte, 1000),
+				}))
 			}
 			must(t, s.Close())
 			f, err := os.OpenFile(path, os.O_WRONLY, 0)
@@ -126,7 +140,8 @@ func TestDamagedFileIsRefused(t *testing.T) {
 			_, err = f.WriteAt([]byte(strings.Repeat("damage", 3000)), at)
 			must(t, err)
 			must(t, f.Close())
-			if _, err := store.Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "the database is damaged: stop YACI") {
+			_, err = store.Open(t.Context(), path)
+			if err == nil || !strings.Contains(err.Error(), "the database is damaged: stop YACI") {
 				t.Errorf("open: %v", err)
 			}
 		})

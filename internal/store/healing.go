@@ -21,7 +21,12 @@ func (s *Store) KnownGUIDs(ctx context.Context, guids []string) (map[string]bool
 	for i, guid := range guids {
 		args[i] = guid
 	}
-	list, err := column[string](ctx, s.db, "known deliveries", `SELECT guid FROM deliveries WHERE guid IN (?`+strings.Repeat(", ?", len(guids)-1)+`)`, args...)
+	list, err := column[string](
+		ctx,
+		s.db,
+		"known deliveries",
+		`SELECT guid FROM deliveries WHERE guid IN (?`+strings.Repeat(", ?", len(guids)-1)+`)`,
+		args...)
 	for _, guid := range list {
 		known[guid] = true
 	}
@@ -64,7 +69,12 @@ func (s *Store) Cursor(ctx context.Context, name string) (time.Time, error) {
 
 // SetCursor keeps how far a list has been read.
 func (s *Store) SetCursor(ctx context.Context, name string, at time.Time) error {
-	_, err := s.db.ExecContext(ctx, `INSERT INTO cursors (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at`, name, millis(at))
+	_, err := s.db.ExecContext(
+		ctx,
+		`INSERT INTO cursors (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at`,
+		name,
+		millis(at),
+	)
 	if err != nil {
 		return fmt.Errorf("cursor %s: %w", name, err)
 	}

@@ -21,7 +21,12 @@ func keptImages(t *testing.T, s *store.Store) {
 		jobs[i].Images = []ci.Image{{Name: "tools/scan:1"}}
 	}
 	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
-	known := []ci.Image{{Name: "tools/scan:1", Pinned: "tools/scan@sha256:11", Entrypoint: []string{"scan", "a b"}, Cmd: []string{"$x", "ü"}}}
+	known := []ci.Image{{
+		Name:       "tools/scan:1",
+		Pinned:     "tools/scan@sha256:11",
+		Entrypoint: []string{"scan", "a b"},
+		Cmd:        []string{"$x", "ü"},
+	}}
 	must(t, s.SaveImages(ctx, jobs[0].Name, known))
 	for i, j := range jobs {
 		got, err := s.Job(ctx, j.Name)
@@ -30,13 +35,15 @@ func keptImages(t *testing.T, s *store.Store) {
 		if i == 0 {
 			want = known
 		}
-		if diff := cmp.Diff(want, got.Images); diff != "" || !bytes.Equal(got.Manifest, j.Manifest) {
+		diff := cmp.Diff(want, got.Images)
+		if diff != "" || !bytes.Equal(got.Manifest, j.Manifest) {
 			t.Errorf("job %d (-want +got):\n%s", i, diff)
 		}
 	}
 	must(t, s.Launched(ctx, jobs[0].Name, "uid"))
 	must(t, s.SaveImages(ctx, jobs[0].Name, nil)) // too late: it runs
-	if got, err := s.Job(ctx, jobs[0].Name); err != nil || len(got.Images) != 1 {
+	got, err := s.Job(ctx, jobs[0].Name)
+	if err != nil || len(got.Images) != 1 {
 		t.Errorf("a running job's images were changed: %+v, %v", got.Images, err)
 	}
 }
@@ -70,7 +77,8 @@ func countedImages(t *testing.T, s *store.Store) {
 			must(t, s.SaveImages(ctx, j.Name, large))
 		}
 	}
-	if grown := countedBytes(t, s) - before; grown < 180<<10 || grown > 181<<10 {
+	grown := countedBytes(t, s) - before
+	if grown < 180<<10 || grown > 181<<10 {
 		t.Errorf("180 KiB of images count as %d bytes", grown)
 	}
 	create("r2")

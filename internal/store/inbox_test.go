@@ -14,8 +14,23 @@ func TestDeliveriesAndWhatTheyLedTo(t *testing.T) { both(t, deliveriesAndWhatThe
 
 func deliveriesAndWhatTheyLedTo(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	bad := ci.NewDelivery{HookID: 1, GUID: "bad", Name: "push", Body: []byte("{}"), Repo: "ada/hello", RepoID: 1, Ref: "refs/heads/x", SHA: "abc"}
-	good := ci.NewDelivery{HookID: 1, GUID: "good", Name: "push", Body: []byte("{}"), Origin: ci.Listed}
+	bad := ci.NewDelivery{
+		HookID: 1,
+		GUID:   "bad",
+		Name:   "push",
+		Body:   []byte("{}"),
+		Repo:   "ada/hello",
+		RepoID: 1,
+		Ref:    "refs/heads/x",
+		SHA:    "abc",
+	}
+	good := ci.NewDelivery{
+		HookID: 1,
+		GUID:   "good",
+		Name:   "push",
+		Body:   []byte("{}"),
+		Origin: ci.Listed,
+	}
 	must(t, s.AddDelivery(ctx, bad))
 	must(t, s.AddDelivery(ctx, good))
 	due, err := s.DueDeliveries(ctx, 10)
@@ -26,18 +41,23 @@ func deliveriesAndWhatTheyLedTo(t *testing.T, s *store.Store) {
 
 	list, err := s.Deliveries(ctx, "", 0, 10)
 	must(t, err)
-	if len(list) != 2 || list[0].GUID != "good" || list[0].State != ci.DeliveryDone || list[0].Run != "r1" || list[0].Origin != ci.Listed {
+	if len(list) != 2 || list[0].GUID != "good" || list[0].State != ci.DeliveryDone || list[0].Run != "r1" ||
+		list[0].Origin != ci.Listed {
 		t.Fatalf("deliveries %+v", list)
 	}
-	if d := list[1]; d.State != ci.DeliveryFailed || d.Reason != "panic: boom" || d.Repo != "ada/hello" || d.SHA != "abc" || !d.Due.IsZero() {
+	d := list[1]
+	if d.State != ci.DeliveryFailed || d.Reason != "panic: boom" || d.Repo != "ada/hello" || d.SHA != "abc" ||
+		!d.Due.IsZero() {
 		t.Errorf("set aside %+v", d)
 	}
 	for state, want := range map[ci.DeliveryState]int{ci.DeliveryFailed: 1, ci.DeliveryDone: 1, ci.DeliveryPending: 0} {
-		if list, err := s.Deliveries(ctx, state, 0, 10); err != nil || len(list) != want {
+		list, err := s.Deliveries(ctx, state, 0, 10)
+		if err != nil || len(list) != want {
 			t.Errorf("%s: %d deliveries, %v; want %d", state, len(list), err, want)
 		}
 	}
-	if list, err := s.Deliveries(ctx, "", list[0].ID, 1); err != nil || len(list) != 1 || list[0].GUID != "bad" {
+	list, err = s.Deliveries(ctx, "", list[0].ID, 1)
+	if err != nil || len(list) != 1 || list[0].GUID != "bad" {
 		t.Errorf("the next page is %+v, %v", list, err)
 	}
 
@@ -51,7 +71,8 @@ func deliveriesAndWhatTheyLedTo(t *testing.T, s *store.Store) {
 	}
 	must(t, s.FailDelivery(ctx, due[0].ID, "panic: boom"))
 	for id, want := range map[int64]bool{due[0].ID: true, due[1].ID: false} {
-		if changed, err := s.RetryDelivery(ctx, id); err != nil || changed != want {
+		changed, err := s.RetryDelivery(ctx, id)
+		if err != nil || changed != want {
 			t.Errorf("retry %d: %v, %v; want %v", id, changed, err, want)
 		}
 	}

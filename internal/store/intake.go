@@ -124,7 +124,8 @@ func (s *Store) insert(batch []*arrival) error {
 	}
 	defer tx.Rollback()
 	for _, a := range batch {
-		if err := a.ctx.Err(); err != nil && len(batch) == 1 {
+		err := a.ctx.Err()
+		if err != nil && len(batch) == 1 {
 			return err
 		}
 		if err := s.addDelivery(ctx, tx, a.d); err != nil {

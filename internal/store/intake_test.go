@@ -18,7 +18,13 @@ import (
 
 // delivery is one of a repository of its own.
 func delivery(guid string) ci.NewDelivery {
-	return ci.NewDelivery{HookID: 1, GUID: guid, Name: "push", Body: []byte("{}"), RepoID: int64(crc32.ChecksumIEEE([]byte(guid)))}
+	return ci.NewDelivery{
+		HookID: 1,
+		GUID:   guid,
+		Name:   "push",
+		Body:   []byte("{}"),
+		RepoID: int64(crc32.ChecksumIEEE([]byte(guid))),
+	}
 }
 
 func TestDeliveriesAtOnce(t *testing.T) { both(t, deliveriesAtOnce) }
@@ -61,7 +67,8 @@ func TestDatabaseThatDoesNotCommit(t *testing.T) {
 	must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if err := s.AddDelivery(ctx, delivery("a")); err == nil || !errors.Is(err, context.DeadlineExceeded) {
+	err = s.AddDelivery(ctx, delivery("a"))
+	if err == nil || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("locked: %v", err)
 	}
 	must(t, tx.Rollback())

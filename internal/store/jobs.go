@@ -31,13 +31,23 @@ func (s *Store) Job(ctx context.Context, name ci.JobName) (ci.Job, error) {
 
 // RunningJobs returns the jobs that have been launched and not ended.
 func (s *Store) RunningJobs(ctx context.Context) ([]ci.JobName, error) {
-	return column[ci.JobName](ctx, s.db, "running jobs", `SELECT name FROM jobs WHERE finished = 0 AND state = 'running' ORDER BY created, run, `+fileOrder)
+	return column[ci.JobName](
+		ctx,
+		s.db,
+		"running jobs",
+		`SELECT name FROM jobs WHERE finished = 0 AND state = 'running' ORDER BY created, run, `+fileOrder,
+	)
 }
 
 // UnsettledJobs returns the jobs that have ended and may have left something in
 // the cluster. One that was cancelled may have been in the middle of its launch.
 func (s *Store) UnsettledJobs(ctx context.Context) ([]ci.JobName, error) {
-	return column[ci.JobName](ctx, s.db, "unsettled jobs", `SELECT name FROM jobs WHERE settled = 0 AND finished > 0 AND (uid <> '' OR state = 'cancelled') ORDER BY finished, name LIMIT 1000`)
+	return column[ci.JobName](
+		ctx,
+		s.db,
+		"unsettled jobs",
+		`SELECT name FROM jobs WHERE settled = 0 AND finished > 0 AND (uid <> '' OR state = 'cancelled') ORDER BY finished, name LIMIT 1000`,
+	)
 }
 
 func (s *Store) jobs(ctx context.Context, query string, args ...any) ([]ci.Job, error) {
@@ -47,15 +57,40 @@ func (s *Store) jobs(ctx context.Context, query string, args ...any) ([]ci.Job, 
 func scanJob(row row) (j ci.Job, err error) {
 	var images, steps, services, losses []byte
 	var created, started, finished int64
-	err = row.Scan(&j.Name, &j.Run, &j.Attempt, &j.Title, &j.Group, &j.Limit, &j.State, &j.Message, &j.Detail, &j.UID, &j.Manifest, &j.Files, &images, &steps, &services, &created, &started, &finished,
-		&losses, &j.Settled, &j.Waits, &j.When, &j.Ready)
+	err = row.Scan(
+		&j.Name,
+		&j.Run,
+		&j.Attempt,
+		&j.Title,
+		&j.Group,
+		&j.Limit,
+		&j.State,
+		&j.Message,
+		&j.Detail,
+		&j.UID,
+		&j.Manifest,
+		&j.Files,
+		&images,
+		&steps,
+		&services,
+		&created,
+		&started,
+		&finished,
+		&losses,
+		&j.Settled,
+		&j.Waits,
+		&j.When,
+		&j.Ready,
+	)
 	if errors.Is(err, sql.ErrNoRows) {
 		return j, fmt.Errorf("job: %w", ErrNotFound)
 	}
 	if err != nil {
 		return j, fmt.Errorf("job: %w", err)
 	}
-	j.Created, j.Started, j.Finished = moment(created), moment(started), moment(finished)
+	j.Created = moment(created)
+	j.Started = moment(started)
+	j.Finished = moment(finished)
 	if j.Steps, err = decodeSteps(steps); err != nil {
 		return j, fmt.Errorf("job %s: steps: %w", j.Name, err)
 	}
@@ -82,16 +117,33 @@ func (s *Store) Launched(ctx context.Context, name ci.JobName, uid string) error
 		if err := tx.QueryRowContext(ctx, `SELECT waits FROM jobs WHERE name = ?`, name).Scan(&waited); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'running', message = '', detail = '', waits = '', uid = ?, started = ? WHERE name = ? AND state = 'queued'`, uid, now, name)
+		res, err := tx.ExecContext(
+			ctx,
+			`UPDATE jobs SET state = 'running', message = '', detail = '', waits = '', uid = ?, started = ? WHERE name = ? AND state = 'queued'`,
+			uid,
+			now,
+			name,
+		)
 		if err != nil {
 			return err
 		}
 		if n, _ := res.RowsAffected(); n == 0 {
-			_, err = tx.ExecContext(ctx, `UPDATE jobs SET uid = ?, settled = 0 WHERE name = ? AND finished > 0 AND uid <> ?`, uid, name, uid)
+			_, err = tx.ExecContext(
+				ctx,
+				`UPDATE jobs SET uid = ?, settled = 0 WHERE name = ? AND finished > 0 AND uid <> ?`,
+				uid,
+				name,
+				uid,
+			)
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE runs SET state = 'running', message = 'Running.', started = CASE WHEN started = 0 THEN ? ELSE started END
-			WHERE finished = 0 AND id = (SELECT run FROM jobs WHERE name = ?)`, now, name)
+		_, err = tx.ExecContext(
+			ctx,
+			`UPDATE runs SET state = 'running', message = 'Running.', started = CASE WHEN started = 0 THEN ? ELSE started END
+			WHERE finished = 0 AND id = (SELECT run FROM jobs WHERE name = ?)`,
+			now,
+			name,
+		)
 		if err != nil || waited == "" {
 			return err
 		}

@@ -15,9 +15,10 @@ var ErrDeposed = errors.New("another server leads now")
 // change is refused with [ErrDeposed]: a leader may stand still for as long as
 // it likes, at whatever line, and wakes up without power.
 //
-// The epoch is the time of the database in microseconds, and more than the last one. A copy that was promoted or a backup
-// that was restored may lack the last elections, so a number that only counts up would be given a second time. Postgres is
-// asked for its time here: what this process reckons it to be ([Store.Now]) may step back a little when it is measured anew.
+// The epoch is the time of the database in microseconds, and more than the last one. A copy that was promoted or a
+// backup that was restored may lack the last elections, so a number that only counts up would be given a second time.
+// Postgres is asked for its time here: what this process reckons it to be ([Store.Now]) may step back a little when it
+// is measured anew.
 func (s *Store) Lead(ctx context.Context) (*Store, error) {
 	leader := *s
 	err := s.tx(ctx, func(tx *sql.Tx) error {
@@ -29,7 +30,8 @@ func (s *Store) Lead(ctx context.Context) (*Store, error) {
 			}
 		}
 		return tx.QueryRowContext(ctx, `UPDATE leader SET epoch = CASE WHEN epoch < ? THEN ? ELSE epoch + 1 END WHERE id = 1 RETURNING epoch`,
-			now, now).Scan(&leader.db.epoch)
+			now, now).
+			Scan(&leader.db.epoch)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("lead: %w", err)
@@ -73,7 +75,9 @@ func (s *Store) Writable(ctx context.Context) error {
 		return fmt.Errorf("database: %w", err)
 	}
 	if readOnly == "on" {
-		return errors.New("the database is read-only: is it a standby? Add target_session_attrs=read-write to YACI_DATABASE_URL")
+		return errors.New(
+			"the database is read-only: is it a standby? Add target_session_attrs=read-write to YACI_DATABASE_URL",
+		)
 	}
 	return nil
 }

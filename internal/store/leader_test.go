@@ -51,10 +51,12 @@ func TestDeposed(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, store.ErrDeposed)
 		}
 	}
-	if after, err := s.Job(ctx, job.Name); err != nil || after.State != ci.Running || after.UID != "uid-1" {
+	after, err := s.Job(ctx, job.Name)
+	if err != nil || after.State != ci.Running || after.UID != "uid-1" {
 		t.Errorf("job %+v, %v", after, err)
 	}
-	if changed, err := leader.Observe(ctx, job); err != nil || !changed {
+	changed, err := leader.Observe(ctx, job)
+	if err != nil || !changed {
 		t.Errorf("the new leader: %v %v", changed, err)
 	}
 	must(t, s.AddDelivery(ctx, delivery("taken by whomever")))

@@ -28,8 +28,8 @@ func (s *Store) selection(f ci.RunFilter) (query string, args []any) {
 	if f.SHA != "" {
 		also("sha >= ? AND sha < ?", f.SHA, f.SHA+"g") // no digit comes behind f
 	}
-	// SQLite does not know how many runs have a value, and takes any index. So it is left
-	// that of the first column here, which usually selects least; a plus hides the others (sqlite.org/optoverview.html, "uplus").
+	// SQLite does not know how many runs have a value, and takes any index. So it is left that of the first column here,
+	// which usually selects least; a plus hides the others (sqlite.org/optoverview.html, "uplus").
 	unfinished := f.State != "" && !f.State.Final()
 	first := ""
 	for _, c := range []struct {
@@ -43,7 +43,8 @@ func (s *Store) selection(f ci.RunFilter) (query string, args []any) {
 		if !c.is {
 			continue
 		}
-		shown := first == "" || c.column == "repo_id" && (first == "branch" || f.Number != 0 || f.SHA != "") // which have an index with it
+		// which have an index with it
+		shown := first == "" || c.column == "repo_id" && (first == "branch" || f.Number != 0 || f.SHA != "")
 		if first == "" {
 			first = c.column
 		}
@@ -55,7 +56,13 @@ func (s *Store) selection(f ci.RunFilter) (query string, args []any) {
 	if f.After.ID != "" {
 		also("(created, id) < (?, ?)", millis(f.After.Created), f.After.ID)
 	}
-	return `SELECT ` + runColumns + ` FROM runs WHERE ` + strings.Join(where, " AND ") + ` ORDER BY ` + order + ` DESC, id DESC LIMIT ?`, append(args, f.Limit)
+	return `SELECT ` + runColumns + ` FROM runs WHERE ` + strings.Join(
+			where,
+			" AND ",
+		) + ` ORDER BY ` + order + ` DESC, id DESC LIMIT ?`, append(
+			args,
+			f.Limit,
+		)
 }
 
 // visible are the terms that keep a query to what somebody may see.
@@ -74,13 +81,20 @@ func visible(s ci.Sight) (where []string, args []any) {
 
 // RunNumber returns a repository's run by its number, or ErrNotFound.
 func (s *Store) RunNumber(ctx context.Context, repo, number int64) (ci.Run, error) {
-	return scanRun(s.db.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND number = ?`, repo, number))
+	return scanRun(
+		s.db.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND number = ?`, repo, number),
+	)
 }
 
 // Unfinished counts the runs that have not ended, by their state.
 func (s *Store) Unfinished(ctx context.Context, sight ci.Sight) (map[ci.State]int, error) {
 	where, args := visible(sight)
-	list, err := pairs[ci.State, int](ctx, s.db, "count runs", `SELECT state, count(*) FROM runs WHERE finished = 0 AND `+where[0]+` GROUP BY state`, args...)
+	list, err := pairs[ci.State, int](
+		ctx,
+		s.db,
+		"count runs",
+		`SELECT state, count(*) FROM runs WHERE finished = 0 AND `+where[0]+` GROUP BY state`,
+		args...)
 	counts := map[ci.State]int{}
 	for _, p := range list {
 		counts[p.first] = p.second
@@ -100,7 +114,13 @@ func (s *Store) JobNeeds(ctx context.Context, run ci.RunID) (map[ci.JobName][]ci
 }
 
 func needsOf(ctx context.Context, q querier, run ci.RunID) (map[ci.JobName][]ci.JobName, error) {
-	list, err := pairs[ci.JobName, ci.JobName](ctx, q, "needs of run "+string(run), `SELECT n.job, n.need FROM job_needs n JOIN jobs j ON j.name = n.job WHERE j.run = ? ORDER BY n.job, n.need`, run)
+	list, err := pairs[ci.JobName, ci.JobName](
+		ctx,
+		q,
+		"needs of run "+string(run),
+		`SELECT n.job, n.need FROM job_needs n JOIN jobs j ON j.name = n.job WHERE j.run = ? ORDER BY n.job, n.need`,
+		run,
+	)
 	needs := map[ci.JobName][]ci.JobName{}
 	for _, p := range list {
 		needs[p.first] = append(needs[p.first], p.second)
@@ -111,7 +131,8 @@ func needsOf(ctx context.Context, q querier, run ci.RunID) (map[ci.JobName][]ci.
 // BrokenFile returns the file of an attempt that was wrong, or ErrNotFound.
 func (s *Store) BrokenFile(ctx context.Context, run ci.RunID, attempt int) (f ci.BrokenFile, err error) {
 	var problems []byte
-	err = s.db.QueryRowContext(ctx, `SELECT file, problems FROM run_problems WHERE run = ? AND attempt = ?`, run, attempt).Scan(&f.Content, &problems)
+	err = s.db.QueryRowContext(ctx, `SELECT file, problems FROM run_problems WHERE run = ? AND attempt = ?`, run, attempt).
+		Scan(&f.Content, &problems)
 	if errors.Is(err, sql.ErrNoRows) {
 		return f, fmt.Errorf("broken file of run %s: %w", run, ErrNotFound)
 	}

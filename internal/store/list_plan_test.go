@@ -15,15 +15,20 @@ func TestIndexOfRuns(t *testing.T) {
 		filter ci.RunFilter
 		want   string
 	}{
-		"all":                           {ci.RunFilter{}, "SCAN runs USING INDEX runs_created"},
-		"repository":                    {ci.RunFilter{Repo: 1}, "SEARCH runs USING INDEX runs_repo (repo_id=?)"},
-		"its history":                   {ci.RunFilter{Repo: 1, Branch: "main"}, "SEARCH runs USING INDEX runs_repo_branch (repo_id=? AND branch=?)"},
-		"by number":                     {ci.RunFilter{Repo: 1, Number: 2}, "SEARCH runs USING INDEX runs_number (repo_id=? AND number=?)"},
-		"held ones":                     {ci.RunFilter{Repo: 1, State: ci.Held, Actor: "ada"}, "SEARCH runs USING INDEX runs_state (state=?)"},
-		"somebody's that passed":        {ci.RunFilter{Repo: 1, State: ci.Success, Actor: "ada"}, "SEARCH runs USING INDEX runs_actor (actor=?)"},
-		"somebody's on a branch":        {ci.RunFilter{Repo: 1, Branch: "main", Actor: "ada"}, "SEARCH runs USING INDEX runs_actor (actor=?)"},
-		"tags of a repository":          {ci.RunFilter{Repo: 1, Kind: ci.Tag}, "SEARCH runs USING INDEX runs_kind (kind=?)"},
-		"pull request":                  {ci.RunFilter{Repo: 1, PR: 7, Branch: "fix", State: ci.Held}, "SEARCH runs USING INDEX runs_pr (pr=?)"},
+		"all":                    {ci.RunFilter{}, "SCAN runs USING INDEX runs_created"},
+		"repository":             {ci.RunFilter{Repo: 1}, "SEARCH runs USING INDEX runs_repo (repo_id=?)"},
+		"its history":            {ci.RunFilter{Repo: 1, Branch: "main"}, "SEARCH runs USING INDEX runs_repo_branch (repo_id=? AND branch=?)"},
+		"by number":              {ci.RunFilter{Repo: 1, Number: 2}, "SEARCH runs USING INDEX runs_number (repo_id=? AND number=?)"},
+		"held ones":              {ci.RunFilter{Repo: 1, State: ci.Held, Actor: "ada"}, "SEARCH runs USING INDEX runs_state (state=?)"},
+		"somebody's that passed": {ci.RunFilter{Repo: 1, State: ci.Success, Actor: "ada"}, "SEARCH runs USING INDEX runs_actor (actor=?)"},
+		"somebody's on a branch": {ci.RunFilter{Repo: 1, Branch: "main", Actor: "ada"}, "SEARCH runs USING INDEX runs_actor (actor=?)"},
+		"tags of a repository":   {ci.RunFilter{Repo: 1, Kind: ci.Tag}, "SEARCH runs USING INDEX runs_kind (kind=?)"},
+		"pull request": {ci.RunFilter{
+			Repo:   1,
+			PR:     7,
+			Branch: "fix",
+			State:  ci.Held,
+		}, "SEARCH runs USING INDEX runs_pr (pr=?)"},
 		"failures on a branch anywhere": {ci.RunFilter{Branch: "main", State: ci.Failure}, "SEARCH runs USING INDEX runs_branch (branch=?)"},
 	} {
 		c.filter.Sight, c.filter.Limit = ci.Sight{All: true}, 41

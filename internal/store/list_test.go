@@ -15,8 +15,19 @@ import (
 )
 
 var (
-	hello  = ci.Repo{ID: 1, Owner: "Ada", Name: "Hello", DefaultBranch: "main"}
-	secret = ci.Repo{ID: 2, Owner: "ada", Name: "secret", Private: true, DefaultBranch: "main"}
+	hello = ci.Repo{
+		ID:            1,
+		Owner:         "Ada",
+		Name:          "Hello",
+		DefaultBranch: "main",
+	}
+	secret = ci.Repo{
+		ID:            2,
+		Owner:         "ada",
+		Name:          "secret",
+		Private:       true,
+		DefaultBranch: "main",
+	}
 )
 
 // listed stores runs r0 to r5, a second apart but for the last two.
@@ -34,7 +45,13 @@ func listed(t *testing.T, s *store.Store) {
 		if ev.Kind != ci.API {
 			ev.SHA, ev.Ref = ci.SHA(strings.Repeat("a", 39)+fmt.Sprint(i)), "refs/x"
 		}
-		run := ci.Run{ID: ci.RunID(fmt.Sprintf("r%d", i)), Event: ev, Attempt: 1, State: ci.Success, Created: began.Add(time.Duration(min(i, 4)) * time.Second)}
+		run := ci.Run{
+			ID:      ci.RunID(fmt.Sprintf("r%d", i)),
+			Event:   ev,
+			Attempt: 1,
+			State:   ci.Success,
+			Created: began.Add(time.Duration(min(i, 4)) * time.Second),
+		}
 		run.Finished = run.Created.Add(time.Minute)
 		if i == 2 {
 			run.State, run.Finished = ci.Queued, time.Time{}
@@ -64,8 +81,15 @@ func runs(t *testing.T, s *store.Store) {
 		"kind":            {ci.RunFilter{Sight: all, Kind: ci.API}, "r3"},
 		"state":           {ci.RunFilter{Sight: all, State: ci.Queued}, "r2"},
 		"author":          {ci.RunFilter{Sight: all, Actor: "ADA"}, "r5 r0"},
-		"several":         {ci.RunFilter{Sight: all, Actor: "bob", Branch: "fix", Kind: ci.Push, State: ci.Success, Repo: 1}, "r4"},
-		"nothing":         {ci.RunFilter{Sight: all, Actor: "bob", Branch: "none"}, ""},
+		"several": {ci.RunFilter{
+			Sight:  all,
+			Actor:  "bob",
+			Branch: "fix",
+			Kind:   ci.Push,
+			State:  ci.Success,
+			Repo:   1,
+		}, "r4"},
+		"nothing": {ci.RunFilter{Sight: all, Actor: "bob", Branch: "none"}, ""},
 	} {
 		for _, page := range []int{1, 2, 100} {
 			var got []string
@@ -94,7 +118,8 @@ func runs(t *testing.T, s *store.Store) {
 	if diff := cmp.Diff(map[ci.State]int{ci.Queued: 1}, counts); diff != "" {
 		t.Errorf("unfinished (-want +got):\n%s", diff)
 	}
-	if r, err := s.RunNumber(t.Context(), 1, 3); err != nil || r.ID != "r4" {
+	r, err := s.RunNumber(t.Context(), 1, 3)
+	if err != nil || r.ID != "r4" {
 		t.Errorf("hello #3: %v %v", r.ID, err)
 	}
 	if _, err := s.RunNumber(t.Context(), 1, 9); !errors.Is(err, ci.ErrNotFound) {
@@ -134,11 +159,28 @@ func repositories(t *testing.T, s *store.Store) {
 		t.Errorf("by name: %+v %v", r, err)
 	}
 	// Renamed and made private by an event that names no default branch; another takes the name.
-	moved := ci.Repo{ID: 1, Owner: "ada", Name: "moved", Private: true}
+	moved := ci.Repo{
+		ID:      1,
+		Owner:   "ada",
+		Name:    "moved",
+		Private: true,
+	}
 	other := ci.Repo{ID: 3, Owner: "ada", Name: "moved"}
 	for i, repo := range []ci.Repo{moved, other} {
-		ev := ci.Event{Kind: ci.Push, Repo: repo, SHA: ci.SHA(strings.Repeat("b", 39) + fmt.Sprint(i)), Ref: "refs/heads/main", Branch: "main"}
-		must(t, s.CreateRun(ctx, 0, &ci.Run{ID: ci.RunID(fmt.Sprintf("m%d", i)), Event: ev, Attempt: 1, State: ci.Queued, Created: time.Now()}, ci.NewAttempt{}))
+		ev := ci.Event{
+			Kind:   ci.Push,
+			Repo:   repo,
+			SHA:    ci.SHA(strings.Repeat("b", 39) + fmt.Sprint(i)),
+			Ref:    "refs/heads/main",
+			Branch: "main",
+		}
+		must(t, s.CreateRun(ctx, 0, &ci.Run{
+			ID:      ci.RunID(fmt.Sprintf("m%d", i)),
+			Event:   ev,
+			Attempt: 1,
+			State:   ci.Queued,
+			Created: time.Now(),
+		}, ci.NewAttempt{}))
 	}
 	if r, err := s.RepoNamed(ctx, "ada", "moved"); err != nil || r.ID != 3 {
 		t.Errorf("the name's owner: %+v %v", r, err)
@@ -158,7 +200,16 @@ func TestRunJobsAndTimes(t *testing.T) { both(t, runJobsAndTimes) }
 func runJobsAndTimes(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
-	jobs = append(jobs, ci.NewJob{Name: "yaci-r1-1-2", Run: "r1", Attempt: 1, Title: "b", State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"), Needs: []ci.JobName{"yaci-r1-1"}})
+	jobs = append(jobs, ci.NewJob{
+		Name:     "yaci-r1-1-2",
+		Run:      "r1",
+		Attempt:  1,
+		Title:    "b",
+		State:    ci.Queued,
+		Manifest: []byte("{}"),
+		Files:    []byte("{}"),
+		Needs:    []ci.JobName{"yaci-r1-1"},
+	})
 	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	must(t, s.Launched(ctx, "yaci-r1-1", "u"))
 	got, err := s.Run(ctx, "r1")
@@ -176,14 +227,24 @@ func runJobsAndTimes(t *testing.T, s *store.Store) {
 	if diff := cmp.Diff(map[ci.JobName][]ci.JobName{"yaci-r1-1-2": {"yaci-r1-1"}}, needs); diff != "" {
 		t.Errorf("needs (-want +got):\n%s", diff)
 	}
-	_, err = s.Observe(ctx, ci.Job{Name: "yaci-r1-1", Run: "r1", Attempt: 1, State: ci.Failure})
+	_, err = s.Observe(ctx, ci.Job{
+		Name:    "yaci-r1-1",
+		Run:     "r1",
+		Attempt: 1,
+		State:   ci.Failure,
+	})
 	must(t, err)
-	run.Attempt, run.State, run.Message, run.Finished = 2, ci.Error, "wrong", time.Now()
+	run.Attempt = 2
+	run.State = ci.Error
+	run.Message = "wrong"
+	run.Finished = time.Now()
 	wrong := ci.BrokenFile{Content: "stpes:", Problems: []ci.Problem{{Line: 1, Column: 1, Text: "unknown"}}}
-	if added, err := s.AddAttempt(ctx, 0, *run, ci.NewAttempt{Broken: wrong}); err != nil || !added {
+	added, err := s.AddAttempt(ctx, 0, *run, ci.NewAttempt{Broken: wrong})
+	if err != nil || !added {
 		t.Fatalf("second attempt: %v %v", added, err)
 	}
-	if got, err = s.Run(ctx, "r1"); err != nil || !got.Started.IsZero() {
+	got, err = s.Run(ctx, "r1")
+	if err != nil || !got.Started.IsZero() {
 		t.Errorf("the new attempt has started at %v, %v", got.Started, err)
 	}
 	broken, err := s.BrokenFile(ctx, "r1", 2)

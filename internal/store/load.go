@@ -26,6 +26,8 @@ func (s *Store) Load(ctx context.Context) (l ci.Load, err error) {
 			return l, fmt.Errorf("count what waits: %w", err)
 		}
 	}
-	l.OldestDelivery, l.OldestQueued, l.OldestStatus = moment(delivery), moment(queued), moment(status)
+	l.OldestDelivery = moment(delivery)
+	l.OldestQueued = moment(queued)
+	l.OldestStatus = moment(status)
 	return l, nil
 }

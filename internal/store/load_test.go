@@ -19,7 +19,9 @@ func load(t *testing.T, s *store.Store) {
 		t.Helper()
 		got, err := s.Load(ctx)
 		must(t, err)
-		want.OldestDelivery, want.OldestQueued, want.OldestStatus = when(want.Deliveries), when(want.Queued), when(want.Statuses)
+		want.OldestDelivery = when(want.Deliveries)
+		want.OldestQueued = when(want.Queued)
+		want.OldestStatus = when(want.Statuses)
 		if diff := cmp.Diff(want, got, cmpopts.EquateApproxTime(time.Minute)); diff != "" {
 			t.Errorf("want -, got +:\n%s", diff)
 		}
@@ -39,7 +41,13 @@ func load(t *testing.T, s *store.Store) {
 	waiting, _ := pushRun("r2", "refs/heads/other")
 	waiting.State, waiting.Event.SHA = ci.Held, "other"
 	must(t, s.CreateRun(ctx, 0, waiting, ci.NewAttempt{}))
-	loaded(ci.Load{Deliveries: 1, Failed: 1, Queued: 1, Held: 1, Statuses: 2})
+	loaded(ci.Load{
+		Deliveries: 1,
+		Failed:     1,
+		Queued:     1,
+		Held:       1,
+		Statuses:   2,
+	})
 
 	must(t, s.Launched(ctx, jobs[0].Name, "uid"))
 	statuses, err := s.DueStatuses(ctx, 9)
@@ -47,10 +55,25 @@ func load(t *testing.T, s *store.Store) {
 	for _, st := range statuses {
 		must(t, s.StatusSent(ctx, st, time.Hour))
 	}
-	loaded(ci.Load{Deliveries: 1, Failed: 1, Running: 1, Held: 1})
-	_, err = s.Observe(ctx, ci.Job{Name: jobs[0].Name, Run: "r1", Attempt: 1, State: ci.Success})
+	loaded(ci.Load{
+		Deliveries: 1,
+		Failed:     1,
+		Running:    1,
+		Held:       1,
+	})
+	_, err = s.Observe(ctx, ci.Job{
+		Name:    jobs[0].Name,
+		Run:     "r1",
+		Attempt: 1,
+		State:   ci.Success,
+	})
 	must(t, err)
-	loaded(ci.Load{Deliveries: 1, Failed: 1, Held: 1, Statuses: 1})
+	loaded(ci.Load{
+		Deliveries: 1,
+		Failed:     1,
+		Held:       1,
+		Statuses:   1,
+	})
 }
 
 // when is the time of the oldest of n that wait.

@@ -13,7 +13,8 @@ import (
 // Log is how far a log has been stored; one that nobody knows is open and empty.
 func (s *Store) Log(ctx context.Context, id ci.LogID) (ci.Log, error) {
 	l := ci.Log{ID: id}
-	err := s.db.QueryRowContext(ctx, `SELECT job, closed, note, error FROM logs WHERE uid = ? AND container = ?`, id.UID, id.Container).Scan(&l.Job, &l.Closed, &l.Note, &l.Error)
+	err := s.db.QueryRowContext(ctx, `SELECT job, closed, note, error FROM logs WHERE uid = ? AND container = ?`, id.UID, id.Container).
+		Scan(&l.Job, &l.Closed, &l.Note, &l.Error)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return l, fmt.Errorf("log: %w", err)
 	}
@@ -40,19 +41,45 @@ func (s *Store) LogChunks(ctx context.Context, id ci.LogID) ([]ci.LogChunk, erro
 		c.Cursor.Time, err = time.Parse(time.RFC3339Nano, at)
 		return c, err
 	}
-	return collect(ctx, s.db, scan, "log chunks", `SELECT seq, first, at, lines, bytes, inside, time, same, open FROM log_chunks WHERE uid = ? AND container = ? ORDER BY seq`,
-		id.UID, id.Container)
+	return collect(
+		ctx,
+		s.db,
+		scan,
+		"log chunks",
+		`SELECT seq, first, at, lines, bytes, inside, time, same, open FROM log_chunks WHERE uid = ? AND container = ? ORDER BY seq`,
+		id.UID,
+		id.Container,
+	)
 }
 
 // AddLogChunk records a chunk whose object is stored.
 func (s *Store) AddLogChunk(ctx context.Context, id ci.LogID, job ci.JobName, c ci.LogChunk) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO logs (uid, container, job) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, id.UID, id.Container, job)
+		_, err := tx.ExecContext(
+			ctx,
+			`INSERT INTO logs (uid, container, job) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+			id.UID,
+			id.Container,
+			job,
+		)
 		if err != nil {
 			return fmt.Errorf("add log chunk: %w", err)
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO log_chunks (uid, container, seq, first, at, lines, bytes, inside, time, same, open) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			id.UID, id.Container, c.Seq, c.First, c.Offset, c.Lines, c.Bytes, c.Inside, c.Cursor.Time.Format(time.RFC3339Nano), c.Cursor.Same, c.Cursor.Open)
+		_, err = tx.ExecContext(
+			ctx,
+			`INSERT INTO log_chunks (uid, container, seq, first, at, lines, bytes, inside, time, same, open) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			id.UID,
+			id.Container,
+			c.Seq,
+			c.First,
+			c.Offset,
+			c.Lines,
+			c.Bytes,
+			c.Inside,
+			c.Cursor.Time.Format(time.RFC3339Nano),
+			c.Cursor.Same,
+			c.Cursor.Open,
+		)
 		if err != nil {
 			return fmt.Errorf("add log chunk: %w", err)
 		}

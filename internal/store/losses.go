@@ -16,7 +16,12 @@ func (s *Store) Lost(ctx context.Context, job ci.Job, why string) (changed bool,
 	job.Losses = append(job.Losses, ci.Loss{At: s.now().UTC(), Why: why, Detail: s.clean(job.Detail)})
 	message := fmt.Sprintf("Runs again (%d of %d): %s.", len(job.Losses), ci.MaxLosses, why)
 	for i, st := range job.Steps {
-		job.Steps[i] = ci.Step{Name: st.Name, Container: st.Container, State: ci.Queued, Limit: st.Limit}
+		job.Steps[i] = ci.Step{
+			Name:      st.Name,
+			Container: st.Container,
+			State:     ci.Queued,
+			Limit:     st.Limit,
+		}
 	}
 	for i, service := range job.Services {
 		job.Services[i] = ci.Service{Name: service.Name, Container: service.Container, State: ci.Queued}
@@ -34,8 +39,17 @@ func (s *Store) Lost(ctx context.Context, job ci.Job, why string) (changed bool,
 		if err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'queued', message = ?, detail = '', losses = ?, steps = ?, services = ?, started = 0
-			WHERE name = ? AND uid = ? AND state = 'running' AND finished = 0`, message, losses, steps, services, job.Name, job.UID)
+		res, err := tx.ExecContext(
+			ctx,
+			`UPDATE jobs SET state = 'queued', message = ?, detail = '', losses = ?, steps = ?, services = ?, started = 0
+			WHERE name = ? AND uid = ? AND state = 'running' AND finished = 0`,
+			message,
+			losses,
+			steps,
+			services,
+			job.Name,
+			job.UID,
+		)
 		if err != nil {
 			return err
 		}

@@ -36,7 +36,12 @@ func migrations(t *testing.T, s *store.Store) {
 	if diff := cmp.Diff(before, schema()); diff != "" {
 		t.Errorf("down and up (-before +after):\n%s", diff)
 	}
-	must(t, s.AddDelivery(ctx, ci.NewDelivery{HookID: 1, GUID: "g", Name: "push", Body: []byte("{}")}))
+	must(t, s.AddDelivery(ctx, ci.NewDelivery{
+		HookID: 1,
+		GUID:   "g",
+		Name:   "push",
+		Body:   []byte("{}"),
+	}))
 }
 
 func TestMigrationsOutOfOrder(t *testing.T) { both(t, outOfOrder) }
@@ -63,7 +68,8 @@ func outOfOrder(t *testing.T, s *store.Store) {
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("schema (-before +after):\n%s", diff)
 	}
-	if waits, err := s.AwaitsPull(ctx, ci.Event{Repo: run.Event.Repo, PR: 7}); err != nil || !waits {
+	waits, err := s.AwaitsPull(ctx, ci.Event{Repo: run.Event.Repo, PR: 7})
+	if err != nil || !waits {
 		t.Errorf("waits %v, %v", waits, err)
 	}
 }
@@ -167,7 +173,12 @@ func TestText(t *testing.T) { both(t, text) }
 // What strangers write comes back as it is, or at least is taken.
 func text(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	must(t, s.AddDelivery(ctx, ci.NewDelivery{HookID: 1, GUID: "g\x00\xff", Name: "push", Body: []byte("\x00\xff{}")}))
+	must(t, s.AddDelivery(ctx, ci.NewDelivery{
+		HookID: 1,
+		GUID:   "g\x00\xff",
+		Name:   "push",
+		Body:   []byte("\x00\xff{}"),
+	}))
 	due, err := s.DueDeliveries(ctx, 10)
 	must(t, err)
 	if len(due) != 1 || string(due[0].Body) != "\x00\xff{}" {

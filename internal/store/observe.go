@@ -31,8 +31,17 @@ func (s *Store) Observe(ctx context.Context, seen ci.Job) (changed bool, err err
 		if seen.State.Final() && seen.Finished.IsZero() {
 			seen.Finished = s.now()
 		}
-		res, err := tx.ExecContext(ctx, `UPDATE jobs SET state = ?, message = ?, detail = ?, steps = ?, services = ?, finished = ? WHERE name = ? AND finished = 0`,
-			seen.State, seen.Message, seen.Detail, steps, services, millis(seen.Finished), seen.Name)
+		res, err := tx.ExecContext(
+			ctx,
+			`UPDATE jobs SET state = ?, message = ?, detail = ?, steps = ?, services = ?, finished = ? WHERE name = ? AND finished = 0`,
+			seen.State,
+			seen.Message,
+			seen.Detail,
+			steps,
+			services,
+			millis(seen.Finished),
+			seen.Name,
+		)
 		if err != nil {
 			return err
 		}
@@ -114,7 +123,9 @@ func (s *Store) releaseJobs(ctx context.Context, tx *sql.Tx, run ci.RunID, jobs 
 			}
 			continue
 		}
-		j.State, j.Message, j.Finished = w.State, w.Message, s.now()
+		j.State = w.State
+		j.Message = w.Message
+		j.Finished = s.now()
 		if err := endJob(ctx, tx, j); err != nil {
 			return err
 		}
@@ -134,14 +145,30 @@ func endJob(ctx context.Context, tx *sql.Tx, j *ci.Job) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE jobs SET state = ?, message = ?, steps = ?, services = ?, finished = ? WHERE name = ? AND finished = 0`,
-		j.State, j.Message, steps, services, millis(j.Finished), j.Name)
+	_, err = tx.ExecContext(
+		ctx,
+		`UPDATE jobs SET state = ?, message = ?, steps = ?, services = ?, finished = ? WHERE name = ? AND finished = 0`,
+		j.State,
+		j.Message,
+		steps,
+		services,
+		millis(j.Finished),
+		j.Name,
+	)
 	return err
 }
 
 // attemptJobs returns the outlines of an attempt's jobs.
 func attemptJobs(ctx context.Context, q querier, run ci.RunID, attempt int) ([]ci.Job, error) {
-	return collect(ctx, q, scanJob, "jobs", `SELECT `+jobOutline+` FROM jobs WHERE run = ? AND attempt = ? ORDER BY `+fileOrder, run, attempt)
+	return collect(
+		ctx,
+		q,
+		scanJob,
+		"jobs",
+		`SELECT `+jobOutline+` FROM jobs WHERE run = ? AND attempt = ? ORDER BY `+fileOrder,
+		run,
+		attempt,
+	)
 }
 
 // outcome returns a run's state by its jobs: running until all have ended, then the worst of them. jobs must not
@@ -172,7 +199,12 @@ func outcome(jobs []ci.Job) (state ci.State, message string, finished time.Time)
 	case worst.State == ci.Skipped:
 		message = "Skipped: no job had anything to run."
 	case worst.State == ci.Success && skipped > 0:
-		message = fmt.Sprintf("Passed in %s: %d jobs, %d skipped.", ci.Duration(finished.Sub(started)), len(jobs)-skipped, skipped)
+		message = fmt.Sprintf(
+			"Passed in %s: %d jobs, %d skipped.",
+			ci.Duration(finished.Sub(started)),
+			len(jobs)-skipped,
+			skipped,
+		)
 	case worst.State == ci.Success:
 		message = fmt.Sprintf("Passed in %s: %d jobs.", ci.Duration(finished.Sub(started)), len(jobs))
 	default:

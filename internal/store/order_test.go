@@ -42,7 +42,8 @@ func jobOrder(t *testing.T, s *store.Store) {
 	same(t, "queue", want, queued)
 
 	for i, name := range want {
-		_, err := s.Writer().ExecContext(ctx, `UPDATE jobs SET ordinal = 0, created = ? WHERE name = ?`, now.UnixMilli()+int64(i), name)
+		_, err := s.Writer().
+			ExecContext(ctx, `UPDATE jobs SET ordinal = 0, created = ? WHERE name = ?`, now.UnixMilli()+int64(i), name)
 		must(t, err)
 	}
 	orders("stored by the version before")

@@ -54,7 +54,9 @@ func scanStatus(row row) (st ci.Status, err error) {
 	if st.Repo, err = decodeRepo(repo); err != nil {
 		return st, fmt.Errorf("repository: %w", err)
 	}
-	st.Written, st.Doubt, st.Slow = moment(written), doubt != 0, slow != 0
+	st.Written = moment(written)
+	st.Doubt = doubt != 0
+	st.Slow = slow != 0
 	return st, overlay(&st.Repo, current)
 }
 
@@ -63,44 +65,113 @@ const oneStatus = ` WHERE repo_id = ? AND sha = ? AND context = ?`
 // StatusSent confirms that GitHub has a version of a status. After a while
 // somebody looks whether it shows it.
 func (s *Store) StatusSent(ctx context.Context, st ci.Status, check time.Duration) error {
-	return s.status(ctx, "confirm", st, `UPDATE statuses SET sent = CASE WHEN sent < ? THEN ? ELSE sent END, check_due = ?, reason = ''`+oneStatus,
-		st.Version, st.Version, s.now().Add(check).UnixMilli(), st.Repo.ID, st.SHA, st.Context)
+	return s.status(
+		ctx,
+		"confirm",
+		st,
+		`UPDATE statuses SET sent = CASE WHEN sent < ? THEN ? ELSE sent END, check_due = ?, reason = ''`+oneStatus,
+		st.Version,
+		st.Version,
+		s.now().Add(check).UnixMilli(),
+		st.Repo.ID,
+		st.SHA,
+		st.Context,
+	)
 }
 
 // DeferStatus puts a status that GitHub did not take off by a while. A newer
 // version that was written meanwhile is not put off. silent marks one that
 // GitHub may take yet.
 func (s *Store) DeferStatus(ctx context.Context, st ci.Status, reason string, wait time.Duration, silent bool) error {
-	return s.status(ctx, "defer", st, `UPDATE statuses SET doubt = CASE WHEN ? = 1 THEN 1 ELSE doubt END,
+	return s.status(
+		ctx,
+		"defer",
+		st,
+		`UPDATE statuses SET doubt = CASE WHEN ? = 1 THEN 1 ELSE doubt END,
 		attempts = CASE WHEN version = ? THEN attempts + 1 ELSE attempts END, reason = ?, due = CASE WHEN version = ? THEN ? ELSE due END`+oneStatus,
-		integer(silent), st.Version, s.clean(reason), st.Version, s.now().Add(wait).UnixMilli(), st.Repo.ID, st.SHA, st.Context)
+		integer(
+			silent,
+		),
+		st.Version,
+		s.clean(reason),
+		st.Version,
+		s.now().Add(wait).UnixMilli(),
+		st.Repo.ID,
+		st.SHA,
+		st.Context,
+	)
 }
 
 // DropStatus gives up a version of a status, with the reason; whole gives up all
 // of its installation that have waited at least as long.
 func (s *Store) DropStatus(ctx context.Context, st ci.Status, whole bool, reason string) error {
 	if whole {
-		return s.status(ctx, "drop", st, `UPDATE statuses SET dropped = version, reason = ? WHERE installation = ? AND sent < version AND written <= ?`,
-			s.clean(reason), st.Repo.Installation, millis(st.Written))
+		return s.status(
+			ctx,
+			"drop",
+			st,
+			`UPDATE statuses SET dropped = version, reason = ? WHERE installation = ? AND sent < version AND written <= ?`,
+			s.clean(reason),
+			st.Repo.Installation,
+			millis(st.Written),
+		)
 	}
-	return s.status(ctx, "drop", st, `UPDATE statuses SET dropped = ?, reason = ?`+oneStatus, st.Version, s.clean(reason), st.Repo.ID, st.SHA, st.Context)
+	return s.status(
+		ctx,
+		"drop",
+		st,
+		`UPDATE statuses SET dropped = ?, reason = ?`+oneStatus,
+		st.Version,
+		s.clean(reason),
+		st.Repo.ID,
+		st.SHA,
+		st.Context,
+	)
 }
 
 // StatusChecked notes that GitHub shows a version of a status, or will not say.
 func (s *Store) StatusChecked(ctx context.Context, st ci.Status) error {
-	return s.status(ctx, "check", st, `UPDATE statuses SET checked = ?, doubt = 0`+oneStatus, st.Version, st.Repo.ID, st.SHA, st.Context)
+	return s.status(
+		ctx,
+		"check",
+		st,
+		`UPDATE statuses SET checked = ?, doubt = 0`+oneStatus,
+		st.Version,
+		st.Repo.ID,
+		st.SHA,
+		st.Context,
+	)
 }
 
 // DeferCheck has a status looked for again after a while.
 func (s *Store) DeferCheck(ctx context.Context, st ci.Status, wait time.Duration) error {
-	return s.status(ctx, "check", st, `UPDATE statuses SET check_due = ?`+oneStatus, s.now().Add(wait).UnixMilli(), st.Repo.ID, st.SHA, st.Context)
+	return s.status(
+		ctx,
+		"check",
+		st,
+		`UPDATE statuses SET check_due = ?`+oneStatus,
+		s.now().Add(wait).UnixMilli(),
+		st.Repo.ID,
+		st.SHA,
+		st.Context,
+	)
 }
 
 // ResendStatus has a status sent again that GitHub does not show.
 func (s *Store) ResendStatus(ctx context.Context, st ci.Status) error {
 	now := s.now().UnixMilli()
-	return s.status(ctx, "resend", st, `UPDATE statuses SET version = version + 1, attempts = 0, due = ?, written = ?`+oneStatus+` AND version = ?`,
-		now, now, st.Repo.ID, st.SHA, st.Context, st.Version)
+	return s.status(
+		ctx,
+		"resend",
+		st,
+		`UPDATE statuses SET version = version + 1, attempts = 0, due = ?, written = ?`+oneStatus+` AND version = ?`,
+		now,
+		now,
+		st.Repo.ID,
+		st.SHA,
+		st.Context,
+		st.Version,
+	)
 }
 
 func (s *Store) status(ctx context.Context, what string, st ci.Status, query string, args ...any) error {

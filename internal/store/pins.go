@@ -57,5 +57,11 @@ func pinsOf(ctx context.Context, q querier, grants []string) ([]ci.GrantPin, err
 		err = row.Scan(&pin.Grant, &pin.Name, &pin.ID)
 		return pin, err
 	}
-	return collect(ctx, q, scan, "names in grants", `SELECT grant_uid, name, id FROM grant_pins WHERE grant_uid IN (?`+strings.Repeat(", ?", len(args)-1)+`)`, args...)
+	return collect(
+		ctx,
+		q,
+		scan,
+		"names in grants",
+		`SELECT grant_uid, name, id FROM grant_pins WHERE grant_uid IN (?`+strings.Repeat(", ?", len(args)-1)+`)`,
+		args...)
 }

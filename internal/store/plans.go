@@ -38,8 +38,9 @@ func encodePlans(jobs []ci.NewJob) ([]plan, error) {
 		return nil, nil
 	}
 	plans := make([]plan, len(jobs))
-	first := slices.IndexFunc(jobs, func(j ci.NewJob) bool { return len(j.Manifest) > 0 }) // one that was skipped has no plan
-	for i := range plans {                                                                 // the columns take no NULL
+	// one that was skipped has no plan
+	first := slices.IndexFunc(jobs, func(j ci.NewJob) bool { return len(j.Manifest) > 0 })
+	for i := range plans { // the columns take no NULL
 		plans[i].manifest, plans[i].files = []byte{}, []byte{}
 		var err error
 		if plans[i].images, err = encodeImages(jobs[i].Images); err != nil {
@@ -141,8 +142,12 @@ func (s *Store) fit(ctx context.Context, tx *sql.Tx, run *ci.Run, attempt *ci.Ne
 		return plans, nil
 	}
 	run.State, run.Finished = ci.Error, s.now()
-	run.Message = fmt.Sprintf("The repository's unfinished jobs would take %d MiB of YACI's database; %d MiB are allowed (YACI_REPO_STORE_LIMIT). "+
-		"Cancel runs or wait until some have ended, then retry.", stored>>20, s.planLimit>>20)
+	run.Message = fmt.Sprintf(
+		"The repository's unfinished jobs would take %d MiB of YACI's database; %d MiB are allowed (YACI_REPO_STORE_LIMIT). "+
+			"Cancel runs or wait until some have ended, then retry.",
+		stored>>20,
+		s.planLimit>>20,
+	)
 	attempt.Jobs = nil
 	return nil, nil
 }
@@ -150,7 +155,11 @@ func (s *Store) fit(ctx context.Context, tx *sql.Tx, run *ci.Run, attempt *ci.Ne
 // dropPlans deletes the plans of a run's jobs that have ended: only a launch
 // needs them. The first job's stays as long as another one's needs it.
 func dropPlans(ctx context.Context, tx *sql.Tx, run ci.RunID) error {
-	_, err := tx.ExecContext(ctx, `UPDATE jobs SET manifest = '', files = '', images = 'null', stored = 0 WHERE run = ? AND finished > 0 AND stored > 0
-		AND NOT EXISTS (SELECT 1 FROM jobs AS o WHERE o.run = jobs.run AND o.base = jobs.name AND o.finished = 0)`, run)
+	_, err := tx.ExecContext(
+		ctx,
+		`UPDATE jobs SET manifest = '', files = '', images = 'null', stored = 0 WHERE run = ? AND finished > 0 AND stored > 0
+		AND NOT EXISTS (SELECT 1 FROM jobs AS o WHERE o.run = jobs.run AND o.base = jobs.name AND o.finished = 0)`,
+		run,
+	)
 	return err
 }

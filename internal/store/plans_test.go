@@ -24,7 +24,14 @@ func matrix(id ci.RunID, cells int) (*ci.Run, []ci.NewJob) {
 	for n := range cells {
 		manifest, _ := json.Marshal(map[string]any{"cell": n, "steps": common.String()})
 		files, _ := json.Marshal(map[string]string{"plan.json": common.String() + fmt.Sprint(n)})
-		jobs = append(jobs, ci.NewJob{Name: ci.JobName(fmt.Sprintf("yaci-%s-1-%d", id, n)), Run: id, Attempt: 1, State: ci.Queued, Manifest: manifest, Files: files})
+		jobs = append(jobs, ci.NewJob{
+			Name:     ci.JobName(fmt.Sprintf("yaci-%s-1-%d", id, n)),
+			Run:      id,
+			Attempt:  1,
+			State:    ci.Queued,
+			Manifest: manifest,
+			Files:    files,
+		})
 	}
 	return run, jobs
 }
@@ -57,7 +64,12 @@ func smallPlans(t *testing.T, s *store.Store) {
 		}
 	}
 	for i, j := range jobs {
-		_, err := s.Observe(ctx, ci.Job{Name: j.Name, Run: j.Run, Attempt: j.Attempt, State: ci.Success})
+		_, err := s.Observe(ctx, ci.Job{
+			Name:    j.Name,
+			Run:     j.Run,
+			Attempt: j.Attempt,
+			State:   ci.Success,
+		})
 		must(t, err)
 		if i+1 < len(jobs) { // the first one's plan is what the others' are read with
 			got, err := s.Job(ctx, jobs[i+1].Name)
@@ -98,13 +110,15 @@ func planLimit(t *testing.T, s *store.Store) {
 			}
 		}
 	}
-	if total := storedBytes(t, s); total > 1<<20 || refused == 0 || refused > 90 {
+	total := storedBytes(t, s)
+	if total > 1<<20 || refused == 0 || refused > 90 {
 		t.Errorf("%d bytes are stored, %d runs refused", total, refused)
 	}
 	other, jobs := matrix("other", 2)
 	other.Event.Repo.ID = 2
 	must(t, s.CreateRun(ctx, 0, other, ci.NewAttempt{Jobs: jobs}))
-	if stored, err := s.Run(ctx, "other"); err != nil || stored.State != ci.Queued {
+	stored, err := s.Run(ctx, "other")
+	if err != nil || stored.State != ci.Queued {
 		t.Errorf("another repository's run %+v, %v", stored, err)
 	}
 }
@@ -127,7 +141,8 @@ func oldPlans(t *testing.T, s *store.Store) {
 
 func TestS16Upgrade(t *testing.T) { both(t, upgradePlans) }
 
-// S16: the migration keeps the plans of jobs that have not ended, deletes the others, and the limit counts what is kept.
+// S16: the migration keeps the plans of jobs that have not ended, deletes the others, and the limit counts what is
+// kept.
 func upgradePlans(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	for _, id := range []ci.RunID{"waits", "runs", "ended"} {
@@ -157,7 +172,8 @@ func upgradePlans(t *testing.T, s *store.Store) {
 	s.LimitPlans(1 << 20) // two old plans are more
 	run, jobs := pushRun("next", "refs/heads/next")
 	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
-	if run, err := s.Run(ctx, "next"); err != nil || run.State != ci.Error || !strings.Contains(run.Message, "YACI_REPO_STORE_LIMIT") {
+	if run, err := s.Run(ctx, "next"); err != nil || run.State != ci.Error ||
+		!strings.Contains(run.Message, "YACI_REPO_STORE_LIMIT") {
 		t.Errorf("beyond the limit: %+v, %v", run, err)
 	}
 }

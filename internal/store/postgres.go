@@ -33,7 +33,8 @@ const (
 )
 
 // serverLimits are what Postgres itself ends. A server of YACI's that stops in the middle of a transaction, without its
-// connection breaking, holds the row that all transactions lock: it must lose it before a leader that waits for it resigns.
+// connection breaking, holds the row that all transactions lock: it must lose it before a leader that waits for it
+// resigns.
 func serverLimits() map[string]string {
 	return map[string]string{
 		"idle_in_transaction_session_timeout": "5s",
@@ -60,7 +61,8 @@ func openPostgres(_ context.Context, url string) (db, error) {
 	}, nil
 }
 
-// Unreachable reports whether an error says that a Postgres server does not answer, or not yet, rather than that it refuses.
+// Unreachable reports whether an error says that a Postgres server does not answer, or not yet, rather than that it
+// refuses.
 func Unreachable(err error) bool {
 	var coded *pgconn.PgError
 	if errors.As(err, &coded) { // class 57: it is starting up or shutting down
@@ -68,10 +70,12 @@ func Unreachable(err error) bool {
 	}
 	var connect *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) ||
+		errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// postgresPool prepares connections with settings that the URL does not have itself. limit bounds each statement; 0: nothing does.
+// postgresPool prepares connections with settings that the URL does not have itself. limit bounds each statement; 0:
+// nothing does.
 func postgresPool(url string, clock *clock, settings map[string]string, limit time.Duration) (*sql.DB, error) {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
@@ -92,8 +96,8 @@ func postgresPool(url string, clock *clock, settings map[string]string, limit ti
 	return pool, nil
 }
 
-// connector makes connections that understand queries and values that are written for SQLite. Each measures the clock of
-// the database anew.
+// connector makes connections that understand queries and values that are written for SQLite. Each measures the clock
+// of the database anew.
 type connector struct {
 	driver.Connector
 	clock *clock
@@ -115,8 +119,8 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return &conn{Conn: plain, limit: c.limit}, nil
 }
 
-// conn is a connection. One that has been found to be read-only, as those to a primary that became a standby are, is not
-// used again. Neither is one whose statement took too long: pgx closes it then.
+// conn is a connection. One that has been found to be read-only, as those to a primary that became a standby are, is
+// not used again. Neither is one whose statement took too long: pgx closes it then.
 type conn struct {
 	*stdlib.Conn
 	limit    time.Duration

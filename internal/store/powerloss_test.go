@@ -96,7 +96,11 @@ func TestFailover(t *testing.T) {
 			continue
 		}
 		var these int
-		must(t, admin.QueryRowContext(t.Context(), `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`).Scan(&these))
+		must(
+			t,
+			admin.QueryRowContext(t.Context(), `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`).
+				Scan(&these),
+		)
 		ended += these
 	}
 	if ended == 0 || failed.Load() == 0 {

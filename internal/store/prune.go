@@ -27,7 +27,14 @@ func (s *Store) LogsOf(ctx context.Context, run ci.RunID) ([]ci.LogID, error) {
 		err = r.Scan(&id.UID, &id.Container)
 		return id, err
 	}
-	return collect(ctx, s.db, scan, "logs of run "+string(run), `SELECT uid, container FROM logs WHERE job IN (SELECT name FROM jobs WHERE run = ?) ORDER BY uid, container`, run)
+	return collect(
+		ctx,
+		s.db,
+		scan,
+		"logs of run "+string(run),
+		`SELECT uid, container FROM logs WHERE job IN (SELECT name FROM jobs WHERE run = ?) ORDER BY uid, container`,
+		run,
+	)
 }
 
 // DropRun deletes all that is known of an ended run, and the statuses of its

@@ -111,13 +111,25 @@ func TestDropDeliveries(t *testing.T) { both(t, dropDeliveries) }
 
 func dropDeliveries(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	must(t, s.AddDelivery(ctx, ci.NewDelivery{HookID: 1, GUID: "a", Name: "push", Body: []byte("{}")}))
-	must(t, s.AddDelivery(ctx, ci.NewDelivery{HookID: 1, GUID: "b", Name: "star", Body: []byte("{}"), Ignored: "Ignored."}))
+	must(t, s.AddDelivery(ctx, ci.NewDelivery{
+		HookID: 1,
+		GUID:   "a",
+		Name:   "push",
+		Body:   []byte("{}"),
+	}))
+	must(t, s.AddDelivery(ctx, ci.NewDelivery{
+		HookID:  1,
+		GUID:    "b",
+		Name:    "star",
+		Body:    []byte("{}"),
+		Ignored: "Ignored.",
+	}))
 	for _, c := range []struct {
 		before time.Time
 		want   int64
 	}{{time.Now().Add(-time.Hour), 0}, {time.Now().Add(time.Hour), 1}, {time.Now().Add(time.Hour), 0}} {
-		if n, err := s.DropDeliveries(ctx, c.before); err != nil || n != c.want {
+		n, err := s.DropDeliveries(ctx, c.before)
+		if err != nil || n != c.want {
 			t.Errorf("dropped %d, %v; want %d", n, err, c.want)
 		}
 	}

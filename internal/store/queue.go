@@ -13,18 +13,44 @@ import (
 // Contenders returns all jobs that wait or run, oldest first, without what
 // launching them takes.
 func (s *Store) Contenders(ctx context.Context) ([]ci.Contender, error) {
-	return collect(ctx, s.db, scanContender, "unfinished jobs", `SELECT j.name, j.run, j.title, j.state, j.losses <> 'null', j.created, j.started, j.grp, j.grp_limit, j.cpu, j.memory, j.disk, j.pool, j.waits,
+	return collect(
+		ctx,
+		s.db,
+		scanContender,
+		"unfinished jobs",
+		`SELECT j.name, j.run, j.title, j.state, j.losses <> 'null', j.created, j.started, j.grp, j.grp_limit, j.cpu, j.memory, j.disk, j.pool, j.waits,
 			r.person, r.actor, r.repo_id, COALESCE(p.owner, ''), COALESCE(p.name, ''),
 			j.ready
 		FROM jobs j JOIN runs r ON r.id = j.run LEFT JOIN repos p ON p.id = r.repo_id
-		WHERE j.finished = 0 AND j.state IN ('queued', 'running') ORDER BY j.created, j.run, j.ordinal, j.name`)
+		WHERE j.finished = 0 AND j.state IN ('queued', 'running') ORDER BY j.created, j.run, j.ordinal, j.name`,
+	)
 }
 
 func scanContender(row row) (c ci.Contender, err error) {
 	var created, started int64
 	var owner, name string
-	err = row.Scan(&c.Job, &c.Run, &c.Title, &c.State, &c.Again, &created, &started, &c.Group, &c.Limit, &c.CPU, &c.Memory, &c.Disk, &c.Pool, &c.Waits,
-		&c.Person, &c.Login, &c.Repo, &owner, &name, &c.Ready)
+	err = row.Scan(
+		&c.Job,
+		&c.Run,
+		&c.Title,
+		&c.State,
+		&c.Again,
+		&created,
+		&started,
+		&c.Group,
+		&c.Limit,
+		&c.CPU,
+		&c.Memory,
+		&c.Disk,
+		&c.Pool,
+		&c.Waits,
+		&c.Person,
+		&c.Login,
+		&c.Repo,
+		&owner,
+		&name,
+		&c.Ready,
+	)
 	c.Created, c.Started = moment(created), moment(started)
 	if owner != "" {
 		c.RepoName = owner + "/" + name
@@ -40,8 +66,16 @@ func (s *Store) Spent(ctx context.Context, since time.Time, limit int) ([]ci.Spe
 		u.Started, u.Finished = moment(started), moment(finished)
 		return u, err
 	}
-	return collect(ctx, s.db, scan, "recent jobs", `SELECT r.person, r.repo_id, j.cpu, j.memory, j.started, j.finished FROM jobs j JOIN runs r ON r.id = j.run
-		WHERE j.started > 0 AND j.finished > ? ORDER BY j.finished DESC LIMIT ?`, since.UnixMilli(), limit)
+	return collect(
+		ctx,
+		s.db,
+		scan,
+		"recent jobs",
+		`SELECT r.person, r.repo_id, j.cpu, j.memory, j.started, j.finished FROM jobs j JOIN runs r ON r.id = j.run
+		WHERE j.started > 0 AND j.finished > ? ORDER BY j.finished DESC LIMIT ?`,
+		since.UnixMilli(),
+		limit,
+	)
 }
 
 // Explain tells, on the jobs and on their commits, what jobs wait for that are
@@ -82,7 +116,8 @@ func (s *Store) Waits(ctx context.Context, job ci.Job) error {
 // note writes what a job waits for and returns its run, or nothing when the job waits no more.
 func (s *Store) note(ctx context.Context, tx *sql.Tx, job ci.Job, where string, args ...any) (run ci.RunID, err error) {
 	err = tx.QueryRowContext(ctx, `UPDATE jobs SET message = ?, detail = ?, waits = ? WHERE name = ? AND finished = 0 AND `+where+` RETURNING run`,
-		append([]any{job.Message, s.clean(job.Detail), job.Waits, job.Name}, args...)...).Scan(&run)
+		append([]any{job.Message, s.clean(job.Detail), job.Waits, job.Name}, args...)...).
+		Scan(&run)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
@@ -95,7 +130,9 @@ func (s *Store) note(ctx context.Context, tx *sql.Tx, job ci.Job, where string, 
 // retell brings a run and its statuses up to what one of its jobs waits for. A
 // run some of whose jobs go on runs.
 func (s *Store) retell(ctx context.Context, tx *sql.Tx, name ci.JobName, why string) error {
-	run, err := scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = (SELECT run FROM jobs WHERE name = ?)`, name))
+	run, err := scanRun(
+		tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = (SELECT run FROM jobs WHERE name = ?)`, name),
+	)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,8 @@ func (s *Store) MayRefuse(ctx context.Context, repo int64, pull int, person, del
 			return err
 		}
 		var before int64
-		err := tx.QueryRowContext(ctx, `SELECT delivery FROM refusals WHERE repo_id = ? AND pr = ? AND person = ?`, repo, pull, person).Scan(&before)
+		err := tx.QueryRowContext(ctx, `SELECT delivery FROM refusals WHERE repo_id = ? AND pr = ? AND person = ?`, repo, pull, person).
+			Scan(&before)
 		if err == nil {
 			say = before == delivery
 			return nil
@@ -31,7 +32,15 @@ func (s *Store) MayRefuse(ctx context.Context, repo int64, pull int, person, del
 			return err
 		}
 		say = true
-		_, err = tx.ExecContext(ctx, `INSERT INTO refusals (repo_id, pr, person, delivery, at) VALUES (?, ?, ?, ?, ?)`, repo, pull, person, delivery, now.UnixMilli())
+		_, err = tx.ExecContext(
+			ctx,
+			`INSERT INTO refusals (repo_id, pr, person, delivery, at) VALUES (?, ?, ?, ?, ?)`,
+			repo,
+			pull,
+			person,
+			delivery,
+			now.UnixMilli(),
+		)
 		return err
 	})
 	if err != nil {

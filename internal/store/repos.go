@@ -123,7 +123,9 @@ func overlay(r *ci.Repo, current sql.NullString) error {
 	if err := errors.Join(err1, err2); err != nil {
 		return fmt.Errorf("repository %d: %w", r.ID, err)
 	}
-	r.Owner, r.Name, r.Private = parts[0], parts[1], parts[2] != "0"
+	r.Owner = parts[0]
+	r.Name = parts[1]
+	r.Private = parts[2] != "0"
 	r.Installation, r.OwnerID = installation, owner
 	if parts[5] != "" {
 		r.DefaultBranch = parts[5]
@@ -139,7 +141,8 @@ func repoFields(r *ci.Repo) []any {
 
 // RepoNamed returns the repository that has a name now, or ErrNotFound. Case does not matter.
 func (s *Store) RepoNamed(ctx context.Context, owner, name string) (r ci.Repo, err error) {
-	err = s.db.QueryRowContext(ctx, `SELECT `+repoColumns+` FROM repos p WHERE p.path = ?`, strings.ToLower(owner+"/"+name)).Scan(repoFields(&r)...)
+	err = s.db.QueryRowContext(ctx, `SELECT `+repoColumns+` FROM repos p WHERE p.path = ?`, strings.ToLower(owner+"/"+name)).
+		Scan(repoFields(&r)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("repository %s/%s: %w", owner, name, ErrNotFound)
 	}
@@ -155,16 +158,29 @@ func (s *Store) ReposOf(ctx context.Context, owner string) ([]ci.Repo, error) {
 		err = row.Scan(repoFields(&r)...)
 		return r, err
 	}
-	return collect(ctx, s.db, scan, "repositories of "+owner, `SELECT `+repoColumns+` FROM repos p WHERE p.path <> '' AND lower(p.owner) = ? ORDER BY p.path`, strings.ToLower(owner))
+	return collect(
+		ctx,
+		s.db,
+		scan,
+		"repositories of "+owner,
+		`SELECT `+repoColumns+` FROM repos p WHERE p.path <> '' AND lower(p.owner) = ? ORDER BY p.path`,
+		strings.ToLower(owner),
+	)
 }
 
 // Repos returns the repositories in sight by name, each with its newest run.
 func (s *Store) Repos(ctx context.Context, sight ci.Sight) ([]ci.RepoSummary, error) {
 	where, args := visible(sight)
 	term := strings.ReplaceAll(strings.ReplaceAll(where[0], "private", "p.private"), "repo_id", "p.id")
-	return collect(ctx, s.db, scanSummary, "repositories", `SELECT `+repoColumns+`, r.id, r.number, r.event, r.attempt, r.state, r.message, r.created, r.finished, r.started
+	return collect(
+		ctx,
+		s.db,
+		scanSummary,
+		"repositories",
+		`SELECT `+repoColumns+`, r.id, r.number, r.event, r.attempt, r.state, r.message, r.created, r.finished, r.started
 		FROM repos p JOIN runs r ON r.id = (SELECT n.id FROM runs n WHERE n.repo_id = p.id ORDER BY n.created DESC, n.id DESC LIMIT 1)
-		WHERE p.path <> '' AND `+term+` ORDER BY p.path`, args...)
+		WHERE p.path <> '' AND `+term+` ORDER BY p.path`,
+		args...)
 }
 
 func scanSummary(row row) (one ci.RepoSummary, err error) {
@@ -174,7 +190,9 @@ func scanSummary(row row) (one ci.RepoSummary, err error) {
 	if err := row.Scan(append(repoFields(&one.Repo), &r.ID, &r.Number, &event, &r.Attempt, &r.State, &r.Message, &created, &finished, &started)...); err != nil {
 		return one, err
 	}
-	r.Created, r.Finished, r.Started = moment(created), moment(finished), moment(started)
+	r.Created = moment(created)
+	r.Finished = moment(finished)
+	r.Started = moment(started)
 	if r.Event, err = decodeEvent(event); err != nil {
 		return one, fmt.Errorf("run %s: event: %w", r.ID, err)
 	}

@@ -16,14 +16,36 @@ func TestS7LearnRepo(t *testing.T) { both(t, learnRepo) }
 
 func learnRepo(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	repo := ci.Repo{ID: 1, Owner: "ada", Name: "hello", Installation: 3, DefaultBranch: "main"}
+	repo := ci.Repo{
+		ID:            1,
+		Owner:         "ada",
+		Name:          "hello",
+		Installation:  3,
+		DefaultBranch: "main",
+	}
 	push := func(id ci.RunID, digit string, repo ci.Repo) {
-		ev := ci.Event{Kind: ci.Push, Repo: repo, SHA: ci.SHA(strings.Repeat(digit, 40)), Ref: "refs/heads/main", Branch: "main"}
-		must(t, s.CreateRun(ctx, 0, &ci.Run{ID: id, Event: ev, Attempt: 1, State: ci.Queued, Created: time.Now()}, ci.NewAttempt{}))
+		ev := ci.Event{
+			Kind:   ci.Push,
+			Repo:   repo,
+			SHA:    ci.SHA(strings.Repeat(digit, 40)),
+			Ref:    "refs/heads/main",
+			Branch: "main",
+		}
+		must(t, s.CreateRun(ctx, 0, &ci.Run{
+			ID:      id,
+			Event:   ev,
+			Attempt: 1,
+			State:   ci.Queued,
+			Created: time.Now(),
+		}, ci.NewAttempt{}))
 	}
 	answer := func(second int64, name string, private bool) {
 		state := ci.RepoState{Repo: repo, Updated: time.Unix(second, 0), Answered: time.Unix(second+5, 0)}
-		state.Name, state.Private, state.OwnerID, state.Installation, state.DefaultBranch = name, private, 9, 4, "trunk"
+		state.Name = name
+		state.Private = private
+		state.OwnerID = 9
+		state.Installation = 4
+		state.DefaultBranch = "trunk"
 		must(t, s.LearnRepo(ctx, state))
 	}
 	seen := func(want ...string) {
@@ -45,7 +67,8 @@ func learnRepo(t *testing.T, s *store.Store) {
 	seen("r1 ada/world")
 	run, err := s.Run(ctx, "r1")
 	must(t, err)
-	if r := run.Event.Repo; r.Installation != 4 || r.DefaultBranch != "trunk" || r.OwnerID != 9 || r.Private {
+	r := run.Event.Repo
+	if r.Installation != 4 || r.DefaultBranch != "trunk" || r.OwnerID != 9 || r.Private {
 		t.Errorf("the run's repository: %+v", r)
 	}
 	due, err := s.DueStatuses(ctx, 10)
@@ -70,7 +93,8 @@ func learnRepo(t *testing.T, s *store.Store) {
 	// Another repository takes the name, and has no run of the first.
 	other := ci.RepoState{Repo: ci.Repo{ID: 2, Owner: "ADA", Name: "World"}, Answered: time.Unix(50, 0)}
 	must(t, s.LearnRepo(ctx, other))
-	if r, err := s.RepoNamed(ctx, "ada", "world"); err != nil || r.ID != 2 {
+	r, err = s.RepoNamed(ctx, "ada", "world")
+	if err != nil || r.ID != 2 {
 		t.Errorf("the name is of %+v, %v", r, err)
 	}
 	if _, err := s.RepoNamed(ctx, "ada", "hello"); !errors.Is(err, ci.ErrNotFound) {
@@ -83,9 +107,24 @@ func TestS7Events(t *testing.T) { both(t, visibilityOfEvents) }
 
 func visibilityOfEvents(t *testing.T, s *store.Store) {
 	for i, private := range []bool{false, true, false} {
-		repo := ci.Repo{ID: 1, Owner: "ada", Name: "hello", Private: private}
-		ev := ci.Event{Kind: ci.Push, Repo: repo, SHA: ci.SHA(strings.Repeat("abc"[i:i+1], 40)), Ref: "refs/heads/main"}
-		must(t, s.CreateRun(t.Context(), 0, &ci.Run{ID: ci.RunID("r" + "abc"[i:i+1]), Event: ev, Attempt: 1, State: ci.Queued}, ci.NewAttempt{}))
+		repo := ci.Repo{
+			ID:      1,
+			Owner:   "ada",
+			Name:    "hello",
+			Private: private,
+		}
+		ev := ci.Event{
+			Kind: ci.Push,
+			Repo: repo,
+			SHA:  ci.SHA(strings.Repeat("abc"[i:i+1], 40)),
+			Ref:  "refs/heads/main",
+		}
+		must(t, s.CreateRun(t.Context(), 0, &ci.Run{
+			ID:      ci.RunID("r" + "abc"[i:i+1]),
+			Event:   ev,
+			Attempt: 1,
+			State:   ci.Queued,
+		}, ci.NewAttempt{}))
 		runs, err := s.Runs(t.Context(), ci.RunFilter{Limit: 10})
 		must(t, err)
 		if want := []int{1, 0, 0}[i]; len(runs) != want {

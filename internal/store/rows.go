@@ -15,7 +15,13 @@ type querier interface {
 type row interface{ Scan(...any) error }
 
 // collect reads all rows of a query. what says in errors what they are.
-func collect[T any](ctx context.Context, q querier, scan func(row) (T, error), what, query string, args ...any) (all []T, err error) {
+func collect[T any](
+	ctx context.Context,
+	q querier,
+	scan func(row) (T, error),
+	what, query string,
+	args ...any,
+) (all []T, err error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)

@@ -83,7 +83,9 @@ func keepsAttempt(t *testing.T, s *store.Store) {
 	run.Finished = time.Time{}       // of a run in a final state
 	run.JudgedUntil = time.Time{}    // written by a migration only
 	job := store.Fill[ci.NewJob]()
-	job.Run, job.Attempt, job.State = run.ID, run.Attempt, ci.Queued
+	job.Run = run.ID
+	job.Attempt = run.Attempt
+	job.State = ci.Queued
 	job.Finished = time.Time{} // of a job in a final state
 	attempt := store.Fill[ci.NewAttempt]()
 	attempt.Jobs = []ci.NewJob{job}
@@ -121,7 +123,10 @@ func keepsOutcome(t *testing.T, s *store.Store, job ci.Job) {
 	before, err := s.Job(ctx, job.Name)
 	must(t, err)
 	want := store.Fill[ci.Job]()
-	want.Name, want.Run, want.Attempt, want.State = job.Name, job.Run, job.Attempt, ci.Failure
+	want.Name = job.Name
+	want.Run = job.Run
+	want.Attempt = job.Attempt
+	want.State = ci.Failure
 	for i := range want.Steps {
 		want.Steps[i].State = ci.Failure
 	}
@@ -130,10 +135,19 @@ func keepsOutcome(t *testing.T, s *store.Store, job ci.Job) {
 	}
 	observe(t, s, want)
 	// What follows is not observed: it was stored with the job, or by other methods.
-	want.Title, want.Group, want.Limit, want.When, want.Ready = before.Title, before.Group, before.Limit, before.When, before.Ready
-	want.UID, want.Created, want.Started, want.Settled = before.UID, before.Created, before.Started, before.Settled
+	want.Title = before.Title
+	want.Group = before.Group
+	want.Limit = before.Limit
+	want.When = before.When
+	want.Ready = before.Ready
+	want.UID = before.UID
+	want.Created = before.Created
+	want.Started = before.Started
+	want.Settled = before.Settled
 	want.Waits, want.Losses = before.Waits, before.Losses
-	want.Manifest, want.Files, want.Images = []byte{}, []byte{}, nil // dropped at the end
+	want.Manifest = []byte{}
+	want.Files = []byte{}
+	want.Images = nil // dropped at the end
 	got, err := s.Job(ctx, job.Name)
 	must(t, err)
 	same(t, "job that ended", want, got)
@@ -218,8 +232,11 @@ func keepsRepos(t *testing.T, s *store.Store) {
 	same(t, "repository", state, got)
 
 	access := store.Fill[ci.RepoAccess]()
-	for _, repo := range []*ci.Repo{&access.Repo, &access.From} { // the ids count; only names and installation are kept for people
-		repo.Private, repo.DefaultBranch, repo.OwnerID = false, "", 0
+	// the ids count; only names and installation are kept for people
+	for _, repo := range []*ci.Repo{&access.Repo, &access.From} {
+		repo.Private = false
+		repo.DefaultBranch = ""
+		repo.OwnerID = 0
 		repo.Installation = 77 // both belong to one
 	}
 	must(t, s.AllowAccess(ctx, access))

@@ -32,11 +32,33 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, atte
 				return err
 			}
 		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO runs (id, number, repo_id, sha, kind, ref, event, attempt, state, message,
+		res, err := tx.ExecContext(
+			ctx,
+			`INSERT INTO runs (id, number, repo_id, sha, kind, ref, event, attempt, state, message,
 			  created, finished, branch, pr, actor, private, person, supersedes, identity)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT p.private FROM repos p WHERE p.id = ?), 1), ?, ?, ?) ON CONFLICT (repo_id, sha, kind, ref) WHERE sha <> '' DO NOTHING`,
-			run.ID, run.Number, repo, run.Event.SHA, run.Event.Kind, run.Event.Ref, event, run.Attempt, run.State, run.Message,
-			millis(run.Created), millis(run.Finished), run.Event.Branch, run.Event.PR, strings.ToLower(run.Event.Actor.Login), repo, run.Event.Actor.ID, integer(run.Supersedes), run.Identity)
+			run.ID,
+			run.Number,
+			repo,
+			run.Event.SHA,
+			run.Event.Kind,
+			run.Event.Ref,
+			event,
+			run.Attempt,
+			run.State,
+			run.Message,
+			millis(
+				run.Created,
+			),
+			millis(run.Finished),
+			run.Event.Branch,
+			run.Event.PR,
+			strings.ToLower(run.Event.Actor.Login),
+			repo,
+			run.Event.Actor.ID,
+			integer(run.Supersedes),
+			run.Identity,
+		)
 		if err != nil {
 			return err
 		}
@@ -62,7 +84,12 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, atte
 // AddAttempt stores the next attempt of a finished run, and ends the delivery
 // that asked for it (0: none). It reports false when the run is not finished,
 // another attempt was faster, or its pull request has got another base since the run was read.
-func (s *Store) AddAttempt(ctx context.Context, delivery int64, run ci.Run, attempt ci.NewAttempt) (added bool, err error) {
+func (s *Store) AddAttempt(
+	ctx context.Context,
+	delivery int64,
+	run ci.Run,
+	attempt ci.NewAttempt,
+) (added bool, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
 		plans, err := s.fit(ctx, tx, &run, &attempt)
 		if err != nil {
@@ -121,13 +148,39 @@ func (s *Store) addJobs(ctx context.Context, tx *sql.Tx, jobs []ci.NewJob, plans
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO jobs (name, run, attempt, ordinal, title, state, message,
+		_, err = tx.ExecContext(
+			ctx,
+			`INSERT INTO jobs (name, run, attempt, ordinal, title, state, message,
 			  manifest, files, base, stored, images, steps, services, grp, grp_limit,
 			  created, uid, started, finished, settled, cpu, memory, disk, pool, run_when)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			j.Name, j.Run, j.Attempt, i, j.Title, j.State, j.Message,
-			plans[i].manifest, plans[i].files, plans[i].base, plans[i].size(), string(plans[i].images), steps, services, j.Group, j.Limit,
-			now, j.UID, millis(j.Started), millis(j.Finished), integer(j.Settled), j.CPU, j.Memory, j.Disk, j.Pool, j.When)
+			j.Name,
+			j.Run,
+			j.Attempt,
+			i,
+			j.Title,
+			j.State,
+			j.Message,
+			plans[i].manifest,
+			plans[i].files,
+			plans[i].base,
+			plans[i].size(),
+			string(plans[i].images),
+			steps,
+			services,
+			j.Group,
+			j.Limit,
+			now,
+			j.UID,
+			millis(j.Started),
+			millis(j.Finished),
+			integer(j.Settled),
+			j.CPU,
+			j.Memory,
+			j.Disk,
+			j.Pool,
+			j.When,
+		)
 		if err != nil {
 			return err
 		}
@@ -158,7 +211,16 @@ func (s *Store) Run(ctx context.Context, id ci.RunID) (ci.Run, error) {
 
 // RunOf returns the run of an event's meaning, or ErrNotFound.
 func (s *Store) RunOf(ctx context.Context, repo int64, sha ci.SHA, kind ci.Kind, ref string) (ci.Run, error) {
-	return scanRun(s.db.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? AND kind = ? AND ref = ?`, repo, sha, kind, ref))
+	return scanRun(
+		s.db.QueryRowContext(
+			ctx,
+			`SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? AND kind = ? AND ref = ?`,
+			repo,
+			sha,
+			kind,
+			ref,
+		),
+	)
 }
 
 func scanRun(row row) (r ci.Run, err error) {
@@ -173,7 +235,9 @@ func scanRun(row row) (r ci.Run, err error) {
 	if err != nil {
 		return r, fmt.Errorf("run: %w", err)
 	}
-	r.Created, r.Finished, r.Started = moment(created), moment(finished), moment(started)
+	r.Created = moment(created)
+	r.Finished = moment(finished)
+	r.Started = moment(started)
 	r.JudgedUntil = moment(judged)
 	if r.Event, err = decodeEvent(event); err != nil {
 		return r, fmt.Errorf("run %s: event: %w", r.ID, err)

@@ -20,8 +20,18 @@ func (s *Store) AddSession(ctx context.Context, session ci.Session) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE created < ?`, now.Add(-ci.SessionTime).UnixMilli()); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (id, user_id, login, token, private, writes, checked, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			session.ID, session.Who.ID, session.Who.Login, session.Token, string(private), string(writes), millis(session.Reach.At), now.UnixMilli())
+		_, err := tx.ExecContext(
+			ctx,
+			`INSERT INTO sessions (id, user_id, login, token, private, writes, checked, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			session.ID,
+			session.Who.ID,
+			session.Who.Login,
+			session.Token,
+			string(private),
+			string(writes),
+			millis(session.Reach.At),
+			now.UnixMilli(),
+		)
 		return err
 	})
 	if err != nil {
@@ -58,7 +68,8 @@ func (s *Store) Session(ctx context.Context, id string) (ci.Session, error) {
 	var private, writes string
 	var checked, created int64
 	err := s.db.QueryRowContext(ctx, `SELECT user_id, login, token, private, writes, checked, created FROM sessions WHERE id = ? AND created >= ?`,
-		id, s.now().Add(-ci.SessionTime).UnixMilli()).Scan(&session.Who.ID, &session.Who.Login, &session.Token, &private, &writes, &checked, &created)
+		id, s.now().Add(-ci.SessionTime).UnixMilli()).
+		Scan(&session.Who.ID, &session.Who.Login, &session.Token, &private, &writes, &checked, &created)
 	if errors.Is(err, sql.ErrNoRows) {
 		return session, fmt.Errorf("session: %w", ErrNotFound)
 	}

@@ -37,7 +37,12 @@ func openSQLite(ctx context.Context, path string) (db, error) {
 	if err != nil {
 		return db{}, errors.Join(err, write.Close())
 	}
-	return db{write: write, read: read, dialect: goose.DialectSQLite3, clock: &clock{}}, nil
+	return db{
+		write:   write,
+		read:    read,
+		dialect: goose.DialectSQLite3,
+		clock:   &clock{},
+	}, nil
 }
 
 // makePrivate creates the file for its owner alone, and takes the rights of others
@@ -72,7 +77,9 @@ func openFile(path string, conns int, q url.Values) (*sql.DB, error) {
 }
 
 // errDamaged says what to do about a file that is not what SQLite wrote.
-var errDamaged = errors.New("the database is damaged: stop YACI, move the file away with those of its name that end in -wal and -shm, put the newest copy that yaci backup made in its place, and start again")
+var errDamaged = errors.New(
+	"the database is damaged: stop YACI, move the file away with those of its name that end in -wal and -shm, put the newest copy that yaci backup made in its place, and start again",
+)
 
 // intact reads the whole file and says what is wrong with it
 // (sqlite.org/pragma.html#pragma_quick_check).

@@ -61,7 +61,8 @@ type preparedConn struct {
 	statements *lru.Cache // query to *statement
 }
 
-// statement is a prepared statement. While the rows of one query are read, another one with the same text cannot use it.
+// statement is a prepared statement. While the rows of one query are read, another one with the same text cannot use
+// it.
 type statement struct {
 	sqliteStmt
 	busy    bool

@@ -101,13 +101,14 @@ func TestStatementInUse(t *testing.T) {
 		}
 		want++
 	}
-	if err := rows.Err(); err != nil || want != most {
+	err = rows.Err()
+	if err != nil || want != most {
 		t.Errorf("%d rows: %v", want, err)
 	}
 }
 
-// TestStatementsAfterTrouble: after an error, a cancelled query, a rollback and a change of the schema a query does what
-// it would do on a new connection.
+// TestStatementsAfterTrouble: after an error, a cancelled query, a rollback and a change of the schema a query does
+// what it would do on a new connection.
 func TestStatementsAfterTrouble(t *testing.T) {
 	c := prepared(t)
 	run(t, c, "CREATE TABLE a (n INTEGER PRIMARY KEY)")
@@ -155,7 +156,8 @@ func TestStatementsAfterTrouble(t *testing.T) {
 			t.Errorf("row %d: %d %q", count, n, text)
 		}
 	}
-	if err := rows.Err(); err != nil || count != 3 {
+	err = rows.Err()
+	if err != nil || count != 3 {
 		t.Errorf("%d rows: %v", count, err)
 	}
 }

@@ -51,8 +51,15 @@ func (s *Store) tellAll(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.J
 // outcomes returns all runs of run's commit, oldest first, each with the jobs of its newest attempt. run and
 // jobs take the place of what is stored of them.
 func outcomes(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.Job) ([]decide.Outcome, error) {
-	stored, err := collect(ctx, tx, scanRun, "runs of "+run.Event.SHA.Short(),
-		`SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? ORDER BY created, id`, run.Event.Repo.ID, run.Event.SHA)
+	stored, err := collect(
+		ctx,
+		tx,
+		scanRun,
+		"runs of "+run.Event.SHA.Short(),
+		`SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? ORDER BY created, id`,
+		run.Event.Repo.ID,
+		run.Event.SHA,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +127,15 @@ func told(ctx context.Context, tx *sql.Tx, run ci.Run) (map[string]words, error)
 		err = r.Scan(&e.context, &e.state, &e.description, &e.page)
 		return e, err
 	}
-	list, err := collect(ctx, tx, scan, "statuses of "+run.Event.SHA.Short(), `SELECT context, state, description, target_url FROM statuses WHERE repo_id = ? AND sha = ?`,
-		run.Event.Repo.ID, run.Event.SHA)
+	list, err := collect(
+		ctx,
+		tx,
+		scan,
+		"statuses of "+run.Event.SHA.Short(),
+		`SELECT context, state, description, target_url FROM statuses WHERE repo_id = ? AND sha = ?`,
+		run.Event.Repo.ID,
+		run.Event.SHA,
+	)
 	told := map[string]words{}
 	for _, e := range list {
 		told[e.context] = e.words
@@ -131,7 +145,15 @@ func told(ctx context.Context, tx *sql.Tx, run ci.Run) (map[string]words, error)
 
 // tell writes one status, and the check run of the same name where there are such,
 // unless it was told so before.
-func (s *Store) tell(ctx context.Context, tx *sql.Tx, told map[string]words, run ci.Run, name string, state ci.State, message, page string) error {
+func (s *Store) tell(
+	ctx context.Context,
+	tx *sql.Tx,
+	told map[string]words,
+	run ci.Run,
+	name string,
+	state ci.State,
+	message, page string,
+) error {
 	now := words{githubState(state), message, page}
 	names := []string{name}
 	if s.checks {
@@ -156,12 +178,24 @@ func (s *Store) write(ctx context.Context, tx *sql.Tx, run ci.Run, name string, 
 		return err
 	}
 	now := s.now().UnixMilli()
-	_, err = tx.ExecContext(ctx, `INSERT INTO statuses (repo_id, sha, context, repo, installation, state, description, target_url, version, due, written)
+	_, err = tx.ExecContext(
+		ctx,
+		`INSERT INTO statuses (repo_id, sha, context, repo, installation, state, description, target_url, version, due, written)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
 		ON CONFLICT (repo_id, sha, context) DO UPDATE SET repo = excluded.repo, installation = excluded.installation,
 		  state = excluded.state, description = excluded.description, target_url = excluded.target_url,
 		  version = statuses.version + 1, attempts = 0, due = excluded.due, written = excluded.written`,
-		run.Event.Repo.ID, run.Event.SHA, name, repo, run.Event.Repo.Installation, w.state, w.description, w.page, now, now)
+		run.Event.Repo.ID,
+		run.Event.SHA,
+		name,
+		repo,
+		run.Event.Repo.Installation,
+		w.state,
+		w.description,
+		w.page,
+		now,
+		now,
+	)
 	if err != nil {
 		return fmt.Errorf("status of %s: %w", run.Event.SHA.Short(), err)
 	}

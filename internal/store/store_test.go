@@ -19,16 +19,40 @@ func must(t *testing.T, err error) {
 }
 
 func pushRun(id ci.RunID, ref string) (*ci.Run, []ci.NewJob) {
-	ev := ci.Event{Kind: ci.Push, Repo: ci.Repo{ID: 1, Owner: "ada", Name: "hello"}, SHA: ci.SHA(strings.Repeat("a", 40)), Ref: ref}
-	run := &ci.Run{ID: id, Event: ev, Attempt: 1, State: ci.Queued, Message: "Waiting.", Created: time.Now()}
-	return run, []ci.NewJob{{Name: ci.JobNameOf(id, 1), Run: id, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}")}}
+	ev := ci.Event{
+		Kind: ci.Push,
+		Repo: ci.Repo{ID: 1, Owner: "ada", Name: "hello"},
+		SHA:  ci.SHA(strings.Repeat("a", 40)),
+		Ref:  ref,
+	}
+	run := &ci.Run{
+		ID:      id,
+		Event:   ev,
+		Attempt: 1,
+		State:   ci.Queued,
+		Message: "Waiting.",
+		Created: time.Now(),
+	}
+	return run, []ci.NewJob{{
+		Name:     ci.JobNameOf(id, 1),
+		Run:      id,
+		Attempt:  1,
+		State:    ci.Queued,
+		Manifest: []byte("{}"),
+		Files:    []byte("{}"),
+	}}
 }
 
 func TestDeliveryIsStoredOnce(t *testing.T) { both(t, deliveryIsStoredOnce) }
 
 func deliveryIsStoredOnce(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	d := ci.NewDelivery{HookID: 1, GUID: "g", Name: "push", Body: []byte("{}")}
+	d := ci.NewDelivery{
+		HookID: 1,
+		GUID:   "g",
+		Name:   "push",
+		Body:   []byte("{}"),
+	}
 	must(t, s.AddDelivery(ctx, d))
 	must(t, s.AddDelivery(ctx, d))
 	due, err := s.DueDeliveries(ctx, 10)
@@ -40,7 +64,13 @@ func deliveryIsStoredOnce(t *testing.T, s *store.Store) {
 	if due, _ := s.DueDeliveries(ctx, 10); len(due) != 0 {
 		t.Errorf("a deferred delivery is due at once: %+v", due)
 	}
-	must(t, s.AddDelivery(ctx, ci.NewDelivery{HookID: 1, GUID: "i", Name: "star", Body: []byte("{}"), Ignored: "Ignored: x."}))
+	must(t, s.AddDelivery(ctx, ci.NewDelivery{
+		HookID:  1,
+		GUID:    "i",
+		Name:    "star",
+		Body:    []byte("{}"),
+		Ignored: "Ignored: x.",
+	}))
 	if due, _ := s.DueDeliveries(ctx, 10); len(due) != 0 {
 		t.Errorf("an ignored delivery is due: %+v", due)
 	}
@@ -64,7 +94,8 @@ func runToStatus(t *testing.T, s *store.Store) {
 		t.Errorf("job %+v", job)
 	}
 	job.State, job.Message = ci.Failure, "test failed in 2s (exit 1)"
-	if changed, err := s.Observe(ctx, job); err != nil || !changed {
+	changed, err := s.Observe(ctx, job)
+	if err != nil || !changed {
 		t.Fatalf("observe: %v %v", changed, err)
 	}
 	last := due(ctx, t, s, "failure")
@@ -72,7 +103,8 @@ func runToStatus(t *testing.T, s *store.Store) {
 		t.Errorf("status %+v", last)
 	}
 	job.State = ci.Success
-	if changed, err := s.Observe(ctx, job); err != nil || changed {
+	changed, err = s.Observe(ctx, job)
+	if err != nil || changed {
 		t.Errorf("a final state changed: %v %v", changed, err)
 	}
 	must(t, s.StatusSent(ctx, first, time.Minute)) // an old confirmation, late
@@ -132,7 +164,13 @@ func worstRunShows(t *testing.T, s *store.Store) {
 	}
 	for i, state := range []ci.State{ci.Failure, ci.Success} {
 		id := ci.RunID([]string{"r1", "r2"}[i])
-		_, err := s.Observe(ctx, ci.Job{Name: ci.JobNameOf(id, 1), Run: id, Attempt: 1, State: state, Message: string(state)})
+		_, err := s.Observe(ctx, ci.Job{
+			Name:    ci.JobNameOf(id, 1),
+			Run:     id,
+			Attempt: 1,
+			State:   state,
+			Message: string(state),
+		})
 		must(t, err)
 	}
 	due(ctx, t, s, "failure")
@@ -146,14 +184,28 @@ func attempt(t *testing.T, s *store.Store) {
 	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	next, _ := pushRun("r1", "refs/heads/main")
 	next.Attempt = 2
-	again := []ci.NewJob{{Name: "yaci-r1-2", Run: "r1", Attempt: 2, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}")}}
+	again := []ci.NewJob{{
+		Name:     "yaci-r1-2",
+		Run:      "r1",
+		Attempt:  2,
+		State:    ci.Queued,
+		Manifest: []byte("{}"),
+		Files:    []byte("{}"),
+	}}
 	if added, err := s.AddAttempt(ctx, 0, *next, ci.NewAttempt{Jobs: again}); err != nil || added {
 		t.Errorf("a running run was retried: %v %v", added, err)
 	}
-	_, err := s.Observe(ctx, ci.Job{Name: "yaci-r1-1", Run: "r1", Attempt: 1, State: ci.Error, Message: "x"})
+	_, err := s.Observe(ctx, ci.Job{
+		Name:    "yaci-r1-1",
+		Run:     "r1",
+		Attempt: 1,
+		State:   ci.Error,
+		Message: "x",
+	})
 	must(t, err)
 	for i, want := range []bool{true, false} {
-		if added, err := s.AddAttempt(ctx, 0, *next, ci.NewAttempt{Jobs: again}); err != nil || added != want {
+		added, err := s.AddAttempt(ctx, 0, *next, ci.NewAttempt{Jobs: again})
+		if err != nil || added != want {
 			t.Errorf("retry %d: %v %v", i, added, err)
 		}
 	}
@@ -175,16 +227,19 @@ func lost(t *testing.T, s *store.Store) {
 		job.Steps[0].State, job.Steps[0].Exit = ci.Error, 137
 		other := job
 		other.UID = "uid-0"
-		if changed, err := s.Lost(ctx, other, "x"); err != nil || changed {
+		changed, err := s.Lost(ctx, other, "x")
+		if err != nil || changed {
 			t.Errorf("another Job of its name was taken for it: %v %v", changed, err)
 		}
 		for _, want := range []bool{true, false} { // the second finds it lost already
-			if changed, err := s.Lost(ctx, job, "its node is gone"); err != nil || changed != want {
+			changed, err := s.Lost(ctx, job, "its node is gone")
+			if err != nil || changed != want {
 				t.Errorf("loss %d: %v %v, want %v", i, changed, err, want)
 			}
 		}
 		queued := queuedJobs(t, s)
-		if len(queued) != 1 || len(queued[0].Losses) != i || queued[0].UID != "uid-1" || queued[0].Steps[0] != jobs[0].Steps[0] {
+		if len(queued) != 1 || len(queued[0].Losses) != i || queued[0].UID != "uid-1" ||
+			queued[0].Steps[0] != jobs[0].Steps[0] {
 			t.Fatalf("queued %+v", queued)
 		}
 	}
@@ -201,7 +256,8 @@ func settled(t *testing.T, s *store.Store) {
 	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
 	count := func(want int) {
 		t.Helper()
-		if left, err := s.UnsettledJobs(ctx); err != nil || len(left) != want {
+		left, err := s.UnsettledJobs(ctx)
+		if err != nil || len(left) != want {
 			t.Errorf("%d unsettled, %v; want %d", len(left), err, want)
 		}
 	}

@@ -17,8 +17,16 @@ const tokenColumns = `id, name, scope, hash, created, used, expires`
 
 // AddToken keeps a new API token. A name that another has is ci.ErrTaken, wrapped.
 func (s *Store) AddToken(ctx context.Context, t ci.Token) error {
-	res, err := s.db.ExecContext(ctx, `INSERT INTO tokens (`+tokenColumns+`) VALUES (?, ?, ?, ?, ?, 0, ?) ON CONFLICT (name) DO NOTHING`,
-		t.ID, t.Name, t.Scope, t.Hash, millis(t.Created), millis(t.Expires))
+	res, err := s.db.ExecContext(
+		ctx,
+		`INSERT INTO tokens (`+tokenColumns+`) VALUES (?, ?, ?, ?, ?, 0, ?) ON CONFLICT (name) DO NOTHING`,
+		t.ID,
+		t.Name,
+		t.Scope,
+		t.Hash,
+		millis(t.Created),
+		millis(t.Expires),
+	)
 	if err != nil {
 		return fmt.Errorf("add token %s: %w", t.ID, err)
 	}
@@ -68,6 +76,8 @@ func scanToken(row row) (t ci.Token, err error) {
 	if err != nil {
 		return t, fmt.Errorf("token: %w", err)
 	}
-	t.Created, t.Used, t.Expires = moment(created), moment(used), moment(expires)
+	t.Created = moment(created)
+	t.Used = moment(used)
+	t.Expires = moment(expires)
 	return t, nil
 }

@@ -16,8 +16,21 @@ func TestTokens(t *testing.T) { both(t, tokens) }
 func tokens(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	now := time.UnixMilli(time.Now().UnixMilli()).UTC()
-	a := ci.Token{ID: "a", Name: "laptop", Scope: ci.ScopeRun, Hash: []byte{0, 255}, Created: now, Expires: now.Add(time.Hour)}
-	b := ci.Token{ID: "b", Name: "robot", Scope: ci.ScopeRead, Hash: []byte{1}, Created: now.Add(time.Second)}
+	a := ci.Token{
+		ID:      "a",
+		Name:    "laptop",
+		Scope:   ci.ScopeRun,
+		Hash:    []byte{0, 255},
+		Created: now,
+		Expires: now.Add(time.Hour),
+	}
+	b := ci.Token{
+		ID:      "b",
+		Name:    "robot",
+		Scope:   ci.ScopeRead,
+		Hash:    []byte{1},
+		Created: now.Add(time.Second),
+	}
 	must(t, s.AddToken(ctx, a))
 	must(t, s.AddToken(ctx, b))
 	if err := s.AddToken(ctx, ci.Token{ID: "c", Name: "robot", Hash: []byte{}}); !errors.Is(err, ci.ErrTaken) {

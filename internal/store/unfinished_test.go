@@ -14,10 +14,16 @@ func TestUnfinishedOf(t *testing.T) { both(t, unfinishedOf) }
 func unfinishedOf(t *testing.T, s *store.Store) {
 	for n, installation := range []int64{5, 5, 6, 5} {
 		run, jobs := pushRun(ci.RunID(fmt.Sprintf("r%d", n)), "refs/heads/main")
-		run.Event.Repo = ci.Repo{ID: int64(n + 1), Owner: "ada", Name: fmt.Sprintf("hello%d", n), Installation: installation}
+		run.Event.Repo = ci.Repo{
+			ID:           int64(n + 1),
+			Owner:        "ada",
+			Name:         fmt.Sprintf("hello%d", n),
+			Installation: installation,
+		}
 		must(t, s.CreateRun(t.Context(), 0, run, ci.NewAttempt{Jobs: jobs}))
 	}
-	if cancelled, err := s.CancelRun(t.Context(), "r1", "Cancelled."); err != nil || !cancelled {
+	cancelled, err := s.CancelRun(t.Context(), "r1", "Cancelled.")
+	if err != nil || !cancelled {
 		t.Fatal(cancelled, err)
 	}
 	for installation, want := range map[int64]string{5: "[r0 r3]", 6: "[r2]", 7: "[]"} {

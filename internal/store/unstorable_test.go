@@ -22,12 +22,14 @@ func unstorable(t *testing.T, s *store.Store) {
 	must(t, err)
 	job.State, job.Steps[0].State = ci.Success, ci.Success
 	job.Steps[0].Finished = time.UnixMilli(1 << 62)
-	if changed, err := s.Observe(ctx, job); err != nil || !changed {
+	changed, err := s.Observe(ctx, job)
+	if err != nil || !changed {
 		t.Fatalf("changed %v, %v", changed, err)
 	}
 	got, err := s.Job(ctx, "yaci-r1-1")
 	must(t, err)
-	if got.State != ci.Error || !strings.Contains(got.Message, "could not be stored") || got.Steps[0].Name != "test" || got.Steps[0].State != ci.Error {
+	if got.State != ci.Error || !strings.Contains(got.Message, "could not be stored") || got.Steps[0].Name != "test" ||
+		got.Steps[0].State != ci.Error {
 		t.Errorf("%+v", got)
 	}
 	due(ctx, t, s, "error")

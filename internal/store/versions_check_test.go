@@ -152,7 +152,16 @@ func eventOf(id ci.RunID, release int) ci.Event {
 
 // versionIDs returns the runs of a release, oldest first.
 func versionIDs(release int) []ci.RunID {
-	ids := []ci.RunID{"rpassed000", "rmatrix000", "rfailed000", "rcommand00", "rwaiting00", "rbroken000", "rheld00000", "rapproved0"}
+	ids := []ci.RunID{
+		"rpassed000",
+		"rmatrix000",
+		"rfailed000",
+		"rcommand00",
+		"rwaiting00",
+		"rbroken000",
+		"rheld00000",
+		"rapproved0",
+	}
 	if release < writesLists {
 		return ids[:6]
 	}
@@ -196,10 +205,14 @@ func checkRuns(t *testing.T, s *store.Store, release int) {
 		if release >= writesIdentities {
 			want.Identity = "id-" + string(id)
 		}
-		if run.Message == "" || run.JudgedUntil.IsZero() != (release >= writesIdentities) || run.Finished.IsZero() == run.State.Final() {
+		if run.Message == "" || run.JudgedUntil.IsZero() != (release >= writesIdentities) ||
+			run.Finished.IsZero() == run.State.Final() {
 			t.Errorf("run %s: message %q, judged until %v, finished %v", id, run.Message, run.JudgedUntil, run.Finished)
 		}
-		run.Message, run.JudgedUntil, run.Started, run.Finished = "", time.Time{}, time.Time{}, time.Time{}
+		run.Message = ""
+		run.JudgedUntil = time.Time{}
+		run.Started = time.Time{}
+		run.Finished = time.Time{}
 		same(t, "run "+string(id), want, run)
 
 		if want.Number != 0 {
@@ -249,7 +262,9 @@ func stepsOf(release int) []ci.Step {
 			steps[i].Allowed, steps[i].Reason = false, ""
 		}
 		if release < writesLosses {
-			steps[i].Memory, steps[i].CPU, steps[i].OOM = 0, 0, 0
+			steps[i].Memory = 0
+			steps[i].CPU = 0
+			steps[i].OOM = 0
 		}
 		if release < writesLists {
 			steps[i].Limit = 0
@@ -297,7 +312,9 @@ func checkJobs(t *testing.T, s *store.Store, release int) {
 	checkMatrix(t, s, release)
 	attempts, err := s.RunJobs(ctx, "rfailed000")
 	must(t, err)
-	if len(attempts) != 2 || attempts[0].Steps[0].Exit != 3 || attempts[0].State != ci.Failure || attempts[1].Attempt != 2 || attempts[1].State != ci.Queued {
+	if len(attempts) != 2 || attempts[0].Steps[0].Exit != 3 || attempts[0].State != ci.Failure ||
+		attempts[1].Attempt != 2 ||
+		attempts[1].State != ci.Queued {
 		t.Errorf("attempts %+v", attempts)
 	}
 	waiting, err := s.Job(ctx, "yaci-rwaiting00-1")
@@ -330,7 +347,12 @@ func checkMatrix(t *testing.T, s *store.Store, release int) {
 	same(t, "titles in the order of the file", []string{"unit go=1.25", "unit go=1.26", "deploy"}, titles)
 	needs, err := s.JobNeeds(t.Context(), "rmatrix000")
 	must(t, err)
-	same(t, "needs", map[ci.JobName][]ci.JobName{"yaci-rmatrix000-1-8": {"yaci-rmatrix000-1-10", "yaci-rmatrix000-1-9"}}, needs)
+	same(
+		t,
+		"needs",
+		map[ci.JobName][]ci.JobName{"yaci-rmatrix000-1-8": {"yaci-rmatrix000-1-10", "yaci-rmatrix000-1-9"}},
+		needs,
+	)
 	deploy := jobs[2]
 	same(t, "group", "11/deploy", deploy.Group)
 	same(t, "limit", 1, deploy.Limit)
@@ -379,7 +401,14 @@ func checkQueue(t *testing.T, s *store.Store, release int) {
 			t.Errorf("contender %+v", c)
 		}
 	}
-	want := []ci.JobName{"yaci-rmatrix000-1-10", "yaci-rmatrix000-1-9", "yaci-rmatrix000-1-8", "yaci-rfailed000-2", "yaci-rcommand00-1", "yaci-rwaiting00-1"}
+	want := []ci.JobName{
+		"yaci-rmatrix000-1-10",
+		"yaci-rmatrix000-1-9",
+		"yaci-rmatrix000-1-8",
+		"yaci-rfailed000-2",
+		"yaci-rcommand00-1",
+		"yaci-rwaiting00-1",
+	}
 	if release < writesNeeds {
 		want = slices.Replace(want, 0, 3, ci.JobName("yaci-rmatrix000-1"))
 	}
@@ -550,7 +579,9 @@ func continueVersion(t *testing.T, s *store.Store, release int) {
 	same(t, "number of the next run", int64(len(versionIDs(release))), next.Number) // the command has none
 
 	job := launch(t, s, "yaci-rwaiting00-1", "uid-waiting")
-	job.State, job.Message, job.Steps = ci.Success, "Passed.", versionSteps()
+	job.State = ci.Success
+	job.Message = "Passed."
+	job.Steps = versionSteps()
 	observe(t, s, job)
 	run, err := s.Run(ctx, "rwaiting00")
 	must(t, err)
@@ -566,5 +597,10 @@ func continueVersion(t *testing.T, s *store.Store, release int) {
 	if _, err := s.Job(ctx, "yaci-rpassed000-1"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a job of a run that was dropped: %v", err)
 	}
-	must(t, s.AddDelivery(ctx, ci.NewDelivery{HookID: 3, GUID: "guid-6", Name: "push", Body: []byte("{}")}))
+	must(t, s.AddDelivery(ctx, ci.NewDelivery{
+		HookID: 3,
+		GUID:   "guid-6",
+		Name:   "push",
+		Body:   []byte("{}"),
+	}))
 }

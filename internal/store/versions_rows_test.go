@@ -206,13 +206,22 @@ func versionRun(id ci.RunID, created int) *ci.Run {
 func versionRows(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	for i, name := range []string{"push", "pull_request", "star", "push", "push"} {
-		d := ci.NewDelivery{HookID: 3, GUID: fmt.Sprintf("guid-%d", i+1), Name: name, Body: []byte("{\"n\": " + fmt.Sprint(i) + "}\xff\x00")}
+		d := ci.NewDelivery{
+			HookID: 3,
+			GUID:   fmt.Sprintf("guid-%d", i+1),
+			Name:   name,
+			Body:   []byte("{\"n\": " + fmt.Sprint(i) + "}\xff\x00"),
+		}
 		if name == "star" {
 			d.Ignored = "Ignored: event star starts nothing."
 		}
-		d.Action, d.Repo, d.RepoID = "opened", "Ada/hello", 11
+		d.Action = "opened"
+		d.Repo = "Ada/hello"
+		d.RepoID = 11
 		if i == 3 {
-			d.Ref, d.SHA, d.Origin = "refs/heads/gone", versionSHA("8"), ci.Listed
+			d.Ref = "refs/heads/gone"
+			d.SHA = versionSHA("8")
+			d.Origin = ci.Listed
 		}
 		must(t, s.AddDelivery(ctx, d))
 	}
@@ -246,7 +255,9 @@ func writeRuns(t *testing.T, s *store.Store, delivery int64) {
 
 	create(delivery, "rpassed000", 0, versionJob("rpassed000", 1))
 	job := launch(t, s, "yaci-rpassed000-1", "uid-passed")
-	job.State, job.Message, job.Steps = ci.Success, "Passed in 3.0s.", versionSteps()
+	job.State = ci.Success
+	job.Message = "Passed in 3.0s."
+	job.Steps = versionSteps()
 	job.Services = versionServices()
 	job.Finished = at(30)
 	observe(t, s, job)
@@ -273,12 +284,16 @@ func writeRuns(t *testing.T, s *store.Store, delivery int64) {
 		t.Fatal("the job was not lost")
 	}
 	job = launch(t, s, matrix[0].Name, "uid-runs")
-	job.Waits, job.Message, job.Detail = "quota cpu", "Waiting: the quota lacks CPU.", "exceeded quota: builds"
+	job.Waits = "quota cpu"
+	job.Message = "Waiting: the quota lacks CPU."
+	job.Detail = "exceeded quota: builds"
 	must(t, s.Waits(ctx, job))
 
 	create(0, "rfailed000", 2, versionJob("rfailed000", 1))
 	job = launch(t, s, "yaci-rfailed000-1", "uid-failed")
-	job.State, job.Message, job.Steps = ci.Failure, "Step unit tests failed (exit 3).", versionSteps()
+	job.State = ci.Failure
+	job.Message = "Step unit tests failed (exit 3)."
+	job.Steps = versionSteps()
 	job.Steps[0].State, job.Steps[0].Exit = ci.Failure, 3
 	job.Finished = at(40)
 	observe(t, s, job)
@@ -294,7 +309,13 @@ func writeRuns(t *testing.T, s *store.Store, delivery int64) {
 	create(0, "rcommand00", 3, command)
 	launch(t, s, command.Name, "uid-command")
 	create(0, "rwaiting00", 4, versionJob("rwaiting00", 1))
-	must(t, s.Explain(ctx, []ci.Place{{Job: "yaci-rwaiting00-1", Key: "all:soon", Why: "Waiting: 1st in line, 2 of 2 slots busy."}}))
+	must(
+		t,
+		s.Explain(
+			ctx,
+			[]ci.Place{{Job: "yaci-rwaiting00-1", Key: "all:soon", Why: "Waiting: 1st in line, 2 of 2 slots busy."}},
+		),
+	)
 	must(t, s.SaveImages(ctx, "yaci-rwaiting00-1", []ci.Image{{
 		Name:       "alpine:3",
 		Pinned:     "alpine@sha256:0123",
@@ -331,7 +352,13 @@ func writeForks(t *testing.T, s *store.Store) {
 		Via:    "comment",
 		At:     at(50),
 	}
-	changed, err := s.ApproveRun(ctx, 0, *approved, approval, ci.NewAttempt{Jobs: []ci.NewJob{versionJob("rapproved0", 1)}})
+	changed, err := s.ApproveRun(
+		ctx,
+		0,
+		*approved,
+		approval,
+		ci.NewAttempt{Jobs: []ci.NewJob{versionJob("rapproved0", 1)}},
+	)
 	must(t, err)
 	if !changed {
 		t.Fatal("the run was not approved")
@@ -461,9 +488,19 @@ func versionState() ci.RepoState {
 
 func versionAccess() ci.RepoAccess {
 	return ci.RepoAccess{
-		Repo: ci.Repo{ID: 12, Owner: "Ada", Name: "lib", Installation: 77},
-		From: ci.Repo{ID: 11, Owner: "Ada", Name: "hello", Installation: 77},
-		By:   ci.Actor{ID: 9, Login: "Ada"},
-		At:   at(90),
+		Repo: ci.Repo{
+			ID:           12,
+			Owner:        "Ada",
+			Name:         "lib",
+			Installation: 77,
+		},
+		From: ci.Repo{
+			ID:           11,
+			Owner:        "Ada",
+			Name:         "hello",
+			Installation: 77,
+		},
+		By: ci.Actor{ID: 9, Login: "Ada"},
+		At: at(90),
 	}
 }

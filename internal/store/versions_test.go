@@ -162,19 +162,26 @@ func insertRows(t *testing.T, s *store.Store, rows []versionRow) {
 		for _, column := range columns {
 			values = append(values, columnValue(t, row.Row[column]))
 		}
-		query := fmt.Sprintf(`INSERT INTO %s (%s) VALUES (?%s)`, row.Table, strings.Join(columns, ", "), strings.Repeat(", ?", len(columns)-1))
+		query := fmt.Sprintf(
+			`INSERT INTO %s (%s) VALUES (?%s)`,
+			row.Table,
+			strings.Join(columns, ", "),
+			strings.Repeat(", ?", len(columns)-1),
+		)
 		_, err := s.Writer().ExecContext(t.Context(), query, values...)
 		if err != nil {
 			t.Fatalf("%s: %v", query, err)
 		}
 	}
 	if s.IsPostgres() { // numbers that were given out count, as they did when the rows were written
-		_, err := s.Writer().ExecContext(t.Context(), `SELECT setval(pg_get_serial_sequence('deliveries', 'id'), (SELECT max(id) FROM deliveries))`)
+		_, err := s.Writer().
+			ExecContext(t.Context(), `SELECT setval(pg_get_serial_sequence('deliveries', 'id'), (SELECT max(id) FROM deliveries))`)
 		must(t, err)
 	}
 }
 
-// columnValue returns what a file of rows says of one column. SQLite keeps bytes and text apart, in columns of either type.
+// columnValue returns what a file of rows says of one column. SQLite keeps bytes and text apart, in columns of either
+// type.
 func columnValue(t *testing.T, value any) any {
 	t.Helper()
 	switch v := value.(type) {

@@ -113,7 +113,8 @@ func (s *Sanitizer) endRune() {
 		return
 	}
 	s.state = inText
-	if r, _ := utf8.DecodeRune(s.seq); !unicode.IsControl(r) && !unicode.Is(unicode.Bidi_Control, r) {
+	r, _ := utf8.DecodeRune(s.seq)
+	if !unicode.IsControl(r) && !unicode.Is(unicode.Bidi_Control, r) {
 		s.out = utf8.AppendRune(s.out, r)
 	}
 	s.seq = s.seq[:0]
@@ -123,7 +124,8 @@ func (s *Sanitizer) escape(c byte) {
 	switch {
 	case c == '[':
 		s.state, s.seq = inCSI, s.seq[:0]
-	case c == ']' || c == 'P' || c == 'X' || c == '^' || c == '_' || c == 'k': // OSC, DCS, SOS, PM, APC, and the title of screen
+	// OSC, DCS, SOS, PM, APC, and the title of screen
+	case c == ']' || c == 'P' || c == 'X' || c == '^' || c == '_' || c == 'k':
 		s.state = inString
 	case c >= 0x20 && c <= 0x2f: // an intermediate byte, as in ESC ( B
 	case c == 0x1b:
@@ -137,7 +139,8 @@ func (s *Sanitizer) csi(c byte) {
 	case c == 0x1b:
 		s.state = inEscape
 	case c >= 0x40 && c <= 0x7e:
-		if s.state = inText; c == 'm' && colours(s.seq) {
+		s.state = inText
+		if c == 'm' && colours(s.seq) {
 			s.out = append(append(append(s.out, "\x1b["...), s.seq...), 'm')
 		}
 		s.seq = s.seq[:0]

@@ -51,7 +51,28 @@ func TestS20Sanitizer(t *testing.T) {
 
 // Whatever comes: what is left has no control sequence but colours.
 func TestS20SanitizerProperty(t *testing.T) {
-	alphabet := []string{"\x1b", "[", "]", "m", "0", ";", "\x07", "\\", "P", "_", "\r", "\n", "x", "é", "\x9b", "\u202e", "J", "\x00", "8;;http://x", "?"}
+	alphabet := []string{
+		"\x1b",
+		"[",
+		"]",
+		"m",
+		"0",
+		";",
+		"\x07",
+		"\\",
+		"P",
+		"_",
+		"\r",
+		"\n",
+		"x",
+		"é",
+		"\x9b",
+		"\u202e",
+		"J",
+		"\x00",
+		"8;;http://x",
+		"?",
+	}
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 20))
 		var in strings.Builder

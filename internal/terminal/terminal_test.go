@@ -9,7 +9,11 @@ import (
 )
 
 func TestTable(t *testing.T) {
-	rows := [][]Cell{Header("STATE", "TITLE", "AGE"), {State(ci.Failure), {Text: "naïve \x1b[31mred\r"}, {Text: "5m ago"}}, {State(ci.Cancelled), {Text: "x"}, {Text: "now"}}}
+	rows := [][]Cell{
+		Header("STATE", "TITLE", "AGE"),
+		{State(ci.Failure), {Text: "naïve \x1b[31mred\r"}, {Text: "5m ago"}},
+		{State(ci.Cancelled), {Text: "x"}, {Text: "now"}},
+	}
 	for name, c := range map[string]struct {
 		colour bool
 		want   string
@@ -18,12 +22,14 @@ func TestTable(t *testing.T) {
 		"to a terminal": {true, "\x1b[2mSTATE\x1b[0m        \x1b[2mTITLE\x1b[0m          \x1b[2mAGE\x1b[0m\n\x1b[31m✗ failed\x1b[0m     naïve [31mred  5m ago\n\x1b[2m■ cancelled\x1b[0m  x              now\n"},
 	} {
 		var out bytes.Buffer
-		if err := (Screen{Writer: &out, Colour: c.colour}).Table(rows); err != nil || out.String() != c.want {
+		err := (Screen{Writer: &out, Colour: c.colour}).Table(rows)
+		if err != nil || out.String() != c.want {
 			t.Errorf("%s: %v\n%q\nwant\n%q", name, err, out.String(), c.want)
 		}
 	}
 	var out bytes.Buffer
-	if s := New(&out, func(string) string { return "" }); s.Colour || s.Live {
+	s := New(&out, func(string) string { return "" })
+	if s.Colour || s.Live {
 		t.Error("a buffer is no terminal")
 	}
 }
@@ -38,7 +44,8 @@ func TestTimes(t *testing.T) {
 		12*24*time.Hour + 30*time.Minute:        {"288h30m", "12d ago"},
 		59*time.Minute + 59999*time.Microsecond: {"59m00s", "59m ago"},
 	} {
-		if took, ago := Took(d), Ago(d); took != want[0] || ago != want[1] {
+		took, ago := Took(d), Ago(d)
+		if took != want[0] || ago != want[1] {
 			t.Errorf("%v: %q and %q, want %q", d, took, ago, want)
 		}
 	}

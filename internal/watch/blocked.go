@@ -40,14 +40,22 @@ func (s *Sighting) blocked(pod *corev1.Pod, patience time.Duration) {
 			return
 		}
 	}
-	if why := unscheduled(pod); why != "" && alive(pod) {
+	why := unscheduled(pod)
+	if why != "" && alive(pod) {
 		if never := tooLarge(pod, s.nodes); never != "" {
 			s.end(ci.Error, never)
 			s.Stop = true
 			return
 		}
 		_, words := nodeShortage(why)
-		s.end(ci.Error, fmt.Sprintf("No node had room for the job for %s: %s. Ask for less in resources, or add a node.", ci.Duration(patience), words))
+		s.end(
+			ci.Error,
+			fmt.Sprintf(
+				"No node had room for the job for %s: %s. Ask for less in resources, or add a node.",
+				ci.Duration(patience),
+				words,
+			),
+		)
 		s.detail(why)
 		s.Stop, s.Wait = true, patience
 	}
@@ -103,7 +111,10 @@ func (s *Sighting) refused(why string, patience time.Duration) {
 		return
 	case strings.Contains(why, exceeded):
 		_, words := quotaShortage(why)
-		s.end(ci.Error, fmt.Sprintf("The namespace's quota had no room for the job for %s: %s.", ci.Duration(patience), words))
+		s.end(
+			ci.Error,
+			fmt.Sprintf("The namespace's quota had no room for the job for %s: %s.", ci.Duration(patience), words),
+		)
 		s.Wait = patience
 	default:
 		s.end(ci.Error, "The cluster refuses the job's pod: "+refusalWords(why))

@@ -32,12 +32,17 @@ func causeOf(pod *corev1.Pod, named func(container string) string) cause {
 			return cause{why: why, detail: pod.Status.Message}
 		}
 	}
-	if c := condition(pod, corev1.DisruptionTarget); c != nil && c.Status == corev1.ConditionTrue {
+	c := condition(pod, corev1.DisruptionTarget)
+	if c != nil && c.Status == corev1.ConditionTrue {
 		return disrupted(c, pod.Status.Message)
 	}
 	switch {
 	case pod.Status.Reason != "":
-		return cause{fmt.Sprintf("the cluster ended the pod (%s)", pod.Status.Reason) + shortOf(pod.Status.Message), true, pod.Status.Message}
+		return cause{
+			fmt.Sprintf("the cluster ended the pod (%s)", pod.Status.Reason) + shortOf(pod.Status.Message),
+			true,
+			pod.Status.Message,
+		}
 	case pod.DeletionTimestamp != nil:
 		return cause{why: deleted, lost: true}
 	}
@@ -88,7 +93,12 @@ func shortOf(message string) string {
 	if m == nil {
 		return ""
 	}
-	names := map[string]string{"ephemeral-storage": "disk space", "nodefs": "disk space", "imagefs": "disk space", "pids": "process ids"}
+	names := map[string]string{
+		"ephemeral-storage": "disk space",
+		"nodefs":            "disk space",
+		"imagefs":           "disk space",
+		"pids":              "process ids",
+	}
 	if name := names[m[1]]; name != "" {
 		return ": the node was short of " + name
 	}
@@ -99,7 +109,9 @@ func shortOf(message string) string {
 var (
 	containerDisk = regexp.MustCompile(`^Container (\S+) exceeded its local ephemeral storage limit "([^"]+)"`)
 	volumeDisk    = regexp.MustCompile(`^Usage of EmptyDir volume "([^"]+)" exceeds the limit "([^"]+)"`)
-	podDisk       = regexp.MustCompile(`^Pod ephemeral local storage usage exceeds the total limit of containers (\S+?)\.?\s*$`)
+	podDisk       = regexp.MustCompile(
+		`^Pod ephemeral local storage usage exceeds the total limit of containers (\S+?)\.?\s*$`,
+	)
 )
 
 // ownDisk is a sentence when the job itself filled the disk.
@@ -152,7 +164,9 @@ func (s *Sighting) lose(why string) {
 	s.end(ci.Error, sentence(why)+" Retry the run.")
 	if n := len(s.Job.Losses); n >= ci.MaxLosses {
 		s.Lost = ""
-		s.Job.Message = sentence(fmt.Sprintf("The cluster lost the job %d times, the last time because %s", n+1, why)) + " Retry the run when the cluster is well."
+		s.Job.Message = sentence(
+			fmt.Sprintf("The cluster lost the job %d times, the last time because %s", n+1, why),
+		) + " Retry the run when the cluster is well."
 	}
 }
 

@@ -64,7 +64,10 @@ func (s *Sighting) timedOut(job *batchv1.Job, pod *corev1.Pod) {
 		return
 	}
 	if fetching(pod) {
-		s.end(ci.Error, fmt.Sprintf("Timed out%s while the commit was fetched; raise timeout of the job, or fetch less (clone).", limit))
+		s.end(
+			ci.Error,
+			fmt.Sprintf("Timed out%s while the commit was fetched; raise timeout of the job, or fetch less (clone).", limit),
+		)
 		return
 	}
 	s.end(ci.Error, fmt.Sprintf("Timed out%s before any step was done; look at what the cluster was busy with.", limit))
@@ -81,7 +84,8 @@ func fetching(pod *corev1.Pod) bool {
 
 // unscheduled is what the scheduler says of a pod that it has no node for.
 func unscheduled(pod *corev1.Pod) string {
-	if c := condition(pod, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse {
+	c := condition(pod, corev1.PodScheduled)
+	if c != nil && c.Status == corev1.ConditionFalse {
 		return c.Message
 	}
 	return ""

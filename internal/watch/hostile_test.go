@@ -28,8 +28,28 @@ type hostile struct{ *rand.Rand }
 
 // number is a value at which an implementation may break, or any other.
 func (h hostile) number() string {
-	known := []string{"0", "1", "-1", "255", "256", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "1e308", "1e999",
-		"253402300800000", "-62135596800001", "1700000000000", "null", `"1"`, "1.5", "true", "zik0zj", "1y2p0ij32e8e7", "ffffffffffffffffffff"}
+	known := []string{
+		"0",
+		"1",
+		"-1",
+		"255",
+		"256",
+		"9223372036854775807",
+		"-9223372036854775808",
+		"9223372036854775808",
+		"1e308",
+		"1e999",
+		"253402300800000",
+		"-62135596800001",
+		"1700000000000",
+		"null",
+		`"1"`,
+		"1.5",
+		"true",
+		"zik0zj",
+		"1y2p0ij32e8e7",
+		"ffffffffffffffffffff",
+	}
 	if i := h.IntN(len(known) + 2); i < len(known) {
 		return known[i]
 	}
@@ -37,8 +57,27 @@ func (h hostile) number() string {
 }
 
 func (h hostile) text() string {
-	known := []string{"", "x", "\x00", "\xff\xfe", "\u202egnp.exe", "\u2028", "\x1b[2J\x1b]0;x\a", "a\nb\r\nc", `\u0000`, `\ud800`, strings.Repeat("é", 3000),
-		strings.Repeat("\xf0\x9f\x98", 400), "skipped: a step before it did not pass", "%s%d%n", "'; DROP TABLE jobs; --", "<script>"}
+	known := []string{
+		"",
+		"x",
+		"\x00",
+		"\xff\xfe",
+		"\u202egnp.exe",
+		"\u2028",
+		"\x1b[2J\x1b]0;x\a",
+		"a\nb\r\nc",
+		`\u0000`,
+		`\ud800`,
+		strings.Repeat("é", 3000),
+		strings.Repeat(
+			"\xf0\x9f\x98",
+			400,
+		),
+		"skipped: a step before it did not pass",
+		"%s%d%n",
+		"'; DROP TABLE jobs; --",
+		"<script>",
+	}
 	return known[h.IntN(len(known))] + known[h.IntN(len(known))]
 }
 
@@ -67,8 +106,23 @@ func (h hostile) message() string {
 		}
 		b.WriteString("\n" + h.text() + "\n" + h.text())
 	case 4: // plausible, so that it is accepted
-		fmt.Fprintf(&b, `{"exit":%d,"started":%s,"finished":%s,"bytes":%s,"lines":%s,"memory":%s,"oom":%d,"skipped":%t,"allowed":%t,"failed":%t,"reason":%q}`,
-			h.IntN(3), h.number(), h.number(), h.number(), h.number(), h.number(), h.IntN(2), h.IntN(4) == 0, h.IntN(4) == 0, h.IntN(2) == 0, h.text())
+		fmt.Fprintf(
+			&b,
+			`{"exit":%d,"started":%s,"finished":%s,"bytes":%s,"lines":%s,"memory":%s,"oom":%d,"skipped":%t,"allowed":%t,"failed":%t,"reason":%q}`,
+			h.IntN(
+				3,
+			),
+			h.number(),
+			h.number(),
+			h.number(),
+			h.number(),
+			h.number(),
+			h.IntN(2),
+			h.IntN(4) == 0,
+			h.IntN(4) == 0,
+			h.IntN(2) == 0,
+			h.text(),
+		)
 	default:
 		b.WriteString(h.text())
 	}
@@ -154,7 +208,13 @@ func TestS4HostileRecords(t *testing.T) {
 			job.Run, job.Name = id, ci.JobName(fmt.Sprintf("yaci-%s-1-%d", id, i+1))
 			jobs = append(jobs, job)
 		}
-		run := ci.Run{ID: id, Event: ci.Event{Kind: ci.Push, Repo: ci.Repo{ID: 1}, SHA: ci.SHA(id)}, Attempt: 1, State: ci.Queued, Created: time.Now()}
+		run := ci.Run{
+			ID:      id,
+			Event:   ci.Event{Kind: ci.Push, Repo: ci.Repo{ID: 1}, SHA: ci.SHA(id)},
+			Attempt: 1,
+			State:   ci.Queued,
+			Created: time.Now(),
+		}
 		if err := db.CreateRun(t.Context(), 0, &run, ci.NewAttempt{Jobs: jobs}); err != nil {
 			t.Fatal(err)
 		}
@@ -162,12 +222,18 @@ func TestS4HostileRecords(t *testing.T) {
 			s := passed()
 			h.pod(s)
 			s.stored.Run, s.stored.Name = job.Run, job.Name
-			got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods, Now: time.Now()})
+			got := Observe(View{
+				Stored: s.stored,
+				Job:    s.job,
+				Pods:   s.pods,
+				Now:    time.Now(),
+			})
 			checkSighting(t, s, got)
 			if _, err := db.Observe(t.Context(), got.Job); err != nil {
 				t.Errorf("%+v: %v", got.Job, err)
 			}
-			if read, err := db.Job(t.Context(), job.Name); err != nil || read.State != got.Job.State || read.Steps[0].Exit != got.Job.Steps[0].Exit {
+			read, err := db.Job(t.Context(), job.Name)
+			if err != nil || read.State != got.Job.State || read.Steps[0].Exit != got.Job.Steps[0].Exit {
 				t.Errorf("read back %+v, %v", read, err)
 			}
 		}
@@ -177,8 +243,18 @@ func TestS4HostileRecords(t *testing.T) {
 // FuzzS4Record holds the same for the messages of two steps.
 func FuzzS4Record(f *testing.F) {
 	f.Add(`{"exit":0,"started":2000,"finished":4000}`, "y1 0 1 2 1 0 0 0 0 0 0\n", int32(0), int32(0))
-	f.Add(`{"exit":0,"started":4000,"finished":9223372036854775807}`, "y1 0 1y2p0ij32e8e7 1y2p0ij32e8e7 1 8 1 1 1 1 1\n\xff", int32(0), int32(0))
-	f.Add(`{"exit":1,"started":-1,"finished":253402300800000,"allowed":true}`, "y1 -1 1 1 1 z 1 1 1 1 1\n\x00\n\u202e", int32(0), int32(3))
+	f.Add(
+		`{"exit":0,"started":4000,"finished":9223372036854775807}`,
+		"y1 0 1y2p0ij32e8e7 1y2p0ij32e8e7 1 8 1 1 1 1 1\n\xff",
+		int32(0),
+		int32(0),
+	)
+	f.Add(
+		`{"exit":1,"started":-1,"finished":253402300800000,"allowed":true}`,
+		"y1 -1 1 1 1 z 1 1 1 1 1\n\x00\n\u202e",
+		int32(0),
+		int32(3),
+	)
 	f.Fuzz(func(t *testing.T, build, test string, first, second int32) {
 		s := passed()
 		for i, c := range []corev1.ContainerStatus{ended("1-build", first, build), ended("2-test", second, test)} {

@@ -16,10 +16,12 @@ import (
 
 // The caches of the informers can be behind the cluster for as long as their lists and watches fail. What is missing in
 // them proves nothing, so every conclusion from an absence asks the API server first, as the garbage collector does
-// (absentOwnerCache and attemptToDeleteItem in k8s.io/kubernetes/pkg/controller/garbagecollector). An error is no answer.
+// (absentOwnerCache and attemptToDeleteItem in k8s.io/kubernetes/pkg/controller/garbagecollector). An error is no
+// answer.
 
-// liveJob asks the API server for the Job of a stored job, which the cache lacks. It returns nil when the API server says
-// that there is none, and another Job of this name when there is one. Any other answer, such as 403 or 429, is an error.
+// liveJob asks the API server for the Job of a stored job, which the cache lacks. It returns nil when the API server
+// says that there is none, and another Job of this name when there is one. Any other answer, such as 403 or 429, is an
+// error.
 func (w *Watcher) liveJob(ctx context.Context, stored ci.Job) (found *batchv1.Job, err error) {
 	for _, s := range w.spaces {
 		job, err := w.client.BatchV1().Jobs(s.name).Get(ctx, string(stored.Name), metav1.GetOptions{})
@@ -36,9 +38,9 @@ func (w *Watcher) liveJob(ctx context.Context, stored ci.Job) (found *batchv1.Jo
 	return found, nil
 }
 
-// podsOf returns the pods that the Job of a stored job controls, by UID. Those in the cache are enough while the Job goes
-// on, or once they have all ended. Otherwise they are read from the API server, and also when the cache was found to be
-// stale.
+// podsOf returns the pods that the Job of a stored job controls, by UID. Those in the cache are enough while the Job
+// goes on, or once they have all ended. Otherwise they are read from the API server, and also when the cache was found
+// to be stale.
 func (w *Watcher) podsOf(ctx context.Context, stored ci.Job, job *batchv1.Job, stale bool) ([]*corev1.Pod, error) {
 	cached, err := w.seenPods(podsNamed(stored.Name))
 	if err != nil {

@@ -87,7 +87,9 @@ func TestH1NoAnswerMeansNoConclusion(t *testing.T) {
 	refusals := []error{
 		apierrors.NewForbidden(jobs, "yaci-r1-1", errors.New("no right")), apierrors.NewUnauthorized("expired"),
 		apierrors.NewTooManyRequests("slow down", 1), apierrors.NewInternalError(errors.New("etcd")),
-		apierrors.NewServiceUnavailable("starting"), apierrors.NewTimeoutError("etcd", 1), errors.New("connection reset by peer"),
+		apierrors.NewServiceUnavailable(
+			"starting",
+		), apierrors.NewTimeoutError("etcd", 1), errors.New("connection reset by peer"),
 	}
 	for name, stale := range staleCaches() {
 		t.Run(name, func(t *testing.T) {
@@ -107,7 +109,8 @@ func TestH1NoAnswerMeansNoConclusion(t *testing.T) {
 	}
 }
 
-// The cache still shows the Job of a lost launch when the job, launched again, has ended. It is not removed by its name.
+// The cache still shows the Job of a lost launch when the job, launched again, has ended. It is not removed by its
+// name.
 func TestH1OldJobInTheCacheDoesNotEndTheNew(t *testing.T) {
 	s := passed()
 	seen := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})

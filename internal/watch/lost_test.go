@@ -14,7 +14,12 @@ import (
 // disrupted has the cluster end the pod for a reason of its own.
 func (s *scene) disrupted(reason, message string) {
 	s.over(ended("1-build", 143, ""), running("2-test"))
-	s.pod().Status.Conditions = []corev1.PodCondition{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: reason, Message: message}}
+	s.pod().Status.Conditions = []corev1.PodCondition{{
+		Type:    corev1.DisruptionTarget,
+		Status:  corev1.ConditionTrue,
+		Reason:  reason,
+		Message: message,
+	}}
 }
 
 func (s *scene) evicted(message string) {
@@ -27,7 +32,8 @@ func (s *scene) lostByRuntime() {
 	status := &s.pod().Status
 	for _, list := range [][]corev1.ContainerStatus{status.InitContainerStatuses, status.ContainerStatuses} {
 		for i := range list {
-			if t := list[i].State.Terminated; t != nil && t.ExitCode == 255 {
+			t := list[i].State.Terminated
+			if t != nil && t.ExitCode == 255 {
 				list[i].State.Terminated.Reason = "Unknown"
 			}
 		}
@@ -132,7 +138,12 @@ func TestObserveLosses(t *testing.T) {
 			s := passed()
 			c.change(s)
 			s.keep(t)
-			got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods, Patience: patience})
+			got := Observe(View{
+				Stored:   s.stored,
+				Job:      s.job,
+				Pods:     s.pods,
+				Patience: patience,
+			})
 			if got.Lost != c.lost || got.Wait != c.wait || got.Job.State != ci.Error {
 				t.Errorf("lost %q, wait %v, state %s\nwant %q, wait %v", got.Lost, got.Wait, got.Job.State, c.lost, c.wait)
 			}
@@ -158,12 +169,27 @@ func TestObserveRefusal(t *testing.T) {
 	} {
 		s := passed()
 		s.pods = nil
-		got := Observe(View{Stored: s.stored, Job: s.job, Refusal: refusal, Patience: time.Hour})
+		got := Observe(View{
+			Stored:   s.stored,
+			Job:      s.job,
+			Refusal:  refusal,
+			Patience: time.Hour,
+		})
 		if got.Job.Detail != refusal {
 			t.Errorf("%s: detail %q", refusal, got.Job.Detail)
 		}
-		if got.Job.Message != c.message || got.Wait != c.wait || got.Stop != (refusal != "") || got.Job.State.Final() != (refusal != "") {
-			t.Errorf("%s: %s %q, wait %v, stop %v; want %q, %v", refusal, got.Job.State, got.Job.Message, got.Wait, got.Stop, c.message, c.wait)
+		if got.Job.Message != c.message || got.Wait != c.wait || got.Stop != (refusal != "") ||
+			got.Job.State.Final() != (refusal != "") {
+			t.Errorf(
+				"%s: %s %q, wait %v, stop %v; want %q, %v",
+				refusal,
+				got.Job.State,
+				got.Job.Message,
+				got.Wait,
+				got.Stop,
+				c.message,
+				c.wait,
+			)
 		}
 	}
 }

@@ -22,12 +22,20 @@ type scene struct {
 
 func passed() *scene {
 	name := "yaci-r1-1"
-	owner := metav1.OwnerReference{Kind: "Job", Name: name, UID: "uid-1", Controller: new(bool)}
+	owner := metav1.OwnerReference{
+		Kind:       "Job",
+		Name:       name,
+		UID:        "uid-1",
+		Controller: new(bool),
+	}
 	*owner.Controller = true
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Name: name + "-x", Namespace: "builds", OwnerReferences: []metav1.OwnerReference{owner},
-			Labels: map[string]string{"batch.kubernetes.io/job-name": name, "app.kubernetes.io/managed-by": "yaci"},
+
+			Name:            name + "-x",
+			Namespace:       "builds",
+			OwnerReferences: []metav1.OwnerReference{owner},
+			Labels:          map[string]string{"batch.kubernetes.io/job-name": name, "app.kubernetes.io/managed-by": "yaci"},
 		},
 		Spec: corev1.PodSpec{
 			RestartPolicy:  corev1.RestartPolicyNever,
@@ -36,8 +44,10 @@ func passed() *scene {
 				Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")}}}, {Name: "2-test"}},
 		},
 		Status: corev1.PodStatus{
-			Phase:                 corev1.PodSucceeded,
-			InitContainerStatuses: []corev1.ContainerStatus{ended("clone", 0, `{"exit":0,"started":1000,"finished":1500,"bytes":0,"lines":0}`)},
+			Phase: corev1.PodSucceeded,
+			InitContainerStatuses: []corev1.ContainerStatus{
+				ended("clone", 0, `{"exit":0,"started":1000,"finished":1500,"bytes":0,"lines":0}`),
+			},
 			ContainerStatuses: []corev1.ContainerStatus{
 				ended("1-build", 0, `{"exit":0,"started":2000,"finished":4000,"bytes":12,"lines":1}`),
 				ended("2-test", 0, `{"exit":0,"started":4000,"finished":75000,"bytes":0,"lines":0}`),
@@ -46,11 +56,24 @@ func passed() *scene {
 	}
 	return &scene{
 		stored: ci.Job{
-			Name: ci.JobName(name), Run: "r1", Attempt: 1, State: ci.Running, UID: "uid-1", Started: time.UnixMilli(500),
-			Steps: []ci.Step{{Name: "build", Container: "1-build", State: ci.Queued}, {Name: "test", Container: "2-test", State: ci.Queued}},
+
+			Name:    ci.JobName(name),
+			Run:     "r1",
+			Attempt: 1,
+			State:   ci.Running,
+			UID:     "uid-1",
+			Started: time.UnixMilli(500),
+			Steps: []ci.Step{
+				{Name: "build", Container: "1-build", State: ci.Queued},
+				{Name: "test", Container: "2-test", State: ci.Queued},
+			},
 		},
 		job: &batchv1.Job{ObjectMeta: metav1.ObjectMeta{
-			Name: name, Namespace: "builds", UID: "uid-1", Labels: map[string]string{"app.kubernetes.io/managed-by": "yaci"},
+
+			Name:      name,
+			Namespace: "builds",
+			UID:       "uid-1",
+			Labels:    map[string]string{"app.kubernetes.io/managed-by": "yaci"},
 		}},
 		pods: []*corev1.Pod{pod},
 	}
@@ -67,7 +90,11 @@ func ended(name string, exit int32, message string) corev1.ContainerStatus {
 }
 
 func running(name string) corev1.ContainerStatus {
-	return corev1.ContainerStatus{Name: name, Image: "alpine", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}
+	return corev1.ContainerStatus{
+		Name:  name,
+		Image: "alpine",
+		State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
+	}
 }
 
 func waiting(name, reason, message string) corev1.ContainerStatus {
@@ -111,7 +138,12 @@ func (s *scene) sidecar(name string) {
 }
 
 func (s *scene) condition(kind batchv1.JobConditionType, reason, message string) {
-	s.job.Status.Conditions = append(s.job.Status.Conditions, batchv1.JobCondition{Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: message})
+	s.job.Status.Conditions = append(s.job.Status.Conditions, batchv1.JobCondition{
+		Type:    kind,
+		Status:  corev1.ConditionTrue,
+		Reason:  reason,
+		Message: message,
+	})
 }
 
 func (s *scene) deleting() { s.pod().DeletionTimestamp = &metav1.Time{Time: time.UnixMilli(5000)} }
@@ -323,7 +355,12 @@ func TestObserve(t *testing.T) {
 		"drained": {func(s *scene) {
 			s.live(running("1-build"), running("2-test"))
 			s.deleting()
-			s.pod().Status.Conditions = []corev1.PodCondition{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "EvictionByEvictionAPI", Message: "drain"}}
+			s.pod().Status.Conditions = []corev1.PodCondition{{
+				Type:    corev1.DisruptionTarget,
+				Status:  corev1.ConditionTrue,
+				Reason:  "EvictionByEvictionAPI",
+				Message: "drain",
+			}}
 		}, ci.Error, "Its node was drained, or the pod evicted. Retry the run.", false},
 		"may be preempted": {func(s *scene) {
 			s.live(running("1-build"), running("2-test"))
@@ -402,10 +439,22 @@ func TestObserve(t *testing.T) {
 
 func TestObserveReadsTheRecords(t *testing.T) {
 	s := passed()
-	s.over(ended("1-build", 2, `{"exit":2,"started":2000,"finished":4000,"bytes":12,"lines":1,"attempts":3}`), ended("2-test", 0, skipped))
+	s.over(
+		ended("1-build", 2, `{"exit":2,"started":2000,"finished":4000,"bytes":12,"lines":1,"attempts":3}`),
+		ended("2-test", 0, skipped),
+	)
 	got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
-	want := ci.Step{Name: "build", Container: "1-build", State: ci.Failure, Exit: 2, Bytes: 12, Lines: 1, Attempts: 3,
-		Started: time.UnixMilli(2000).UTC(), Finished: time.UnixMilli(4000).UTC()}
+	want := ci.Step{
+		Name:      "build",
+		Container: "1-build",
+		State:     ci.Failure,
+		Exit:      2,
+		Bytes:     12,
+		Lines:     1,
+		Attempts:  3,
+		Started:   time.UnixMilli(2000).UTC(),
+		Finished:  time.UnixMilli(4000).UTC(),
+	}
 	if got.Job.Steps[0] != want || got.Job.Steps[1].State != ci.Skipped {
 		t.Errorf("steps %+v", got.Job.Steps)
 	}
@@ -427,7 +476,8 @@ func TestCloned(t *testing.T) {
 		s := passed()
 		s.live(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
 		s.clone(c.clone)
-		if got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods}); got.Cloned != c.want || got.Note != c.note {
+		got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
+		if got.Cloned != c.want || got.Note != c.note {
 			t.Errorf("%s: cloned %v, note %q", name, got.Cloned, got.Note)
 		}
 	}

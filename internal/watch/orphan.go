@@ -16,12 +16,12 @@ import (
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// orphanAfter is how long a Job must have been seen without a row before it is removed. A row is stored before its Job is
-// made, so the database has lost it: to a failover of asynchronous replicas, or to a backup that was restored.
+// orphanAfter is how long a Job must have been seen without a row before it is removed. A row is stored before its Job
+// is made, so the database has lost it: to a failover of asynchronous replicas, or to a backup that was restored.
 const orphanAfter = 15 * time.Minute
 
-// orphan removes a Job of this installation that no row knows, which would otherwise keep its finalizer for ever. Jobs of
-// other installations, those that yaci exec made, and those that have ended and are not held are left alone.
+// orphan removes a Job of this installation that no row knows, which would otherwise keep its finalizer for ever. Jobs
+// of other installations, those that yaci exec made, and those that have ended and are not held are left alone.
 func (w *Watcher) orphan(ctx context.Context, name ci.JobName) error {
 	job, err := w.job(name)
 	if err != nil || job == nil || !w.lost(job) {

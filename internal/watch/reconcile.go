@@ -108,7 +108,9 @@ func (w *Watcher) judge(ctx context.Context, v View) error {
 		if err != nil {
 			return err
 		}
-		seen.Job.Waits, seen.Job.Message, seen.Job.Detail = told.Waits, told.Message, told.Detail
+		seen.Job.Waits = told.Waits
+		seen.Job.Message = told.Message
+		seen.Job.Detail = told.Detail
 		v.Stored = told
 		return w.act(ctx, v, seen)
 	}
@@ -125,7 +127,9 @@ func (w *Watcher) tell(ctx context.Context, stored ci.Job, v View) (ci.Job, erro
 		return stored, nil
 	}
 	told := stored
-	told.Waits, told.Message, told.Detail = waits.reason, ci.CleanText(waits.why, maxMessage), ci.CleanText(waits.detail, maxDetail)
+	told.Waits = waits.reason
+	told.Message = ci.CleanText(waits.why, maxMessage)
+	told.Detail = ci.CleanText(waits.detail, maxDetail)
 	if err := w.Outcomes.Waits(ctx, told); err != nil {
 		return stored, err
 	}
@@ -183,7 +187,8 @@ func (w *Watcher) doubted(name ci.JobName, wait time.Duration) bool {
 
 func controlledBy(uid string, pods []*corev1.Pod) (own []*corev1.Pod) {
 	for _, p := range pods {
-		if owner := metav1.GetControllerOf(p); owner != nil && string(owner.UID) == uid {
+		owner := metav1.GetControllerOf(p)
+		if owner != nil && string(owner.UID) == uid {
 			own = append(own, p)
 		}
 	}

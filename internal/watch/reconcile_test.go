@@ -64,7 +64,14 @@ func watched(t *testing.T, s *scene) (*Watcher, *cluster) {
 	for _, p := range s.pods {
 		objects = append(objects, p)
 	}
-	w, err := New(fake.NewClientset(objects...), []string{"other", "builds"}, Watcher{Jobs: db, Outcomes: db, Logs: &book{}, Cluster: c, Changed: func() {}, Log: slog.New(slog.DiscardHandler)})
+	w, err := New(fake.NewClientset(objects...), []string{"other", "builds"}, Watcher{
+		Jobs:     db,
+		Outcomes: db,
+		Logs:     &book{},
+		Cluster:  c,
+		Changed:  func() {},
+		Log:      slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +110,13 @@ func stored(t *testing.T, s *scene) *store.Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	run := ci.Run{ID: s.stored.Run, Event: ci.Event{Kind: ci.Push, Repo: ci.Repo{ID: 1}, SHA: "a"}, Attempt: 1, State: ci.Queued, Created: time.Now()}
+	run := ci.Run{
+		ID:      s.stored.Run,
+		Event:   ci.Event{Kind: ci.Push, Repo: ci.Repo{ID: 1}, SHA: "a"},
+		Attempt: 1,
+		State:   ci.Queued,
+		Created: time.Now(),
+	}
 	job := queued(s.stored)
 	if err := db.CreateRun(t.Context(), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{job}}); err != nil {
 		t.Fatal(err)
@@ -135,7 +148,8 @@ func TestReconcileWritesTheOutcome(t *testing.T) {
 		}
 	}
 	c.check(t, ci.Success, "drop while running", "release while success")
-	if due, _ := c.db.DueStatuses(t.Context(), 1); len(due) != 1 || due[0].State != "success" {
+	due, _ := c.db.DueStatuses(t.Context(), 1)
+	if len(due) != 1 || due[0].State != "success" {
 		t.Errorf("statuses %+v", due)
 	}
 }
@@ -251,7 +265,8 @@ func TestReconcileEndsAJobThatIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.check(t, ci.Cancelled, "drop while running", "release while cancelled")
-	if due, _ := c.db.DueStatuses(t.Context(), 1); len(due) != 1 || due[0].State != "error" || due[0].Description != "Cancelled: the Job was deleted outside YACI." {
+	due, _ := c.db.DueStatuses(t.Context(), 1)
+	if len(due) != 1 || due[0].State != "error" || due[0].Description != "Cancelled: the Job was deleted outside YACI." {
 		t.Errorf("statuses %+v", due)
 	}
 }
@@ -263,7 +278,8 @@ func TestReconcileEndsWhatWasCancelled(t *testing.T) {
 	w, c := watched(t, s)
 	b := &book{open: []string{"1-build"}}
 	w.Logs = b
-	if ok, err := c.db.CancelRun(t.Context(), "r1", "Cancelled by the API."); err != nil || !ok {
+	ok, err := c.db.CancelRun(t.Context(), "r1", "Cancelled by the API.")
+	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 	c.err = errors.New("unreachable")
@@ -285,7 +301,14 @@ func TestReconcileEndsWhatWasCancelled(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c.check(t, ci.Cancelled, "drop while cancelled", "drop while cancelled", "stop while cancelled", "release while cancelled")
+	c.check(
+		t,
+		ci.Cancelled,
+		"drop while cancelled",
+		"drop while cancelled",
+		"stop while cancelled",
+		"release while cancelled",
+	)
 }
 
 // A crash, or a cancellation, between the making of a Job and its record leaves a Job that nobody waits for.
@@ -293,7 +316,8 @@ func TestReconcileRemovesAJobThatCameTooLate(t *testing.T) {
 	s := passed()
 	s.stored.State = ci.Queued
 	w, c := watched(t, s)
-	if ok, err := c.db.CancelRun(t.Context(), "r1", "Cancelled by the API."); err != nil || !ok {
+	ok, err := c.db.CancelRun(t.Context(), "r1", "Cancelled by the API.")
+	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
@@ -319,7 +343,8 @@ func TestReconcileDoubtsADeletedPod(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.check(t, ci.Queued, "drop while running")
-	if job, err := c.db.Job(t.Context(), "yaci-r1-1"); err != nil || len(job.Losses) != 1 || job.Losses[0].Why != deleted || job.UID != "uid-1" {
+	job, err := c.db.Job(t.Context(), "yaci-r1-1")
+	if err != nil || len(job.Losses) != 1 || job.Losses[0].Why != deleted || job.UID != "uid-1" {
 		t.Errorf("job %+v, %v", job, err)
 	}
 }
@@ -345,7 +370,10 @@ func TestReconcileKeepsTheJobUntilItsLogsAreStored(t *testing.T) {
 		}
 	}
 	c.check(t, ci.Success, "drop while running", "release while success")
-	if want := []string{"uid-1/yaci-r1-1-x/2-test"}; !slices.Equal(slices.Compact(slices.Sorted(slices.Values(b.followed))), want) {
+	if want := []string{"uid-1/yaci-r1-1-x/2-test"}; !slices.Equal(
+		slices.Compact(slices.Sorted(slices.Values(b.followed))),
+		want,
+	) {
 		t.Errorf("followed %q", b.followed)
 	}
 }
@@ -358,7 +386,14 @@ func TestRun(t *testing.T) {
 	db := stored(t, s)
 	client := fake.NewClientset(s.job, s.pod())
 	ended := make(chan struct{})
-	w, err := New(client, []string{"builds"}, Watcher{Jobs: db, Outcomes: db, Logs: &book{}, Cluster: &cluster{db: db}, Changed: func() { close(ended) }, Log: slog.New(slog.DiscardHandler)})
+	w, err := New(client, []string{"builds"}, Watcher{
+		Jobs:     db,
+		Outcomes: db,
+		Logs:     &book{},
+		Cluster:  &cluster{db: db},
+		Changed:  func() { close(ended) },
+		Log:      slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -376,7 +411,8 @@ func TestRun(t *testing.T) {
 	case <-ctx.Done():
 		t.Fatal("the job did not end")
 	}
-	if job, err := db.Job(ctx, "yaci-r1-1"); err != nil || job.State != ci.Success {
+	job, err := db.Job(ctx, "yaci-r1-1")
+	if err != nil || job.State != ci.Success {
 		t.Errorf("job %+v, %v", job, err)
 	}
 	cancel()

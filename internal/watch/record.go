@@ -109,7 +109,8 @@ func times(r runner.Record, t *corev1.ContainerStateTerminated) (started, finish
 
 // cloneMessage says why the clone container failed.
 func cloneMessage(t *corev1.ContainerStateTerminated) string {
-	if r, err := parseRecord(t.Message); err == nil && r.Reason != "" {
+	r, err := parseRecord(t.Message)
+	if err == nil && r.Reason != "" {
 		return "Could not prepare the job: " + r.Reason
 	}
 	if words := startError(t); words != "" {

@@ -30,14 +30,19 @@ func tooLarge(pod *corev1.Pod, nodes []*corev1.Node) string {
 			asks, has = append(asks, amount(kind, want)), append(has, amount(kind, largest.Status.Allocatable))
 		}
 	}
-	return fmt.Sprintf("No node is large enough: the job asks for %s, and the largest node has %s. Ask for less in resources, or add a larger node.",
-		strings.Join(asks, " and "), strings.Join(has, " and "))
+	return fmt.Sprintf(
+		"No node is large enough: the job asks for %s, and the largest node has %s. Ask for less in resources, or add a larger node.",
+		strings.Join(asks, " and "),
+		strings.Join(has, " and "),
+	)
 }
 
-// requests are what the scheduler reserves for a pod: the containers that run at
-// once, or an init container that asks for more (kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers).
+// requests are what the scheduler reserves for a pod: the containers that run at once, or an init container that asks
+// for more (kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers).
 func requests(pod *corev1.Pod) corev1.ResourceList {
-	all, inits, sidecars := corev1.ResourceList{}, corev1.ResourceList{}, corev1.ResourceList{}
+	all := corev1.ResourceList{}
+	inits := corev1.ResourceList{}
+	sidecars := corev1.ResourceList{}
 	for _, c := range pod.Spec.Containers {
 		add(all, c.Resources.Requests)
 	}

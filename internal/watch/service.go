@@ -17,7 +17,12 @@ func (s *Sighting) deadService(seen map[string]corev1.ContainerStatus) string {
 				why, _ := startTrouble(words)
 				return fmt.Sprintf("Service %s could not start: %s", short(service.Name), why)
 			}
-			return fmt.Sprintf("Service %s ended with %d (%s) before a step was done; look at its log.", short(service.Name), t.ExitCode, t.Reason)
+			return fmt.Sprintf(
+				"Service %s ended with %d (%s) before a step was done; look at its log.",
+				short(service.Name),
+				t.ExitCode,
+				t.Reason,
+			)
 		}
 	}
 	return ""

@@ -16,10 +16,16 @@ var (
 		found *regexp.Regexp
 		words string
 	}{
-		{regexp.MustCompile(`untolerated taint|taints? that the pod didn't tolerate`), "the nodes with room have taints that the job does not tolerate"},
+		{
+			regexp.MustCompile(`untolerated taint|taints? that the pod didn't tolerate`),
+			"the nodes with room have taints that the job does not tolerate",
+		},
 		{regexp.MustCompile(`(?i)volume|persistentvolumeclaim`), "a volume that the job needs is not available on any node"},
 		{regexp.MustCompile(`node affinity|node selector|affinity/selector`), "no node has the labels that the job needs"},
-		{regexp.MustCompile(`anti-affinity|affinity rules|topology spread`), "no node meets the job's rules for placing pods"},
+		{
+			regexp.MustCompile(`anti-affinity|affinity rules|topology spread`),
+			"no node meets the job's rules for placing pods",
+		},
 		{regexp.MustCompile(`didn't have free ports`), "the ports that the job needs are in use on every node"},
 		{regexp.MustCompile(`were unschedulable|is unschedulable`), "the nodes are closed to new pods"},
 		{regexp.MustCompile(`no nodes available`), "the cluster has no nodes"},
@@ -30,7 +36,8 @@ var (
 // A pod that lacks an amount on some nodes and something else on others lacks the
 // amount: the other nodes, such as those of the control plane, are never its own.
 func nodeShortage(message string) (lacks []ci.Resource, why string) {
-	message, _, _ = strings.Cut(message, " preemption: ") // it repeats the reasons, and says what evicting others would bring
+	// it repeats the reasons, and says what evicting others would bring
+	message, _, _ = strings.Cut(message, " preemption: ")
 	var names []string
 	for _, m := range insufficient.FindAllStringSubmatch(message, -1) {
 		lacks, names = lack(lacks, names, strings.TrimRight(m[1], "."))
@@ -121,14 +128,32 @@ var imageTroubles = []struct {
 		"the registry's name cannot be resolved (no such host). Check the image's name.", false},
 	{regexp.MustCompile(`(?i)connection refused`), "the registry does not answer (connection refused).", false},
 	{regexp.MustCompile(`(?i)x509|certificate`), "the registry's certificate is not trusted by the node.", false},
-	{regexp.MustCompile(`(?i)insufficient_scope|authorization failed|access denied|denied|unauthorized|forbidden|authentication required|\b40[13]\b`),
-		"the registry denied access, or the image does not exist. Check its name, and the namespace's pull secret.", true},
+	{
+		regexp.MustCompile(
+			`(?i)insufficient_scope|authorization failed|access denied|denied|unauthorized|forbidden|authentication required|\b40[13]\b`,
+		),
+		"the registry denied access, or the image does not exist. Check its name, and the namespace's pull secret.",
+		true,
+	},
 	{regexp.MustCompile(`(?i)not ?found|does not exist|manifest unknown|\b404\b`),
 		"the image was not found. Check its name and tag.", true},
-	{regexp.MustCompile(`(?i)invalid reference|couldn't parse image|invalid image name`), "this is not a valid image name.", true},
-	{regexp.MustCompile(`(?i)not present`), "the image is not present on the node, and the cluster does not pull it.", true},
-	{regexp.MustCompile(`(?i)timeout|timed out|deadline exceeded|connection reset|\bEOF\b|is down|unavailable|\b50[0234]\b`),
-		"the registry does not answer.", false},
+	{
+		regexp.MustCompile(`(?i)invalid reference|couldn't parse image|invalid image name`),
+		"this is not a valid image name.",
+		true,
+	},
+	{
+		regexp.MustCompile(`(?i)not present`),
+		"the image is not present on the node, and the cluster does not pull it.",
+		true,
+	},
+	{
+		regexp.MustCompile(
+			`(?i)timeout|timed out|deadline exceeded|connection reset|\bEOF\b|is down|unavailable|\b50[0234]\b`,
+		),
+		"the registry does not answer.",
+		false,
+	},
 	{regexp.MustCompile(`(?i)no space left`), "the node's disk is full (no space left).", false},
 }
 
@@ -165,5 +190,7 @@ func refusalWords(refusal string) string {
 
 var (
 	admissionWebhook = regexp.MustCompile(`admission webhook "([^"]{1,80})" denied`)
-	limitRange       = regexp.MustCompile(`(?:maximum|minimum) [\w.-]+ usage per (?:Container|Pod)|max limit to request ratio`)
+	limitRange       = regexp.MustCompile(
+		`(?:maximum|minimum) [\w.-]+ usage per (?:Container|Pod)|max limit to request ratio`,
+	)
 )

@@ -95,7 +95,8 @@ func TestC24RefusalsWords(t *testing.T) {
 		`pods "x" is forbidden: error looking up service account builds/default: serviceaccount "default" not found`: "service account",
 		strings.Repeat("something new ", 50):                                                                         "page",
 	} {
-		if got := "The cluster refuses the job's pod: " + refusalWords(refusal); !strings.Contains(got, part) || len(got) > 160 {
+		got := "The cluster refuses the job's pod: " + refusalWords(refusal)
+		if !strings.Contains(got, part) || len(got) > 160 {
 			t.Errorf("%.60q: %q", refusal, got)
 		}
 	}

@@ -15,7 +15,9 @@ func slim(obj any) (any, error) {
 		o.Spec.Template = corev1.PodTemplateSpec{}
 	case *corev1.Pod:
 		o.ManagedFields, o.Annotations = nil, nil
-		o.Spec.Volumes, o.Spec.Tolerations, o.Spec.Affinity = nil, nil, nil
+		o.Spec.Volumes = nil
+		o.Spec.Tolerations = nil
+		o.Spec.Affinity = nil
 		slimContainers(o.Spec.InitContainers)
 		slimContainers(o.Spec.Containers)
 	}
@@ -24,6 +26,11 @@ func slim(obj any) (any, error) {
 
 func slimContainers(all []corev1.Container) {
 	for i, c := range all {
-		all[i] = corev1.Container{Name: c.Name, Image: c.Image, Resources: c.Resources, RestartPolicy: c.RestartPolicy}
+		all[i] = corev1.Container{
+			Name:          c.Name,
+			Image:         c.Image,
+			Resources:     c.Resources,
+			RestartPolicy: c.RestartPolicy,
+		}
 	}
 }

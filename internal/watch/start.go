@@ -47,8 +47,13 @@ var startTroubles = []struct {
 		"the node has no room for another process. Retry the run, or ask the operator of the cluster.", true},
 	{regexp.MustCompile(`(?i)mount|subPath|read-only file system|rootfs`),
 		"a directory of the job cannot be mounted into the image. " + runner.WorkspaceDir + " and " + runner.Dir + " must not be files or links in it.", false},
-	{regexp.MustCompile(`(?i)timeout|timed out|deadline exceeded|not yet been read|connection refused|name is reserved|name .{1,300} is reserved`),
-		"the node did not start it in time. Retry the run.", true},
+	{
+		regexp.MustCompile(
+			`(?i)timeout|timed out|deadline exceeded|not yet been read|connection refused|name is reserved|name .{1,300} is reserved`,
+		),
+		"the node did not start it in time. Retry the run.",
+		true,
+	},
 }
 
 // startTrouble says in YACI's words why a container cannot be started, and whether that may pass.

@@ -12,14 +12,15 @@ import (
 
 // planOf reads the plan among a job's files. Without it, the steps count as a chain.
 func planOf(job ci.Job) []runner.StepPlan {
-	if plan, err := runner.PlanOf(job.Files); err == nil && len(plan) == len(job.Steps) {
+	plan, err := runner.PlanOf(job.Files)
+	if err == nil && len(plan) == len(job.Steps) {
 		return plan
 	}
-	plan := make([]runner.StepPlan, len(job.Steps))
-	for i := 1; i < len(plan); i++ {
-		plan[i].Needs = []int{i - 1}
+	chain := make([]runner.StepPlan, len(job.Steps))
+	for i := 1; i < len(chain); i++ {
+		chain[i].Needs = []int{i - 1}
 	}
-	return plan
+	return chain
 }
 
 // markRunning sets the state of the steps that run now. All containers of a pod
@@ -37,7 +38,9 @@ func (s *Sighting) markRunning(statuses map[string]corev1.ContainerStatus, faile
 		if plan == nil {
 			plan = planOf(s.Job)
 		}
-		since, ready, bad := running.StartedAt.Time, true, false
+		since := running.StartedAt.Time
+		ready := true
+		bad := false
 		for _, need := range plan[i].Needs {
 			if need < 0 || need >= len(s.Job.Steps) || statuses[s.Job.Steps[need].Container].State.Terminated == nil {
 				ready = false

@@ -114,7 +114,8 @@ func TestG7ImageOfAStep(t *testing.T) {
 	s := passed()
 	s.live(runningSince("1-build", 2), waiting("2-test", "ErrImageNeverPull", "not present"))
 	got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
-	if got.Job.Steps[0].State != ci.Cancelled || got.Job.Steps[1].State != ci.Error || !strings.Contains(got.Job.Steps[1].Reason, "not present") {
+	if got.Job.Steps[0].State != ci.Cancelled || got.Job.Steps[1].State != ci.Error ||
+		!strings.Contains(got.Job.Steps[1].Reason, "not present") {
 		t.Errorf("%+v", got.Job.Steps)
 	}
 }
@@ -199,9 +200,23 @@ func TestC8InjectedContainers(t *testing.T) {
 			s := passed()
 			c.change(s)
 			s.keep(t)
-			got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods, Patience: time.Minute})
+			got := Observe(View{
+				Stored:   s.stored,
+				Job:      s.job,
+				Pods:     s.pods,
+				Patience: time.Minute,
+			})
 			if got.Job.State != c.state || got.Job.Message != c.message || got.Linger != c.linger || got.Lost != "" {
-				t.Errorf("%s %q linger=%v lost=%q\nwant %s %q linger=%v", got.Job.State, got.Job.Message, got.Linger, got.Lost, c.state, c.message, c.linger)
+				t.Errorf(
+					"%s %q linger=%v lost=%q\nwant %s %q linger=%v",
+					got.Job.State,
+					got.Job.Message,
+					got.Linger,
+					got.Lost,
+					c.state,
+					c.message,
+					c.linger,
+				)
 			}
 		})
 	}

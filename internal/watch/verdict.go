@@ -73,7 +73,8 @@ func (s *Sighting) passed(pod *corev1.Pod) bool {
 		!slices.ContainsFunc(s.Job.Steps, func(st ci.Step) bool { return !proven(st) && st.State != ci.Skipped })
 }
 
-// failedInit returns a sentence when an init container that admission has added failed, so that nothing after it started.
+// failedInit returns a sentence when an init container that admission has added failed, so that nothing after it
+// started.
 func (s *Sighting) failedInit(pod *corev1.Pod, seen map[string]corev1.ContainerStatus) string {
 	names := own(s.Job)
 	for _, c := range pod.Spec.InitContainers {
@@ -152,14 +153,23 @@ func unproven(st ci.Step, pod *corev1.Pod) string {
 		return fmt.Sprintf("%s: %s", short(st.Name), st.Reason)
 	}
 	if t != nil && t.Message != "" {
-		return fmt.Sprintf("%s ended with %d and an invalid record, which a process of the step may have overwritten. Retry the run.", short(st.Name), st.Exit)
+		return fmt.Sprintf(
+			"%s ended with %d and an invalid record, which a process of the step may have overwritten. Retry the run.",
+			short(st.Name),
+			st.Exit,
+		)
 	}
-	return fmt.Sprintf("%s ended with %d without a record; the container was stopped from outside. Retry the run.", short(st.Name), st.Exit)
+	return fmt.Sprintf(
+		"%s ended with %d without a record; the container was stopped from outside. Retry the run.",
+		short(st.Name),
+		st.Exit,
+	)
 }
 
 func memoryLimit(pod *corev1.Pod, container string) string {
 	for _, c := range pod.Spec.Containers {
-		if limit, ok := c.Resources.Limits[corev1.ResourceMemory]; ok && c.Name == container {
+		limit, ok := c.Resources.Limits[corev1.ResourceMemory]
+		if ok && c.Name == container {
 			return fmt.Sprintf(" (limit %s)", limit.String())
 		}
 	}

@@ -60,7 +60,8 @@ func later(v View, since time.Time, w wait) (wait, time.Duration) {
 // pulled names the image that a pod waits for: that of the first container that
 // has not begun although the pod's sandbox stands. It is empty once a step runs.
 func pulled(pod *corev1.Pod) string {
-	if c := condition(pod, corev1.PodReadyToStartContainers); c == nil || c.Status != corev1.ConditionTrue {
+	c := condition(pod, corev1.PodReadyToStartContainers)
+	if c == nil || c.Status != corev1.ConditionTrue {
 		return ""
 	}
 	seen, image := containers(pod), ""
@@ -72,7 +73,8 @@ func pulled(pod *corev1.Pod) string {
 			}
 			continue
 		}
-		if image == "" && slices.Contains([]string{"ContainerCreating", "ErrImagePull", "ImagePullBackOff"}, state.Waiting.Reason) {
+		if image == "" &&
+			slices.Contains([]string{"ContainerCreating", "ErrImagePull", "ImagePullBackOff"}, state.Waiting.Reason) {
 			image = "image " + c.Image
 		}
 	}

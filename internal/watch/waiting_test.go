@@ -16,7 +16,12 @@ func (s *scene) conditions(at time.Time, pairs ...string) {
 	s.pod().Status.Conditions = nil
 	for i := 0; i < len(pairs); i += 2 {
 		s.pod().Status.Conditions = append(s.pod().Status.Conditions, corev1.PodCondition{
-			Type: corev1.PodConditionType(pairs[i]), Status: corev1.ConditionStatus(pairs[i+1]), Message: "0/1 nodes are available: 1 Insufficient cpu.", LastTransitionTime: metav1.NewTime(at)})
+
+			Type:               corev1.PodConditionType(pairs[i]),
+			Status:             corev1.ConditionStatus(pairs[i+1]),
+			Message:            "0/1 nodes are available: 1 Insufficient cpu.",
+			LastTransitionTime: metav1.NewTime(at),
+		})
 	}
 }
 
@@ -24,7 +29,9 @@ func TestWaitsFor(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	long, short := now.Add(-time.Minute), now.Add(-2*time.Second)
 	suspended := func(s *scene, since time.Time) {
-		s.pods, s.job.Spec.Suspend, s.stored.Started = nil, new(bool), since
+		s.pods = nil
+		s.job.Spec.Suspend = new(bool)
+		s.stored.Started = since
 		*s.job.Spec.Suspend = true
 	}
 	pulling := func(s *scene, since time.Time) {
@@ -59,7 +66,13 @@ func TestWaitsFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := passed()
 			c.change(s)
-			got, again := waitsFor(View{Stored: s.stored, Job: s.job, Pods: s.pods, Refusal: c.refusal, Now: now})
+			got, again := waitsFor(View{
+				Stored:  s.stored,
+				Job:     s.job,
+				Pods:    s.pods,
+				Refusal: c.refusal,
+				Now:     now,
+			})
 			if got.reason != c.reason || got.why != c.why || again != c.again {
 				t.Errorf("%q, %q, again %v\nwant %q, %q, %v", got.reason, got.why, again, c.reason, c.why, c.again)
 			}
@@ -68,7 +81,10 @@ func TestWaitsFor(t *testing.T) {
 }
 
 func list(cpu, memory string) corev1.ResourceList {
-	return corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse(memory)}
+	return corev1.ResourceList{
+		corev1.ResourceCPU:    resource.MustParse(cpu),
+		corev1.ResourceMemory: resource.MustParse(memory),
+	}
 }
 
 func TestTooLarge(t *testing.T) {
@@ -107,8 +123,15 @@ func TestObserveTooLarge(t *testing.T) {
 	s := passed()
 	s.unscheduled()
 	s.pod().Spec.Containers[0].Resources.Requests = list("64", "1Gi")
-	v := View{Stored: s.stored, Job: s.job, Pods: s.pods, Patience: time.Hour, Nodes: []*corev1.Node{{Status: corev1.NodeStatus{Allocatable: list("2", "4Gi")}}}}
-	if got := Observe(v); got.Job.State != ci.Error || !got.Stop || got.Wait != 0 {
+	v := View{
+		Stored:   s.stored,
+		Job:      s.job,
+		Pods:     s.pods,
+		Patience: time.Hour,
+		Nodes:    []*corev1.Node{{Status: corev1.NodeStatus{Allocatable: list("2", "4Gi")}}},
+	}
+	got := Observe(v)
+	if got.Job.State != ci.Error || !got.Stop || got.Wait != 0 {
 		t.Errorf("state %s, stop %v, wait %v", got.Job.State, got.Stop, got.Wait)
 	}
 	v.Nodes = nil
@@ -137,7 +160,15 @@ func TestReconcileTellsWhatAJobWaitsFor(t *testing.T) {
 			t.Fatal(err, err2, due)
 		}
 		if job.Waits != waits || job.Message != message || due[0].Description != status {
-			t.Errorf("waits %q, message %q, status %q\nwant %q, %q, %q", job.Waits, job.Message, due[0].Description, waits, message, status)
+			t.Errorf(
+				"waits %q, message %q, status %q\nwant %q, %q, %q",
+				job.Waits,
+				job.Message,
+				due[0].Description,
+				waits,
+				message,
+				status,
+			)
 		}
 	}
 	const words = "Waiting: no node has enough free CPU."

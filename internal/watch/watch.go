@@ -110,8 +110,16 @@ func New(client kubernetes.Interface, namespaces []string, w Watcher) (*Watcher,
 
 // add prepares to watch one more namespace.
 func (w *Watcher) add(namespace string) error {
-	s := space{name: namespace, factory: informers.NewSharedInformerFactoryWithOptions(w.client, 0, informers.WithNamespace(namespace), informers.WithTransform(slim),
-		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = runner.ManagedSelector }))}
+	s := space{
+		name: namespace,
+		factory: informers.NewSharedInformerFactoryWithOptions(
+			w.client,
+			0,
+			informers.WithNamespace(namespace),
+			informers.WithTransform(slim),
+			informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = runner.ManagedSelector }),
+		),
+	}
 	jobs, pods := s.factory.Batch().V1().Jobs(), s.factory.Core().V1().Pods()
 	s.jobs, s.pods = jobs.Lister().Jobs(namespace), pods.Lister().Pods(namespace)
 	w.spaces = append(w.spaces, s)
@@ -119,11 +127,14 @@ func (w *Watcher) add(namespace string) error {
 		handle := func(obj any) { w.enqueue(obj) }
 		update := func(old, obj any) {
 			w.enqueue(obj)
-			if before, after := node(old), node(obj); before == "" && after != "" {
+			before, after := node(old), node(obj)
+			if before == "" && after != "" {
 				w.Changed() // there may be room for more
 			}
 		}
-		reg, err := inf.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: handle, UpdateFunc: update, DeleteFunc: handle})
+		reg, err := inf.AddEventHandler(
+			cache.ResourceEventHandlerFuncs{AddFunc: handle, UpdateFunc: update, DeleteFunc: handle},
+		)
 		if err != nil {
 			return err
 		}
@@ -221,7 +232,8 @@ func (w *Watcher) one(ctx context.Context, name ci.JobName) {
 			w.Log.Error("reconcile panicked", "job", name, "panic", r)
 		}
 	}()
-	if err := w.reconcile(ctx, name); err != nil && ctx.Err() == nil {
+	err := w.reconcile(ctx, name)
+	if err != nil && ctx.Err() == nil {
 		w.Log.Warn("reconcile", "job", name, "err", err)
 		w.keys.AddRateLimited(name)
 		return
@@ -236,7 +248,8 @@ func (w *Watcher) sweep(ctx context.Context) {
 	for {
 		running, err := w.Jobs.RunningJobs(ctx)
 		ended, err2 := w.Jobs.UnsettledJobs(ctx)
-		if err := errors.Join(err, err2); err != nil && ctx.Err() == nil {
+		err = errors.Join(err, err2)
+		if err != nil && ctx.Err() == nil {
 			w.Log.Warn("sweep", "err", err)
 		}
 		for _, name := range slices.Concat(running, ended) {

@@ -22,8 +22,8 @@ type RepoAccess interface {
 // accessPath is the page of [Pages.access].
 const accessPath = "/-/access"
 
-// access shows people who have signed in which of the repositories that they administer can be read by others' runs. The
-// others may be private ones that who may only write to a repository cannot see.
+// access shows people who have signed in which of the repositories that they administer can be read by others' runs.
+// The others may be private ones that who may only write to a repository cannot see.
 func (p *Pages) access(w http.ResponseWriter, r *http.Request) error {
 	who := readerOf(r)
 	if who.ID == "" || p.RepoAccess == nil {
@@ -33,7 +33,14 @@ func (p *Pages) access(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.show(w, r, http.StatusOK, "access.html", layout{Title: "Repository access", Icon: "none", Nav: "repositories"}, list)
+	return p.show(
+		w,
+		r,
+		http.StatusOK,
+		"access.html",
+		layout{Title: "Repository access", Icon: "none", Nav: "repositories"},
+		list,
+	)
 }
 
 // changeAccess allows access, or with a field remove, takes it back.
@@ -57,7 +64,8 @@ func (p *Pages) changeAccess(w http.ResponseWriter, r *http.Request) error {
 		name := func(field string) string { return strings.TrimSpace(r.PostFormValue(field)) }
 		_, err = p.RepoAccess.Allow(r.Context(), name("repo"), name("from"), who.Who)
 	}
-	if errors.Is(err, ci.ErrInvalid) || slices.ContainsFunc(p.Refusals, func(no error) bool { return errors.Is(err, no) }) {
+	if errors.Is(err, ci.ErrInvalid) ||
+		slices.ContainsFunc(p.Refusals, func(no error) bool { return errors.Is(err, no) }) {
 		return refusal("Not done: " + err.Error() + ".")
 	}
 	if err != nil {

@@ -19,7 +19,12 @@ func TestC7PersonAllowsAccess(t *testing.T) {
 	p := w.signing("http://ci.test")
 	directory, err := github.NewApp(p.hub.APIURL(), citest.AppID, p.hub.AppKeyPEM())
 	must(t, err)
-	w.pages.RepoAccess = &flow.RepoAccess{Clock: w.db.Now, Directory: directory, List: w.db, Log: slog.New(slog.DiscardHandler)}
+	w.pages.RepoAccess = &flow.RepoAccess{
+		Clock:     w.db.Now,
+		Directory: directory,
+		List:      w.db,
+		Log:       slog.New(slog.DiscardHandler),
+	}
 	w.pages.Refusals = append(w.pages.Refusals, flow.ErrNoRight)
 	w.route()
 	schemas := p.repo
@@ -68,7 +73,8 @@ func TestC7PersonAllowsAccess(t *testing.T) {
 		"a part of an address": {admin, with(url.Values{"repo": {"ada/secret"}, "from": {"ada/app?x=y"}}, token), "no repository ada/app?x=y that you can see"},
 		"the wrong way round":  {admin, with(url.Values{"repo": {"ada/app"}, "from": {"ada/secret"}}, token), "no repository ada/app that you administer"},
 	} {
-		if rec := c.by.send("POST", path, c.form); rec.Code != http.StatusForbidden || !strings.Contains(rec.Body.String(), c.says) {
+		rec := c.by.send("POST", path, c.form)
+		if rec.Code != http.StatusForbidden || !strings.Contains(rec.Body.String(), c.says) {
 			t.Errorf("%s: %d %s", name, rec.Code, rec.Body)
 		}
 	}
@@ -76,7 +82,8 @@ func TestC7PersonAllowsAccess(t *testing.T) {
 		t.Fatalf("allowed by nobody: %+v, %v", list, err)
 	}
 
-	if rec := admin.send("POST", path, with(allow, token)); rec.Code != http.StatusSeeOther || rec.Header().Get("Location") != path {
+	rec := admin.send("POST", path, with(allow, token))
+	if rec.Code != http.StatusSeeOther || rec.Header().Get("Location") != path {
 		t.Fatalf("by who administers it: %d %s", rec.Code, rec.Body)
 	}
 	list, err := w.db.Access(t.Context())
@@ -87,11 +94,13 @@ func TestC7PersonAllowsAccess(t *testing.T) {
 	if body := admin.send("GET", path, nil).Body.String(); !strings.Contains(body, "may be read by runs of ada/app") {
 		t.Errorf("the page: %s", body)
 	}
-	if body := writer.send("GET", path, nil).Body.String(); strings.Contains(body, "ada/app") || strings.Contains(body, `name="remove"`) {
+	body := writer.send("GET", path, nil).Body.String()
+	if strings.Contains(body, "ada/app") || strings.Contains(body, `name="remove"`) {
 		t.Errorf("who may only write to it sees: %s", body)
 	}
 	schemas.Grant(hugo, "write")
-	if body := admin.send("GET", path, nil).Body.String(); strings.Contains(body, "ada/app") || strings.Contains(body, `name="remove"`) {
+	body = admin.send("GET", path, nil).Body.String()
+	if strings.Contains(body, "ada/app") || strings.Contains(body, `name="remove"`) {
 		t.Errorf("who administers it no more sees: %s", body)
 	}
 	schemas.Grant(hugo, "admin")
@@ -113,7 +122,8 @@ func TestC7PersonAllowsAccess(t *testing.T) {
 	if rec := admin.send("POST", path, with(remove, token)); rec.Code != http.StatusSeeOther {
 		t.Errorf("removed: %d %s", rec.Code, rec.Body)
 	}
-	if list, err := w.db.Access(t.Context()); err != nil || len(list) != 0 {
+	list, err = w.db.Access(t.Context())
+	if err != nil || len(list) != 0 {
 		t.Errorf("left: %+v, %v", list, err)
 	}
 }

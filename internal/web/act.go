@@ -24,7 +24,9 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-const errForeignForm = refusal("This form is not of a page of yours, or you have signed out since. Go back, load the page again, and repeat it.")
+const errForeignForm = refusal(
+	"This form is not of a page of yours, or you have signed out since. Go back, load the page again, and repeat it.",
+)
 
 // maxForm bounds a form, in bytes.
 const maxForm = 64 << 10

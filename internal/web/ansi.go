@@ -75,7 +75,8 @@ func withoutTricks(text string) (string, bool) {
 // plain reports that there is nothing for a terminal to do.
 func plain(text string) bool {
 	for i := range len(text) {
-		if c := text[i]; c < ' ' && c != '\t' || c >= 0x7f {
+		c := text[i]
+		if c < ' ' && c != '\t' || c >= 0x7f {
 			return false
 		}
 	}

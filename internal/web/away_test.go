@@ -16,10 +16,20 @@ func TestAwayFrom(t *testing.T) {
 	}{
 		"branch":     {site, ci.Event{Repo: hello, SHA: "abc", Branch: "main"}, away{at + "/commit/abc", at + "/tree/main", ""}},
 		"odd branch": {site, ci.Event{Repo: hello, SHA: "abc", Branch: `a#b/c?d="e"%2f`}, away{at + "/commit/abc", at + "/tree/a%23b/c%3Fd=%22e%22%252f", ""}},
-		"tag":        {site, ci.Event{Repo: hello, SHA: "abc", Branch: "main", Tag: "v1"}, away{at + "/commit/abc", at + "/tree/v1", ""}},
-		"pull":       {site, ci.Event{Repo: hello, SHA: "abc", Branch: "fix", PR: 7}, away{at + "/commit/abc", at + "/pull/7", at + "/pull/7/files"}},
-		"command":    {site, ci.Event{Kind: ci.API}, away{}},
-		"no site":    {"", ci.Event{Repo: hello, SHA: "abc", Branch: "main"}, away{}},
+		"tag": {site, ci.Event{
+			Repo:   hello,
+			SHA:    "abc",
+			Branch: "main",
+			Tag:    "v1",
+		}, away{at + "/commit/abc", at + "/tree/v1", ""}},
+		"pull": {site, ci.Event{
+			Repo:   hello,
+			SHA:    "abc",
+			Branch: "fix",
+			PR:     7,
+		}, away{at + "/commit/abc", at + "/pull/7", at + "/pull/7/files"}},
+		"command": {site, ci.Event{Kind: ci.API}, away{}},
+		"no site": {"", ci.Event{Repo: hello, SHA: "abc", Branch: "main"}, away{}},
 	} {
 		if got := awayFrom(c.site, c.ev); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)

@@ -65,8 +65,22 @@ func benchPagesOn(t *testing.T, driver, where string) {
 	must(t, err)
 	t.Cleanup(func() { bucket.Close() })
 	log := slog.New(slog.DiscardHandler)
-	pages := &web.Pages{Runs: db, Jobs: db, Repos: db, Inbox: db, Log: log, Logbook: &logs.Keeper{Jobs: db, Index: db, Bucket: bucket, Limit: 1 << 20, Bells: &logs.Bells{}, Log: log},
-		Sight: ci.Sight{Repos: []int64{10, 20, 30}}}
+	pages := &web.Pages{
+		Runs:  db,
+		Jobs:  db,
+		Repos: db,
+		Inbox: db,
+		Log:   log,
+		Logbook: &logs.Keeper{
+			Jobs:   db,
+			Index:  db,
+			Bucket: bucket,
+			Limit:  1 << 20,
+			Bells:  &logs.Bells{},
+			Log:    log,
+		},
+		Sight: ci.Sight{Repos: []int64{10, 20, 30}},
+	}
 	router := chi.NewRouter()
 	pages.Routes(router)
 	numbers := *benchPages/200 - 1 // of a repository's runs
@@ -75,7 +89,9 @@ func benchPagesOn(t *testing.T, driver, where string) {
 		t.Helper()
 		var took, worked []time.Duration
 		for i := range 220 {
-			rec, began, before := httptest.NewRecorder(), time.Now(), cpu()
+			rec := httptest.NewRecorder()
+			began := time.Now()
+			before := cpu()
 			router.ServeHTTP(rec, httptest.NewRequest("GET", path(), nil))
 			if rec.Code != http.StatusOK {
 				t.Fatalf("GET %s: %d", path(), rec.Code)
@@ -88,8 +104,14 @@ func benchPagesOn(t *testing.T, driver, where string) {
 		slices.Sort(worked)
 		p99 := took[len(took)*99/100]
 		slow = slow || p99 > target && (name == "runs list" || name == "run page")
-		t.Logf("%-45s median %6.1f ms, p99 %6.1f ms; of CPU here %6.1f and %6.1f ms", name, took[len(took)/2].Seconds()*1e3, p99.Seconds()*1e3,
-			worked[len(worked)/2].Seconds()*1e3, worked[len(worked)*99/100].Seconds()*1e3)
+		t.Logf(
+			"%-45s median %6.1f ms, p99 %6.1f ms; of CPU here %6.1f and %6.1f ms",
+			name,
+			took[len(took)/2].Seconds()*1e3,
+			p99.Seconds()*1e3,
+			worked[len(worked)/2].Seconds()*1e3,
+			worked[len(worked)*99/100].Seconds()*1e3,
+		)
 	}
 	always := func(name, path string) { t.Helper(); measure(name, func() string { return path }) }
 	always("runs list", "/")
@@ -126,7 +148,10 @@ func cpu() time.Duration {
 func crowd(n int) []string {
 	numbers := fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) `, n)
 	const steps = `'[' || '{"Name":"build","Container":"1-build","State":"success"},{"Name":"vet","Container":"2-vet","State":"success"},{"Name":"test","Container":"3-test","State":"success","Memory":1000000,"Limit":5000000}' || ']'`
-	state := fmt.Sprintf(`CASE WHEN i > %d - 300 THEN CASE i %% 3 WHEN 0 THEN 'running' ELSE 'queued' END WHEN i %% 10 = 0 THEN 'failure' ELSE 'success' END`, n)
+	state := fmt.Sprintf(
+		`CASE WHEN i > %d - 300 THEN CASE i %% 3 WHEN 0 THEN 'running' ELSE 'queued' END WHEN i %% 10 = 0 THEN 'failure' ELSE 'success' END`,
+		n,
+	)
 	finished := fmt.Sprintf(`CASE WHEN i > %d - 300 THEN 0 ELSE 1700000060000 + CAST(i AS BIGINT) * 1000 END`, n)
 	// A quarter of each repository's runs are of its default branch.
 	const branch = `CASE WHEN i / 200 % 4 = 0 THEN 'main' ELSE 'branch' || CAST(i / 200 % 20 AS TEXT) END`

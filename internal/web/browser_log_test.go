@@ -13,7 +13,13 @@ import (
 )
 
 func pushed() ci.Event {
-	return ci.Event{Kind: ci.Push, Repo: public, Branch: "main", Title: "Say hello", Actor: ci.Actor{ID: 1, Login: "ada"}}
+	return ci.Event{
+		Kind:   ci.Push,
+		Repo:   public,
+		Branch: "main",
+		Title:  "Say hello",
+		Actor:  ci.Actor{ID: 1, Login: "ada"},
+	}
 }
 
 // numbered are lines "line 1" and so on.
@@ -28,8 +34,19 @@ func numbered(n int) string {
 // failing stores a run of two steps: one that passed, and one that failed after n lines.
 func failing(b *tab, n int) {
 	b.prints["1-build"], b.prints["2-test"] = "compiled\n", numbered(n)
-	b.run(pushed(), ci.Step{Name: "build", Container: "1-build", State: ci.Success, Memory: 50 << 20, Limit: 512 << 20},
-		ci.Step{Name: "test", Container: "2-test", State: ci.Failure, Exit: 1})
+	b.run(pushed(), ci.Step{
+		Name:      "build",
+		Container: "1-build",
+		State:     ci.Success,
+		Memory:    50 << 20,
+		Limit:     512 << 20,
+	},
+		ci.Step{
+			Name:      "test",
+			Container: "2-test",
+			State:     ci.Failure,
+			Exit:      1,
+		})
 }
 
 func liveLog(_ *testing.T, b *tab) {
@@ -47,10 +64,14 @@ func liveLog(_ *testing.T, b *tab) {
 		p.print(fmt.Sprintf("more %d", i))
 	}
 	b.until(`document.querySelectorAll(".log .l").length === 202`)
-	b.until(`(l => l.scrollHeight > l.clientHeight && l.scrollHeight - l.scrollTop - l.clientHeight < 30)(document.querySelector(".log"))`)
+	b.until(
+		`(l => l.scrollHeight > l.clientHeight && l.scrollHeight - l.scrollTop - l.clientHeight < 30)(document.querySelector(".log"))`,
+	)
 	p.end(ci.Success)
 	b.until(`document.title.startsWith("✓") && !("live" in document.body.dataset)`)
-	b.until(`document.getElementById("favicon").href.includes("success") && document.querySelector("details.step").dataset.closed === "true"`)
+	b.until(
+		`document.getElementById("favicon").href.includes("success") && document.querySelector("details.step").dataset.closed === "true"`,
+	)
 	if n := eval[int](b, `new Set([...document.querySelectorAll(".log a.n")].map(a => a.dataset.n)).size`); n != 202 {
 		b.t.Errorf("%d lines, want 202", n)
 	}
@@ -68,7 +89,9 @@ func fold(_ *testing.T, b *tab) {
 		b.t.Error("times are shown before they are asked for")
 	}
 	b.click("#times")
-	b.until(`document.querySelector("[id='2-test'] .l time").checkVisibility() && document.getElementById("times").ariaPressed === "true"`)
+	b.until(
+		`document.querySelector("[id='2-test'] .l time").checkVisibility() && document.getElementById("times").ariaPressed === "true"`,
+	)
 }
 
 // marked are the numbers of the lines that are marked.
@@ -81,8 +104,15 @@ func linkToLines(_ *testing.T, b *tab) {
 	b.until(`(r => r.top > 0 && r.bottom < innerHeight)(document.getElementById("2-test:L1200").getBoundingClientRect())`)
 	b.do(chromedp.Evaluate[chromedp.Void](`location.hash = "#2-test:L4990"`))
 	b.until(marked + ` === "4990"`)
-	b.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("2-test:L4993").querySelector("a.n").scrollIntoView({block: "center"})`))
-	at := eval[[]float64](b, `(r => [r.x + r.width / 2, r.y + r.height / 2])(document.getElementById("2-test:L4993").querySelector("a.n").getBoundingClientRect())`)
+	b.do(
+		chromedp.Evaluate[chromedp.Void](
+			`document.getElementById("2-test:L4993").querySelector("a.n").scrollIntoView({block: "center"})`,
+		),
+	)
+	at := eval[[]float64](
+		b,
+		`(r => [r.x + r.width / 2, r.y + r.height / 2])(document.getElementById("2-test:L4993").querySelector("a.n").getBoundingClientRect())`,
+	)
 	b.do(chromedp.MouseClickXY(at[0], at[1], chromedp.ButtonModifiers(chromedp.ModifierShift)))
 	b.until(`location.hash === "#2-test:L4990-L4993" && ` + marked + ` === "4990 4991 4992 4993"`)
 	b.visit("/Ada/Hello/runs/1#2-test:L9999999-L99999999999") // a line that there is not
@@ -125,17 +155,33 @@ func longLog(t *testing.T, b *tab) {
 		return took.sort((a, b) => a - b);
 	})()`)
 	b.until(count + ` > 3000`)
-	if !eval[bool](b, `(n => n.every((v, i) => !i || v === n[i - 1] + 1))([...document.querySelectorAll("[id='2-test'] a.n")].map(a => Number(a.dataset.n)))`) {
+	if !eval[bool](
+		b,
+		`(n => n.every((v, i) => !i || v === n[i - 1] + 1))([...document.querySelectorAll("[id='2-test'] a.n")].map(a => Number(a.dataset.n)))`,
+	) {
 		t.Error("lines are missing, doubled or not in order")
 	}
-	t.Logf("%d lines: first paint after %.0f ms; %d frames of scrolling, median %.0f ms, 99th of 100 %.0f ms, longest %.0f ms; %d lines in the page",
-		lines, paint, len(frames), frames[len(frames)/2], frames[len(frames)*99/100], frames[len(frames)-1], eval[int](b, count))
+	t.Logf(
+		"%d lines: first paint after %.0f ms; %d frames of scrolling, median %.0f ms, 99th of 100 %.0f ms, longest %.0f ms; %d lines in the page",
+		lines,
+		paint,
+		len(frames),
+		frames[len(frames)/2],
+		frames[len(frames)*99/100],
+		frames[len(frames)-1],
+		eval[int](b, count),
+	)
 }
 
 // A failed step is opened at its first error, from the status too.
 func firstError(t *testing.T, b *tab) {
 	b.prints["2-test"] = numbered(1500) + "\x1b[1mmain.go:3:5: undefined: x\x1b[0m\n" + numbered(3000)
-	run := b.run(pushed(), ci.Step{Name: "build", Container: "1-build", State: ci.Success}, ci.Step{Name: "test", Container: "2-test", State: ci.Failure, Exit: 1})
+	run := b.run(pushed(), ci.Step{Name: "build", Container: "1-build", State: ci.Success}, ci.Step{
+		Name:      "test",
+		Container: "2-test",
+		State:     ci.Failure,
+		Exit:      1,
+	})
 	due, err := b.db.DueStatuses(t.Context(), 10)
 	must(t, err)
 	if len(due) != 1 {
@@ -147,7 +193,8 @@ func firstError(t *testing.T, b *tab) {
 		b.visit("/")
 		b.visit(path)
 		b.until(inSight)
-		b.until(`document.getElementById("2-test:L1496") && document.getElementById("2-test:L1595")`) // with what is around it
+		// with what is around it
+		b.until(`document.getElementById("2-test:L1496") && document.getElementById("2-test:L1595")`)
 	}
 	b.click(`#\32 -test .log-links a[href="#2-test:L1501"]`)
 	b.until(marked + ` === "1501"`)
@@ -165,7 +212,9 @@ func firstError(t *testing.T, b *tab) {
 	b.until(`document.querySelectorAll(".log .l").length === 201`)
 	p.end(ci.Failure)
 	b.until(`document.querySelector("details.step").dataset.error === "1"`)
-	b.until(`document.querySelector(".log").scrollTop < 30 && document.querySelector(".l.wrong").innerText.includes("FAIL now")`)
+	b.until(
+		`document.querySelector(".log").scrollTop < 30 && document.querySelector(".l.wrong").innerText.includes("FAIL now")`,
+	)
 
 	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	b.visit("/Ada/Hello/runs/1")
@@ -179,14 +228,22 @@ func groups(_ *testing.T, b *tab) {
 	b.prints["1-build"] = script + "compiled\n"
 	b.prints["2-test"] = script + "hello\n::group::Unit\nfine\n::group::More\nerror: not so fine\n::endgroup::\n::group::Unended\nlast\n"
 	b.run(pushed(), ci.Step{Name: "build", Container: "1-build", State: ci.Success},
-		ci.Step{Name: "test", Container: "2-test", State: ci.Failure, Exit: 1})
+		ci.Step{
+			Name:      "test",
+			Container: "2-test",
+			State:     ci.Failure,
+			Exit:      1,
+		})
 	const shown = `[...document.querySelectorAll("[id^='2-test:L']")].filter(l => l.checkVisibility()).map(l => l.querySelector("a.n").dataset.n).join(" ")`
 	check := func() {
 		b.until(shown + ` === "1 5 6 8 9 11 12"`) // the error of line 9 is unfolded, and what has not ended
 	}
 	b.visit("/Ada/Hello/runs/1")
 	check()
-	if text := eval[string](b, `document.getElementById("2-test:L1").querySelector(".c").innerText`); !strings.HasSuffix(text, "Run make <b>") {
+	if text := eval[string](b, `document.getElementById("2-test:L1").querySelector(".c").innerText`); !strings.HasSuffix(
+		text,
+		"Run make <b>",
+	) {
 		b.t.Errorf("the title is %q", text)
 	}
 	b.click(`[id='2-test'] details.group > summary .c`)
@@ -209,7 +266,9 @@ func groups(_ *testing.T, b *tab) {
 	b.until(`document.querySelector("details.group[open] > .l")?.innerText.includes("make")`)
 	p.print("::endgroup::")
 	p.print("compiled")
-	b.until(`document.querySelector("details.group:not([open])") && document.querySelector(".log").innerText.includes("compiled")`)
+	b.until(
+		`document.querySelector("details.group:not([open])") && document.querySelector(".log").innerText.includes("compiled")`,
+	)
 	b.until(`!document.querySelector("details.group").innerText.includes("compiled")`)
 	p.end(ci.Success)
 }

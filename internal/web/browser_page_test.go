@@ -21,13 +21,29 @@ func everyPage(b *tab, look func(path string)) {
 	p := b.signing(b.url)
 	b.also = p.hub.URL()
 	failing(b, 300)
-	b.run(ci.Event{Kind: ci.PullRequest, Repo: public, Branch: "a-branch-with-a-name-that-goes-on-and-on/and-on-and-on-and-on", PR: 7,
-		Title: "A pull request with a long title that says very much about very little, and then some more", Actor: ci.Actor{Login: "somebody-with-a-long-name"}})
+	b.run(ci.Event{
+		Kind:   ci.PullRequest,
+		Repo:   public,
+		Branch: "a-branch-with-a-name-that-goes-on-and-on/and-on-and-on-and-on",
+		PR:     7,
+		Title:  "A pull request with a long title that says very much about very little, and then some more",
+		Actor:  ci.Actor{Login: "somebody-with-a-long-name"},
+	})
 	event := pushed()
 	event.SHA, event.Ref = ci.SHA(strings.Repeat("b", 40)), "refs/heads/main"
-	broken := ci.Run{ID: "broken", Event: event, Attempt: 1, State: ci.Error, Message: `.yaci.yml:2:1: unknown key "stpes", did you mean "steps"?`, Created: time.Now(), Finished: time.Now()}
-	file := ci.BrokenFile{Content: "image: golang:1.26\nstpes:\n  - go test ./... -run 'a very long line that does not fit into a narrow window at all, whatever one does'\n",
-		Problems: []ci.Problem{{Line: 2, Column: 1, Text: `unknown key "stpes", did you mean "steps"?`}}}
+	broken := ci.Run{
+		ID:       "broken",
+		Event:    event,
+		Attempt:  1,
+		State:    ci.Error,
+		Message:  `.yaci.yml:2:1: unknown key "stpes", did you mean "steps"?`,
+		Created:  time.Now(),
+		Finished: time.Now(),
+	}
+	file := ci.BrokenFile{
+		Content:  "image: golang:1.26\nstpes:\n  - go test ./... -run 'a very long line that does not fit into a narrow window at all, whatever one does'\n",
+		Problems: []ci.Problem{{Line: 2, Column: 1, Text: `unknown key "stpes", did you mean "steps"?`}},
+	}
 	must(b.t, b.db.CreateRun(b.t.Context(), 0, &broken, ci.NewAttempt{Broken: file}))
 	mine, held := p.failed(b.world), p.held(b.world)
 	p.delivered(b.world)
@@ -48,11 +64,35 @@ func everyPage(b *tab, look func(path string)) {
 func (p *people) delivered(w *world) {
 	w.t.Helper()
 	long := "refs/heads/a-branch-with-a-name-that-goes-on-and-on/and-on-and-on-and-on"
-	must(w.t, w.db.AddDelivery(w.t.Context(), ci.NewDelivery{HookID: 1, GUID: "5b8ee0b2-4a2e-11f0-9d5c-1f6a0a7b2c3d", Name: "push", Body: []byte("{}"), Repo: p.of().FullName(), RepoID: p.repo.ID, Ref: long, SHA: ci.SHA(strings.Repeat("c", 40))}))
+	must(w.t, w.db.AddDelivery(w.t.Context(), ci.NewDelivery{
+		HookID: 1,
+		GUID:   "5b8ee0b2-4a2e-11f0-9d5c-1f6a0a7b2c3d",
+		Name:   "push",
+		Body:   []byte("{}"),
+		Repo:   p.of().FullName(),
+		RepoID: p.repo.ID,
+		Ref:    long,
+		SHA:    ci.SHA(strings.Repeat("c", 40)),
+	}))
 	due, err := w.db.DueDeliveries(w.t.Context(), 1)
 	must(w.t, err)
-	must(w.t, w.db.IgnoreDelivery(w.t.Context(), due[0].ID, "Skipped: the message of the commit has [skip ci] in it, "+strings.Repeat("averylongword", 5)+"."))
-	must(w.t, w.db.AddDelivery(w.t.Context(), ci.NewDelivery{HookID: 1, GUID: "5b8ee0b2-4a2e-11f0-9d5c-1f6a0a7b2c3e", Name: "issue_comment", Action: "created", Body: []byte("{}"), Repo: p.of().FullName(), RepoID: p.repo.ID}))
+	must(
+		w.t,
+		w.db.IgnoreDelivery(
+			w.t.Context(),
+			due[0].ID,
+			"Skipped: the message of the commit has [skip ci] in it, "+strings.Repeat("averylongword", 5)+".",
+		),
+	)
+	must(w.t, w.db.AddDelivery(w.t.Context(), ci.NewDelivery{
+		HookID: 1,
+		GUID:   "5b8ee0b2-4a2e-11f0-9d5c-1f6a0a7b2c3e",
+		Name:   "issue_comment",
+		Action: "created",
+		Body:   []byte("{}"),
+		Repo:   p.of().FullName(),
+		RepoID: p.repo.ID,
+	}))
 }
 
 func noScript(_ *testing.T, b *tab) {
@@ -91,7 +131,10 @@ func narrow(_ *testing.T, b *tab) {
 	everyPage(b, func(path string) {
 		b.visit(path)
 		if w := eval[int](b, `document.documentElement.scrollWidth`); w > 360 {
-			wide := eval[string](b, `[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > 361).slice(0, 5).map(e => e.outerHTML.slice(0, 120)).join("\n")`)
+			wide := eval[string](
+				b,
+				`[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > 361).slice(0, 5).map(e => e.outerHTML.slice(0, 120)).join("\n")`,
+			)
 			b.t.Errorf("%s is %d wide:\n%s", path, w, wide)
 		}
 	})
@@ -100,13 +143,29 @@ func narrow(_ *testing.T, b *tab) {
 // hostile visits pages on which everything from outside tries to run or to load something.
 func hostile(_ *testing.T, b *tab) {
 	b.visit("/") // what would run, or load something, is seen
-	b.do(chromedp.Evaluate[chromedp.Void](`setTimeout(() => alert("control")); document.body.append(Object.assign(new Image(), {src: "https://control.test/x.png"}))`))
+	b.do(
+		chromedp.Evaluate[chromedp.Void](
+			`setTimeout(() => alert("control")); document.body.append(Object.assign(new Image(), {src: "https://control.test/x.png"}))`,
+		),
+	)
 	b.hears("a dialog: control")
 	b.hears("control.test")
 	for i, text := range nasty() {
 		b.prints["1-a"] = "before\n" + text + "\n" + strings.Repeat(text+" ", 3) + "\nafter\n"
-		run := b.run(ci.Event{Kind: ci.PullRequest, PR: i + 1, Repo: public, Branch: text, Title: text, Actor: ci.Actor{Login: text}},
-			ci.Step{Name: text, Container: "1-a", State: ci.Failure, Reason: text})
+		run := b.run(ci.Event{
+			Kind:   ci.PullRequest,
+			PR:     i + 1,
+			Repo:   public,
+			Branch: text,
+			Title:  text,
+			Actor:  ci.Actor{Login: text},
+		},
+			ci.Step{
+				Name:      text,
+				Container: "1-a",
+				State:     ci.Failure,
+				Reason:    text,
+			})
 		b.visit(run.Page())
 		b.until(`document.querySelectorAll(".log .l").length >= 4`)
 		b.visit(run.Page() + "/attempts/1/jobs/1/steps/1-a")
@@ -133,7 +192,10 @@ func axe(t *testing.T, b *tab) {
 			b.prefer(scheme)
 			b.visit(path)
 			b.do(chromedp.Evaluate[chromedp.Void](string(rules)))
-			found := eval[[]string](b, `axe.run().then(r => r.passes.length < 10 ? ["no rule was applied"] : r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.html.slice(0, 200) + " " + n.failureSummary)))`)
+			found := eval[[]string](
+				b,
+				`axe.run().then(r => r.passes.length < 10 ? ["no rule was applied"] : r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.html.slice(0, 200) + " " + n.failureSummary)))`,
+			)
 			for _, f := range found {
 				t.Errorf("%s (%s): %s", path, scheme, f)
 			}
@@ -145,7 +207,11 @@ func keys(_ *testing.T, b *tab) {
 	for i := range 3 {
 		event := pushed()
 		event.Title = fmt.Sprintf("Change %d", i+1)
-		b.run(event, ci.Step{Name: "a", Container: "1-a", State: ci.Success}, ci.Step{Name: "b", Container: "2-b", State: ci.Success})
+		b.run(
+			event,
+			ci.Step{Name: "a", Container: "1-a", State: ci.Success},
+			ci.Step{Name: "b", Container: "2-b", State: ci.Success},
+		)
 	}
 	press := func(keys string) { b.t.Helper(); b.do(chromedp.KeyEvent(keys)) }
 	b.visit("/")

@@ -52,7 +52,14 @@ func shots(t *testing.T, b *tab) {
 		ended := time.Now().Add(-time.Duration(23-i)*97*time.Minute - 4*time.Minute)
 		took := []time.Duration{4200 * time.Millisecond, 11 * time.Second, time.Duration(17+i*i%11) * time.Second}
 		step := func(n int, name string, state ci.State, memory int64) ci.Step {
-			s := ci.Step{Name: name, Container: fmt.Sprintf("%d-%s", n+1, name), State: state, Memory: memory << 20, Limit: 512 << 20, Finished: ended}
+			s := ci.Step{
+				Name:      name,
+				Container: fmt.Sprintf("%d-%s", n+1, name),
+				State:     state,
+				Memory:    memory << 20,
+				Limit:     512 << 20,
+				Finished:  ended,
+			}
 			for _, later := range took[n+1:] {
 				s.Finished = s.Finished.Add(-later)
 			}
@@ -61,18 +68,49 @@ func shots(t *testing.T, b *tab) {
 		}
 		test := step(2, "test", last, 96)
 		test.Exit = 1
-		run := b.runAt(ci.SHA(fmt.Sprintf("%x", sha1.Sum([]byte(title+fmt.Sprint(i))))), ci.Event{Kind: ci.Push, Repo: hello, Branch: "main", Title: title, Actor: ci.Actor{ID: 1, Login: []string{"ada", "grace"}[i%2]}},
-			step(0, "vet", ci.Success, 181), step(1, "build", ci.Success, 402), test, ci.Step{Name: "publish", Container: "4-publish", State: ci.Skipped})
+		run := b.runAt(
+			ci.SHA(fmt.Sprintf("%x", sha1.Sum([]byte(title+fmt.Sprint(i))))),
+			ci.Event{
+				Kind:   ci.Push,
+				Repo:   hello,
+				Branch: "main",
+				Title:  title,
+				Actor:  ci.Actor{ID: 1, Login: []string{"ada", "grace"}[i%2]},
+			},
+			step(
+				0,
+				"vet",
+				ci.Success,
+				181,
+			),
+			step(1, "build", ci.Success, 402),
+			test,
+			ci.Step{Name: "publish", Container: "4-publish", State: ci.Skipped},
+		)
 		must(t, past(b.file, run.ID, step(0, "vet", ci.Success, 0).Started, ended))
 	}
-	b.run(ci.Event{Kind: ci.PullRequest, PR: 7, Repo: hello, Branch: "welsh", Title: "Say hello in Welsh", Actor: ci.Actor{ID: 2, Login: "eve"}})
+	b.run(ci.Event{
+		Kind:   ci.PullRequest,
+		PR:     7,
+		Repo:   hello,
+		Branch: "welsh",
+		Title:  "Say hello in Welsh",
+		Actor:  ci.Actor{ID: 2, Login: "eve"},
+	})
 	held := p.held(b.world)
 	p.delivered(b.world)
 	b.visit("/")
 	b.click(`a[href="/-/sign-in"]`)
 	b.until(`document.querySelector(".reader form")`)
-	pages := map[string]string{"runs": "/", "repository": "/ada/secret", "run": "/ada/secret/runs/24", "held": held.Page(), "queue": "/queue", "deliveries": "/deliveries",
-		"log": "/ada/secret/runs/24/attempts/1/jobs/1/steps/3-test"}
+	pages := map[string]string{
+		"runs":       "/",
+		"repository": "/ada/secret",
+		"run":        "/ada/secret/runs/24",
+		"held":       held.Page(),
+		"queue":      "/queue",
+		"deliveries": "/deliveries",
+		"log":        "/ada/secret/runs/24/attempts/1/jobs/1/steps/3-test",
+	}
 	for name, path := range pages {
 		for _, scheme := range []string{"light", "dark"} {
 			for _, width := range []int64{1200, 360} {

@@ -16,8 +16,17 @@ func signIn(t *testing.T, b *tab) {
 	run := p.failed(b.world)
 	state := func(want ci.State, attempt int) {
 		t.Helper()
-		if now, err := b.db.Run(t.Context(), run.ID); err != nil || now.State != want || now.Attempt != attempt {
-			t.Errorf("the run is %s in attempt %d (%s) %v, want %s in %d", now.State, now.Attempt, now.Message, err, want, attempt)
+		now, err := b.db.Run(t.Context(), run.ID)
+		if err != nil || now.State != want || now.Attempt != attempt {
+			t.Errorf(
+				"the run is %s in attempt %d (%s) %v, want %s in %d",
+				now.State,
+				now.Attempt,
+				now.Message,
+				err,
+				want,
+				attempt,
+			)
 		}
 	}
 	b.visit(run.Page())
@@ -73,9 +82,39 @@ func (p *people) held(w *world) ci.Run {
 	pull, err := p.repo.OpenPull("eve:fix", "main", "Fix it", eve)
 	must(w.t, err)
 	w.runs++
-	run := ci.Run{ID: "heldheldhe", Attempt: 1, State: ci.Held, Created: time.Now(), Message: "Waiting for approval by a maintainer.", Event: ci.Event{Kind: ci.PullRequest, Repo: p.of(), Fork: true, PR: pull.Number, PRAction: "opened",
-		SHA: ci.SHA(sha), Ref: "refs/pull/1/head", Branch: "fix", PRBase: "main", BaseSHA: p.head, Title: "Fix it", Author: ci.Actor{ID: eve.ID, Login: "eve"}, Actor: ci.Actor{ID: eve.ID, Login: "eve"}}}
-	must(w.t, w.db.AddDelivery(w.t.Context(), ci.NewDelivery{HookID: 1, GUID: "g1", Name: "pull_request", Action: "opened", Body: []byte("{}"), Repo: p.of().FullName(), RepoID: p.of().ID, Ref: run.Event.Ref, SHA: run.Event.SHA}))
+	run := ci.Run{
+		ID:      "heldheldhe",
+		Attempt: 1,
+		State:   ci.Held,
+		Created: time.Now(),
+		Message: "Waiting for approval by a maintainer.",
+		Event: ci.Event{
+			Kind:     ci.PullRequest,
+			Repo:     p.of(),
+			Fork:     true,
+			PR:       pull.Number,
+			PRAction: "opened",
+			SHA:      ci.SHA(sha),
+			Ref:      "refs/pull/1/head",
+			Branch:   "fix",
+			PRBase:   "main",
+			BaseSHA:  p.head,
+			Title:    "Fix it",
+			Author:   ci.Actor{ID: eve.ID, Login: "eve"},
+			Actor:    ci.Actor{ID: eve.ID, Login: "eve"},
+		},
+	}
+	must(w.t, w.db.AddDelivery(w.t.Context(), ci.NewDelivery{
+		HookID: 1,
+		GUID:   "g1",
+		Name:   "pull_request",
+		Action: "opened",
+		Body:   []byte("{}"),
+		Repo:   p.of().FullName(),
+		RepoID: p.of().ID,
+		Ref:    run.Event.Ref,
+		SHA:    run.Event.SHA,
+	}))
 	due, err := w.db.DueDeliveries(w.t.Context(), 1)
 	must(w.t, err)
 	must(w.t, w.db.CreateRun(w.t.Context(), due[0].ID, &run, ci.NewAttempt{}))

@@ -46,7 +46,13 @@ func startBrowser(t *testing.T) context.Context {
 	if path == "" {
 		absent(t, "There is no Chromium: install it, as Debian's package chromium does.")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.WindowSize(1200, 900))
+	options := append(
+		chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true),
+		chromedp.WindowSize(1200, 900),
+	)
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
@@ -83,7 +89,10 @@ type tab struct {
 func openTab(t *testing.T, browser context.Context) *tab {
 	t.Helper()
 	w := newWorld(t)
-	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.front.ServeHTTP(rw, r) })) // a test may make it anew
+	// a test may make it anew
+	server := httptest.NewServer(
+		http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.front.ServeHTTP(rw, r) }),
+	)
 	ctx, closeTab := chromedp.NewContext(browser)
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	b := &tab{world: w, ctx: ctx, url: server.URL}
@@ -182,7 +191,12 @@ func (b *tab) until(js string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			b.t.Fatalf("it never came to this: %s (%v)\n%s", js, err, eval[string](b, "location.href + '\\n' + document.body.innerText.slice(0, 3000)"))
+			b.t.Fatalf(
+				"it never came to this: %s (%v)\n%s",
+				js,
+				err,
+				eval[string](b, "location.href + '\\n' + document.body.innerText.slice(0, 3000)"),
+			)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -201,5 +215,9 @@ func (b *tab) write(selector, text string) {
 // prefer sets what the reader's system says about colours.
 func (b *tab) prefer(scheme string) {
 	b.t.Helper()
-	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	call(
+		b,
+		emulation.SetEmulatedMedia,
+		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}},
+	)
 }

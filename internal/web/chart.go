@@ -56,7 +56,13 @@ func draw(runs []ci.Run, branch string) *chart {
 		if longest > 0 {
 			h = max(h, int(int64(barHeight)*int64(length(r))/int64(longest)))
 		}
-		b := bar{X: (charted - 1 - i) * barStep, Height: h, Y: barHeight - h, Run: r, Label: fmt.Sprintf("#%d %s", r.Number, word(r.State))}
+		b := bar{
+			X:      (charted - 1 - i) * barStep,
+			Height: h,
+			Y:      barHeight - h,
+			Run:    r,
+			Label:  fmt.Sprintf("#%d %s", r.Number, word(r.State)),
+		}
 		if d := length(r); d > 0 {
 			b.Label += " in " + ci.Duration(d)
 		}

@@ -11,7 +11,13 @@ import (
 
 // Inbox tells what became of deliveries. repos selects those of repositories; nil: all.
 type Inbox interface {
-	DeliveriesOf(ctx context.Context, repos []int64, state ci.DeliveryState, before int64, limit int) ([]ci.Delivery, error)
+	DeliveriesOf(
+		ctx context.Context,
+		repos []int64,
+		state ci.DeliveryState,
+		before int64,
+		limit int,
+	) ([]ci.Delivery, error)
 }
 
 // deliveriesPage is what came from GitHub, newest first, with what each led to.
@@ -43,11 +49,15 @@ func (p *Pages) deliveries(w http.ResponseWriter, r *http.Request) error {
 		repos = readerOf(r).Reach.Writes
 	}
 	q := r.URL.Query()
-	v := deliveriesPage{State: ci.DeliveryState(q.Get("state")), States: []ci.DeliveryState{ci.DeliveryPending, ci.DeliveryDone, ci.DeliveryIgnored, ci.DeliveryFailed}}
+	v := deliveriesPage{
+		State:  ci.DeliveryState(q.Get("state")),
+		States: []ci.DeliveryState{ci.DeliveryPending, ci.DeliveryDone, ci.DeliveryIgnored, ci.DeliveryFailed},
+	}
 	before := int64(0)
 	if text := q.Get("before"); text != "" {
 		var err error
-		if before, err = strconv.ParseInt(text, 10, 64); err != nil || before < 1 {
+		before, err = strconv.ParseInt(text, 10, 64)
+		if err != nil || before < 1 {
 			return fmt.Errorf("%w: before=%.40s is no delivery", ci.ErrInvalid, text)
 		}
 	}
@@ -68,7 +78,12 @@ func (p *Pages) deliveries(w http.ResponseWriter, r *http.Request) error {
 		}
 		v.List = append(v.List, led{d, page})
 	}
-	return p.show(w, r, http.StatusOK, "deliveries.html", layout{Title: "Deliveries", Icon: "none", Nav: "deliveries", Live: true}, v)
+	return p.show(w, r, http.StatusOK, "deliveries.html", layout{
+		Title: "Deliveries",
+		Icon:  "none",
+		Nav:   "deliveries",
+		Live:  true,
+	}, v)
 }
 
 func (p *Pages) seesDeliveries(r *http.Request) bool {

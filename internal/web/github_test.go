@@ -33,14 +33,41 @@ func (w *world) signing(url string) *people {
 	for login, level := range map[string]string{"grace": "write", "bob": "read"} {
 		repo.Grant(hub.CreateUser(login), level)
 	}
-	sha, err := repo.Commit("main", "Start", map[string]string{pipeline.FileName: "image: alpine\nsteps: [\"true\"]\n"}, hub.CreateUser("ada"))
+	sha, err := repo.Commit(
+		"main",
+		"Start",
+		map[string]string{pipeline.FileName: "image: alpine\nsteps: [\"true\"]\n"},
+		hub.CreateUser("ada"),
+	)
 	must(w.t, err)
 	app, err := github.NewApp(hub.APIURL(), citest.AppID, hub.AppKeyPEM())
 	must(w.t, err)
-	w.pages.URL, w.pages.GitHub, w.pages.Sessions = url, app.SignIn(citest.ClientID, hub.ClientSecret(), url+"/-/signed-in"), w.db
-	op := pipeline.Operator{Image: "yaci", TimeoutSeconds: 3600, MaxTimeoutSeconds: 7200, GraceSeconds: 15, CPURequest: "250m", MemoryRequest: "64Mi", MemoryLimit: "1Gi", DiskLimit: "1Gi"}
-	w.pages.Changes = &flow.Flow{Inbox: w.db, Runs: w.db, Changes: w.db, GitHub: app, People: app, Pulls: app, Stopper: w.db, Forks: decide.ForksApproval, Queued: func() {},
-		Operator: op, ForFork: op}
+	w.pages.URL = url
+	w.pages.GitHub = app.SignIn(citest.ClientID, hub.ClientSecret(), url+"/-/signed-in")
+	w.pages.Sessions = w.db
+	op := pipeline.Operator{
+		Image:             "yaci",
+		TimeoutSeconds:    3600,
+		MaxTimeoutSeconds: 7200,
+		GraceSeconds:      15,
+		CPURequest:        "250m",
+		MemoryRequest:     "64Mi",
+		MemoryLimit:       "1Gi",
+		DiskLimit:         "1Gi",
+	}
+	w.pages.Changes = &flow.Flow{
+		Inbox:    w.db,
+		Runs:     w.db,
+		Changes:  w.db,
+		GitHub:   app,
+		People:   app,
+		Pulls:    app,
+		Stopper:  w.db,
+		Forks:    decide.ForksApproval,
+		Queued:   func() {},
+		Operator: op,
+		ForFork:  op,
+	}
 	w.pages.Refusals = []error{flow.ErrNotAllowed, flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved}
 	w.route()
 	return &people{hub, repo, ci.SHA(sha)}
@@ -48,13 +75,25 @@ func (w *world) signing(url string) *people {
 
 // of is the repository as YACI knows it.
 func (p *people) of() ci.Repo {
-	return ci.Repo{ID: p.repo.ID, Owner: "ada", Name: "secret", Private: true, Installation: citest.InstallationID, DefaultBranch: "main"}
+	return ci.Repo{
+		ID:            p.repo.ID,
+		Owner:         "ada",
+		Name:          "secret",
+		Private:       true,
+		Installation:  citest.InstallationID,
+		DefaultBranch: "main",
+	}
 }
 
 // failed stores a run of the head that failed.
 func (p *people) failed(w *world) ci.Run {
 	w.t.Helper()
-	return w.runAt(p.head, ci.Event{Kind: ci.Push, Repo: p.of(), Branch: "main", Title: "Start"}, ci.Step{Name: "a", Container: "1-a", State: ci.Failure})
+	return w.runAt(p.head, ci.Event{
+		Kind:   ci.Push,
+		Repo:   p.of(),
+		Branch: "main",
+		Title:  "Start",
+	}, ci.Step{Name: "a", Container: "1-a", State: ci.Failure})
 }
 
 // visitor is a browser without its screen.
@@ -115,11 +154,13 @@ func TestSignIn(t *testing.T) {
 		t.Fatalf("signed in: %d %v %s", rec.Code, rec.Header(), rec.Body)
 	}
 	c := grace.jar["__Host-yaci"]
-	if c == nil || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || len(c.Value) < 40 || len(grace.jar) != 1 {
+	if c == nil || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || len(c.Value) < 40 ||
+		len(grace.jar) != 1 {
 		t.Fatalf("cookies: %v", grace.jar)
 	}
 	rec := grace.send("GET", run.Page(), nil)
-	if rec.Code != 200 || !strings.Contains(rec.Body.String(), "Retry all") || !strings.Contains(rec.Body.String(), "grace") {
+	if rec.Code != 200 || !strings.Contains(rec.Body.String(), "Retry all") ||
+		!strings.Contains(rec.Body.String(), "grace") {
 		t.Errorf("grace: %d %s", rec.Code, rec.Body)
 	}
 	for login, want := range map[string]int{"bob": 200, "eve": 404} {
@@ -146,7 +187,8 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
-// What lets somebody in is nobody else's: another browser's answer, an old one, one with another verifier, one of no browser.
+// What lets somebody in is nobody else's: another browser's answer, an old one, one with another verifier, one of no
+// browser.
 func TestSignInIsOfThisBrowser(t *testing.T) {
 	w := newWorld(t)
 	p := w.signing("http://ci.test")
@@ -169,7 +211,8 @@ func TestSignInIsOfThisBrowser(t *testing.T) {
 			return victim.send("GET", "/-/signed-in?"+q.Encode(), nil)
 		},
 	} {
-		if rec := try(); rec.Code != http.StatusForbidden || victim.jar["yaci"] != nil {
+		rec := try()
+		if rec.Code != http.StatusForbidden || victim.jar["yaci"] != nil {
 			t.Errorf("%s: %d %v", name, rec.Code, victim.jar)
 		}
 	}
@@ -193,7 +236,8 @@ func TestWhatGitHubTakesAwayIsGone(t *testing.T) {
 	grace.send("GET", "/", nil)
 	p.repo.Grant(p.hub.CreateUser("grace"), "none")
 	later()
-	if rec := grace.send("GET", run.Page(), nil); rec.Code != 404 || !strings.Contains(rec.Body.String(), "Sign out") {
+	rec := grace.send("GET", run.Page(), nil)
+	if rec.Code != 404 || !strings.Contains(rec.Body.String(), "Sign out") {
 		t.Errorf("after her access was taken away: %d", rec.Code)
 	}
 	p.hub.EndUserTokens()
@@ -233,11 +277,13 @@ func TestActsNeedTheirForm(t *testing.T) {
 				t.Errorf("%s by %s: %d %s", verb, name, rec.Code, rec.Body)
 			}
 		}
-		if rec := grace.send("GET", run.Page()+"/"+verb, nil); rec.Code != 404 && rec.Code != 405 {
+		rec := grace.send("GET", run.Page()+"/"+verb, nil)
+		if rec.Code != 404 && rec.Code != 405 {
 			t.Errorf("GET %s: %d", verb, rec.Code)
 		}
 	}
-	if now, err := w.db.Run(t.Context(), run.ID); err != nil || now.Attempt != 1 || now.State != ci.Failure {
+	now, err := w.db.Run(t.Context(), run.ID)
+	if err != nil || now.Attempt != 1 || now.State != ci.Failure {
 		t.Errorf("the run is %+v %v", now, err)
 	}
 }

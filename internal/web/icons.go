@@ -8,7 +8,9 @@ import (
 
 // icon is a drawing of a state; its word stands beside it.
 func icon(s ci.State) template.HTML {
-	return template.HTML(`<svg class="i" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">` + shape(s) + `</svg>`)
+	return template.HTML(
+		`<svg class="i" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">` + shape(s) + `</svg>`,
+	)
 }
 
 func shape(s ci.State) string {

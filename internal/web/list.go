@@ -39,7 +39,12 @@ func (p *Pages) list(w http.ResponseWriter, r *http.Request) error {
 	if l.Counts, err = p.Repos.Unfinished(r.Context(), p.sight(r)); err != nil {
 		return err
 	}
-	return p.show(w, r, http.StatusOK, "list.html", layout{Title: "Runs", Icon: "none", Nav: "runs", Live: true}, l)
+	return p.show(w, r, http.StatusOK, "list.html", layout{
+		Title: "Runs",
+		Icon:  "none",
+		Nav:   "runs",
+		Live:  true,
+	}, l)
 }
 
 // listOf reads a filter from the address and gets its runs.
@@ -47,7 +52,8 @@ func (p *Pages) listOf(r *http.Request, f ci.RunFilter) (*listPage, error) {
 	q := r.URL.Query()
 	l := &listPage{Query: q, Kinds: []ci.Kind{ci.Push, ci.PullRequest, ci.Tag, ci.MergeGroup, ci.API},
 		States: []ci.State{ci.Running, ci.Queued, ci.Held, ci.Success, ci.Failure, ci.Error, ci.Cancelled, ci.Skipped}}
-	if name := strings.TrimSpace(q.Get("repo")); name != "" && f.Repo == 0 {
+	name := strings.TrimSpace(q.Get("repo"))
+	if name != "" && f.Repo == 0 {
 		owner, repo, _ := strings.Cut(name, "/")
 		found, err := p.repo(r, owner, repo)
 		if err != nil {
@@ -59,7 +65,8 @@ func (p *Pages) listOf(r *http.Request, f ci.RunFilter) (*listPage, error) {
 	f.State, f.Kind = ci.State(q.Get("state")), ci.Kind(q.Get("event"))
 	if text := strings.TrimPrefix(strings.TrimSpace(q.Get("pr")), "#"); text != "" {
 		var err error
-		if f.PR, err = strconv.Atoi(text); err != nil || f.PR < 1 {
+		f.PR, err = strconv.Atoi(text)
+		if err != nil || f.PR < 1 {
 			return nil, fmt.Errorf("%w: %.40q is no number of a pull request", ci.ErrInvalid, text)
 		}
 	}
@@ -123,7 +130,12 @@ func (p *Pages) repositories(w http.ResponseWriter, r *http.Request) error {
 	}
 	hidden := p.hidden(r, all)
 	repos = slices.DeleteFunc(repos, func(one ci.RepoSummary) bool { return hidden[one.Repo.ID] })
-	return p.show(w, r, http.StatusOK, "repositories.html", layout{Title: "Repositories", Icon: "none", Nav: "repositories", Live: true}, repos)
+	return p.show(w, r, http.StatusOK, "repositories.html", layout{
+		Title: "Repositories",
+		Icon:  "none",
+		Nav:   "repositories",
+		Live:  true,
+	}, repos)
 }
 
 // charted is how many runs the history shows.
@@ -143,7 +155,12 @@ func (p *Pages) repository(w http.ResponseWriter, r *http.Request) error {
 	if branch == "" {
 		branch = repo.DefaultBranch
 	}
-	history, err := p.Runs.Runs(r.Context(), ci.RunFilter{Sight: p.sight(r), Repo: repo.ID, Branch: branch, Limit: charted})
+	history, err := p.Runs.Runs(r.Context(), ci.RunFilter{
+		Sight:  p.sight(r),
+		Repo:   repo.ID,
+		Branch: branch,
+		Limit:  charted,
+	})
 	if err != nil {
 		return err
 	}
@@ -155,7 +172,12 @@ func (p *Pages) repository(w http.ResponseWriter, r *http.Request) error {
 	if len(history) > 0 {
 		icon = string(history[0].State)
 	}
-	return p.show(w, r, http.StatusOK, "list.html", layout{Title: repo.FullName(), Icon: icon, Nav: "repositories", Live: true}, l)
+	return p.show(w, r, http.StatusOK, "list.html", layout{
+		Title: repo.FullName(),
+		Icon:  icon,
+		Nav:   "repositories",
+		Live:  true,
+	}, l)
 }
 
 // queueSize is how many runs of a state the queue shows.
@@ -182,5 +204,10 @@ func (p *Pages) queue(w http.ResponseWriter, r *http.Request) error {
 		g.Runs = p.seen(r, g.Runs)
 		groups = append(groups, g)
 	}
-	return p.show(w, r, http.StatusOK, "queue.html", layout{Title: "Queue", Icon: "none", Nav: "queue", Live: true}, groups)
+	return p.show(w, r, http.StatusOK, "queue.html", layout{
+		Title: "Queue",
+		Icon:  "none",
+		Nav:   "queue",
+		Live:  true,
+	}, groups)
 }

@@ -97,7 +97,8 @@ func span(r *http.Request) (want ci.LogRange, err error) {
 	want = ci.LogRange{From: 1, Notes: true}
 	for name, to := range map[string]*int64{"from": &want.From, "to": &want.To} {
 		if text := q.Get(name); text != "" {
-			if *to, err = strconv.ParseInt(text, 10, 64); err != nil || *to < 1 {
+			*to, err = strconv.ParseInt(text, 10, 64)
+			if err != nil || *to < 1 {
 				return want, fmt.Errorf("%w: %s=%.40s is no line; write a number from 1", ci.ErrInvalid, name, text)
 			}
 		}
@@ -187,7 +188,11 @@ func (p *Pages) logPage(w http.ResponseWriter, r *http.Request) error {
 	if want.From+maxLines <= v.Log.Lines {
 		v.Next = want.From + maxLines
 	}
-	l := layout{Title: fmt.Sprintf("%s · #%d %s", step.Name, pl.Run.Number, pl.Run.Event.Repo.FullName()), Icon: string(step.State), Nav: "runs"}
+	l := layout{
+		Title: fmt.Sprintf("%s · #%d %s", step.Name, pl.Run.Number, pl.Run.Event.Repo.FullName()),
+		Icon:  string(step.State),
+		Nav:   "runs",
+	}
 	return p.show(w, r, http.StatusOK, "log.html", l, v)
 }
 
@@ -201,18 +206,22 @@ func (p *Pages) raw(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	want.Follow, want.Times, want.Job = r.URL.Query().Get("follow") == "1", r.URL.Query().Get("times") == "1", pl.Jobs[pl.Index].Name
+	want.Follow = r.URL.Query().Get("follow") == "1"
+	want.Times = r.URL.Query().Get("times") == "1"
+	want.Job = pl.Jobs[pl.Index].Name
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "private, no-store")
 	if r.URL.Query().Get("download") == "1" {
-		w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", fmt.Sprintf("%s-%d-%s.txt", pl.Run.ID, pl.Attempt, step.Container)))
+		w.Header().
+			Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", fmt.Sprintf("%s-%d-%s.txt", pl.Run.ID, pl.Attempt, step.Container)))
 	}
 	out := newStream(w)
 	err = p.Logbook.Read(r.Context(), id, want, func(l ci.LogLine) error {
 		if err := out.extend(); err != nil {
 			return err
 		}
-		if _, err := w.Write(l.Text); err != nil || !want.Follow {
+		_, err := w.Write(l.Text)
+		if err != nil || !want.Follow {
 			return err
 		}
 		return out.control.Flush()
@@ -251,7 +260,8 @@ func (p *Pages) live(w http.ResponseWriter, r *http.Request) error {
 	ctx, stop := p.whileSeen(r, place.Run.Event.Repo)
 	defer stop()
 	want.Follow, want.Job = true, place.Jobs[place.Index].Name
-	if last, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64); err == nil && last > 0 {
+	last, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64)
+	if err == nil && last > 0 {
 		want.From = last + 1
 	}
 	w.Header().Set("Content-Type", "text/event-stream")

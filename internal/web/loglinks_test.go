@@ -42,7 +42,11 @@ func TestS20Links(t *testing.T) {
 			t.Errorf("%q: %s", text, out)
 		}
 	}
-	if out := string((&painter{}).paint("a " + link("data:x", "b") + " c " + link("https://example.com/", "d") + " e")); !strings.Contains(out, "a b c ") || strings.Count(out, "<a ") != 1 {
+	if out := string((&painter{}).paint("a " + link("data:x", "b") + " c " + link("https://example.com/", "d") + " e")); !strings.Contains(
+		out,
+		"a b c ",
+	) ||
+		strings.Count(out, "<a ") != 1 {
 		t.Errorf("%s", out)
 	}
 }

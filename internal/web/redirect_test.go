@@ -7,15 +7,22 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// C16: the address with a run's id leads to its page, and is no oracle: who may not see the page gets the same answer as
-// for an id that does not exist.
+// C16: the address with a run's id leads to its page, and is no oracle: who may not see the page gets the same answer
+// as for an id that does not exist.
 func TestC16AddressOfARunByItsID(t *testing.T) {
 	w := newWorld(t)
 	p := w.signing("https://ci.test")
 	hidden := p.failed(w)
-	shown := w.run(ci.Event{Kind: ci.Push, Repo: public, Branch: "main", Title: "Shown"})
+	shown := w.run(ci.Event{
+		Kind:   ci.Push,
+		Repo:   public,
+		Branch: "main",
+		Title:  "Shown",
+	})
 	command := w.run(ci.Event{Kind: ci.API, Command: "true"})
-	stranger, bob, eve := visit(w), visit(w), visit(w)
+	stranger := visit(w)
+	bob := visit(w)
+	eve := visit(w)
 	bob.signIn(p, "bob")
 	eve.signIn(p, "eve")
 

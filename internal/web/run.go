@@ -34,7 +34,8 @@ func (p *Pages) find(r *http.Request) (pl place, err error) {
 	}
 	pl.Attempt = pl.Run.Attempt
 	if text := chi.URLParam(r, "attempt"); text != "" {
-		if pl.Attempt, err = strconv.Atoi(text); err != nil || pl.Attempt < 1 || pl.Attempt > pl.Run.Attempt {
+		pl.Attempt, err = strconv.Atoi(text)
+		if err != nil || pl.Attempt < 1 || pl.Attempt > pl.Run.Attempt {
 			return pl, ci.ErrNotFound
 		}
 	}
@@ -118,7 +119,8 @@ type stepView struct {
 }
 
 // byID answers for the address that contains nothing but a run's id: with the page of a run of no repository, or with a
-// redirect to the page of a repository's run. Readers who may not see that page get the same answer as for an unknown id.
+// redirect to the page of a repository's run. Readers who may not see that page get the same answer as for an unknown
+// id.
 func (p *Pages) byID(w http.ResponseWriter, r *http.Request) error {
 	run, err := p.Runs.Run(r.Context(), ci.RunID(chi.URLParam(r, "run")))
 	switch {
@@ -176,13 +178,22 @@ func mark(s ci.State) string {
 }
 
 func (p *Pages) runPage(ctx context.Context, pl place) (*runPage, error) {
-	page := &runPage{place: pl, State: pl.Run.State, Message: pl.Run.Message, Started: pl.Run.Started, Finished: pl.Run.Finished}
+	page := &runPage{
+		place:    pl,
+		State:    pl.Run.State,
+		Message:  pl.Run.Message,
+		Started:  pl.Run.Started,
+		Finished: pl.Run.Finished,
+	}
 	base := fmt.Sprintf("%s/attempts/%d", pl.Run.Page(), pl.Attempt)
 	if pl.Attempt != pl.Run.Attempt {
 		page.past()
 	}
 	for n := range pl.Run.Attempt {
-		page.Tabs = append(page.Tabs, tab{Number: n + 1, State: page.stateOf(n + 1), Path: fmt.Sprintf("%s/attempts/%d", pl.Run.Page(), n+1)})
+		page.Tabs = append(
+			page.Tabs,
+			tab{Number: n + 1, State: page.stateOf(n + 1), Path: fmt.Sprintf("%s/attempts/%d", pl.Run.Page(), n+1)},
+		)
 	}
 	for i, j := range pl.Jobs {
 		page.Links = append(page.Links, jobLink{j.Title, fmt.Sprintf("%s/jobs/%d", base, i+1), j})
@@ -206,7 +217,10 @@ func (p *Pages) runPage(ctx context.Context, pl place) (*runPage, error) {
 
 // past fills in what an attempt that is not the newest came to.
 func (page *runPage) past() {
-	page.State, page.Message, page.Started, page.Finished = page.stateOf(page.Attempt), "", time.Time{}, time.Time{}
+	page.State = page.stateOf(page.Attempt)
+	page.Message = ""
+	page.Started = time.Time{}
+	page.Finished = time.Time{}
 	for _, j := range page.Jobs {
 		if !j.Started.IsZero() && (page.Started.IsZero() || j.Started.Before(page.Started)) {
 			page.Started = j.Started

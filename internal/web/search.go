@@ -37,20 +37,26 @@ func (p *Pages) search(ctx context.Context, job ci.Job, what string) (hits []hit
 		logs = append(logs, log{s.Container, s.Name})
 	}
 	for _, l := range logs {
-		err := p.Logbook.Read(ctx, ci.LogID{UID: job.UID, Container: l.container}, ci.LogRange{From: 1}, func(piece ci.LogLine) error {
-			text := ci.PlainLine(string(piece.Text))
-			if !strings.Contains(strings.ToLower(text), what) {
+		err := p.Logbook.Read(
+			ctx,
+			ci.LogID{UID: job.UID, Container: l.container},
+			ci.LogRange{From: 1},
+			func(piece ci.LogLine) error {
+				text := ci.PlainLine(string(piece.Text))
+				if !strings.Contains(strings.ToLower(text), what) {
+					return nil
+				}
+				if len(hits) == maxHits {
+					return errEnough
+				}
+				n := len(hits)
+				if n == 0 || hits[n-1].Step != l.container || hits[n-1].Line != piece.Number {
+					text = strings.TrimSpace(text)
+					hits = append(hits, hit{l.container, piece.Number, l.name, strings.ToValidUTF8(text[:min(len(text), 400)], "")})
+				}
 				return nil
-			}
-			if len(hits) == maxHits {
-				return errEnough
-			}
-			if n := len(hits); n == 0 || hits[n-1].Step != l.container || hits[n-1].Line != piece.Number {
-				text = strings.TrimSpace(text)
-				hits = append(hits, hit{l.container, piece.Number, l.name, strings.ToValidUTF8(text[:min(len(text), 400)], "")})
-			}
-			return nil
-		})
+			},
+		)
 		if errors.Is(err, errEnough) {
 			return hits, true, nil
 		}

@@ -164,5 +164,13 @@ func (p *Pages) setCookie(w http.ResponseWriter, name, value string, age time.Du
 	if value == "" {
 		seconds = -1
 	}
-	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: seconds, HttpOnly: true, Secure: p.secure(), SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{
+		Name:     name,
+		Value:    value,
+		Path:     "/",
+		MaxAge:   seconds,
+		HttpOnly: true,
+		Secure:   p.secure(),
+		SameSite: http.SameSiteLaxMode,
+	})
 }

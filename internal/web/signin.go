@@ -46,7 +46,8 @@ func back(r *http.Request) string {
 
 // local lets through what leads to this server only.
 func local(path string) string {
-	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n") || strings.HasPrefix(path, "/-/sign") {
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n") ||
+		strings.HasPrefix(path, "/-/sign") {
 		return "/"
 	}
 	return path
@@ -65,7 +66,8 @@ func (p *Pages) signedIn(w http.ResponseWriter, r *http.Request) error {
 	}
 	p.setCookie(w, name, "", 0)
 	kept, err := url.ParseQuery(cookie.Value)
-	if err != nil || kept.Get("s") == "" || subtle.ConstantTimeCompare([]byte(kept.Get("s")), []byte(q.Get("state"))) != 1 {
+	if err != nil || kept.Get("s") == "" ||
+		subtle.ConstantTimeCompare([]byte(kept.Get("s")), []byte(q.Get("state"))) != 1 {
 		return refusal("This is not the answer to a sign-in that this browser has begun. Sign in again.")
 	}
 	if q.Get("code") == "" {

@@ -17,7 +17,12 @@ func (h hides) Public(_ context.Context, repo ci.Repo) bool { return !h[repo.ID]
 // S7: what GitHub says is private by now strangers do not see, on any page, though it is stored as public.
 func TestS7HiddenSinceStored(t *testing.T) {
 	w := newWorld(t)
-	w.run(ci.Event{Kind: ci.Push, Repo: public, Branch: "main", Title: "Plans"}, ci.Step{Name: "a", Container: "step-1", State: ci.Success})
+	w.run(ci.Event{
+		Kind:   ci.Push,
+		Repo:   public,
+		Branch: "main",
+		Title:  "Plans",
+	}, ci.Step{Name: "a", Container: "step-1", State: ci.Success})
 	hidden := hides{}
 	w.pages.Visibility = hidden
 	w.route()

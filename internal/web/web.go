@@ -140,7 +140,14 @@ func (p *Pages) NotFound(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Pages) problem(w http.ResponseWriter, r *http.Request, code int, title, text string) {
-	err := p.show(w, r, code, "problem.html", layout{Title: title, Icon: "none"}, map[string]any{"Title": title, "Text": text})
+	err := p.show(
+		w,
+		r,
+		code,
+		"problem.html",
+		layout{Title: title, Icon: "none"},
+		map[string]any{"Title": title, "Text": text},
+	)
 	if err != nil {
 		p.Log.Warn("page", "err", err)
 	}
@@ -167,7 +174,9 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, code int, name stri
 		return err
 	}
 	l.Data, l.Now = data, time.Now()
-	l.Reader, l.SignIn, l.Deliveries = readerOf(r), p.GitHub != nil, p.seesDeliveries(r)
+	l.Reader = readerOf(r)
+	l.SignIn = p.GitHub != nil
+	l.Deliveries = p.seesDeliveries(r)
 	var b bytes.Buffer
 	if err := t.ExecuteTemplate(&b, "layout.html", l); err != nil {
 		return err

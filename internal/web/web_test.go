@@ -15,9 +15,26 @@ import (
 func TestRunPage(t *testing.T) {
 	w := newWorld(t)
 	w.prints["1-build"], w.prints["2-test"] = "compiled\n", "\x1b[32mok\x1b[0m one\n\x1b[31mFAIL\x1b[0m two\n"
-	w.run(ci.Event{Kind: ci.Push, Repo: public, Branch: "main", Title: "Say hello", Actor: ci.Actor{Login: "ada"}},
-		ci.Step{Name: "build", Container: "1-build", State: ci.Success, Memory: 50 << 20, Limit: 512 << 20},
-		ci.Step{Name: "test", Container: "2-test", State: ci.Failure, Exit: 1})
+	w.run(ci.Event{
+		Kind:   ci.Push,
+		Repo:   public,
+		Branch: "main",
+		Title:  "Say hello",
+		Actor:  ci.Actor{Login: "ada"},
+	},
+		ci.Step{
+			Name:      "build",
+			Container: "1-build",
+			State:     ci.Success,
+			Memory:    50 << 20,
+			Limit:     512 << 20,
+		},
+		ci.Step{
+			Name:      "test",
+			Container: "2-test",
+			State:     ci.Failure,
+			Exit:      1,
+		})
 	body := w.page("/Ada/Hello/runs/1")
 	for _, want := range []string{
 		"<h1>Say hello</h1>", "<title>✗ #1 failed · Ada/Hello@main · YACI</title>", "icon-failure.svg", "test failed in 2.0s (exit 1).", "50 Mi", "/ 512 Mi",
@@ -47,23 +64,33 @@ func TestRunPage(t *testing.T) {
 	if got := w.page(base + "/log.txt?from=2&times=1"); got != "2026-01-02T03:04:05.002000000Z \x1b[31mFAIL\x1b[0m two\n" {
 		t.Errorf("raw from line 2: %q", got)
 	}
-	if got := w.page(base + "/lines?from=1&to=1"); !strings.Contains(got, `id="2-test:L1"`) || strings.Contains(got, "two") {
+	got := w.page(base + "/lines?from=1&to=1")
+	if !strings.Contains(got, `id="2-test:L1"`) || strings.Contains(got, "two") {
 		t.Errorf("one line: %s", got)
 	}
-	if got := w.page(base); !strings.Contains(got, "two") || !strings.Contains(got, "2 lines") {
+	got = w.page(base)
+	if !strings.Contains(got, "two") || !strings.Contains(got, "2 lines") {
 		t.Errorf("the log alone: %s", got)
 	}
-	if got := w.page(base + "/live?from=2"); !strings.HasPrefix(got, "id: 2\ndata: {\"n\":2,") || !strings.HasSuffix(got, "event: end\ndata: {}\n\n") {
+	got = w.page(base + "/live?from=2")
+	if !strings.HasPrefix(got, "id: 2\ndata: {\"n\":2,") || !strings.HasSuffix(got, "event: end\ndata: {}\n\n") {
 		t.Errorf("live: %q", got)
 	}
-	if got := w.page("/Ada/Hello/runs/1/attempts/1/jobs/1/search?q=TWO"); !strings.Contains(got, "1 line matches") || !strings.Contains(got, "#2-test:L2") {
+	if got := w.page("/Ada/Hello/runs/1/attempts/1/jobs/1/search?q=TWO"); !strings.Contains(got, "1 line matches") ||
+		!strings.Contains(got, "#2-test:L2") {
 		t.Errorf("search: %s", got)
 	}
 }
 
 func TestWaitingRunIsLiveAndSaysWhy(t *testing.T) {
 	w := newWorld(t)
-	w.run(ci.Event{Kind: ci.PullRequest, Repo: public, Branch: "fix", PR: 7, Title: "Fix it"})
+	w.run(ci.Event{
+		Kind:   ci.PullRequest,
+		Repo:   public,
+		Branch: "fix",
+		PR:     7,
+		Title:  "Fix it",
+	})
 	body := w.page("/ada/hello/runs/1")
 	for _, want := range []string{"<body data-live>", "Waiting: 2nd in line.", "<span>waiting</span>", "#7 fix", "icon-queued.svg"} {
 		if !strings.Contains(body, want) {
@@ -75,9 +102,27 @@ func TestWaitingRunIsLiveAndSaysWhy(t *testing.T) {
 func TestLists(t *testing.T) {
 	w := newWorld(t)
 	passed := ci.Step{Name: "a", Container: "1-a", State: ci.Success}
-	w.run(ci.Event{Kind: ci.Push, Repo: public, Branch: "main", Title: "Green one", Actor: ci.Actor{Login: "ada"}}, passed)
-	w.run(ci.Event{Kind: ci.PullRequest, Repo: public, Branch: "fix", PR: 7, Title: "Waits", Actor: ci.Actor{Login: "bob"}})
-	w.run(ci.Event{Kind: ci.Push, Repo: private, Branch: "main", Title: "Hidden one"}, passed)
+	w.run(ci.Event{
+		Kind:   ci.Push,
+		Repo:   public,
+		Branch: "main",
+		Title:  "Green one",
+		Actor:  ci.Actor{Login: "ada"},
+	}, passed)
+	w.run(ci.Event{
+		Kind:   ci.PullRequest,
+		Repo:   public,
+		Branch: "fix",
+		PR:     7,
+		Title:  "Waits",
+		Actor:  ci.Actor{Login: "bob"},
+	})
+	w.run(ci.Event{
+		Kind:   ci.Push,
+		Repo:   private,
+		Branch: "main",
+		Title:  "Hidden one",
+	}, passed)
 	for path, want := range map[string]string{
 		"/":                               "Green Waits",
 		"/?state=success":                 "Green",
@@ -100,13 +145,15 @@ func TestLists(t *testing.T) {
 			t.Errorf("%s lists %q, want %q", path, got, want)
 		}
 	}
-	if body := w.page("/repositories"); !strings.Contains(body, "Ada/Hello") || strings.Contains(body, "secret") {
+	body := w.page("/repositories")
+	if !strings.Contains(body, "Ada/Hello") || strings.Contains(body, "secret") {
 		t.Errorf("repositories: %s", body)
 	}
 	for path, code := range map[string]int{"/?pr=x": 400, "/?after=x": 400, "/ada/none": 404, "/ada/hello/runs/9": 404, "/ada/hello/runs/x": 404,
 		"/ada/hello/runs/1/attempts/2": 404, "/ada/hello/runs/1/attempts/1/jobs/2": 404, "/ada/hello/runs/1/attempts/1/jobs/1/steps/clone/log.txt": 404,
 		"/ada/hello/runs/1/attempts/1/jobs/1/steps/1-a/lines?from=0": 400} {
-		if rec := w.get(path); rec.Code != code || !strings.Contains(rec.Body.String(), "<h1>") {
+		rec := w.get(path)
+		if rec.Code != code || !strings.Contains(rec.Body.String(), "<h1>") {
 			t.Errorf("GET %s: %d, want a page with %d", path, rec.Code, code)
 		}
 	}
@@ -116,19 +163,37 @@ func TestLists(t *testing.T) {
 func TestPrivateIsNotFound(t *testing.T) {
 	w := newWorld(t)
 	w.prints["1-a"] = "private words\n"
-	w.run(ci.Event{Kind: ci.Push, Repo: private, Branch: "main", Title: "Hidden one"}, ci.Step{Name: "a", Container: "1-a", State: ci.Failure})
+	w.run(ci.Event{
+		Kind:   ci.Push,
+		Repo:   private,
+		Branch: "main",
+		Title:  "Hidden one",
+	}, ci.Step{Name: "a", Container: "1-a", State: ci.Failure})
 	command := w.run(ci.Event{Kind: ci.API, Command: "true"})
 	log := "/ada/secret/runs/1/attempts/1/jobs/1/steps/1-a"
-	paths := []string{"/ada/secret", "/ada/secret/runs/1", "/ada/secret/runs/1/attempts/1", "/ada/secret/runs/1/attempts/1/jobs/1", log, log + "/lines", log + "/live",
-		log + "/log.txt", "/ada/secret/runs/1/attempts/1/jobs/1/search?q=a", "/?repo=ada/secret", "/-/runs/" + string(command.ID)}
+	paths := []string{
+		"/ada/secret",
+		"/ada/secret/runs/1",
+		"/ada/secret/runs/1/attempts/1",
+		"/ada/secret/runs/1/attempts/1/jobs/1",
+		log,
+		log + "/lines",
+		log + "/live",
+		log + "/log.txt",
+		"/ada/secret/runs/1/attempts/1/jobs/1/search?q=a",
+		"/?repo=ada/secret",
+		"/-/runs/" + string(command.ID),
+	}
 	none := w.get("/ada/none").Body.String()
 	for _, path := range append(paths, "/badge/ada/secret.svg", "/-/runs/r1", "/-/runs/r1/attempts/1/jobs/1/steps/1-a/log.txt") {
-		if rec := w.get(path); rec.Code != 404 || rec.Body.String() != none {
+		rec := w.get(path)
+		if rec.Code != 404 || rec.Body.String() != none {
 			t.Errorf("GET %s: %d, and not the page of what does not exist", path, rec.Code)
 		}
 	}
 	for _, path := range []string{"/", "/repositories", "/queue"} {
-		if body := w.page(path); strings.Contains(body, "secret") || strings.Contains(body, "Hidden") {
+		body := w.page(path)
+		if strings.Contains(body, "secret") || strings.Contains(body, "Hidden") {
 			t.Errorf("GET %s tells of it", path)
 		}
 	}
@@ -154,7 +219,12 @@ func nasty() []string {
 func TestDirectionIsShown(t *testing.T) {
 	w := newWorld(t)
 	w.prints["1-a"] = "\x1b[31mred \u202eder\x1b[0m\nשלום\n"
-	w.run(ci.Event{Kind: ci.Push, Repo: public, Branch: "a\u2066b", Title: "if admin\u202e"}, ci.Step{Name: "a", Container: "1-a", State: ci.Failure})
+	w.run(ci.Event{
+		Kind:   ci.Push,
+		Repo:   public,
+		Branch: "a\u2066b",
+		Title:  "if admin\u202e",
+	}, ci.Step{Name: "a", Container: "1-a", State: ci.Failure})
 	body := w.page("/Ada/Hello/runs/1")
 	for _, want := range []string{`<span class="term-fg31">red &lt;U+202E&gt;der</span>`, ">שלום<", "<h1>if admin&lt;U&#43;202E&gt;</h1>", "a&lt;U&#43;2066&gt;b"} {
 		if !strings.Contains(body, want) {
@@ -170,8 +240,20 @@ func TestNothingFromOutsideIsMarkup(t *testing.T) {
 	for i, text := range nasty() {
 		w := newWorld(t)
 		w.prints["1-a"] = "before\n" + text + "\n" + strings.Repeat(text+" ", 3) + "\nafter\n"
-		w.run(ci.Event{Kind: ci.PullRequest, PR: 3, Repo: public, Branch: text, Title: text, Actor: ci.Actor{Login: text}},
-			ci.Step{Name: text, Container: "1-a", State: ci.Failure, Reason: text})
+		w.run(ci.Event{
+			Kind:   ci.PullRequest,
+			PR:     3,
+			Repo:   public,
+			Branch: text,
+			Title:  text,
+			Actor:  ci.Actor{Login: text},
+		},
+			ci.Step{
+				Name:      text,
+				Container: "1-a",
+				State:     ci.Failure,
+				Reason:    text,
+			})
 		base := "/ada/hello/runs/1/attempts/1/jobs/1"
 		for _, path := range []string{"/", "/ada/hello", "/ada/hello?branch=%22%3E%3Cscript%3E", "/ada/hello/runs/1", "/repositories", "/queue", base + "/steps/1-a",
 			base + "/steps/1-a/lines", base + "/search?q=alert", base + "/search?q=%3Cscript%3E"} {
@@ -192,11 +274,14 @@ func strange(page string) (found []string) {
 			token := z.Token()
 			own := !slices.Contains([]string{"script", "img", "iframe", "object", "embed", "base", "style"}, token.Data)
 			for _, a := range token.Attr {
-				if token.Data == "script" && strings.HasPrefix(a.Val, "/-/static/") || token.Data == "img" && a.Val == "/badge/Ada/Hello.svg" {
+				if token.Data == "script" && strings.HasPrefix(a.Val, "/-/static/") ||
+					token.Data == "img" && a.Val == "/badge/Ada/Hello.svg" {
 					own = true
 				}
 				link := a.Key == "href" || a.Key == "src" || a.Key == "action"
-				if strings.HasPrefix(a.Key, "on") || a.Key == "style" || link && !strings.HasPrefix(a.Val, "/") && !strings.HasPrefix(a.Val, "#") && !strings.HasPrefix(a.Val, "https://x.test/") && !strings.HasPrefix(a.Val, "https://hub.test/Ada/Hello/") {
+				if strings.HasPrefix(a.Key, "on") || a.Key == "style" ||
+					link && !strings.HasPrefix(a.Val, "/") && !strings.HasPrefix(a.Val, "#") && !strings.HasPrefix(a.Val, "https://x.test/") &&
+						!strings.HasPrefix(a.Val, "https://hub.test/Ada/Hello/") {
 					own = false
 				}
 			}
@@ -212,7 +297,9 @@ func TestPolicy(t *testing.T) {
 	for _, path := range []string{"/", "/none/none"} {
 		header := w.get(path).Header()
 		policy := header.Get("Content-Security-Policy")
-		if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "script-src 'self';") || strings.Contains(policy, "unsafe") || !strings.Contains(policy, "frame-ancestors 'none'") {
+		if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "script-src 'self';") ||
+			strings.Contains(policy, "unsafe") ||
+			!strings.Contains(policy, "frame-ancestors 'none'") {
 			t.Errorf("%s: policy %q", path, policy)
 		}
 		if header.Get("X-Content-Type-Options") != "nosniff" {
@@ -225,7 +312,8 @@ func TestPolicy(t *testing.T) {
 		t.Fatalf("files of the page: %v", assets)
 	}
 	for _, m := range assets {
-		if rec := w.get(m[1]); rec.Code != 200 || rec.Body.Len() == 0 || !strings.Contains(rec.Header().Get("Cache-Control"), "immutable") {
+		rec := w.get(m[1])
+		if rec.Code != 200 || rec.Body.Len() == 0 || !strings.Contains(rec.Header().Get("Cache-Control"), "immutable") {
 			t.Errorf("GET %s: %d", m[1], rec.Code)
 		}
 	}
@@ -253,7 +341,12 @@ func TestBadge(t *testing.T) {
 		t.Errorf("before any push to main: %s", got)
 	}
 	w.run(ci.Event{Kind: ci.Push, Repo: public, Branch: "main"}, step(ci.Success))
-	w.run(ci.Event{Kind: ci.PullRequest, PR: 1, Repo: public, Branch: "main"}, step(ci.Failure))
+	w.run(ci.Event{
+		Kind:   ci.PullRequest,
+		PR:     1,
+		Repo:   public,
+		Branch: "main",
+	}, step(ci.Failure))
 	w.run(ci.Event{Kind: ci.Push, Repo: public, Branch: "main"})
 	if got := badge(""); got != "passed" {
 		t.Errorf("main: %s", got)

@@ -40,8 +40,19 @@ type world struct {
 }
 
 var (
-	public  = ci.Repo{ID: 1, Owner: "Ada", Name: "Hello", DefaultBranch: "main"}
-	private = ci.Repo{ID: 2, Owner: "ada", Name: "secret", Private: true, DefaultBranch: "main"}
+	public = ci.Repo{
+		ID:            1,
+		Owner:         "Ada",
+		Name:          "Hello",
+		DefaultBranch: "main",
+	}
+	private = ci.Repo{
+		ID:            2,
+		Owner:         "ada",
+		Name:          "secret",
+		Private:       true,
+		DefaultBranch: "main",
+	}
 )
 
 func newWorld(t *testing.T) *world {
@@ -52,10 +63,34 @@ func newWorld(t *testing.T) *world {
 	bucket, err := logs.OpenBucket(t.Context(), filepath.Join(t.TempDir(), "logs"))
 	must(t, err)
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	w := &world{t: t, db: db, file: file, closed: make(chan struct{}, 100), prints: map[string]string{}, pipes: map[string]*io.PipeReader{}}
-	w.keeper = &logs.Keeper{Source: w, Jobs: db, Index: db, Bucket: bucket, Limit: 1 << 26, Bells: &logs.Bells{}, Closed: func(ci.JobName) { w.closed <- struct{}{} }, Log: log}
+	w := &world{
+		t:      t,
+		db:     db,
+		file:   file,
+		closed: make(chan struct{}, 100),
+		prints: map[string]string{},
+		pipes:  map[string]*io.PipeReader{},
+	}
+	w.keeper = &logs.Keeper{
+		Source: w,
+		Jobs:   db,
+		Index:  db,
+		Bucket: bucket,
+		Limit:  1 << 26,
+		Bells:  &logs.Bells{},
+		Closed: func(ci.JobName) { w.closed <- struct{}{} },
+		Log:    log,
+	}
 	t.Cleanup(func() { w.keeper.Wait(); bucket.Close(); db.Close() })
-	w.pages = &web.Pages{Runs: db, Jobs: db, Repos: db, Logbook: w.keeper, Log: log, URL: "https://ci.test", Site: "https://hub.test"}
+	w.pages = &web.Pages{
+		Runs:    db,
+		Jobs:    db,
+		Repos:   db,
+		Logbook: w.keeper,
+		Log:     log,
+		URL:     "https://ci.test",
+		Site:    "https://hub.test",
+	}
 	w.pages.Inbox = db
 	w.route()
 	return w
@@ -98,9 +133,23 @@ func (w *world) runAt(sha ci.SHA, event ci.Event, steps ...ci.Step) ci.Run {
 	w.t.Helper()
 	w.runs++
 	event.SHA, event.Ref = sha, "refs/heads/"+event.Branch
-	run := ci.Run{ID: ci.RunID(fmt.Sprintf("r%d", w.runs)), Event: event, Attempt: 1, State: ci.Queued, Message: "Waiting: 2nd in line.", Created: time.Now()}
-	queued := ci.NewJob{Name: ci.JobNameOf(run.ID, 1), Run: run.ID, Attempt: 1, State: ci.Queued, Manifest: []byte("{}"), Files: []byte("{}"),
-		Steps: []ci.Step{{Name: "later", Container: "1-later", State: ci.Queued}}}
+	run := ci.Run{
+		ID:      ci.RunID(fmt.Sprintf("r%d", w.runs)),
+		Event:   event,
+		Attempt: 1,
+		State:   ci.Queued,
+		Message: "Waiting: 2nd in line.",
+		Created: time.Now(),
+	}
+	queued := ci.NewJob{
+		Name:     ci.JobNameOf(run.ID, 1),
+		Run:      run.ID,
+		Attempt:  1,
+		State:    ci.Queued,
+		Manifest: []byte("{}"),
+		Files:    []byte("{}"),
+		Steps:    []ci.Step{{Name: "later", Container: "1-later", State: ci.Queued}},
+	}
 	if len(steps) > 0 {
 		queued.Steps = steps
 	}
@@ -109,7 +158,13 @@ func (w *world) runAt(sha ci.SHA, event ci.Event, steps ...ci.Step) ci.Run {
 		return run
 	}
 	must(w.t, w.db.Launched(w.t.Context(), queued.Name, "uid-"+string(run.ID)))
-	job := ci.Job{Name: queued.Name, Run: run.ID, Attempt: 1, UID: "uid-" + string(run.ID), Steps: steps}
+	job := ci.Job{
+		Name:    queued.Name,
+		Run:     run.ID,
+		Attempt: 1,
+		UID:     "uid-" + string(run.ID),
+		Steps:   steps,
+	}
 	job.State, job.Message = ci.Success, "Passed in 2.0s."
 	for i := range steps {
 		if steps[i].Finished.IsZero() && steps[i].State != ci.Skipped {
@@ -118,7 +173,11 @@ func (w *world) runAt(sha ci.SHA, event ci.Event, steps ...ci.Step) ci.Run {
 		text := w.prints[steps[i].Container]
 		steps[i].Bytes, steps[i].Lines = int64(len(text)), int64(strings.Count(text, "\n"))
 		if steps[i].State != ci.Success && steps[i].State != ci.Skipped {
-			job.State, job.Message = steps[i].State, fmt.Sprintf("%s failed in %s (exit 1).", steps[i].Name, ci.Duration(steps[i].Finished.Sub(steps[i].Started)))
+			job.State, job.Message = steps[i].State, fmt.Sprintf(
+				"%s failed in %s (exit 1).",
+				steps[i].Name,
+				ci.Duration(steps[i].Finished.Sub(steps[i].Started)),
+			)
 		}
 	}
 	_, err := w.db.Observe(w.t.Context(), job)
@@ -146,8 +205,15 @@ type printer struct {
 func (w *world) start(event ci.Event) (ci.Run, *printer) {
 	w.t.Helper()
 	run := w.run(event)
-	job := ci.Job{Name: ci.JobNameOf(run.ID, 1), Run: run.ID, Attempt: 1, UID: "uid-" + string(run.ID), State: ci.Running, Message: "Running.",
-		Steps: []ci.Step{{Name: "later", Container: "1-later", State: ci.Running, Started: time.Now()}}}
+	job := ci.Job{
+		Name:    ci.JobNameOf(run.ID, 1),
+		Run:     run.ID,
+		Attempt: 1,
+		UID:     "uid-" + string(run.ID),
+		State:   ci.Running,
+		Message: "Running.",
+		Steps:   []ci.Step{{Name: "later", Container: "1-later", State: ci.Running, Started: time.Now()}},
+	}
 	must(w.t, w.db.Launched(w.t.Context(), job.Name, job.UID))
 	_, err := w.db.Observe(w.t.Context(), job)
 	must(w.t, err)

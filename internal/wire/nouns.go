@@ -30,8 +30,24 @@ type Run struct {
 // OfRun is a run as JSON tells of it.
 func OfRun(r ci.Run) Run {
 	ev := r.Event
-	out := Run{ID: r.ID, Number: r.Number, Event: ev.Kind, SHA: ev.SHA, Ref: ev.Ref, Branch: ev.Branch, Tag: ev.Tag, PR: ev.PR, Title: ev.Title,
-		Author: ev.Actor.Login, Attempt: r.Attempt, State: r.State, Message: r.Message, Created: r.Created, Started: At(r.Started), Finished: At(r.Finished)}
+	out := Run{
+		ID:       r.ID,
+		Number:   r.Number,
+		Event:    ev.Kind,
+		SHA:      ev.SHA,
+		Ref:      ev.Ref,
+		Branch:   ev.Branch,
+		Tag:      ev.Tag,
+		PR:       ev.PR,
+		Title:    ev.Title,
+		Author:   ev.Actor.Login,
+		Attempt:  r.Attempt,
+		State:    r.State,
+		Message:  r.Message,
+		Created:  r.Created,
+		Started:  At(r.Started),
+		Finished: At(r.Finished),
+	}
 	if ev.Repo.ID != 0 {
 		out.Repo = ev.Repo.FullName()
 	}
@@ -91,15 +107,39 @@ type Step struct {
 
 // OfJob is a job as JSON tells of it.
 func OfJob(j ci.Job) Job {
-	out := Job{Name: j.Name, Run: j.Run, Attempt: j.Attempt, Title: j.Title, State: j.State, Message: j.Message, Detail: j.Detail,
-		Started: At(j.Started), Finished: At(j.Finished), Losses: []Loss{}, Steps: []Step{}}
+	out := Job{
+		Name:     j.Name,
+		Run:      j.Run,
+		Attempt:  j.Attempt,
+		Title:    j.Title,
+		State:    j.State,
+		Message:  j.Message,
+		Detail:   j.Detail,
+		Started:  At(j.Started),
+		Finished: At(j.Finished),
+		Losses:   []Loss{},
+		Steps:    []Step{},
+	}
 	for _, l := range j.Losses {
 		out.Losses = append(out.Losses, Loss{At: l.At, Why: l.Why, Detail: l.Detail})
 	}
 	for _, s := range j.Steps {
-		out.Steps = append(out.Steps, Step{Name: s.Name, Container: s.Container, State: s.State, Exit: s.Exit, Allowed: s.Allowed, Reason: s.Reason,
-			Started: At(s.Started), Finished: At(s.Finished), Lines: s.Lines, Bytes: s.Bytes, Memory: s.Memory, Limit: s.Limit, CPU: s.CPU,
-			Attempts: s.Attempts})
+		out.Steps = append(out.Steps, Step{
+			Name:      s.Name,
+			Container: s.Container,
+			State:     s.State,
+			Exit:      s.Exit,
+			Allowed:   s.Allowed,
+			Reason:    s.Reason,
+			Started:   At(s.Started),
+			Finished:  At(s.Finished),
+			Lines:     s.Lines,
+			Bytes:     s.Bytes,
+			Memory:    s.Memory,
+			Limit:     s.Limit,
+			CPU:       s.CPU,
+			Attempts:  s.Attempts,
+		})
 	}
 	for _, s := range j.Services {
 		out.Services = append(out.Services, Service{

@@ -19,5 +19,12 @@ type Token struct {
 
 // OfToken is a token as JSON tells of it, without what its holder sends.
 func OfToken(t ci.Token) Token {
-	return Token{ID: t.ID, Name: t.Name, Scope: t.Scope, Created: t.Created, Used: At(t.Used), Expires: At(t.Expires)}
+	return Token{
+		ID:      t.ID,
+		Name:    t.Name,
+		Scope:   t.Scope,
+		Created: t.Created,
+		Used:    At(t.Used),
+		Expires: At(t.Expires),
+	}
 }

@@ -55,7 +55,8 @@ func TestViolationFailsTheTest(t *testing.T) {
 			c()
 		}
 		got := strings.Join(f.errors, "\n")
-		if refused := res.StatusCode == http.StatusUnprocessableEntity; refused != (tc.want != "") || refused != (got != "") || !strings.Contains(got, tc.want) {
+		refused := res.StatusCode == http.StatusUnprocessableEntity
+		if refused != (tc.want != "") || refused != (got != "") || !strings.Contains(got, tc.want) {
 			t.Errorf("%s: %d, and the test says %q, want %q", tc.body, res.StatusCode, got, tc.want)
 		}
 	}

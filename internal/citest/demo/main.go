@@ -33,7 +33,8 @@ const runTime = 2 * time.Minute
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil && ctx.Err() == nil {
+	err := run(ctx)
+	if err != nil && ctx.Err() == nil {
 		fmt.Fprintln(os.Stderr, "demo: "+err.Error())
 		os.Exit(1)
 	}
@@ -62,7 +63,13 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	d.github, err = citest.New(citest.Options{Addr: os.Getenv("YACI_LOCAL_HOST") + ":0", HookURL: "http://" + address + "/webhook", HookSecret: hookSecret})
+	d.github, err = citest.New(
+		citest.Options{
+			Addr:       os.Getenv("YACI_LOCAL_HOST") + ":0",
+			HookURL:    "http://" + address + "/webhook",
+			HookSecret: hookSecret,
+		},
+	)
 	if err != nil {
 		return err
 	}
@@ -92,9 +99,13 @@ func (d *demo) story(ctx context.Context) error {
 	if _, err := d.push(ctx, "Say hello", green); err != nil {
 		return err
 	}
-	red, err := d.push(ctx, "Break a test", strings.Replace(green, `"test $i of 3 ... ok"; sleep 1; done`, `"test $i of 3 ... ok"; sleep 1; done
+	red, err := d.push(
+		ctx,
+		"Break a test",
+		strings.Replace(green, `"test $i of 3 ... ok"; sleep 1; done`, `"test $i of 3 ... ok"; sleep 1; done
       echo "test 4: expected 4, got 5"
-      exit 1`, 1))
+      exit 1`, 1),
+	)
 	if err != nil {
 		return err
 	}
@@ -157,7 +168,12 @@ func (d *demo) show(ctx context.Context, j job) error {
 	sha, title, _ := strings.Cut(commit, " ")
 	ctx, cancel := context.WithTimeout(ctx, runTime)
 	defer cancel()
-	st, err := d.repo.WaitStatus(ctx, sha, "yaci", func(s citest.Status) bool { return citest.Finished(s) && s.ID > d.shown[sha] })
+	st, err := d.repo.WaitStatus(
+		ctx,
+		sha,
+		"yaci",
+		func(s citest.Status) bool { return citest.Finished(s) && s.ID > d.shown[sha] },
+	)
 	if err != nil {
 		return err
 	}
@@ -168,7 +184,9 @@ func (d *demo) show(ctx context.Context, j job) error {
 
 // checks is the box that GitHub shows below a commit.
 func (d *demo) checks(sha, title string, st citest.Status) {
-	mark, verdict, count := d.mark(st.State), "Some checks were not successful", "1 failing check"
+	mark := d.mark(st.State)
+	verdict := "Some checks were not successful"
+	count := "1 failing check"
 	if st.State == "success" {
 		verdict, count = "All checks have passed", "1 successful check"
 	}

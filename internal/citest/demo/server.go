@@ -57,8 +57,18 @@ func serve(dir, address string, gh *citest.GitHub) (*server, error) {
 	}
 	defer log.Close()
 	s.cmd.Stderr = log
-	s.cmd.Env = append(os.Environ(), "YACI_LISTEN="+address, "YACI_METRICS_LISTEN=off", "YACI_DATABASE_URL=sqlite://"+filepath.Join(dir, "yaci.db"), "YACI_LOG_STORE="+filepath.Join(dir, "logs"), "YACI_WEBHOOK_SECRET="+hookSecret,
-		"YACI_GITHUB_API_URL="+gh.APIURL(), fmt.Sprintf("YACI_GITHUB_APP_ID=%d", citest.AppID), "YACI_GITHUB_APP_KEY_FILE="+key, "YACI_API_TOKEN="+apiToken)
+	s.cmd.Env = append(
+		os.Environ(),
+		"YACI_LISTEN="+address,
+		"YACI_METRICS_LISTEN=off",
+		"YACI_DATABASE_URL=sqlite://"+filepath.Join(dir, "yaci.db"),
+		"YACI_LOG_STORE="+filepath.Join(dir, "logs"),
+		"YACI_WEBHOOK_SECRET="+hookSecret,
+		"YACI_GITHUB_API_URL="+gh.APIURL(),
+		fmt.Sprintf("YACI_GITHUB_APP_ID=%d", citest.AppID),
+		"YACI_GITHUB_APP_KEY_FILE="+key,
+		"YACI_API_TOKEN="+apiToken,
+	)
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -14,7 +14,10 @@ type terminal struct {
 
 func newTerminal(out *os.File) terminal {
 	info, err := out.Stat()
-	return terminal{out, err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	return terminal{
+		out,
+		err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+	}
 }
 
 func (t terminal) line(format string, args ...any) { fmt.Fprintf(t.out, format+"\n", args...) }

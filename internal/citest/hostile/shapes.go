@@ -38,9 +38,15 @@ func Shapes() map[string]string {
 		"huge": strings.Repeat("#", maxFileBytes+1), "utf-16": "\xff\xfei\x00m\x00",
 		"nul": "image: \"a\\0\"\nsteps: [x]\n", "tab": "steps:\n\t- x\n", "merge loop": "a: &a\n  <<: *a\n",
 		"two documents": "image: a\nsteps: [x]\n---\nb: 1\n", "only a comment": "# hi\n",
-		"the same key": fill("a: 1\n"), "unknown keys": unique, "anchors": fill("- &a x\n"), "empty steps": "image: a\nsteps:\n" + fill("-\n"),
-		"many documents": fill("---\n"), "commas": "[" + fill("a,") + "]", "quotes": fill("\"a\": 'b'\n"), "literal": "steps: |\n" + fill(" x\n"),
-		"aliases": "x-a: &a {b: c}\nsteps:\n" + fill("- *a\n"), "matrix": "image: a\nmatrix: {a: [" + fill("'1',") + "]}\nsteps: [x]\n",
+		"the same key": fill(
+			"a: 1\n",
+		), "unknown keys": unique, "anchors": fill("- &a x\n"), "empty steps": "image: a\nsteps:\n" + fill("-\n"),
+		"many documents": fill(
+			"---\n",
+		), "commas": "[" + fill("a,") + "]", "quotes": fill("\"a\": 'b'\n"), "literal": "steps: |\n" + fill(" x\n"),
+		"aliases": "x-a: &a {b: c}\nsteps:\n" + fill(
+			"- *a\n",
+		), "matrix": "image: a\nmatrix: {a: [" + fill("'1',") + "]}\nsteps: [x]\n",
 		"include":     "image: a\nmatrix:\n  a: ['1']\n  include:\n" + fill("  - {b: c}\n") + "steps: [x]\n",
 		"needs":       "image: a\nsteps:\n" + fill("- {run: a, needs: [b]}\n"),
 		"expressions": "image: " + fill("${{ a }}") + "\nsteps: [x]\n",

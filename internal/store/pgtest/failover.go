@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Failover makes a standby that replicates synchronously, kills the server, promotes the standby and goes on as that. It
-// returns where the new primary listens. Connections to the old one are gone, commits are not.
+// Failover makes a standby that replicates synchronously, kills the server, promotes the standby and goes on as that.
+// It returns where the new primary listens. Connections to the old one are gone, commits are not.
 func (s *Server) Failover(ctx context.Context) (addr string, err error) {
 	if err := s.Database("postgres", func(db *sql.DB) error { return s.standby(ctx, db) }); err != nil {
 		return "", fmt.Errorf("standby: %w", err)
@@ -53,7 +53,22 @@ func (s *Server) standby(ctx context.Context, primary *sql.DB) error {
 		return err
 	}
 	data := filepath.Join(dir, "data")
-	cmd := exec.CommandContext(ctx, backup, "-D", data, "-R", "-c", "fast", "--no-sync", "-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-U", "yaci")
+	cmd := exec.CommandContext(
+		ctx,
+		backup,
+		"-D",
+		data,
+		"-R",
+		"-c",
+		"fast",
+		"--no-sync",
+		"-h",
+		"127.0.0.1",
+		"-p",
+		strconv.Itoa(s.port),
+		"-U",
+		"yaci",
+	)
 	cmd.SysProcAttr, cmd.Dir = process(as), dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("pg_basebackup: %w: %s", err, out)
@@ -64,7 +79,10 @@ func (s *Server) standby(ctx context.Context, primary *sql.DB) error {
 	}
 	var said bytes.Buffer
 	follower := exec.Command(postgres, serverArgs(data, port)...)
-	follower.SysProcAttr, follower.Dir, follower.Stdout, follower.Stderr = process(as), dir, &said, &said
+	follower.SysProcAttr = process(as)
+	follower.Dir = dir
+	follower.Stdout = &said
+	follower.Stderr = &said
 	if err := follower.Start(); err != nil {
 		return err
 	}
@@ -90,7 +108,8 @@ func synchronous(ctx context.Context, primary *sql.DB) error {
 	defer cancel()
 	for {
 		var n int
-		err := primary.QueryRowContext(ctx, `SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'`).Scan(&n)
+		err := primary.QueryRowContext(ctx, `SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'`).
+			Scan(&n)
 		if err != nil || n > 0 {
 			return err
 		}

@@ -96,7 +96,20 @@ func (s *Server) boot() (err error) {
 		return err
 	}
 	data := filepath.Join(s.dir, "data")
-	cmd := exec.Command(initdb, "-D", data, "-U", "yaci", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+	cmd := exec.Command(
+		initdb,
+		"-D",
+		data,
+		"-U",
+		"yaci",
+		"-A",
+		"trust",
+		"-E",
+		"UTF8",
+		"--locale=C",
+		"--no-sync",
+		"--no-instructions",
+	)
 	cmd.SysProcAttr, cmd.Dir = process(as), s.dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
@@ -106,7 +119,10 @@ func (s *Server) boot() (err error) {
 	}
 	var said bytes.Buffer
 	cmd = exec.Command(postgres, serverArgs(data, s.port)...)
-	cmd.SysProcAttr, cmd.Dir, cmd.Stdout, cmd.Stderr = process(as), s.dir, &said, &said
+	cmd.SysProcAttr = process(as)
+	cmd.Dir = s.dir
+	cmd.Stdout = &said
+	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -121,8 +137,24 @@ func (s *Server) boot() (err error) {
 }
 
 func serverArgs(data string, port int) []string {
-	return []string{"-D", data, "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "shared_buffers=32MB", "-c", "max_connections=200"}
+	return []string{
+		"-D",
+		data,
+		"-p",
+		strconv.Itoa(port),
+		"-c",
+		"listen_addresses=127.0.0.1",
+		"-c",
+		"unix_socket_directories=",
+		"-c",
+		"fsync=off",
+		"-c",
+		"full_page_writes=off",
+		"-c",
+		"shared_buffers=32MB",
+		"-c",
+		"max_connections=200",
+	}
 }
 
 // answers waits until the server does.
