@@ -8,12 +8,16 @@ import (
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
-// What README and COMING-FROM.md show can be copied and works.
+// TestReadme compiles the complete files that the documentation shows.
 func TestReadme(t *testing.T) {
 	shown := map[string]struct {
 		pattern string
 		count   int
-	}{"../README.md": {"(?s)```yaml\n(.*?)```", 3}, "COMING-FROM.md": {"(?s)```yaml\n(# .yaci.yml\n.*?)```", 4}}
+	}{
+		"../README.md":   {"(?s)```yaml\n(.*?)```", 1},
+		"REFERENCE.md":   {"(?s)```yaml\n((?:# yaml-language-server|image: golang:1.26\njobs:\n  lint: { steps: .make lint. }\n  test: { steps).*?)```", 2},
+		"COMING-FROM.md": {"(?s)```yaml\n(# .yaci.yml\n.*?)```", 4},
+	}
 	for file, want := range shown {
 		text, err := os.ReadFile(file)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -148,18 +149,16 @@ func forms(s object) []object {
 	return all
 }
 
-// TestReference keeps REFERENCE.md: every key of the schema with what it says and an example that is accepted.
+// TestReference holds the second half of REFERENCE.md, which has every key of the schema with its description and an
+// example that is accepted.
 func TestReference(t *testing.T) {
 	var schema object
 	if err := json.Unmarshal([]byte(pipeline.Schema()), &schema); err != nil {
 		t.Fatal(err)
 	}
-	var b strings.Builder
-	b.WriteString(
-		"# The keys of `.yaci.yml`\n\nMade from `schema.json` by `go test ./pipeline -update`. Each example is a part of a file.\n" +
-			"In `jobs`, a job has the keys of the file (all but `on`, `version` and `jobs`) for itself.\n",
-	)
-	shown, all := map[string]bool{}, examples()
+	var b, contents strings.Builder
+	shown := map[string]bool{}
+	all := examples()
 	keys(schema, "", properties(schema), func(key, doc string) {
 		example, known := all[key]
 		if shown[key] {
@@ -179,12 +178,26 @@ func TestReference(t *testing.T) {
 		if last := key[strings.LastIndex(key, ".")+1:]; !strings.Contains(example, last) {
 			t.Errorf("the example of %s does not have it", key)
 		}
-		fmt.Fprintf(&b, "\n## `%s`\n\n%s\n\n```yaml\n%s\n```\n", key, doc, example)
+		fmt.Fprintf(&contents, "[`%s`](#%s) · ", key, strings.ReplaceAll(key, ".", ""))
+		fmt.Fprintf(&b, "\n### `%s`\n\n%s\n\n```yaml\n%s\n```\n", key, doc, example)
 	})
 	for key := range all {
 		if !shown[key] {
 			t.Errorf("%s is no key", key)
 		}
 	}
-	golden(t, "REFERENCE.md", b.String())
+	text, err := os.ReadFile("REFERENCE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide, _, found := strings.Cut(string(text), generated)
+	if !found {
+		t.Fatalf("REFERENCE.md has no line %q; the keys come after it", generated)
+	}
+	golden(t, "REFERENCE.md", guide+generated+"\n\n## All keys\n\n"+
+		"Each example is a part of a file. In `jobs`, a job has the keys of the file except `on`, `version` and `jobs`.\n\n"+
+		strings.TrimSuffix(contents.String(), " · ")+"\n"+b.String())
 }
+
+// generated is the line of REFERENCE.md after which TestReference writes the keys.
+const generated = "<!-- The rest is made from schema.json and examples(): go test ./pipeline -update -->"
