@@ -13,125 +13,143 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// document bounds the input before and after YAML is read, and returns the
-// root value with aliases and merge keys filled in.
-func document(data []byte) (*yaml.Node, error) {
-	switch {
-	case len(data) > MaxFileBytes:
-		return nil, Problems{{1, 1, fmt.Sprintf("the file has %d bytes; at most %d are allowed", len(data), MaxFileBytes)}}
-	case !utf8.Valid(data) || bytes.HasPrefix(data, []byte("\ufeff")):
-		return nil, Problems{{1, 1, "the file is not plain UTF-8; save it as UTF-8 without a byte order mark"}}
-	// a value needs one of them; scripts have some too
-	case bytes.Count(data, []byte("\n"))+bytes.Count(data, []byte(",")) > 3*maxNodes:
-		return nil, Problems{{1, 1, fmt.Sprintf("the file has more than %d lines and commas", 3*maxNodes)}}
+// parseDocument returns the root of a YAML document, with aliases and merge keys expanded. It checks
+// the text before the YAML parser reads it, and the result afterwards.
+func parseDocument(data []byte) (*yaml.Node, error) {
+	if found := checkText(data); found != nil {
+		return nil, found.limited()
 	}
-	for _, check := range []func([]byte) Problems{turned, lineBreaks, nesting} {
-		if found := check(data); found != nil {
-			return nil, bounded(found)
-		}
-	}
+
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, more yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
-		return nil, Problems{{1, 1, "the file is empty; it needs at least image and steps"}}
+		return nil, Problems{{1, 1, "the file is empty. It needs at least image and steps"}}
 	} else if err != nil {
 		return nil, yamlProblem(data, err)
 	}
 	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
-		return nil, Problems{{max(more.Line, 1), 1, "a second document begins here; one file is one pipeline"}}
+		return nil, Problems{{max(more.Line, 1), 1, "a second YAML document begins here. A file is one document"}}
 	}
-	hidden := &decoder{}
-	hidden.within(func() { newSourceText(data).hidden(&doc, hidden) })
+
+	var hidden collector
+	hidden.guard(func() { newSourceText(data).checkHidden(&doc, &hidden) })
 	if len(hidden.problems) > 0 {
 		return nil, hidden.problems.sorted()
 	}
-	f := flattener{left: maxNodes, bytes: MaxRunBytes}
-	root := f.flat(doc.Content[0], maxDepth)
-	if len(f.problems) > 0 {
-		return nil, f.problems.sorted()
+	expander := aliasExpander{nodesLeft: maxNodes, bytesLeft: MaxRunBytes}
+	root := expander.expand(doc.Content[0], maxDepth)
+	if len(expander.problems) > 0 {
+		return nil, expander.problems.sorted()
 	}
 	return root, nil
 }
 
-// yamlProblem finds the position in yaml.v3's own errors, which are text only.
+// checkText checks what can be checked without parsing YAML.
+func checkText(data []byte) Problems {
+	// A node needs a line or a comma. Scripts have some as well.
+	const maxSeparators = 3 * maxNodes
+	switch {
+	case len(data) > MaxFileBytes:
+		return Problems{{1, 1, fmt.Sprintf("the file has %d bytes; at most %d are allowed", len(data), MaxFileBytes)}}
+	case !utf8.Valid(data) || bytes.HasPrefix(data, []byte("\ufeff")):
+		return Problems{{1, 1, "the file is not plain UTF-8. Save it as UTF-8 without a byte order mark"}}
+	case bytes.Count(data, []byte("\n"))+bytes.Count(data, []byte(",")) > maxSeparators:
+		return Problems{{1, 1, fmt.Sprintf("the file has more than %d lines and commas", maxSeparators)}}
+	}
+	for _, check := range []func([]byte) Problems{findBidiControls, findLineBreaks, checkNesting} {
+		if found := check(data); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+var yamlErrorLine = regexp.MustCompile(`^line (\d+): `)
+
+// yamlProblem returns an error of yaml.v3 as a problem. The position is part of the error's text.
 func yamlProblem(data []byte, err error) Problems {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	line := 1
-	if m := regexp.MustCompile(`^line (\d+): `).FindStringSubmatch(text); m != nil {
+	if m := yamlErrorLine.FindStringSubmatch(text); m != nil {
 		line, _ = strconv.Atoi(m[1])
 		text = text[len(m[0]):]
 	}
 	line = max(line, 1)
-	all := bytes.Split(data, []byte("\n"))
-	if line <= len(all) && bytes.HasPrefix(bytes.TrimLeft(all[line-1], " "), []byte("\t")) {
-		return Problems{{line, 1, "not valid YAML: a tab cannot indent; use spaces"}}
+	lines := bytes.Split(data, []byte("\n"))
+	if line <= len(lines) && bytes.HasPrefix(bytes.TrimLeft(lines[line-1], " "), []byte("\t")) {
+		return Problems{{line, 1, "invalid YAML: tabs cannot indent. Use spaces"}}
 	}
-	if at, hint := syntaxHint(all, line, text); hint != "" {
-		return Problems{{at, 1, "not valid YAML: " + hint}}
+	if hintLine, hint := syntaxHint(lines, line, text); hint != "" {
+		return Problems{{hintLine, 1, "invalid YAML: " + hint}}
 	}
-	return Problems{{line, 1, clipTo("not valid YAML: "+text, maxProblemBytes)}}
+	return Problems{{line, 1, truncate("invalid YAML: "+text, maxProblemBytes)}}
 }
 
-// flattener copies a tree, with aliases and merge keys (<<) filled in, within a budget.
-type flattener struct {
-	left     int // values
-	bytes    int // of their text
-	problems Problems
+// aliasExpander copies a tree with its aliases and merge keys (<<) expanded, within a budget.
+type aliasExpander struct {
+	nodesLeft int
+	bytesLeft int // of text
+	problems  Problems
 }
 
-func (f *flattener) flat(n *yaml.Node, depth int) *yaml.Node {
+func (e *aliasExpander) expand(n *yaml.Node, depth int) *yaml.Node {
 	for n.Kind == yaml.AliasNode && depth > 0 {
-		n, depth = n.Alias, depth-1
+		n = n.Alias
+		depth--
 	}
-	f.left--
-	f.bytes -= len(n.Value)
-	if depth == 0 || f.left < 0 || f.bytes < 0 {
-		if f.bytes < 0 && len(f.problems) == 0 {
-			f.problems = Problems{
-				{n.Line, n.Column, fmt.Sprintf("more than %d bytes of text once aliases are filled in", MaxRunBytes)},
-			}
-		} else if len(f.problems) == 0 {
-			f.problems = Problems{{n.Line, n.Column, fmt.Sprintf("nested more than %d deep, or more than %d values once aliases are filled in", maxDepth, maxNodes)}}
-		}
-		return &yaml.Node{
-			Kind:   yaml.ScalarNode,
-			Tag:    "!!null",
-			Line:   n.Line,
-			Column: n.Column,
-		}
+	e.nodesLeft--
+	e.bytesLeft -= len(n.Value)
+	if depth == 0 || e.nodesLeft < 0 || e.bytesLeft < 0 {
+		e.exceeded(n)
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: n.Line, Column: n.Column}
 	}
+
 	out := *n
 	out.Content = nil
 	if n.Kind != yaml.MappingNode {
-		for _, c := range n.Content {
-			out.Content = append(out.Content, f.flat(c, depth-1))
+		for _, child := range n.Content {
+			out.Content = append(out.Content, e.expand(child, depth-1))
 		}
 		return &out
 	}
+
 	seen := map[string]bool{}
 	var merged []*yaml.Node
-	for i := 0; i+1 < len(n.Content) && f.left >= 0; i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
+	for i := 0; i+1 < len(n.Content) && e.nodesLeft >= 0; i += 2 {
+		key := n.Content[i]
+		value := n.Content[i+1]
 		if key.Tag == "!!merge" {
-			merged = append(merged, f.flat(value, depth-1))
+			merged = append(merged, e.expand(value, depth-1))
 			continue
 		}
-		key = f.flat(key, depth-1)
+		key = e.expand(key, depth-1)
 		seen[key.Value] = true
-		out.Content = append(out.Content, key, f.flat(value, depth-1))
+		out.Content = append(out.Content, key, e.expand(value, depth-1))
 	}
 	for _, m := range merged {
-		f.merge(&out, m, seen)
+		e.merge(&out, m, seen)
 	}
 	return &out
 }
 
-// merge adds the keys of a mapping, or of a list of them, that are not there yet.
-func (f *flattener) merge(out, from *yaml.Node, seen map[string]bool) {
+// exceeded reports that the budget or maxDepth is exceeded, once.
+func (e *aliasExpander) exceeded(n *yaml.Node) {
+	if len(e.problems) > 0 {
+		return
+	}
+	text := fmt.Sprintf("nested more than %d levels deep, or more than %d values after aliases are expanded", maxDepth, maxNodes)
+	if e.bytesLeft < 0 {
+		text = fmt.Sprintf("more than %d bytes of text after aliases are expanded", MaxRunBytes)
+	}
+	e.problems = Problems{{n.Line, n.Column, text}}
+}
+
+// merge adds the keys of a mapping, or of a list of mappings, that are not in seen.
+func (e *aliasExpander) merge(out, from *yaml.Node, seen map[string]bool) {
 	switch from.Kind {
 	case yaml.SequenceNode:
-		for _, c := range from.Content {
-			f.merge(out, c, seen)
+		for _, child := range from.Content {
+			e.merge(out, child, seen)
 		}
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(from.Content); i += 2 {
@@ -141,9 +159,8 @@ func (f *flattener) merge(out, from *yaml.Node, seen map[string]bool) {
 			}
 		}
 	default:
-		if len(f.problems) >= maxFound {
-			return
+		if len(e.problems) < maxCollectedProblems {
+			e.problems = append(e.problems, Problem{from.Line, from.Column, "<< needs a mapping to merge, such as *anchor"})
 		}
-		f.problems = append(f.problems, Problem{from.Line, from.Column, "<< needs a mapping to merge, like *anchor"})
 	}
 }

@@ -1,187 +1,177 @@
 package pipeline
 
-import "github.com/yaci-ci/yaci/internal/runner"
+import (
+	"slices"
+	"strings"
 
-// foreign is what to write instead of a key of another CI: of GitHub Actions,
-// GitLab CI, Woodpecker, Drone, CircleCI or Travis. It is asked only for keys that
-// are unknown where they stand. means is the YACI key whose absence it explains.
-type foreign struct{ means, advice string }
+	"github.com/yaci-ci/yaci/internal/runner"
+)
 
-// foreignKeys are by the place as problems name it; "" holds those of any place.
-func foreignKeys() map[string]map[string]foreign {
-	image := foreign{"image", "each step runs in an image: write image, like image: golang:1.26"}
-	env := foreign{"env", "write env: {NAME: value}"}
-	needs := foreign{"needs", "write needs, with the names of what must come before"}
-	timeout := foreign{"timeout", "write timeout with a unit, like timeout: 30m"}
-	allow := foreign{"allow_failure", "write allow_failure: true on the step"}
-	dir := foreign{"working_directory", "write working_directory"}
-	run := foreign{"run", "write run, with one script: run: |"}
-	steps := foreign{"steps", "write steps, a list of commands"}
-	when := foreign{
-		"when",
-		"write on at the top of the file for the whole run, or when on a step, like when: {branch: main, status: always}",
-	}
-	paths := foreign{"paths", `write paths with patterns that exclude, like paths: ["**", "!docs/**"]`}
-	branches := foreign{"branches", `write branches with patterns that exclude, like branches: ["**", "!wip/**"]`}
-	tags := foreign{"tags", `write tags with patterns that exclude, like tags: ["*", "!*-rc*"]`}
-	before := foreign{"", "write these commands as first steps"}
-	after := foreign{"", "write these commands as last steps, with when: {status: always}"}
-	cache := foreign{
-		"",
-		"there is no such key: the steps of a job share " + runner.WorkspaceDir + ", and tools belong into the image",
-	}
-	none := foreign{"", "there is no such key in YACI; remove it"}
-	uses := foreign{
-		"run",
-		"there are no actions or plugins: write run with a command, and an image that has the tool; the commit is checked out already",
-	}
-	extends := foreign{"", "write a YAML anchor under a key like x-base and merge it: <<: *base"}
-	command := foreign{"run", "write run; as a list it needs no shell: run: [prog, arg]"}
-	secrets := foreign{"secrets", "write secrets: [NAME] on the steps that need it"}
-	serviceEnv := foreign{"env", "write env: {NAME: value}"}
-	return map[string]map[string]foreign{
-		"": {
-			"runs-on": image, "runs_on": image, "container": image, "docker": image, "executor": image, "pool": image, "os": image,
-			"environment": env, "variables": env, "vars": env, "environments": env,
-			"depends_on": needs, "depends-on": needs, "dependencies": needs, "requires": needs, "dependsOn": needs,
-			"timeout-minutes": timeout, "timeout_minutes": timeout, "timeoutInMinutes": timeout,
-			"continue-on-error": allow, "continue_on_error": allow, "failure": allow, "ignore_failure": allow, "allow-failure": allow, "soft_fail": allow,
-			"working-directory": dir, "working_dir": dir, "workdir": dir, "workingDirectory": dir, "directory": dir, "cwd": dir,
-			"if": when, "only": when, "except": when, "rules": when, "unless": when, "condition": when, "filters": when, "trigger": when,
-			"before_script": before, "before_install": before, "install": before, "setup": before, "pre": before,
-			"after_script": after, "after_success": after, "after_failure": after, "post": after,
-			"cache": cache, "artifacts": cache, "volumes": cache,
-			"uses": uses, "with": uses, "settings": uses, "plugin": uses, "plugins": uses, "orbs": uses, "actions": uses,
-			"extends": extends, "include": extends, "template": extends, "defaults": extends, "default": extends,
-			"permissions": none, "labels": none, "privileged": none, "platform": none, "kind": none, "type": none, "language": none,
-			"interruptible":  {"cancel_superseded", "write cancel_superseded at the top of the file"},
-			"resource_group": {"concurrency", "write concurrency: {group: NAME}"},
-			"strategy":       {"matrix", "write matrix: {NAME: [values]} on the job itself"},
-			"parallel":       {"matrix", "write matrix: {NAME: [values]} on the job itself"},
-			"parallelism":    {"matrix", "write matrix: {NAME: [values]} on the job itself"},
-			"fail-fast":      {"", "combinations of a matrix do not stop each other; remove it"},
-			"max-parallel":   {"concurrency", "write concurrency: {group: NAME, limit: N}"},
-			"stages":         {"needs", "jobs start together unless they say needs; remove it"},
-			"stage": {
-				"needs",
-				"jobs start together unless they say needs: write needs, with the names of the jobs before",
-			},
-			"secret": secrets, "from_secret": secrets,
-		},
-		"the file": {
-			"name":     {"", "a pipeline has no name of its own; remove it"},
-			"run-name": {"", "a pipeline has no name of its own; remove it"},
-			"pipeline": steps, "script": steps, "commands": steps, "run": steps, "command": steps, "task": steps, "step": steps,
-			"workflow": when, "workflows": {"jobs", "write jobs: {NAME: {steps: [...]}}"}, "job": {"jobs", "write jobs: {NAME: {steps: [...]}}"},
-			"branches":  {"on", "write on: {push: {branches: [main]}}"},
-			"secrets":   secrets,
-			"events":    {"on", "write on: [push, pull_request]"},
-			"triggers":  {"on", "write on: [push, pull_request]"},
-			"schedule":  {"", "runs start on events only: push, pull_request and merge_group under on"},
-			"retry":     {"", "write retry on a step"},
-			"workspace": {"", "the workspace is always " + runner.WorkspaceDir + "; remove it"},
-			"push":      {"on", "write on: {push: {}}"}, "pull_request": {"on", "write on: {pull_request: {}}"},
-			"allow_failure": allow,
-		},
-		"a job": {
-			"name":   {"", "a job is called as its key under jobs; remove it"},
-			"script": steps, "commands": steps, "run": steps, "command": steps, "step": steps, "task": steps,
-			"secrets": secrets, "retry": {"", "write retry on a step"}, "allow_failure": allow,
-			"on":      {"", "on belongs at the top of the file; write when on a step to run it for some events only"},
-			"outputs": {"", "jobs hand nothing over; put the steps into one job, where they share " + runner.WorkspaceDir},
-			"tags":    {"", "a job cannot choose its nodes; remove it"},
-			"dist":    image, "branches": when,
-			"cancel_superseded": {"", "cancel_superseded belongs at the top of the file, and holds for all jobs"},
-		},
-		"a step": {
-			"commands": run, "script": run, "cmd": run, "command": command, "exec": command, "task": run, "bash": run, "sh": run,
-			"entrypoint": command,
-			"id":         {"name", "write name"}, "displayName": {"name", "write name"}, "label": {"name", "write name"},
-			"detach":      {"", "write it under services, which run beside the steps"},
-			"services":    {"", "services belong to the job, beside steps"},
-			"clone":       {"", "clone belongs to the job, beside steps: the commit is cloned once for all of them"},
-			"concurrency": {"", "concurrency belongs to the job, beside steps"},
-			"pull":        none, "group": needs, "matrix": {"", "matrix belongs to the job, beside steps"},
-			"retries": {"retry", "write retry: {attempts: 2}"}, "attempts": {"retry", "write retry: {attempts: 2}"},
-			"branches": when, "branch": when, "event": when, "on": when, "status": when, "paths": when,
-		},
-		"a service": {
-			"ports":       {"", "services are on localhost; remove it, and write ready: {tcp: PORT} to wait for one"},
-			"environment": serviceEnv, "variables": serviceEnv,
-			"alias": {
-				"name",
-				"write name; services are on localhost",
-			}, "hostname": {"name", "write name; services are on localhost"},
-			"commands": {
-				"command",
-				"write command, a list",
-			}, "run": {"command", "write command, a list"}, "script": {"command", "write command, a list"},
-			"options": {
-				"ready",
-				"write ready: {tcp: PORT} to wait for a service",
-			}, "healthcheck": {"ready", "write ready: {tcp: PORT}"},
-			"health_cmd": {"ready", "write ready: {tcp: PORT}"}, "credentials": none, "volumes": none, "network": none,
-			"secrets": {"", "services get no secrets; write env with a value that only this run uses"},
-		},
-		"on": {
-			"workflow_dispatch": {"", "anybody who may can start a run of a branch: yaci run BRANCH; remove it"},
-			"manual":            {"", "anybody who may can start a run of a branch: yaci run BRANCH; remove it"},
-			"web":               {"", "anybody who may can start a run of a branch: yaci run BRANCH; remove it"},
-			"schedule":          {"", "runs start on push, pull_request and merge_group; call yaci run BRANCH from a cron job"},
-			"cron":              {"", "runs start on push, pull_request and merge_group; call yaci run BRANCH from a cron job"},
-			"release": {
-				"push",
-				`write push: {tags: ["v*"]}`,
-			}, "tag": {"push", `write push: {tags: ["v*"]}`}, "tags": {"push", `write push: {tags: ["v*"]}`},
-			"create": {"push", `write push: {tags: ["v*"]}`}, "branches": {"push", "write push: {branches: [main]}"},
-			"pull_request_target": {"pull_request", "write pull_request; runs of forks get no secrets"},
-			"merge_request": {
-				"pull_request",
-				"write pull_request",
-			}, "merge_requests": {"pull_request", "write pull_request"},
-			"workflow_call": none, "workflow_run": none, "repository_dispatch": none, "issue_comment": none, "check_run": none,
-		},
-		"push": {
-			"paths-ignore": paths, "paths_ignore": paths, "branches-ignore": branches, "branches_ignore": branches,
-			"tags-ignore": tags, "tags_ignore": tags, "changes": {"paths", "write paths"},
-			"types": {"", "pushes have no types; remove it"},
-		},
-		"pull_request": {
-			"paths-ignore": paths, "paths_ignore": paths, "branches-ignore": branches, "branches_ignore": branches,
-			"changes": {"paths", "write paths"}, "actions": {"types", "write types"},
-			"tags": {"", "pull requests have no tags; write tags under push"},
-		},
-		"when": {
-			"ref": {
-				"branch",
-				"write branch, or event: tag",
-			}, "tag": {"event", "write event: tag"}, "changes": {"paths", "write paths"},
-			"if": {"", "write event, branch, paths or status"}, "evaluate": {"", "write event, branch, paths or status"},
-			"cron": none, "instance": none, "repo": none, "matrix": none,
-		},
-		"resources": {
-			"requests": {"", "write cpu and memory here, like resources: {cpu: 500m, memory: 1Gi}"},
-			"limits":   {"", "write cpu and memory here, like resources: {cpu: 500m, memory: 1Gi}"},
-		},
-		"clone": {
-			"fetch-depth": {
-				"depth",
-				"write depth",
-			}, "fetch_depth": {"depth", "write depth"}, "recursive": {"submodules", "write submodules: true"},
-			"skip": {"", "write clone: false"}, "disable": {"", "write clone: false"},
-		},
-		"concurrency": {
-			"cancel-in-progress": {"", "write cancel_superseded at the top of the file"},
-		},
-	}
+// foreignKey says what to write instead of keys of other CI services: GitHub Actions, GitLab CI,
+// Woodpecker, Drone, CircleCI and Travis. It is used only where a key is unknown.
+type foreignKey struct {
+	keys     string // separated by spaces
+	intended string // the key of YACI whose absence they explain, or ""
+	advice   string
 }
 
-// foreignKey finds what a key of another CI is called here.
-func foreignKey(key, place string) (f foreign, ok bool) {
+// findForeignKey returns the entry for a key in a place.
+func findForeignKey(key, place string) (f foreignKey, ok bool) {
 	all := foreignKeys()
-	if f, ok = all[place][key]; ok {
-		return f, true
+	for _, f := range slices.Concat(all[place], all[""]) {
+		if slices.Contains(strings.Fields(f.keys), key) {
+			return f, true
+		}
 	}
-	f, ok = all[""][key]
-	return f, ok
+	return foreignKey{}, false
+}
+
+// foreignKeys returns the entries by place, named as in problems. "" has the keys of any place.
+func foreignKeys() map[string][]foreignKey {
+	return map[string][]foreignKey{
+		"": {
+			{"runs-on runs_on container docker executor pool os", "image",
+				"each step runs in an image: write image, for example image: golang:1.26"},
+			{"environment variables vars environments", "env", "write env: {NAME: value}"},
+			{"depends_on depends-on dependencies requires dependsOn", "needs",
+				"write needs, with the names of the steps or jobs that must finish first"},
+			{"timeout-minutes timeout_minutes timeoutInMinutes", "timeout",
+				"write timeout with a unit, for example timeout: 30m"},
+			{"continue-on-error continue_on_error failure ignore_failure allow-failure soft_fail", "allow_failure",
+				"write allow_failure: true on the step"},
+			{"working-directory working_dir workdir workingDirectory directory cwd", "working_directory",
+				"write working_directory"},
+			{"if only except rules unless condition filters trigger", "when",
+				"write on at the top of the file for the whole run, or when on a step, for example when: {branch: " +
+					"main, status: always}"},
+			{"before_script before_install install setup pre", "", "write these commands as first steps"},
+			{"after_script after_success after_failure post", "",
+				"write these commands as last steps, with when: {status: always}"},
+			{"cache artifacts volumes", "",
+				"YACI has no such key: the steps of a job share " + runner.WorkspaceDir + ", and tools belong in the image"},
+			{"uses with settings plugin plugins orbs actions", "run",
+				"YACI has no actions or plugins: write run with a command, and an image that has the tool; the " +
+					"commit is already checked out"},
+			{"extends include template defaults default", "",
+				"write a YAML anchor under a key such as x-base and merge it: <<: *base"},
+			{"permissions labels privileged platform kind type language", "", "YACI has no such key; remove it"},
+			{"interruptible", "cancel_superseded", "write cancel_superseded at the top of the file"},
+			{"resource_group", "concurrency", "write concurrency: {group: NAME}"},
+			{"strategy parallel parallelism", "matrix", "write matrix: {NAME: [values]} on the job itself"},
+			{"fail-fast", "", "a failed combination does not stop the others; remove it"},
+			{"max-parallel", "concurrency", "write concurrency: {group: NAME, limit: N}"},
+			{"stages", "needs", "jobs start together unless they have needs; remove it"},
+			{"stage", "needs",
+				"jobs start together unless they have needs: write needs, with the names of the jobs that must " +
+					"finish first"},
+			{"secret from_secret", "secrets", "write secrets: [NAME] on the steps that need it"},
+		},
+		"the file": {
+			{"name run-name", "", "a pipeline has no name of its own; remove it"},
+			{"pipeline script commands run command task step", "steps", "write steps, a list of commands"},
+			{"workflow", "when",
+				"write on at the top of the file for the whole run, or when on a step, for example when: {branch: " +
+					"main, status: always}"},
+			{"workflows job", "jobs", "write jobs: {NAME: {steps: [...]}}"},
+			{"branches", "on", "write on: {push: {branches: [main]}}"},
+			{"secrets", "secrets", "write secrets: [NAME] on the steps that need it"},
+			{"events triggers", "on", "write on: [push, pull_request]"},
+			{"schedule", "", "runs start on events only: push, pull_request and merge_group under on"},
+			{"retry", "", "write retry on a step"},
+			{"workspace", "", "the workspace is always " + runner.WorkspaceDir + "; remove it"},
+			{"push", "on", "write on: {push: {}}"},
+			{"pull_request", "on", "write on: {pull_request: {}}"},
+			{"allow_failure", "allow_failure", "write allow_failure: true on the step"},
+		},
+		"a job": {
+			{"name", "", "the key under jobs is the name of the job; remove it"},
+			{"script commands run command step task", "steps", "write steps, a list of commands"},
+			{"secrets", "secrets", "write secrets: [NAME] on the steps that need it"},
+			{"retry", "", "write retry on a step"},
+			{"allow_failure", "allow_failure", "write allow_failure: true on the step"},
+			{"on", "", "on belongs at the top of the file; write when on a step to run it for some events only"},
+			{"outputs", "",
+				"jobs cannot pass files or values to each other; put the steps into one job, where they share " + runner.WorkspaceDir},
+			{"tags", "", "a job cannot choose its nodes; remove it"},
+			{"dist", "image", "each step runs in an image: write image, for example image: golang:1.26"},
+			{"branches", "when",
+				"write on at the top of the file for the whole run, or when on a step, for example when: {branch: " +
+					"main, status: always}"},
+			{"cancel_superseded", "", "cancel_superseded belongs at the top of the file, and applies to all jobs"},
+		},
+		"a step": {
+			{"commands script cmd task bash sh", "run", "write run, with one script: run: |"},
+			{"command exec entrypoint", "run", "write run; as a list it needs no shell: run: [prog, arg]"},
+			{"id displayName label", "name", "write name"},
+			{"detach", "", "write it under services, which run next to the steps"},
+			{"services", "", "services belong to the job, beside steps"},
+			{"clone", "", "clone belongs to the job, beside steps: the commit is cloned once for all of them"},
+			{"concurrency", "", "concurrency belongs to the job, beside steps"},
+			{"pull", "", "YACI has no such key; remove it"},
+			{"group", "needs", "write needs, with the names of the steps or jobs that must finish first"},
+			{"matrix", "", "matrix belongs to the job, beside steps"},
+			{"retries attempts", "retry", "write retry: {attempts: 2}"},
+			{"branches branch event on status paths", "when",
+				"write on at the top of the file for the whole run, or when on a step, for example when: {branch: " +
+					"main, status: always}"},
+		},
+		"a service": {
+			{"ports", "", "services listen on localhost; remove it, and write ready: {tcp: PORT} to wait for one"},
+			{"environment variables", "env", "write env: {NAME: value}"},
+			{"alias hostname", "name", "write name; services are on localhost"},
+			{"commands run script", "command", "write command, a list"},
+			{"options", "ready", "write ready: {tcp: PORT} to wait for a service"},
+			{"healthcheck health_cmd", "ready", "write ready: {tcp: PORT}"},
+			{"credentials volumes network", "", "YACI has no such key; remove it"},
+			{"secrets", "", "services get no secrets; write env with a value that only this run uses"},
+		},
+		"on": {
+			{"workflow_dispatch manual web", "", "remove it; yaci run BRANCH starts a run of a branch"},
+			{"schedule cron", "",
+				"runs start on push, pull_request and merge_group; call yaci run BRANCH from a cron job"},
+			{"release tag tags create", "push", `write push: {tags: ["v*"]}`},
+			{"branches", "push", "write push: {branches: [main]}"},
+			{"pull_request_target", "pull_request", "write pull_request; runs of forks get no secrets"},
+			{"merge_request merge_requests", "pull_request", "write pull_request"},
+			{"workflow_call workflow_run repository_dispatch issue_comment check_run", "",
+				"YACI has no such key; remove it"},
+		},
+		"push": {
+			{"paths-ignore paths_ignore", "paths",
+				`write paths with patterns that exclude, for example paths: ["**", "!docs/**"]`},
+			{"branches-ignore branches_ignore", "branches",
+				`write branches with patterns that exclude, for example branches: ["**", "!wip/**"]`},
+			{"tags-ignore tags_ignore", "tags",
+				`write tags with patterns that exclude, for example tags: ["*", "!*-rc*"]`},
+			{"changes", "paths", "write paths"},
+			{"types", "", "pushes have no types; remove it"},
+		},
+		"pull_request": {
+			{"paths-ignore paths_ignore", "paths",
+				`write paths with patterns that exclude, for example paths: ["**", "!docs/**"]`},
+			{"branches-ignore branches_ignore", "branches",
+				`write branches with patterns that exclude, for example branches: ["**", "!wip/**"]`},
+			{"changes", "paths", "write paths"},
+			{"actions", "types", "write types"},
+			{"tags", "", "pull requests have no tags; write tags under push"},
+		},
+		"when": {
+			{"ref", "branch", "write branch, or event: tag"},
+			{"tag", "event", "write event: tag"},
+			{"changes", "paths", "write paths"},
+			{"if evaluate", "", "write event, branch, paths or status"},
+			{"cron instance repo matrix", "", "YACI has no such key; remove it"},
+		},
+		"resources": {
+			{"requests limits", "", "write cpu and memory here, like resources: {cpu: 500m, memory: 1Gi}"},
+		},
+		"clone": {
+			{"fetch-depth fetch_depth", "depth", "write depth"},
+			{"recursive", "submodules", "write submodules: true"},
+			{"skip disable", "", "write clone: false"},
+		},
+		"concurrency": {
+			{"cancel-in-progress", "", "write cancel_superseded at the top of the file"},
+		},
+	}
 }

@@ -2,9 +2,12 @@ package pipeline
 
 import "slices"
 
-// contract drops what is not kept from a graph of needs; who needed a dropped
-// one needs what that one needed. Indexes of the result count the kept ones.
-func contract(edges [][]int, keep []bool) [][]int {
+// In this file, a graph of needs is a list of edges: edges[i] has the indexes of the nodes that node i
+// needs.
+
+// removeNodes returns the graph of the nodes in keep. A node that needed a removed one needs what
+// that one needed. The indexes of the result count the kept nodes only.
+func removeNodes(edges [][]int, keep []bool) [][]int {
 	index := make([]int, len(edges))
 	kept := 0
 	for i := range edges {
@@ -13,12 +16,14 @@ func contract(edges [][]int, keep []bool) [][]int {
 			kept++
 		}
 	}
+
 	out := make([][]int, 0, kept)
 	for i := range edges {
 		if !keep[i] {
 			continue
 		}
-		needs, seen := []int{}, make([]bool, len(edges))
+		needs := []int{}
+		seen := make([]bool, len(edges))
 		stack := slices.Clone(edges[i])
 		for len(stack) > 0 {
 			n := stack[len(stack)-1]
@@ -39,22 +44,24 @@ func contract(edges [][]int, keep []bool) [][]int {
 	return out
 }
 
-// jobEdges: to need a job is to need all cells of its matrix.
+// jobEdges returns the graph of the selected jobs. To need a job means to need all combinations of
+// its matrix.
 func jobEdges(jobs Jobs, selected Selection) [][]int {
-	edges, keep := make([][]int, len(jobs)), make([]bool, len(jobs))
+	edges := make([][]int, len(jobs))
+	keep := make([]bool, len(jobs))
 	for i, j := range jobs {
 		keep[i] = selected.Jobs[i].Runs
-		for at, other := range jobs {
+		for k, other := range jobs {
 			if j.Name != "" && slices.Contains(j.Needs, other.Name) {
-				edges[i] = append(edges[i], at)
+				edges[i] = append(edges[i], k)
 			}
 		}
 	}
-	return contract(edges, keep)
+	return removeNodes(edges, keep)
 }
 
-// reaches is the transitive closure: out[i][j] when i comes after j.
-func reaches(edges [][]int) [][]bool {
+// transitiveClosure returns a matrix: out[i][j] says that node i needs node j, directly or not.
+func transitiveClosure(edges [][]int) [][]bool {
 	out := make([][]bool, len(edges))
 	var visit func(i int) []bool
 	visit = func(i int) []bool {
@@ -64,8 +71,8 @@ func reaches(edges [][]int) [][]bool {
 		out[i] = make([]bool, len(edges))
 		for _, n := range edges[i] {
 			out[i][n] = true
-			for k, yes := range visit(n) {
-				out[i][k] = out[i][k] || yes
+			for k, needed := range visit(n) {
+				out[i][k] = out[i][k] || needed
 			}
 		}
 		return out[i]
@@ -76,59 +83,83 @@ func reaches(edges [][]int) [][]bool {
 	return out
 }
 
-// peak finds the steps that can run at the same time and together weigh most: a
-// set in which none comes after another, of maximal weight. It is the cover of
-// the order by chains, turned round: a maximal flow, and the cut that holds it.
-func peak(weights []int64, edges [][]int) []bool {
-	n, after := len(weights), reaches(edges)
-	const source = 0
+// unlimited is the capacity of an edge that a minimum cut never contains.
+const unlimited = int64(1) << 62
+
+// maxWeightAntichain returns the set of mutually independent steps with the largest total weight. By
+// the weighted form of Dilworth's theorem it follows from a minimum cut of a bipartite network with
+// the weights as capacities; see https://en.wikipedia.org/wiki/Dilworth%27s_theorem.
+func maxWeightAntichain(weights []int64, edges [][]int) []bool {
+	n := len(weights)
+	network := antichainNetwork(weights, transitiveClosure(edges))
+	source := 0
+	sink := 2*n + 1
+	previous := maximizeFlow(network, source, sink)
+
+	in := make([]bool, n)
+	for i := range n {
+		in[i] = previous[1+i] >= 0 && previous[1+n+i] < 0
+	}
+	return in
+}
+
+// antichainNetwork returns the capacities of a flow network. Node 0 is the source and node 2n+1 the
+// sink. Step i is node 1+i, fed by the source, and node 1+n+i, drained by the sink; both edges have
+// the capacity of its weight. An unlimited edge leads from 1+i to 1+n+j if step i needs step j.
+func antichainNetwork(weights []int64, needs [][]bool) [][]int64 {
+	n := len(weights)
 	sink := 2*n + 1
 	capacity := make([][]int64, 2*n+2)
 	for i := range capacity {
 		capacity[i] = make([]int64, 2*n+2)
 	}
 	for i := range n {
-		capacity[source][1+i], capacity[1+n+i][sink] = weights[i], weights[i]
+		capacity[0][1+i] = weights[i]
+		capacity[1+n+i][sink] = weights[i]
 		for j := range n {
-			if after[i][j] {
-				capacity[1+i][1+n+j] = 1 << 62
+			if needs[i][j] {
+				capacity[1+i][1+n+j] = unlimited
 			}
 		}
 	}
+	return capacity
+}
+
+// maximizeFlow turns capacities into the residual capacities of a maximum flow, by the algorithm of
+// Edmonds and Karp (https://en.wikipedia.org/wiki/Edmonds%E2%80%93Karp_algorithm). It returns the
+// result of the last search: the nodes with a predecessor are the source's side of a minimum cut.
+func maximizeFlow(capacity [][]int64, source, sink int) (previous []int) {
 	for {
-		from := reach(capacity, source)
-		if from[sink] < 0 {
-			in := make([]bool, n)
-			for i := range n {
-				in[i] = from[1+i] >= 0 && from[1+n+i] < 0
-			}
-			return in
+		previous = breadthFirstSearch(capacity, source)
+		if previous[sink] < 0 {
+			return previous
 		}
-		push := int64(1) << 62
-		for v := sink; v != source; v = from[v] {
-			push = min(push, capacity[from[v]][v])
+		push := unlimited
+		for v := sink; v != source; v = previous[v] {
+			push = min(push, capacity[previous[v]][v])
 		}
-		for v := sink; v != source; v = from[v] {
-			capacity[from[v]][v] -= push
-			capacity[v][from[v]] += push
+		for v := sink; v != source; v = previous[v] {
+			capacity[previous[v]][v] -= push
+			capacity[v][previous[v]] += push
 		}
 	}
 }
 
-// reach is a breadth-first search: for each node the one before it, or -1.
-func reach(capacity [][]int64, source int) []int {
-	from := make([]int, len(capacity))
-	for i := range from {
-		from[i] = -1
+// breadthFirstSearch returns for each node its predecessor on a shortest path from the source, or -1
+// if there is no path with capacity left. The source is its own predecessor.
+func breadthFirstSearch(capacity [][]int64, source int) (previous []int) {
+	previous = make([]int, len(capacity))
+	for i := range previous {
+		previous[i] = -1
 	}
-	from[source] = source
+	previous[source] = source
 	for queue := []int{source}; len(queue) > 0; queue = queue[1:] {
 		for v, c := range capacity[queue[0]] {
-			if c > 0 && from[v] < 0 {
-				from[v] = queue[0]
+			if c > 0 && previous[v] < 0 {
+				previous[v] = queue[0]
 				queue = append(queue, v)
 			}
 		}
 	}
-	return from
+	return previous
 }

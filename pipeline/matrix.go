@@ -8,21 +8,58 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Matrix makes one job for each combination of its variables.
+// Matrix creates one job for each combination of the values of its variables.
 type Matrix struct {
 	source
 	Variables []Variable // in the order of the file
-	Include   [][]variable
-	Exclude   [][]variable
+	Include   []combination
+	Exclude   []combination
 }
 
-// Variable is one axis of a matrix.
+// Variable is a variable of a matrix with its values.
 type Variable struct {
 	Name   string
 	Values []string
 }
 
+// variable is a variable of a matrix with one value.
 type variable struct{ name, value string }
+
+// combination has one value for each variable of a matrix. It is nil for a job without a matrix.
+type combination []variable
+
+// contains reports whether c has all values of part.
+func (c combination) contains(part combination) bool {
+	for _, v := range part {
+		if !slices.Contains(c, v) {
+			return false
+		}
+	}
+	return true
+}
+
+// label returns the values as people see them: "1.26, linux".
+func (c combination) label() string {
+	var values []string
+	for _, v := range c {
+		values = append(values, v.value)
+	}
+	return oneLine(joinShort(values, ", "))
+}
+
+// env returns the values as variables of scripts: MATRIX_GO=1.26.
+func (c combination) env() Env {
+	env := Env{}
+	for _, v := range c {
+		env[matrixEnvName(v.name)] = v.value
+	}
+	return env
+}
+
+// matrixEnvName returns the name of the environment variable for a matrix variable.
+func matrixEnvName(name string) string {
+	return "MATRIX_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
 
 var matrixName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,62}$`)
 
@@ -30,16 +67,17 @@ func (m *Matrix) decode(d *decoder, n *yaml.Node, what string) {
 	keys := d.pairs(n, what, func(key, value *yaml.Node) {
 		switch key.Value {
 		case "include":
-			m.Include = d.rules(value, key.Value)
+			m.Include = d.combinationList(value, key.Value)
 		case "exclude":
-			m.Exclude = d.rules(value, key.Value)
+			m.Exclude = d.combinationList(value, key.Value)
 		default:
-			if d.matrixName(key) {
+			if d.checkMatrixName(key) {
 				m.Variables = append(m.Variables, Variable{key.Value, d.matrixValues(value, key.Value)})
 			}
 		}
 	})
 	m.setSource(n, keys)
+
 	if len(m.Variables) > maxMatrixNames {
 		d.problem(n, "the matrix has %d variables; at most %d are allowed", len(m.Variables), maxMatrixNames)
 		m.Variables = nil
@@ -47,78 +85,74 @@ func (m *Matrix) decode(d *decoder, n *yaml.Node, what string) {
 		m.checkNames(d)
 	}
 	if n.Kind == yaml.MappingNode && len(m.Variables)+len(m.Include) == 0 {
-		d.problem(n, "matrix has no variables: name one with a list of values")
+		d.problem(n, "matrix has no variables. Add one with a list of values")
 	}
 }
 
-// checkNames refuses variables that scripts could not tell apart, and names in exclude that would exclude nothing.
+// checkNames reports variables that have the same name in scripts, and names under exclude that the
+// matrix does not have.
 func (m *Matrix) checkNames(d *decoder) {
 	names := map[string]string{} // by the name of the environment variable
 	check := func(name string) {
-		other, ok := names[envOf(name)]
-		if ok && other != name {
-			d.problem(
-				m.at(""),
-				"the matrix variables %q and %q are both $%s in scripts: rename one of them",
-				other,
-				name,
-				envOf(name),
-			)
+		env := matrixEnvName(name)
+		if other, ok := names[env]; ok && other != name {
+			d.problem(m.at(""), "the matrix variables %q and %q are both $%s in scripts. Rename one of them", other, name, env)
 		}
-		names[envOf(name)] = name
+		names[env] = name
 	}
-	var lists []string
+
+	var declared []string
 	for _, v := range m.Variables {
-		lists = append(lists, v.Name)
+		declared = append(declared, v.Name)
 		check(v.Name)
 	}
-	for _, cell := range m.Include {
-		for _, v := range cell {
+	for _, included := range m.Include {
+		for _, v := range included {
 			check(v.name)
 		}
 	}
-	for _, cell := range m.Exclude {
-		for _, v := range cell {
-			if !slices.Contains(lists, v.name) {
-				d.problem(
-					m.at("exclude"),
-					"exclude names %q, of which the matrix has no list of values%s",
-					v.name,
-					suggestion(v.name, lists),
-				)
+	for _, excluded := range m.Exclude {
+		for _, v := range excluded {
+			if !slices.Contains(declared, v.name) {
+				d.problem(m.at("exclude"), "exclude names %q, but the matrix has no list of values for it%s",
+					v.name, suggestion(v.name, declared))
 			}
 		}
 	}
 }
 
-func (d *decoder) matrixName(key *yaml.Node) bool {
+func (d *decoder) checkMatrixName(key *yaml.Node) bool {
 	if !matrixName.MatchString(key.Value) {
-		d.problem(key, "%q is no name for a matrix variable: use letters, digits, _ and -", key.Value)
+		d.problem(key, "%q is not a valid name for a matrix variable. Use letters, digits, _ and -", key.Value)
 		return false
 	}
 	return true
 }
 
-func (d *decoder) matrixValues(n *yaml.Node, what string) []string {
-	if len(n.Content) > maxListed {
-		d.problem(n, "%s has %d values; the matrix may have %d combinations", what, len(n.Content), MaxCells)
+func (d *decoder) matrixValues(n *yaml.Node, name string) []string {
+	switch {
+	case n.Kind != yaml.SequenceNode || len(n.Content) == 0:
+		d.problem(n, `matrix.%s must be a list, for example ["1.25", "1.26"]`, name)
+		return nil
+	case len(n.Content) > maxListItems:
+		d.problem(n, "matrix.%s has %d values; a matrix can have at most %d combinations", name, len(n.Content), MaxCombinations)
 		return nil
 	}
-	values := d.words(n, what)
+	values := d.stringList(n, name)
 	for i := range values {
-		d.matrixValue(n.Content[i], what)
+		d.checkMatrixValue(n.Content[i], name)
 	}
 	return values
 }
 
-func (d *decoder) matrixValue(n *yaml.Node, what string) {
-	if len(n.Value) > maxMatrixValue {
-		d.problem(n, "a value of %s has %d bytes; at most %d are allowed", what, len(n.Value), maxMatrixValue)
+func (d *decoder) checkMatrixValue(n *yaml.Node, name string) {
+	if len(n.Value) > maxMatrixValueBytes {
+		d.problem(n, "a value of %s has %d bytes; at most %d are allowed", name, len(n.Value), maxMatrixValueBytes)
 	}
 }
 
-// rules is a list of mappings from variable to value, as of include.
-func (d *decoder) rules(n *yaml.Node, what string) (cells [][]variable) {
+// combinationList decodes include or exclude: a list of mappings from a variable to a value.
+func (d *decoder) combinationList(n *yaml.Node, what string) (list []combination) {
 	if n.Kind != yaml.SequenceNode {
 		d.problem(n, "%s must be a list of mappings, not %s", what, kindOf(n))
 		return nil
@@ -127,207 +161,101 @@ func (d *decoder) rules(n *yaml.Node, what string) (cells [][]variable) {
 		d.problem(n, "%s has %d combinations; at most %d are allowed", what, len(n.Content), maxMatrixRules)
 		return nil
 	}
-	for _, c := range n.Content {
-		var cell []variable
-		d.pairs(c, what, func(key, value *yaml.Node) {
-			if d.matrixName(key) {
-				d.matrixValue(value, key.Value)
-				cell = append(cell, variable{key.Value, d.text(value, key.Value)})
+
+	for _, item := range n.Content {
+		var c combination
+		d.pairs(item, what, func(key, value *yaml.Node) {
+			if d.checkMatrixName(key) {
+				d.checkMatrixValue(value, key.Value)
+				c = append(c, variable{key.Value, d.string(value, key.Value)})
 			}
 		})
-		if len(cell) > maxMatrixNames {
-			d.problem(c, "a combination has %d variables; at most %d are allowed", len(cell), maxMatrixNames)
+		if len(c) > maxMatrixNames {
+			d.problem(item, "a combination has %d variables; at most %d are allowed", len(c), maxMatrixNames)
 			continue
 		}
-		cells = append(cells, cell)
+		list = append(list, c)
 	}
-	return cells
+	return list
 }
 
-// expand is the product without what is excluded, with what is included.
-// An included cell adds its other variables to each cell that it agrees with;
-// one that agrees with none is a cell of its own.
-func (m *Matrix) expand(d *decoder) [][]variable {
+// combinations returns the product of the variables, without what exclude matches and with what
+// include adds, as in GitHub Actions: an included combination adds its other variables to every
+// combination whose values it matches, and is a combination of its own if it matches none.
+func (m *Matrix) combinations(d *decoder) []combination {
 	count := 1
 	for _, v := range m.Variables {
-		count = min(count*len(v.Values), 1_000_000) // a file has no more than that to show
+		count = min(count*len(v.Values), 1_000_000) // the limit prevents an overflow
 	}
-	if count > MaxCells {
-		d.problem(m.at(""), "the matrix has %d combinations; at most %d are allowed", count, MaxCells)
+	if count > MaxCombinations {
+		d.problem(m.at(""), "the matrix has %d combinations; at most %d are allowed", count, MaxCombinations)
 		return nil
 	}
-	cells := [][]variable{{}}
+
+	list := slices.DeleteFunc(m.product(), func(c combination) bool {
+		return slices.ContainsFunc(m.Exclude, c.contains)
+	})
+	product := len(list)
+	for _, included := range m.Include {
+		if matched := m.extend(d, list[:product], included); !matched {
+			list = append(list, slices.Clone(included))
+		}
+	}
+
+	switch {
+	case len(list) > MaxCombinations:
+		d.problem(m.at("include"), "the matrix has %d combinations; at most %d are allowed", len(list), MaxCombinations)
+		return nil
+	case len(list) == 0 && len(m.Exclude) > 0:
+		d.problem(m.at("exclude"), "exclude removes every combination of the matrix")
+	}
+	return list
+}
+
+// product returns every combination of the values of the variables.
+func (m *Matrix) product() []combination {
+	if len(m.Variables) == 0 {
+		return nil
+	}
+	list := []combination{{}}
 	for _, v := range m.Variables {
-		var next [][]variable
-		for _, c := range cells {
+		var next []combination
+		for _, c := range list {
 			for _, value := range v.Values {
 				next = append(next, append(slices.Clone(c), variable{v.Name, value}))
 			}
 		}
-		cells = next
+		list = next
 	}
-	if len(m.Variables) == 0 {
-		cells = nil
-	}
-	cells = slices.DeleteFunc(cells, func(c []variable) bool {
-		return slices.ContainsFunc(m.Exclude, func(ex []variable) bool { return contains(c, ex) })
-	})
-	product := len(cells)
-	for _, in := range m.Include {
-		if added := m.extend(d, cells[:product], in); !added {
-			cells = append(cells, slices.Clone(in))
-		}
-	}
-	switch {
-	case len(cells) > MaxCells:
-		d.problem(m.at("include"), "the matrix has %d combinations; at most %d are allowed", len(cells), MaxCells)
-		return nil
-	case len(cells) == 0 && len(m.Exclude) > 0:
-		d.problem(m.at("exclude"), "exclude leaves no combination of the matrix")
-	}
-	return cells
+	return list
 }
 
-func (m *Matrix) extend(d *decoder, cells [][]variable, in []variable) (added bool) {
-	var shared, extra []variable
-	for _, v := range in {
+// extend adds the other variables of an included combination to those in list that it matches. It
+// reports whether it matches any.
+func (m *Matrix) extend(d *decoder, list []combination, included combination) (matched bool) {
+	var shared, extra combination
+	for _, v := range included {
 		if slices.ContainsFunc(m.Variables, func(x Variable) bool { return x.Name == v.name }) {
 			shared = append(shared, v)
 		} else {
 			extra = append(extra, v)
 		}
 	}
-	for i, c := range cells {
-		if !contains(c, shared) {
+
+	for i, c := range list {
+		if !c.contains(shared) {
 			continue
 		}
-		added = true
+		matched = true
 		if len(c)+len(extra) > 2*maxMatrixNames {
 			d.problem(m.at("include"), "a combination has more than %d variables", 2*maxMatrixNames)
-			panic(exhausted{})
+			d.abort()
 		}
 		for _, v := range extra {
 			c = slices.DeleteFunc(slices.Clone(c), func(old variable) bool { return old.name == v.name })
 			c = append(c, v)
 		}
-		cells[i] = c
+		list[i] = c
 	}
-	return added
-}
-
-func contains(cell, part []variable) bool {
-	for _, v := range part {
-		if !slices.Contains(cell, v) {
-			return false
-		}
-	}
-	return true
-}
-
-// label is how a cell is shown: "1.26, linux".
-func label(cell []variable) string {
-	var values []string
-	for _, v := range cell {
-		values = append(values, v.value)
-	}
-	return oneLine(joined(values, ", "))
-}
-
-// matrixEnv gives the values to scripts: MATRIX_GO=1.26.
-func matrixEnv(cell []variable) Env {
-	env := Env{}
-	for _, v := range cell {
-		env[envOf(v.name)] = v.value
-	}
-	return env
-}
-
-func envOf(name string) string {
-	return "MATRIX_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-}
-
-// cutExpression returns the first ${{ ... }} of a text, and what stands before and after it. found is empty where
-// there is none. A regular expression would do the same at many times the cost in memory, which strangers cause.
-func cutExpression(text string) (before, found, after string) {
-	for at := 0; ; {
-		begin := strings.Index(text[at:], "${{")
-		if begin < 0 {
-			return text, "", ""
-		}
-		begin += at
-		end := strings.IndexByte(text[begin:], '}')
-		if end < 0 {
-			return text, "", ""
-		}
-		end += begin
-		if strings.HasPrefix(text[end:], "}}") {
-			return text[:begin], text[begin : end+2], text[end+2:]
-		}
-		at = end + 1
-	}
-}
-
-// insideOf returns what an expression asks for: matrix.NAME.
-func insideOf(expression string) string {
-	return strings.TrimSpace(expression[len("${{") : len(expression)-len("}}")])
-}
-
-// What looking at an expression costs, counted as bytes; that of an unknown name is held against all others.
-const fillCost, unknownCost = 64, 8 << 10
-
-// fill replaces ${{ matrix.NAME }}, the only interpolation there is.
-func (d *decoder) fill(text string, cell []variable, n *yaml.Node) string {
-	if !strings.Contains(text, "${{") {
-		return text
-	}
-	d.spend(n, len(text))
-	var filled strings.Builder
-	for rest := text; ; {
-		before, found, after := cutExpression(rest)
-		filled.WriteString(before)
-		if found == "" {
-			if i := strings.Index(before, "${{"); i >= 0 {
-				d.problem(
-					n,
-					"%s cannot be filled in: write ${{ matrix.NAME }}, with two closing braces; there are no other expressions",
-					before[i:],
-				)
-			}
-			return filled.String()
-		}
-		filled.WriteString(d.fillOne(found, cell, n))
-		rest = after
-	}
-}
-
-// fillOne returns what an expression stands for in a combination.
-func (d *decoder) fillOne(expression string, cell []variable, n *yaml.Node) string {
-	name, ok := strings.CutPrefix(insideOf(expression), "matrix.")
-	d.spend(n, fillCost)
-	if !ok {
-		d.problem(
-			n,
-			"%s cannot be filled in: only ${{ matrix.NAME }} can; everything else is an environment variable",
-			expression,
-		)
-		return ""
-	}
-	var names []string
-	for _, v := range cell {
-		if v.name == name {
-			d.spend(n, len(v.value))
-			return v.value
-		}
-		names = append(names, v.name)
-	}
-	d.spend(n, unknownCost)
-	switch hint := suggestion(name, names); {
-	case len(cell) == 0:
-		d.problem(n, "%s: this job has no matrix", expression)
-	case hint != "":
-		d.problem(n, "the matrix has no variable %q%s", name, hint)
-	default:
-		d.problem(n, "the matrix has no variable %q in its combination (%s)", name, label(cell))
-	}
-	return ""
+	return matched
 }

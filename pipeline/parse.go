@@ -3,26 +3,25 @@ package pipeline
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 )
 
-// Parse reads a file strictly. Its jobs come back complete: defaults filled in,
-// one for each cell of a matrix. The error is of type [Problems].
+// Parse reads a file strictly. File.Jobs of the result is complete: defaults are set, and there is one
+// job for each combination of a matrix. The error is of type [Problems].
 func Parse(data []byte) (*File, error) {
-	root, err := document(data)
+	root, err := parseDocument(data)
 	if err != nil {
 		return nil, err
 	}
 	d := &decoder{source: newSourceText(data)}
 	file := &File{}
-	d.within(func() {
+	d.guard(func() {
 		d.mapping(root, reflect.ValueOf(file).Elem(), "the file")
 		if root.Kind == yaml.MappingNode {
-			d.file(file)
+			d.completeFile(file)
 		}
 	})
 	if len(d.problems) > 0 {
@@ -31,20 +30,21 @@ func Parse(data []byte) (*File, error) {
 	return file, nil
 }
 
-// OneCommand is the file of a single command in an image: what POST /run runs.
-// An image that is none, an empty command and one with a NUL are errors.
+// OneCommand returns a file that runs a single shell command in an image, without a repository: what
+// POST /run runs. It returns an error for an invalid image, and for a command that is empty, too
+// long, or contains NUL.
 func OneCommand(image, command string) (*File, error) {
 	switch {
-	case !imageRef.MatchString(image):
-		return nil, fmt.Errorf("image %q is not the name of an image, like golang:1.26", image)
+	case !imageName.MatchString(image):
+		return nil, fmt.Errorf("image %q is not the name of an image. Write for example golang:1.26", image)
 	case strings.TrimSpace(command) == "":
-		return nil, errors.New("the command is empty; send a shell command, like: echo great success")
+		return nil, errors.New("the command is empty. Send a shell command, for example: echo great success")
 	case strings.ContainsRune(command, 0):
-		return nil, errors.New("the command holds a NUL, which no shell can run")
+		return nil, errors.New("the command contains a NUL character, which no shell can run")
 	case len(command) > MaxScriptBytes:
 		return nil, fmt.Errorf("the command has %d bytes; at most %d are allowed", len(command), MaxScriptBytes)
 	}
-	quiet := true // what the command prints is the answer
+	quiet := true // the answer is only what the command prints
 	step := &Step{
 		Name:  "run",
 		Image: image,
@@ -55,42 +55,44 @@ func OneCommand(image, command string) (*File, error) {
 	return &File{Jobs: Jobs{{Steps: []*Step{step}, Clone: Clone{Off: true}}}}, nil
 }
 
-// file checks what the decoder could not see, and makes Jobs the list of what will run.
-func (d *decoder) file(f *File) {
+// completeFile checks what depends on more than one key, and sets f.Jobs to the jobs that can run.
+func (d *decoder) completeFile(f *File) {
 	f.Job.source = f.source
 	if f.has("version") && f.Version != 1 {
-		d.problem(f.at("version"), "version must be 1, the only one there is")
+		d.problem(f.at("version"), "version must be 1, the only version")
 	}
-	d.topMeant = f.meant
-	d.triggers(&f.On)
+	d.topIntended = f.intended
+	d.checkTriggers(&f.On)
+
 	jobs := f.Jobs
 	if !f.has("jobs") {
 		jobs = Jobs{&f.Job}
 		for _, key := range []string{"needs", "when"} {
 			if f.has(key) {
-				d.problem(f.at(key), "%s belongs to a job under jobs, or to a step", key)
+				d.problem(f.at(key), "%s belongs in a job under jobs, or in a step", key)
 			}
 		}
 	} else {
 		for _, key := range []string{"steps", "services", "matrix", "needs", "when"} {
 			if f.has(key) {
-				d.problem(f.at(key), "%s cannot stand beside jobs: put it into a job", key)
+				d.problem(f.at(key), "%s cannot be combined with jobs. Move it into a job", key)
 			}
 		}
 		for _, j := range jobs {
 			j.inherit(&f.Job)
 		}
 	}
-	d.jobNeeds(jobs)
-	d.cells(f, jobs)
+	d.checkJobNeeds(jobs)
+	d.expandJobs(f, jobs)
 }
 
+// tooManyJobs reports that the limit of jobs is exceeded, and aborts.
 func (d *decoder) tooManyJobs(n *yaml.Node, count int) {
 	d.problem(n, "there are %d jobs; at most %d are allowed", count, MaxJobs)
-	panic(exhausted{})
+	d.abort()
 }
 
-// inherit fills what a job does not set from the top of the file.
+// inherit sets what a job does not set itself from the top of the file.
 func (j *Job) inherit(top *Job) {
 	if !j.has("image") {
 		j.Image = top.Image
@@ -116,34 +118,13 @@ func (j *Job) inherit(top *Job) {
 	if !j.has("working_directory") {
 		j.WorkingDir = top.WorkingDir
 	}
-	j.Env = overlay(top.Env, j.Env)
-	j.Resources = j.Resources.or(top.Resources)
-	for _, key := range []string{"image", "env", "working_directory"} { // where problems are shown
+	j.Env = mergeEnv(top.Env, j.Env)
+	j.Resources = j.Resources.withDefaults(top.Resources)
+
+	// Problems of these keys are reported where they are written.
+	for _, key := range []string{"image", "env", "working_directory"} {
 		if j.keys != nil && !j.has(key) && top.has(key) {
 			j.keys[key] = top.keys[key]
 		}
 	}
-}
-
-// or fills the amounts that r does not name from other, with the places where they were written.
-func (r Resources) or(other Resources) Resources {
-	keys := maps.Clone(r.keys)
-	if keys == nil {
-		keys = map[string]*yaml.Node{}
-	}
-	for key, p := range map[string][2]*Quantity{"cpu": {&r.CPU, &other.CPU}, "memory": {&r.Memory, &other.Memory}, "disk": {&r.Disk, &other.Disk}} {
-		if *p[0] == "" {
-			*p[0], keys[key] = *p[1], other.at(key)
-		}
-	}
-	r.keys = keys
-	return r
-}
-
-// overlay is a copy of below with the values of above over it.
-func overlay(below, above Env) Env {
-	env := make(Env, len(below)+len(above))
-	maps.Copy(env, below)
-	maps.Copy(env, above)
-	return env
 }

@@ -9,49 +9,60 @@ import (
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-const cloneUser = 65532
+// Names of the volumes in a pod.
+const (
+	binVolume       = "bin"
+	syncVolume      = "sync"
+	workspaceVolume = "workspace"
+	payloadVolume   = "seed" // the job's Secret
+)
 
-// job is the Job around the pod of one job.
+// job returns the Kubernetes Job for one job, with its files.
 func (b *builder) job(j *Job, selected JobSelection, name string) (*Compiled, error) {
 	c := &Compiled{Name: j.Title()}
 	spec := b.pod(j, name)
-	plans, steps, containers := b.steps(j, selected)
-	c.Images = askedImages(steps)
-	spec.Containers = containers
-	settleOwner(&spec.InitContainers[0], plans, steps)
-	for i := range plans {
-		plans[i].RecordBytes = runner.RecordBytes(len(spec.InitContainers) + len(containers))
+	steps := b.steps(j, selected)
+	c.Images = imagesWithoutRun(steps.steps)
+	spec.Containers = steps.containers
+	assignOwner(&spec.InitContainers[0], steps.plans, steps.steps)
+	for i := range steps.plans {
+		steps.plans[i].RecordBytes = runner.RecordBytes(len(spec.InitContainers) + len(steps.containers))
 	}
-	spec.Volumes = append(spec.Volumes, scratch("workspace", largestDisk(containers)))
-	for i, s := range steps {
-		c.Steps = append(c.Steps, Named{s.Name, containers[i].Name})
+	spec.Volumes = append(spec.Volumes, emptyDir(workspaceVolume, largestDisk(steps.containers)))
+	for i, s := range steps.steps {
+		c.Steps = append(c.Steps, NamedContainer{Name: s.Name, Container: steps.containers[i].Name})
 	}
 	for i, s := range j.Services {
-		c.Services = append(c.Services, Named{s.Name, serviceName(i, s)})
+		c.Services = append(c.Services, NamedContainer{Name: s.Name, Container: serviceContainer(i, s)})
 	}
+
 	var err error
-	if c.Files, err = files(plans, steps); err != nil {
+	c.Files, err = jobFiles(steps.plans, steps.steps)
+	if err != nil {
 		return nil, err
 	}
+	c.Job = b.kubernetesJob(name, b.timeoutSeconds(j), spec)
+	return c, nil
+}
+
+func (b *builder) kubernetesJob(name string, timeoutSeconds int64, spec corev1.PodSpec) *batchv1.Job {
 	labels := map[string]string{runner.LabelManagedBy: runner.Manager, runner.LabelRun: b.in.RunID}
-	never := batchv1.Failed
-	deadline := b.seconds(j)
+	onlyFailed := batchv1.Failed // a new pod replaces one only when that has ended
 	ttl := b.op.TTLSeconds
-	c.Job = &batchv1.Job{
+	return &batchv1.Job{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: b.op.Namespace, Labels: labels},
 		Spec: batchv1.JobSpec{
 			BackoffLimit:            new(int32),
-			ActiveDeadlineSeconds:   &deadline,
+			ActiveDeadlineSeconds:   &timeoutSeconds,
 			TTLSecondsAfterFinished: &ttl,
-			PodReplacementPolicy:    &never,
+			PodReplacementPolicy:    &onlyFailed,
 			Template:                corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: spec},
 		},
 	}
-	return c, nil
 }
 
-// pod is everything but the steps.
+// pod returns the pod without the steps.
 func (b *builder) pod(j *Job, name string) corev1.PodSpec {
 	yes := true
 	no := false
@@ -66,18 +77,19 @@ func (b *builder) pod(j *Job, name string) corev1.PodSpec {
 			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		},
 		Volumes: []corev1.Volume{
-			scratch("bin", resource.MustParse("64Mi")),
-			scratch("sync", resource.MustParse("16Mi")),
-			// Optional, because it is deleted while the pod lives; the clone container refuses to go on without its plan.
-			{
-				Name:         "seed",
-				VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name, Optional: &yes}},
-			},
+			emptyDir(binVolume, resource.MustParse("64Mi")),
+			emptyDir(syncVolume, resource.MustParse("16Mi")),
+			// Optional, because the server deletes the Secret while the pod lives. The clone container
+			// fails if it finds no plan.
+			{Name: payloadVolume, VolumeSource: corev1.VolumeSource{
+				Secret: &corev1.SecretVolumeSource{SecretName: name, Optional: &yes},
+			}},
 		},
 	}
-	// The clone container comes first, and has ended before anything runs that the
-	// file names: services, which are native sidecars, and then the steps.
-	spec.InitContainers = append(spec.InitContainers, b.clone(j))
+
+	// The clone container comes first, and ends before anything runs that the file names: services,
+	// which are native sidecars, and then the steps.
+	spec.InitContainers = append(spec.InitContainers, b.cloneContainer(j))
 	for i, s := range j.Services {
 		spec.InitContainers = append(spec.InitContainers, b.service(i, s))
 	}
@@ -90,35 +102,36 @@ func (b *builder) pod(j *Job, name string) corev1.PodSpec {
 	return spec
 }
 
-func scratch(name string, limit resource.Quantity) corev1.Volume {
+func emptyDir(name string, limit resource.Quantity) corev1.Volume {
 	return corev1.Volume{
 		Name:         name,
 		VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: &limit}},
 	}
 }
 
-// service is a native sidecar: it starts as its image is made to start.
+// service returns the native sidecar for a service. It runs its image's ENTRYPOINT unless the file has
+// a command.
 func (b *builder) service(i int, s *Service) corev1.Container {
 	always := corev1.ContainerRestartPolicyAlways
 	return corev1.Container{
-		Name:            serviceName(i, s),
+		Name:            serviceContainer(i, s),
 		Image:           s.Image,
 		ImagePullPolicy: corev1.PullPolicy(b.op.PullPolicy),
-		Command:         literals(s.Command),
-		Args:            literals(s.Args),
+		Command:         containerArgs(s.Command),
+		Args:            containerArgs(s.Args),
 		RestartPolicy:   &always,
-		Env:             environment(s.Env),
-		SecurityContext: hardened(rootInside()),
-		Resources:       b.limits(s.Resources),
+		Env:             containerEnv(s.Env),
+		SecurityContext: restrictedContext(buildCapabilities()),
+		Resources:       b.requirements(s.Resources),
 	}
 }
 
-func serviceName(i int, s *Service) string { return containerName("s", i, s.Name) }
+func serviceContainer(i int, s *Service) string { return containerName("s", i, s.Name) }
 
-// rootInside returns the capabilities of root in an image. All of them are in the
-// "baseline" level of Pod Security (kubernetes.io/docs/concepts/security/pod-security-standards),
-// none reaches beyond the container, and each is needed by what builds do.
-func rootInside() []corev1.Capability {
+// buildCapabilities returns the capabilities of root in steps and services. All of them are in the
+// "baseline" level of Pod Security (kubernetes.io/docs/concepts/security/pod-security-standards), none
+// reaches beyond the container, and builds need each of them.
+func buildCapabilities() []corev1.Capability {
 	return []corev1.Capability{
 		"CHOWN",            // package managers give files to other users
 		"DAC_OVERRIDE",     // they write where another user is the owner, as in a workspace of user 1000
@@ -132,10 +145,12 @@ func rootInside() []corev1.Capability {
 	}
 }
 
-func hardened(add []corev1.Capability) *corev1.SecurityContext {
+// restrictedContext returns a security context with these capabilities and no others.
+func restrictedContext(capabilities []corev1.Capability) *corev1.SecurityContext {
 	no := false
 	return &corev1.SecurityContext{
-		AllowPrivilegeEscalation: &no, Privileged: &no,
-		Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: add},
+		AllowPrivilegeEscalation: &no,
+		Privileged:               &no,
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: capabilities},
 	}
 }

@@ -2,219 +2,148 @@ package pipeline
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/bmatcuk/doublestar/v4"
 	"gopkg.in/yaml.v3"
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// Duration is a time like 90s, 20m or 1h30m.
+// Duration is a time limit, written as 90s, 20m or 1h30m.
 type Duration time.Duration
+
+const (
+	minDuration = time.Second
+	maxDuration = 7 * 24 * time.Hour
+)
 
 func (t *Duration) decode(d *decoder, n *yaml.Node, what string) {
 	if n.Kind == yaml.ScalarNode && (n.Tag == "!!int" || n.Tag == "!!float") {
-		d.problem(n, "%s needs a unit: write %ss for seconds, or %sm for minutes", what, n.Value, n.Value)
+		d.problem(n, "%s needs a unit. Write %ss for seconds, or %sm for minutes", what, n.Value, n.Value)
 		return
 	}
-	s := d.text(n, what)
+	s := d.string(n, what)
 	if s == "" {
 		return
 	}
 	v, err := time.ParseDuration(s)
-	if err != nil || v < time.Second || v > 7*24*time.Hour {
-		d.problem(n, "%s %q is no time from 1s to 168h, like 90s, 20m or 1h30m", what, s)
-		return
+	switch {
+	case err != nil:
+		d.problem(n, "%s %q is not a duration. Write %s (from 1s to 168h)", what, s, durationHint(s))
+	case v < minDuration || v > maxDuration:
+		d.problem(n, "%s %q is out of range. Write a duration from 1s to 168h", what, s)
+	default:
+		*t = Duration(v)
 	}
-	*t = Duration(v)
 }
 
-// Quantity is an amount as Kubernetes writes it: 500m, 2, 512Mi.
+var wordyDuration = regexp.MustCompile(`^([0-9]{1,6}) *(s|m|h)[a-z]*$`)
+
+// durationHint returns what a text such as "5 minutes" probably means: "5m".
+func durationHint(s string) string {
+	if m := wordyDuration.FindStringSubmatch(strings.ToLower(strings.TrimSpace(s))); m != nil {
+		return m[1] + m[2]
+	}
+	return "for example 90s, 20m or 1h30m"
+}
+
+// Quantity is an amount in the notation of Kubernetes: 500m, 2, 512Mi.
 type Quantity string
 
 func (q *Quantity) decode(d *decoder, n *yaml.Node, what string) {
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" && n.Tag != "!!int" && n.Tag != "!!float" {
-		d.problem(n, "%s must be an amount like 500m, 2 or 512Mi, not %s", what, kindOf(n))
+		d.problem(n, "%s must be a quantity such as 500m, 2 or 512Mi, not %s", what, kindOf(n))
 		return
 	}
 	if !strings.Contains(n.Value, "${{") {
-		d.quantity(n, n.Value, what)
+		d.checkQuantity(n, n.Value, what)
 	}
 	*q = Quantity(n.Value)
 }
 
-// quantityForm matches amounts whose size can be computed. Kubernetes also reads 1e99999999, and takes minutes of CPU.
-var quantityForm = regexp.MustCompile(`^[0-9.]{1,20}([a-zA-Z]{0,2}|[eE][0-9]{1,2})$`)
+// quantityPattern matches quantities that are cheap to parse. Kubernetes also accepts 1e99999999,
+// which takes it minutes.
+var quantityPattern = regexp.MustCompile(`^[0-9.]{1,20}([a-zA-Z]{0,2}|[eE][0-9]{1,2})$`)
 
-// quantity refuses what is no amount, and what no container can use: numbers of bytes and of thousandths of a core
-// beyond the largest do not fit into the integers in which they are added up.
-func (d *decoder) quantity(n *yaml.Node, s, what string) {
-	if !quantityForm.MatchString(s) {
-		d.problem(n, "%s %q is no amount like 500m, 2 or 512Mi", what, s)
+// checkQuantity reports what is not a quantity, and quantities that no container can use: very large
+// ones would overflow the sums of bytes and of thousandths of a core.
+func (d *decoder) checkQuantity(n *yaml.Node, s, what string) {
+	const notQuantity = "%s %q is not a quantity. Write for example 500m, 2 or 512Mi"
+	if !quantityPattern.MatchString(s) {
+		d.problem(n, notQuantity, what, s)
 		return
 	}
 	v, err := resource.ParseQuantity(s)
 	if err != nil || v.Sign() <= 0 {
-		d.problem(n, "%s %q is no amount like 500m, 2 or 512Mi", what, s)
+		d.problem(n, notQuantity, what, s)
 		return
 	}
-	least, most := resource.MustParse(minBytes), resource.MustParse(maxBytes)
+
+	smallest := resource.MustParse(minBytes)
+	largest := resource.MustParse(maxBytes)
 	if what == "cpu" {
-		least, most = resource.MustParse("1m"), resource.MustParse(maxCPU)
+		smallest = resource.MustParse("1m")
+		largest = resource.MustParse(maxCPU)
 	}
 	switch {
-	case v.Cmp(most) > 0:
-		d.problem(n, "%s %q is more than any node has; at most %s is allowed", what, s, &most)
-	case v.Cmp(least) < 0 && what == "cpu":
+	case v.Cmp(largest) > 0:
+		d.problem(n, "%s %q is more than any node has; at most %s is allowed", what, s, &largest)
+	case v.Cmp(smallest) < 0 && what == "cpu":
 		d.problem(n, "cpu %q is less than 1m, a thousandth of a core", s)
-	case v.Cmp(least) < 0:
-		d.problem(
-			n,
-			"%s %q is less than %s, with which no container can start; write a unit of bytes, like 512Mi or 10Gi",
-			what,
-			s,
-			&least,
-		)
+	case v.Cmp(smallest) < 0:
+		d.problem(n, "%s %q is less than %s, which is too little for any container. Add a unit, for example 512Mi or 10Gi",
+			what, s, &smallest)
 	}
 }
 
-// Patterns are globs (doublestar); one that begins with ! excludes.
-type Patterns []string
-
-func (p *Patterns) decode(d *decoder, n *yaml.Node, what string) {
-	list := []*yaml.Node{n}
-	if n.Kind == yaml.SequenceNode {
-		list = n.Content
-	}
-	if len(list) == 0 {
-		d.problem(n, "%s is empty, so that nothing could match; leave it out to match all", what)
-	}
-	if d.patterns += len(list); d.patterns > MaxPatterns {
-		d.problem(n, "the file has more than %d patterns; use fewer, or wider ones", MaxPatterns)
-		panic(exhausted{})
-	}
-	for _, c := range list {
-		s := d.text(c, what)
-		if len(s) > maxPatternBytes || alternatives(s) > maxAlternatives {
-			d.problem(
-				c,
-				"%s %q is too long or has too many alternatives in braces; at most %d bytes and %d alternatives are allowed: write several patterns",
-				what,
-				s,
-				maxPatternBytes,
-				maxAlternatives,
-			)
-			continue
-		}
-		if c.Tag == "!!str" && (strings.TrimPrefix(s, "!") == "" || !doublestar.ValidatePattern(strings.TrimPrefix(s, "!"))) {
-			d.problem(c, "%s %q is no glob, like main or release/**", what, s)
-		} else if why := matchesOtherwise(what, strings.TrimPrefix(s, "!")); why != "" {
-			d.problem(c, "%s %q %s", what, s, why)
-		}
-		*p = append(*p, s)
-	}
-}
-
-// alternatives is how many texts the braces of a glob stand for: doublestar tries each.
-func alternatives(glob string) int {
-	product := 1
-	var open []int
-	for i := 0; i < len(glob) && product <= maxAlternatives; i++ {
-		switch glob[i] {
-		case '\\':
-			i++
-		case '{':
-			open = append(open, 1)
-		case ',':
-			if len(open) > 0 {
-				open[len(open)-1]++
-			}
-		case '}':
-			if len(open) > 0 {
-				product *= open[len(open)-1]
-				open = open[:len(open)-1]
-			}
-		}
-	}
-	return product
-}
-
-// Shell is the command in front of a script's path.
+// Shell is the command that runs a script. The path of the script follows as its last argument.
 type Shell []string
 
 func (s *Shell) decode(d *decoder, n *yaml.Node, what string) {
-	if n.Kind == yaml.ScalarNode {
-		switch name := d.text(n, what); {
-		case name == "sh":
-			*s = Shell{"sh", "-e"}
-		case name == "bash":
-			*s = Shell{"bash", "-eo", "pipefail"}
-		case n.Tag == "!!str":
-			d.problem(
-				n,
-				"%s cannot be %q%s; it is sh, bash, or a list like [python3, -u]",
-				what,
-				name,
-				suggestion(name, []string{"sh", "bash"}),
-			)
-		}
+	if n.Kind != yaml.ScalarNode {
+		*s = d.stringList(n, what)
+		d.checkProgram(n, *s, what)
 		return
 	}
-	*s = d.words(n, what)
-	d.program(n, *s, what)
-}
-
-// words is a list of at least one text.
-func (d *decoder) words(n *yaml.Node, what string) (words []string) {
-	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
-		d.problem(n, "%s must be a list of at least one word, not %s", what, orEmpty(n))
-		return nil
-	}
-	size := 0
-	for _, c := range n.Content {
-		words = append(words, d.text(c, what))
-		if size += len(c.Value); size > maxWordsBytes {
-			d.problem(n, "%s has more than %d bytes", what, maxWordsBytes)
-			break
+	switch name := d.string(n, what); {
+	case name == "sh":
+		*s = Shell{"sh", "-e"}
+	case name == "bash":
+		*s = Shell{"bash", "-eo", "pipefail"}
+	case n.Tag == "!!str":
+		hint := suggestion(name, []string{"sh", "bash"})
+		if hint == "" {
+			hint = ". Use sh, bash, or a list such as [python3, -u]"
 		}
+		d.problem(n, "%s cannot be %q%s", what, name, hint)
 	}
-	if words[0] == "" {
-		d.problem(n, "%s begins with an empty word", what)
-	}
-	return words
 }
 
-func orEmpty(n *yaml.Node) string {
-	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
-		return "an empty one"
-	}
-	return kindOf(n)
-}
-
-// Command is what a step runs: a script, or words that need no shell.
+// Command is what a step runs: a script, or a program with arguments, which needs no shell. Both are
+// empty for a step that runs its image's ENTRYPOINT.
 type Command struct {
 	Script string
-	Words  []string
+	Args   []string // the program is the first
 }
 
 func (c *Command) decode(d *decoder, n *yaml.Node, what string) {
 	if n.Kind == yaml.SequenceNode {
-		c.Words = d.words(n, what)
-		d.program(n, c.Words, what)
+		c.Args = d.stringList(n, what)
+		d.checkProgram(n, c.Args, what)
 		return
 	}
-	c.Script = d.text(n, what)
+	c.Script = d.string(n, what)
 	if n.Tag == "!!str" && strings.TrimSpace(c.Script) == "" {
-		d.problem(n, "run is empty: say which command the step runs")
+		d.problem(n, "run is empty. Write the command that the step runs")
 	}
-	d.scriptProblems(n)
+	d.checkScript(n)
 }
 
-// Size is the number of bytes of the script or the words.
-func (c Command) Size() int { return len(c.Script) + sizeOf(c.Words) }
+// Size returns the size of the command in bytes.
+func (c Command) Size() int { return len(c.Script) + totalBytes(c.Args) }
 
-// Env is environment variables; their values are data.
+// Env has environment variables by name.
 type Env map[string]string
 
 func (e *Env) decode(d *decoder, n *yaml.Node, what string) {
@@ -225,14 +154,64 @@ func (e *Env) decode(d *decoder, n *yaml.Node, what string) {
 		size += len(name) + len(value.Value) + 2
 		switch {
 		case !isEnvName(name):
-			d.problem(key, "%q is no name for a variable: use letters, digits and _, not beginning with a digit", name)
+			d.problem(key, "%q is not a valid variable name. Use letters, digits and _, and do not begin with a digit", name)
 		case strings.HasPrefix(name, "YACI"):
-			d.problem(key, "%q cannot be set: names that begin with YACI are YACI's own", name)
+			d.problem(key, "%q cannot be set, because names that begin with YACI are reserved", name)
 		default:
-			(*e)[name] = d.text(value, name)
+			(*e)[name] = d.string(value, name)
 		}
 	})
 	if size > MaxEnvBytes {
 		d.problem(n, "%s has %d bytes; at most %d are allowed", what, size, MaxEnvBytes)
 	}
+}
+
+// isEnvName reports whether s is a valid variable name in every shell.
+func isEnvName(s string) bool {
+	for i, r := range s {
+		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// maxUserID is the largest user or group id. A pod with its own user namespace has 65536 ids, and the
+// last one means "no user" in system calls.
+const maxUserID = 65534
+
+// User is the user, and optionally the group, that steps run as. Both are numbers, because Kubernetes
+// cannot look up a name in the image.
+type User struct {
+	UID int64
+	GID *int64 // nil: the group that the image gives the user, or 0
+}
+
+func (u *User) decode(d *decoder, n *yaml.Node, what string) {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" && n.Tag != "!!int" {
+		d.problem(n, "%s must be a user id such as 1000, or a user and a group such as 1000:1000, not %s", what, kindOf(n))
+		return
+	}
+	uid, gid, hasGroup := strings.Cut(n.Value, ":")
+	number, ok := parseUserID(uid)
+	u.UID = number
+	if ok && hasGroup {
+		number, ok = parseUserID(gid)
+		u.GID = &number
+	}
+	if ok {
+		return
+	}
+	if strings.Trim(n.Value, "0123456789:+-") == "" {
+		d.problem(n, "%s %q is not a user id from 0 to %d, or a user and a group such as 1000:1000", what, n.Value, maxUserID)
+		return
+	}
+	d.problem(n, "%s cannot be %q, because Kubernetes needs the numeric user id, for example 1000. "+
+		"Run id -u NAME in the image to find it", what, n.Value)
+}
+
+func parseUserID(s string) (id int64, ok bool) {
+	id, err := strconv.ParseInt(s, 10, 64)
+	return id, err == nil && id >= 0 && id <= maxUserID && strconv.FormatInt(id, 10) == s
 }

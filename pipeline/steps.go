@@ -3,69 +3,83 @@ package pipeline
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// steps are the selected steps with their plans and containers.
-func (b *builder) steps(
-	j *Job,
-	selected JobSelection,
-) (plans []runner.StepPlan, steps []*Step, containers []corev1.Container) {
-	edges, keep := make([][]int, len(j.Steps)), make([]bool, len(j.Steps))
+// compiledSteps has the steps of a job that run, with their plans and containers. The slices have the
+// same length.
+type compiledSteps struct {
+	steps      []*Step
+	plans      []runner.StepPlan
+	containers []corev1.Container
+}
+
+// steps compiles the selected steps of a job.
+func (b *builder) steps(j *Job, selected JobSelection) compiledSteps {
+	edges := make([][]int, len(j.Steps))
+	keep := make([]bool, len(j.Steps))
 	for i, s := range j.Steps {
-		edges[i], keep[i] = s.after, selected.Steps[i].Runs
+		edges[i] = s.after
+		keep[i] = selected.Steps[i].Runs
 	}
-	edges = contract(edges, keep)
+	edges = removeNodes(edges, keep)
+
+	var out compiledSteps
 	for i, s := range j.Steps {
 		if !keep[i] {
 			continue
 		}
-		at := len(steps)
-		plan := planOf(s, at, edges[at])
-		if len(edges[at]) == 0 {
-			plan.Ready = awaited(j.Services)
+		index := len(out.steps)
+		plan := stepPlan(s, index, edges[index])
+		if len(edges[index]) == 0 {
+			plan.Ready = readyPlans(j.Services)
 		}
-		plans, steps = append(plans, plan), append(steps, s)
-		containers = append(containers, b.step(at, s, j))
+		out.steps = append(out.steps, s)
+		out.plans = append(out.plans, plan)
+		out.containers = append(out.containers, b.stepContainer(index, s, j))
 	}
-	share(containers, edges)
-	return plans, steps, containers
+	keepPeakRequests(out.containers, edges)
+	return out
 }
 
-func planOf(s *Step, i int, needs []int) runner.StepPlan {
+// stepPlan returns what the runner does for a step. needs has the indexes of the steps before it.
+func stepPlan(s *Step, index int, needs []int) runner.StepPlan {
 	p := runner.StepPlan{
 		Name:         s.Name,
 		Needs:        needs,
-		Command:      s.Run.Words,
+		Command:      s.Run.Args,
 		Quiet:        s.Quiet != nil && *s.Quiet,
 		When:         s.When.Status,
 		AllowFailure: s.AllowFailure,
-		TimeoutMS:    int64(s.Timeout) / 1e6,
+		TimeoutMS:    time.Duration(s.Timeout).Milliseconds(),
 		Mask:         s.Secrets,
 	}
 	if s.Run.Script != "" {
-		p.Command, p.Script = s.Shell, fmt.Sprintf("step-%d.sh", i+1)
+		p.Command = s.Shell
+		p.Script = fmt.Sprintf("step-%d.sh", index+1)
 	}
 	_, p.OwnHome = s.Env["HOME"]
 	if s.WorkingDir != "." {
 		p.Dir = s.WorkingDir
 	}
 	if s.Retry != nil {
-		p.Attempts, p.OnExit = s.Retry.Attempts, s.Retry.OnExit
+		p.Attempts = s.Retry.Attempts
+		p.OnExit = s.Retry.OnExit
 	}
 	return p
 }
 
-// runsImage reports whether a step runs what its image is made to run. Compile, which asks nobody, leaves what the file
-// has under args in the container's arguments. Before the Job is made, the image's ENTRYPOINT comes before them, or its
-// ENTRYPOINT and CMD instead of none.
-func (s *Step) runsImage() bool { return s.Run.Script == "" && s.Run.Words == nil }
+// runsImage reports whether a step has no run, so that it runs its image's ENTRYPOINT. Compile does
+// not ask registries: it sets the container's arguments to the args of the step. Before the caller
+// creates the Job, it puts the ENTRYPOINT before them, or ENTRYPOINT and CMD if there are no args.
+func (s *Step) runsImage() bool { return s.Run.Script == "" && s.Run.Args == nil }
 
-// askedImages returns the images of the steps without run, each once.
-func askedImages(steps []*Step) (images []string) {
+// imagesWithoutRun returns the images of the steps without run, each once.
+func imagesWithoutRun(steps []*Step) (images []string) {
 	for _, s := range steps {
 		if s.runsImage() && !slices.Contains(images, s.Image) {
 			images = append(images, s.Image)
@@ -74,53 +88,66 @@ func askedImages(steps []*Step) (images []string) {
 	return images
 }
 
-func awaited(services []*Service) (list []runner.ReadyPlan) {
+const defaultReadyTimeout = time.Minute
+
+// readyPlans returns the services that the first steps wait for.
+func readyPlans(services []*Service) (list []runner.ReadyPlan) {
 	for _, s := range services {
 		if s.Ready == nil {
 			continue
 		}
-		wait := int64(s.Ready.Timeout) / 1e6
-		if wait == 0 {
-			wait = 60_000
+		timeout := time.Duration(s.Ready.Timeout)
+		if timeout == 0 {
+			timeout = defaultReadyTimeout
 		}
-		list = append(list, runner.ReadyPlan{Service: s.Name, TCP: s.Ready.TCP, TimeoutMS: wait})
+		list = append(list, runner.ReadyPlan{Service: s.Name, TCP: s.Ready.TCP, TimeoutMS: timeout.Milliseconds()})
 	}
 	return list
 }
 
-func (b *builder) step(i int, s *Step, j *Job) corev1.Container {
-	env := withGitConfig(overlay(b.own, s.Env), s.Env)
+func (b *builder) stepContainer(index int, s *Step, j *Job) corev1.Container {
+	env := withSafeDirectory(mergeEnv(b.variables, s.Env), s.Env)
 	env["YACI_JOB"] = j.Title()
+	b.checkSecrets(s)
 	for _, name := range s.Secrets {
-		_, ok := b.in.Secrets[name]
-		if !ok && b.in.Refused[name] != "" {
-			b.found.problem(s.at("secrets"), "%s", b.in.Refused[name])
-		} else if !ok {
-			b.found.problem(s.at("secrets"), "secret %s is not granted to this repository for %s: ask who operates YACI", name, b.in.what())
-		}
 		delete(env, name)
 	}
-	sec := hardened(rootInside())
+	security := restrictedContext(buildCapabilities())
 	if s.User != nil {
-		sec.RunAsUser, sec.RunAsGroup = &s.User.UID, s.User.GID
+		security.RunAsUser = &s.User.UID
+		security.RunAsGroup = s.User.GID
 	}
 	return corev1.Container{
-
-		Name:            containerName("", i, s.Name),
+		Name:            containerName("", index, s.Name),
 		Image:           s.Image,
 		ImagePullPolicy: corev1.PullPolicy(b.op.PullPolicy),
-		Command:         runner.StepArgs(i, s.runsImage()),
-		Args:            literals(s.Args),
+		Command:         runner.StepArgs(index, s.runsImage()),
+		Args:            containerArgs(s.Args),
 		WorkingDir:      runner.WorkspaceDir,
-		Env:             passRuntimeVariables(append(environment(env), secrets(s.Secrets, b.in.Secrets)...)),
-		SecurityContext: sec,
-		Resources:       b.limits(s.Resources),
+		Env:             passRuntimeVariables(append(containerEnv(env), secretEnv(s.Secrets, b.in.Secrets)...)),
+		SecurityContext: security,
+		Resources:       b.requirements(s.Resources),
 		VolumeMounts: []corev1.VolumeMount{
-			{Name: "bin", MountPath: runner.BinDir, ReadOnly: true},
-			{Name: "sync", MountPath: runner.SyncDir, ReadOnly: true},
-			{Name: "sync", MountPath: runner.OwnDir, SubPath: runner.StepPath(i)}, // made by the clone container
-			{Name: "workspace", MountPath: runner.WorkspaceDir, SubPath: runner.WorkspacePath},
-			{Name: "workspace", MountPath: runner.HomesDir, SubPath: runner.HomesPath},
+			{Name: binVolume, MountPath: runner.BinDir, ReadOnly: true},
+			{Name: syncVolume, MountPath: runner.SyncDir, ReadOnly: true},
+			{Name: syncVolume, MountPath: runner.OwnDir, SubPath: runner.StepPath(index)}, // the clone container makes it
+			{Name: workspaceVolume, MountPath: runner.WorkspaceDir, SubPath: runner.WorkspacePath},
+			{Name: workspaceVolume, MountPath: runner.HomesDir, SubPath: runner.HomesPath},
 		},
+	}
+}
+
+// checkSecrets reports the secrets of a step that are not granted for this run.
+func (b *builder) checkSecrets(s *Step) {
+	for _, name := range s.Secrets {
+		if _, granted := b.in.Secrets[name]; granted {
+			continue
+		}
+		if reason := b.in.Refused[name]; reason != "" {
+			b.problem(s.at("secrets"), "%s", reason)
+			continue
+		}
+		b.problem(s.at("secrets"), "secret %s is not granted to this repository for %s. Ask the operator of the server to grant it",
+			name, b.in.describe())
 	}
 }

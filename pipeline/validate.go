@@ -1,10 +1,9 @@
 package pipeline
 
 import (
-	"fmt"
 	"maps"
 	"os"
-	"regexp"
+	"path"
 	"slices"
 	"strings"
 	"unicode"
@@ -15,55 +14,62 @@ import (
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// job checks one job before its matrix is expanded, and completes its steps.
-func (d *decoder) job(j *Job) {
-	d.steps(j)
-	d.services(j)
-	d.stepNeeds(j)
-	d.concurrency(j.Concurrency)
+const maxCloneDepth = 1_000_000
+
+// checkJob checks a job before its matrix is expanded, and sets the defaults of its steps.
+func (d *decoder) checkJob(j *Job) {
+	d.checkSteps(j)
+	d.checkServices(j)
+	d.resolveStepNeeds(j)
+	d.checkConcurrency(j.Concurrency)
 	if j.When.Status == "failure" && len(j.Needs) == 0 {
-		d.problem(j.When.at("status"), "when.status failure never runs this job: name the jobs that it looks at in needs")
+		d.problem(j.When.at("status"), "this job never runs: when.status is failure, but it needs no job. Add needs")
 	}
-	depth := j.Clone.Depth
-	if depth != nil && (*depth < 0 || *depth > 1_000_000) {
-		d.problem(j.Clone.at("depth"), "depth must be a number of commits, or 0 for all of them")
+	if depth := j.Clone.Depth; depth != nil && (*depth < 0 || *depth > maxCloneDepth) {
+		d.problem(j.Clone.at("depth"), "depth must be a number of commits, or 0 for the whole history")
 	}
 }
 
-func (d *decoder) steps(j *Job) {
+func (d *decoder) checkSteps(j *Job) {
 	switch n := j.at("steps"); {
-	case j.meant["steps"]:
+	case j.intended["steps"]:
 	case !j.has("steps"):
-		d.problem(n, "steps is missing%s: list at least one command under steps", inJob(j))
+		d.problem(n, "steps is missing%s. Add at least one command under steps", inJob(j))
 	case len(j.Steps) == 0 && n.Kind == yaml.SequenceNode:
-		d.problem(n, "steps is empty: list at least one command")
+		d.problem(n, "steps is empty. Add at least one command")
 	case len(j.Steps) > MaxSteps:
 		d.problem(n, "there are %d steps%s; at most %d are allowed", len(n.Content), inJob(j), MaxSteps)
-		panic(exhausted{})
+		d.abort()
 	}
+
 	lines := map[string]int{}
 	size := 0
 	for i, s := range j.Steps {
 		if s.has("name") {
 			s.Name = strings.TrimSpace(s.Name)
-			d.name(s.at("name"), s.Name, "step")
-			if line, twice := lines[s.Name]; twice {
-				d.problem(s.at("name"), "the name %q is already taken by the step on line %d", s.Name, line)
-			}
-			lines[s.Name] = s.at("name").Line
+			d.checkUniqueName(s.at("name"), s.Name, "step", lines)
 		} else {
 			s.Name = title(s, i)
 		}
-		d.step(j, s)
-		size += s.Run.Size() + sizeOf(s.Args)
+		d.checkStep(j, s)
+		size += s.Run.Size() + totalBytes(s.Args)
 	}
 	if size > MaxScriptBytes {
 		d.problem(j.at("steps"), "the scripts and args have %d bytes; at most %d are allowed", size, MaxScriptBytes)
 	}
 }
 
-func (d *decoder) step(j *Job, s *Step) {
-	d.command(s)
+// checkUniqueName checks a name, and that it is not in lines, which has the lines of earlier names.
+func (d *decoder) checkUniqueName(n *yaml.Node, name, what string, lines map[string]int) {
+	d.checkName(n, name, what)
+	if line, taken := lines[name]; taken {
+		d.problem(n, "the name %q is already used by the %s on line %d", name, what, line)
+	}
+	lines[name] = n.Line
+}
+
+func (d *decoder) checkStep(j *Job, s *Step) {
+	d.checkCommand(s)
 	if s.Shell == nil {
 		s.Shell = j.Shell
 	}
@@ -73,153 +79,114 @@ func (d *decoder) step(j *Job, s *Step) {
 	if s.Quiet == nil {
 		s.Quiet = j.Quiet
 	}
-	d.shebang(s)
-	r := s.Retry
-	if r != nil && (r.Attempts < 2 || r.Attempts > runner.MaxAttempts) {
-		d.problem(s.at("retry"), "retry needs attempts from 2 to %d", runner.MaxAttempts)
-	} else if r != nil && slices.ContainsFunc(r.OnExit, func(code int) bool { return code < 1 || code > 255 }) {
-		d.problem(s.at("retry"), "on_exit lists exit codes from 1 to 255")
-	}
+	d.checkShebang(s)
+	d.checkRetry(s)
 	for _, name := range s.Secrets {
 		if !isEnvName(name) || strings.HasPrefix(name, "YACI") {
-			d.problem(s.at("secrets"), "secret %q is no name for a variable: use letters, digits and _", name)
+			d.problem(s.at("secrets"), "secret %q is not a valid variable name. Use letters, digits and _", name)
 		} else if _, both := s.Env[name]; both {
-			d.problem(s.at("secrets"), "%s is in env and in secrets: keep one of them", name)
+			d.problem(s.at("secrets"), "%s is in env and in secrets. Keep one of them", name)
 		}
 	}
-	for _, text := range append(slices.Clone(s.Run.Words), s.Run.Script) {
-		for _, found, after := cutExpression(text); found != ""; _, found, after = cutExpression(after) {
-			d.unfilled(s.at("run"), found, j.Matrix != nil)
+	for _, text := range append(slices.Clone(s.Run.Args), s.Run.Script) {
+		for {
+			_, expression, after := cutExpression(text)
+			if expression == "" {
+				break
+			}
+			d.rejectExpression(s.at("run"), expression, j.Matrix != nil)
+			text = after
 		}
 	}
 }
 
-// unfilled refuses an expression in what a step runs: it would reach the shell, or the program, as it is written.
-func (d *decoder) unfilled(n *yaml.Node, expression string, inMatrix bool) {
-	context, name, _ := strings.Cut(insideOf(expression), ".")
-	switch context {
-	case "matrix":
-		if inMatrix {
-			d.problem(n, "nothing is written into scripts: use \"$%s\" instead of %s", envOf(name), expression)
-			return
-		}
-		d.problem(n, "%s: this job has no matrix, and nothing is written into scripts", expression)
-	case "secrets":
-		d.problem(
-			n,
-			"nothing is written into scripts: write secrets: [%s] on the step, and use \"$%s\" instead of %s",
-			name,
-			name,
-			expression,
-		)
-	case "env", "vars", "inputs":
-		d.problem(n, "nothing is written into scripts: set %s in env, and use \"$%s\" instead of %s", name, name, expression)
-	case "github", "runner", "job", "steps", "needs", "strategy", "gitea", "forgejo":
-		d.problem(
-			n,
-			"nothing is written into scripts: use variables like \"$YACI_SHA\" or \"$YACI_BRANCH\" instead of %s",
-			expression,
-		)
+func (d *decoder) checkRetry(s *Step) {
+	r := s.Retry
+	if r == nil {
+		return
+	}
+	invalid := func(code int) bool { return code < 1 || code > 255 }
+	switch {
+	case r.Attempts < 2 || r.Attempts > runner.MaxAttempts:
+		d.problem(s.at("retry"), "retry.attempts must be from 2 to %d", runner.MaxAttempts)
+	case slices.ContainsFunc(r.OnExit, invalid):
+		d.problem(s.at("retry"), "retry.on_exit must list exit codes from 1 to 255")
 	}
 }
 
-// command checks that a step says what it runs: a command, or an image with perhaps
-// args. An image that only stands at the top is not enough, since a forgotten run
-// would then start an image's shell, which ends with 0 at once.
-func (d *decoder) command(s *Step) {
+// checkCommand checks that a step says what it runs: run, or an image of its own with optional args.
+// An image at the top of the file is not enough: if run was forgotten, that would start the image's
+// shell, which ends successfully at once.
+func (d *decoder) checkCommand(s *Step) {
+	isMapping := s.node != nil && s.node.Kind == yaml.MappingNode
 	switch {
 	case s.has("run") && s.has("args"):
-		d.problem(
-			s.at("args"),
-			"args cannot stand beside run: write the arguments into run, or remove run to run the image's ENTRYPOINT with them",
-		)
-	case s.has("run") || s.node == nil || s.node.Kind != yaml.MappingNode || s.meant["run"]:
+		d.problem(s.at("args"), "args cannot be combined with run. Write the arguments into run, "+
+			"or remove run to pass them to the image's ENTRYPOINT")
+	case s.has("run") || !isMapping || s.intended["run"]:
 	case s.has("args") || s.has("image"):
-		d.imageCommand(s)
-	case s.lacks("image") && s.lacks("args"):
-		d.problem(
-			s.at(""),
-			"run is missing: say which command the step runs; for an image without a shell, write it as a list; "+
-				"to run what an image is made to run, write image on the step",
-		)
+		d.checkImageCommand(s)
+	case s.isMissing("image") && s.isMissing("args"):
+		d.problem(s.at(""), "run is missing. Write the command that the step runs, as a list if the image has no shell. "+
+			"To run the image's ENTRYPOINT, set image on the step")
 	}
 }
 
-// imageCommand checks a step that runs its image's ENTRYPOINT.
-func (d *decoder) imageCommand(s *Step) {
+// checkImageCommand checks a step that runs its image's ENTRYPOINT.
+func (d *decoder) checkImageCommand(s *Step) {
 	if s.has("shell") {
-		d.problem(
-			s.at("shell"),
-			"shell has no effect without run: no shell reads the image's ENTRYPOINT and args; remove it, or write run",
-		)
+		d.problem(s.at("shell"), "shell has no effect without run, because the image's ENTRYPOINT runs without a shell. "+
+			"Remove it, or write run")
 	}
 	switch n := s.at("args"); {
 	case s.has("args") && len(s.Args) == 0 && n.Kind == yaml.SequenceNode:
-		d.problem(n, "args is empty: leave it out to run the image's ENTRYPOINT with its CMD")
-	case sizeOf(s.Args) > maxWordsBytes:
-		d.problem(n, "args has %d bytes; at most %d are allowed", sizeOf(s.Args), maxWordsBytes)
+		d.problem(n, "args is empty. Remove it to run the image's ENTRYPOINT with its CMD")
+	case totalBytes(s.Args) > maxListBytes:
+		d.problem(n, "args has %d bytes; at most %d are allowed", totalBytes(s.Args), maxListBytes)
 	}
 }
 
-func (d *decoder) services(j *Job) {
+func (d *decoder) checkServices(j *Job) {
 	if len(j.Services) > MaxServices {
-		d.problem(
-			j.at("services"),
-			"there are %d services; at most %d are allowed",
-			len(j.at("services").Content),
-			MaxServices,
-		)
-		panic(exhausted{})
+		n := j.at("services")
+		d.problem(n, "there are %d services; at most %d are allowed", len(n.Content), MaxServices)
+		d.abort()
 	}
 	lines := map[string]int{}
 	for _, s := range j.Services {
 		if !s.has("name") || !s.has("image") {
-			if s.lacks("name") || s.lacks("image") {
+			if s.isMissing("name") || s.isMissing("image") {
 				d.problem(s.at(""), "a service needs a name and an image")
 			}
 			continue
 		}
-		d.name(s.at("name"), s.Name, "service")
-		if line, twice := lines[s.Name]; twice {
-			d.problem(s.at("name"), "the name %q is already taken by the service on line %d", s.Name, line)
-		}
-		lines[s.Name] = s.at("name").Line
-		d.literalWords(s.at("command"), "command", s.Command)
-		d.literalWords(s.at("args"), "args", s.Args)
-		if size := sizeOf(s.Command) + sizeOf(s.Args); size > maxWordsBytes {
-			d.problem(s.at(""), "command and args have %d bytes; at most %d are allowed", size, maxWordsBytes)
+		d.checkUniqueName(s.at("name"), s.Name, "service", lines)
+		d.rejectExpressions(s.at("command"), "command", s.Command)
+		d.rejectExpressions(s.at("args"), "args", s.Args)
+		if size := totalBytes(s.Command) + totalBytes(s.Args); size > maxListBytes {
+			d.problem(s.at(""), "command and args have %d bytes; at most %d are allowed", size, maxListBytes)
 		}
 		if s.Ready != nil && (s.Ready.TCP < 1 || s.Ready.TCP > 65535) {
-			d.problem(s.at("ready"), "ready needs tcp, a port from 1 to 65535")
+			d.problem(s.at("ready"), "ready.tcp must be a port from 1 to 65535")
 		}
 	}
 }
 
-// triggers checks what on can only mean together.
-func (d *decoder) triggers(on *On) {
-	p := on.Push
-	if p != nil && len(p.Paths) > 0 && len(p.Branches) == 0 && len(p.Tags) > 0 {
-		d.problem(on.at("push"), "paths cannot filter tags: name branches too, or leave paths out")
+// checkTriggers checks combinations of keys under on.
+func (d *decoder) checkTriggers(on *On) {
+	if p := on.Push; p != nil && len(p.Paths) > 0 && len(p.Branches) == 0 && len(p.Tags) > 0 {
+		d.problem(on.at("push"), "paths cannot filter tags. Add branches, or remove paths")
 	}
 }
 
-// literalWords refuses expressions in a key of a service whose words are taken as they are written.
-func (d *decoder) literalWords(n *yaml.Node, key string, words []string) {
-	for _, word := range words {
-		if _, found, _ := cutExpression(word); found != "" {
-			d.problem(n, "%s is not filled in in the %s of a service; write the value itself", found, key)
-		}
-	}
-}
-
-func (d *decoder) concurrency(c *Concurrency) {
+func (d *decoder) checkConcurrency(c *Concurrency) {
 	if c == nil {
 		return
 	}
 	if strings.TrimSpace(c.Group) == "" || utf8.RuneCountInString(c.Group) > MaxNameRunes {
-		d.problem(c.at(""), "concurrency needs a group, a name of at most %d letters", MaxNameRunes)
+		d.problem(c.at(""), "concurrency needs a group, a name of at most %d characters", MaxNameRunes)
 	}
-	d.groupVariables(c)
+	d.checkGroupVariables(c)
 	if !c.has("limit") {
 		c.Limit = 1
 	}
@@ -228,105 +195,51 @@ func (d *decoder) concurrency(c *Concurrency) {
 	}
 }
 
-// groupVariables refuses what is not filled in: without it, jobs that were to have groups of their own would share one.
-func (d *decoder) groupVariables(c *Concurrency) {
+// checkGroupVariables reports variables and expressions in a group that are not expanded. Jobs that
+// should have different groups would share one.
+func (d *decoder) checkGroupVariables(c *Concurrency) {
 	n := c.at("group")
 	if strings.Contains(c.Group, "${{") {
-		d.problem(n, "group %q: expressions are not filled in here; write variables, like deploy-$YACI_BRANCH", c.Group)
+		d.problem(n, "group %q: expressions are not expanded here. Write variables, for example deploy-$YACI_BRANCH", c.Group)
 		return
 	}
-	known := Input{Repo: "any"}.own()
+	known := Input{Repo: "any"}.variables()
 	os.Expand(c.Group, func(name string) string {
 		if _, ok := known[name]; !ok {
-			d.problem(n, "group %q: $%s is not filled in, only variables of YACI are, like $YACI_BRANCH%s", c.Group, name,
-				suggestion(name, slices.Sorted(maps.Keys(known))))
+			d.problem(n, "group %q: $%s is not expanded; only variables that YACI sets are, such as $YACI_BRANCH%s",
+				c.Group, name, suggestion(name, slices.Sorted(maps.Keys(known))))
 		}
 		return ""
 	})
 }
 
-// name checks what people call a thing; any letters will do.
-func (d *decoder) name(n *yaml.Node, s, what string) {
-	switch count := utf8.RuneCountInString(s); {
-	case strings.TrimSpace(s) == "":
-		d.problem(n, "the name of a %s is empty", what)
-	case count > MaxNameRunes:
-		d.problem(n, "the name of a %s has %d letters; at most %d are allowed", what, count, MaxNameRunes)
-	case strings.ContainsFunc(s, unicode.IsControl):
-		d.problem(n, "the name of a %s is one line without control characters", what)
-	}
-}
-
-var imageRef = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$`)
-
-func (d *decoder) image(n *yaml.Node, s string) {
-	if s != "" && !imageRef.MatchString(s) {
-		d.problem(n, "image %q is not the name of an image, like golang:1.26", s)
-	}
-}
-
-// ownImage checks an image that a step or a service names itself, and refuses one that is empty.
-func (d *decoder) ownImage(n *yaml.Node, s string) {
-	d.image(n, s)
-	if s == "" && n.Tag == "!!str" && n.Kind == yaml.ScalarNode && !strings.Contains(n.Value, "${{") {
-		d.problem(n, "image is empty; write the name of an image, like golang:1.26")
-	}
-}
-
-// envSize bounds what a job's steps carry together.
-func (d *decoder) envSize(j *Job) {
-	size := 0
-	for _, s := range j.Steps {
-		for _, k := range slices.Collect(maps.Keys(s.Env)) {
-			size += len(k) + len(s.Env[k]) + 30
+// checkWorkingDir checks a working_directory after expressions are expanded, and returns it relative
+// to the workspace. n is where it is written.
+func (d *decoder) checkWorkingDir(n *yaml.Node, dir string) string {
+	if dir == "" {
+		if n.Value == "" && n.Tag == "!!str" { // any other cause is reported already
+			d.problem(n, "working_directory is empty. Write . for the workspace itself")
 		}
-	}
-	if size > MaxJobEnvBytes {
-		d.problem(
-			j.at("steps"),
-			"the environment of all steps%s has %d bytes; at most %d are allowed",
-			inJob(j),
-			size,
-			MaxJobEnvBytes,
-		)
-	}
-}
-
-func inJob(j *Job) string {
-	if j.Name == "" {
 		return ""
 	}
-	return fmt.Sprintf(" in job %q", j.Name)
-}
-
-// title names a step that has no name by the first line of its script, or by its image and args.
-func title(s *Step, i int) string {
-	script := s.Run.Script
+	if len(dir) > maxPathBytes {
+		d.problem(n, "working_directory has %d bytes; at most %d are allowed", len(dir), maxPathBytes)
+		return ""
+	}
+	relative := dir
+	if path.IsAbs(dir) {
+		rest, ok := strings.CutPrefix(path.Clean(dir)+"/", runner.WorkspaceDir+"/")
+		if !ok {
+			d.problem(n, "working_directory %q is not in %s. Write a path relative to the workspace", dir, runner.WorkspaceDir)
+			return ""
+		}
+		relative = rest
+	}
 	switch {
-	case s.Run.Words != nil:
-		script = joined(s.Run.Words, " ")
-	case script == "" && (s.Image != "" || s.Args != nil):
-		script = strings.TrimSpace(joined(append([]string{s.Image}, s.Args...), " "))
+	case slices.Contains(strings.Split(dir, "/"), ".."):
+		d.problem(n, "working_directory %q contains .., but it must stay in the workspace", dir)
+	case strings.ContainsFunc(dir, unicode.IsControl):
+		d.problem(n, "working_directory %q contains a control character", dir)
 	}
-	for line := range strings.Lines(script) {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		if r := []rune(line[:min(len(line), 300)]); len(r) > 60 {
-			line = string(r[:59]) + "…"
-		}
-		return oneLine(line)
-	}
-	return fmt.Sprintf("step %d", i+1)
-}
-
-// oneLine replaces control characters, among them line feeds, by spaces.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
+	return path.Clean(relative)
 }

@@ -2,23 +2,100 @@ package pipeline
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// settleOwner decides who owns the workspace. It is a directory of its volume, which
-// steps mount by a sub-path, so that it can belong to the user of the steps, which
-// the root of a volume never does.
+// cloneUser is the user of the clone container, unless the file sets one for all steps.
+const cloneUser = 65532
+
+// cloneContainer returns the container that fetches the commit. The file has switches for it, but no
+// influence on its environment otherwise.
+func (b *builder) cloneContainer(j *Job) corev1.Container {
+	yes := true
+	user := int64(cloneUser)
+	security := restrictedContext(nil)
+	security.RunAsNonRoot = &yes
+	security.RunAsUser = &user
+	security.RunAsGroup = &user
+	security.ReadOnlyRootFilesystem = &yes
+	pack := b.in.Pack && !j.Clone.Off
+	return corev1.Container{
+		Name:            runner.CloneContainer,
+		Stdin:           pack,
+		StdinOnce:       pack,
+		Image:           b.op.Image,
+		ImagePullPolicy: corev1.PullIfNotPresent,
+		Command:         runner.PrepareArgs(),
+		WorkingDir:      "/",
+		Env:             containerEnv(b.cloneEnv(j.Clone)),
+		SecurityContext: security,
+		Resources:       withoutRequests(b.requirements(Resources{})),
+		VolumeMounts: []corev1.VolumeMount{
+			{Name: binVolume, MountPath: runner.BinDir},
+			{Name: syncVolume, MountPath: runner.SyncDir},
+			{Name: workspaceVolume, MountPath: runner.VolumeDir},
+			{Name: payloadVolume, MountPath: runner.SeedDir, ReadOnly: true},
+		},
+	}
+}
+
+func (b *builder) cloneEnv(c Clone) Env {
+	env := Env{
+		"HOME":                 runner.BinDir,
+		runner.VersionVariable: strconv.Itoa(runner.Version),
+	}
+	maps.Copy(env, b.cloneRequest(c).Environment())
+	return env
+}
+
+// cloneRequest returns what the clone container fetches.
+func (b *builder) cloneRequest(c Clone) runner.Clone {
+	switch {
+	case c.Off:
+		return runner.Clone{}
+	case b.in.Pack:
+		return runner.Clone{Pack: true, SHA: b.in.SHA}
+	case b.in.CloneURL == "":
+		return runner.Clone{}
+	}
+	request := runner.Clone{
+		URL:        b.in.CloneURL,
+		SHA:        b.in.SHA,
+		Depth:      1,
+		Tag:        b.in.Tag,
+		Tags:       c.Tags,
+		Submodules: c.Submodules,
+		Fork:       c.Submodules && b.in.Fork,
+		LFS:        c.LFS,
+		RevokeURL:  b.in.RevokeURL,
+	}
+	if c.Depth != nil {
+		request.Depth = *c.Depth
+	}
+	if b.in.PRBase != "" && b.in.PRBaseSHA != "" {
+		request.Base = b.in.PRBase
+		request.BaseSHA = b.in.PRBaseSHA
+	}
+	if c.Merge && b.in.Event == "pull_request" {
+		request.Merge = b.in.PRBaseSHA
+	}
+	return request
+}
+
+// assignOwner decides who owns the workspace. The workspace is a directory of its volume, which steps
+// mount by a sub-path, because the root of a volume cannot belong to the user of the steps.
 //
-// When the file names one user for all steps, the clone container runs as that
-// user, and nothing else is to be done. Otherwise the first step adopts the
-// workspace, and the steps hand it over when their users differ
-// (cmd/yaci-step/ownership.go). Root always adopts, since the clone container never
+// If the file sets one user for all steps, the clone container runs as that user. Otherwise the first
+// step adopts the workspace, and steps with different users hand it over to each other
+// (cmd/yaci-step/ownership.go). A step of root always adopts it, because the clone container never
 // runs as root.
-func settleOwner(clone *corev1.Container, plans []runner.StepPlan, steps []*Step) {
+func assignOwner(clone *corev1.Container, plans []runner.StepPlan, steps []*Step) {
 	var classes []string
 	for i, s := range steps {
 		class := "image " + s.Image
@@ -30,14 +107,16 @@ func settleOwner(clone *corev1.Container, plans []runner.StepPlan, steps []*Step
 		}
 		plans[i].Class = slices.Index(classes, class)
 	}
-	if len(classes) == 1 && steps[0].User != nil && steps[0].User.UID != 0 {
-		uid := steps[0].User.UID
-		gid := &uid
-		if steps[0].User.GID != nil {
-			gid = steps[0].User.GID
+
+	if user := steps[0].User; len(classes) == 1 && user != nil && user.UID != 0 {
+		uid := user.UID
+		gid := user.GID
+		if gid == nil {
+			gid = &uid
 		}
-		clone.SecurityContext.RunAsUser, clone.SecurityContext.RunAsGroup = &uid, gid
-		clone.Env = append(clone.Env, environment(runner.Clone{Owned: true}.Environment())...)
+		clone.SecurityContext.RunAsUser = &uid
+		clone.SecurityContext.RunAsGroup = gid
+		clone.Env = append(clone.Env, containerEnv(runner.Clone{Owned: true}.Environment())...)
 		return
 	}
 	for i := range plans {

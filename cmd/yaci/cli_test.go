@@ -29,8 +29,8 @@ func TestCommands(t *testing.T) {
 		found                      bool
 	}{
 		"lint":               {good, "lint", ".yaci.yml is good: 1 job, 2 steps\n", "", false},
-		"lint, problems":     {bad, "lint", `.yaci.yml:2:1: unknown key "stesp" in the file, did you mean "steps"?`, "", true},
-		"lint, json":         {bad, "lint --output json", `{"line":2,"column":1,"text":"unknown key \"stesp\" in the file, did you mean \"steps\"?"}`, "", true},
+		"lint, problems":     {bad, "lint", `.yaci.yml:2:1: unknown key "stesp" in the file. Did you mean "steps"?`, "", true},
+		"lint, json":         {bad, "lint --output json", `{"line":2,"column":1,"text":"unknown key \"stesp\" in the file. Did you mean \"steps\"?"}`, "", true},
 		"lint, json, good":   {good, "lint --output json", `"problems":[]`, "", false},
 		"render":             {good, "render", "kind: Job\n", "", false},
 		"render, nothing":    {good, "render --branch topic", "", "Skipped: branch \"topic\" does not match on.push.branches (main).\n", false},

@@ -52,7 +52,7 @@ func (e execute) Run(ctx context.Context, out output) error {
 	if err != nil {
 		return e.shown(out, err)
 	}
-	if err := file.Pick(e.Step, e.Matrix); err != nil {
+	if err := file.FilterSteps(e.Step, e.Matrix); err != nil {
 		return err
 	}
 	secrets, err := e.secrets()

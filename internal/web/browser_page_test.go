@@ -36,13 +36,13 @@ func everyPage(b *tab, look func(path string)) {
 		Event:    event,
 		Attempt:  1,
 		State:    ci.Error,
-		Message:  `.yaci.yml:2:1: unknown key "stpes", did you mean "steps"?`,
+		Message:  `.yaci.yml:2:1: unknown key "stpes". Did you mean "steps"?`,
 		Created:  time.Now(),
 		Finished: time.Now(),
 	}
 	file := ci.BrokenFile{
 		Content:  "image: golang:1.26\nstpes:\n  - go test ./... -run 'a very long line that does not fit into a narrow window at all, whatever one does'\n",
-		Problems: []ci.Problem{{Line: 2, Column: 1, Text: `unknown key "stpes", did you mean "steps"?`}},
+		Problems: []ci.Problem{{Line: 2, Column: 1, Text: `unknown key "stpes". Did you mean "steps"?`}},
 	}
 	must(b.t, b.db.CreateRun(b.t.Context(), 0, &broken, ci.NewAttempt{Broken: file}))
 	mine, held := p.failed(b.world), p.held(b.world)

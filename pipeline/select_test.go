@@ -30,8 +30,8 @@ jobs:
 		"a step":          {[]string{"ship"}, nil, "ship: ship"},
 		"a step of cells": {[]string{"lint"}, map[string]string{"GO": "1.25", "OS": "a"}, "test (1.25, a): lint"},
 		"no such step":    {[]string{"shop"}, nil, `the file has no step "shop"; it has: build, test, lint, ship`},
-		"no such value":   {nil, map[string]string{"GO": "2"}, `GO is never "2" in the file's matrix; it has 1.25, 1.26`},
-		"no such name":    {nil, map[string]string{"RUST": "2"}, "no matrix of the file has RUST"},
+		"no such value":   {nil, map[string]string{"GO": "2"}, `GO has no value "2" in the file's matrix; it has 1.25, 1.26`},
+		"no such name":    {nil, map[string]string{"RUST": "2"}, "no matrix of the file has a variable RUST"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, err := pipeline.Parse([]byte(text))
@@ -39,7 +39,7 @@ jobs:
 				t.Fatal(err)
 			}
 			got := ""
-			if err := f.Pick(c.steps, c.values); err != nil {
+			if err := f.FilterSteps(c.steps, c.values); err != nil {
 				got = err.Error()
 			} else if jobs, err := pipeline.Compile(f, pipeline.Input{
 				JobName: "j",

@@ -15,16 +15,16 @@ import (
 func TestG4(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"a command": {"image: a\nsteps:\n  - ! grep -q hello README\n",
-			".yaci.yml:3:5: ! is a YAML tag, and a step would run without it; put the whole value in quotes: '! grep -q hello README'"},
-		"a command with quotes": {"image: a\nsteps:\n  - ! grep -q 'x y' F # never\n", "put the whole value in quotes: '! grep -q ''x y'' F'"},
+			".yaci.yml:3:5: ! is a YAML tag, which YACI would drop. Quote the whole value: '! grep -q hello README'"},
+		"a command with quotes": {"image: a\nsteps:\n  - ! grep -q 'x y' F # never\n", "Quote the whole value: '! grep -q ''x y'' F'"},
 		"run":                   {"image: a\nsteps:\n  - run: ! test -e x\n", ":3:10: ! is a YAML tag"},
 		"no space":              {"image: a\nsteps:\n  - !grep -q x F\n", ":3:5: !grep is a YAML tag"},
 		"in brackets":           {"image: a\nsteps: [make, ! grep x F]\n", ":2:15: ! is a YAML tag"},
 		"a word":                {"image: a\nsteps: [{run: [! grep, x]}]\n", ":2:16: ! is a YAML tag"},
-		"long":                  {"image: a\nenv: {A: !!str 5}\nsteps: [x]\n", ":2:10: !!str is a YAML tag, and a step would run without it; remove it, and put a value that is text in quotes: '5'"},
+		"long":                  {"image: a\nenv: {A: !!str 5}\nsteps: [x]\n", ":2:10: !!str is a YAML tag, which YACI would drop. Remove it, and quote a value that is a string: '5'"},
 		"verbatim":              {"image: a\nenv:\n  A: !<tag:yaml.org,2002:str> 5\nsteps: [x]\n", ":3:6: !<tag:yaml.org,2002:str> is a YAML tag"},
 		"a key":                 {"! image: a\nsteps: [x]\n", ":1:1: ! is a YAML tag"},
-		"a list":                {"image: a\nsteps: ! [x]\n", ":2:8: ! is a YAML tag, and a step would run without it; remove it"},
+		"a list":                {"image: a\nsteps: ! [x]\n", ":2:8: ! is a YAML tag, which YACI would drop. Remove it"},
 		"a block list":          {"image: a\nsteps: !\n  - x\n", ":2:8: ! is a YAML tag"},
 		"a mapping":             {"image: a\nenv: !!map {A: b}\nsteps: [x]\n", ":2:6: !!map is a YAML tag"},
 		"the file":              {"!pipeline\nimage: a\nsteps: [x]\n", ":1:1: !pipeline is a YAML tag"},
@@ -40,11 +40,11 @@ func TestG4(t *testing.T) {
 		"under x-":              {"x-a: {b: [! c]}\nimage: a\nsteps: [x]\n", ":1:11: ! is a YAML tag"},
 		"behind other letters":  {"image: a\nenv: {ü: 'ä', B: ! c}\nsteps: [x]\n", ":2:18: ! is a YAML tag"},
 		"far in a line":         {"image: a\nsteps: ['" + strings.Repeat("é", 600) + "', ! c]\n", ":2:613: ! is a YAML tag"},
-		"a backspace":           {"image: a\nsteps:\n  - \"grep '\\bfoo\\b' F\"\n", `:3:12: in double quotes \b is a backspace character; write \\b, or use single quotes`},
+		"a backspace":           {"image: a\nsteps:\n  - \"grep '\\bfoo\\b' F\"\n", `:3:12: in double quotes \b is a backspace character. Write \\b, or use single quotes`},
 		"a line separator":      {"image: a\nsteps:\n  - \"sed 's/x/\\\\&\\L&/' F\"\n", `:3:18: in double quotes \L is the line break U+2028`},
 		"over lines":            {"image: a\nsteps:\n  - \"a\n    b \\_c\"\n", `:4:7: in double quotes \_ is a no-break space`},
-		"a comment that ends":   {"image: a\n# see\u2028on: [push]\nsteps: [x]\n", ":2:6: U+2028 ends a line for YAML"},
-		"a lone return":         {"image: a # b\rsteps: [x]\n", ":1:13: U+000D ends a line for YAML"},
+		"a comment that ends":   {"image: a\n# see\u2028on: [push]\nsteps: [x]\n", ":2:6: U+2028 ends a line in YAML"},
+		"a lone return":         {"image: a # b\rsteps: [x]\n", ":1:13: U+000D ends a line in YAML"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := pipeline.Parse([]byte(c.text))
@@ -134,7 +134,7 @@ func TestC14Brackets(t *testing.T) {
 		"blocks of a block": "image: a\nx-a:\n" + deepBlock(40),
 	} {
 		_, err := pipeline.Parse([]byte(text))
-		if err == nil || !strings.Contains(err.Error(), "nested more than 32 deep") {
+		if err == nil || !strings.Contains(err.Error(), "nested more than 32 levels deep") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -84,23 +84,23 @@ func TestS1Limits(t *testing.T) {
 	in.PRBase = "main"
 	in.Paths, in.PathsKnown = hostile.Paths(), true
 	for name, want := range map[string]string{
-		"matrix: 1000 bytes, many cells, image": ":1:8: the values of the matrix, filled in, come to more than 4194304 bytes",
+		"matrix: 1000 bytes, many cells, image": ":1:8: the expanded values of the matrix have more than 4194304 bytes",
 		"cells: 50 jobs of 50":                  ":3:3: there are 2500 jobs; at most 50 are allowed",
-		"cells: with env":                       "the 50 jobs of the file come to about 535184000 bytes with their scripts and variables; at most 16777216 are allowed",
+		"cells: with env":                       "the 50 jobs of the file need about 535184000 bytes",
 		"cells: many axes":                      "the matrix has 300 variables; at most 50 are allowed",
 		"exclude: many":                         "exclude has 5000 combinations; at most 200 are allowed",
 		"include: wide":                         "a combination has 3000 variables; at most 50 are allowed",
 		"words: aliases":                        "run has more than 65536 bytes",
 		"lists: of exit codes":                  "on_exit has 15001 values; at most 200 are allowed",
-		"patterns: many":                        "the file has more than 2000 patterns; use fewer, or wider ones",
-		"patterns: stars":                       ":1:5: comparing the patterns of on.pull_request.paths (1001 of them) and those before with 3000 changed paths",
-		"patterns: alternatives":                "at most 500 bytes and 64 alternatives are allowed: write several patterns",
+		"patterns: many":                        "the file has more than 2000 patterns. Use fewer, more general ones",
+		"patterns: stars":                       ":1:5: matching the patterns of on.pull_request.paths (1001 of them) and those before against 3000 changed paths",
+		"patterns: alternatives":                "Write several patterns of at most 500 bytes and 64 alternatives",
 		"env: of many jobs":                     ":4904:3: there are 4900 jobs; at most 50 are allowed",
-		"scripts: aliases in jobs, titles":      ":2:6: more than 16777216 bytes of text once aliases are filled in",
+		"scripts: aliases in jobs, titles":      ":2:6: more than 16777216 bytes of text after aliases are expanded",
 		"working_directory: of cells":           "working_directory has 160000 bytes; at most 1000 are allowed",
-		"amounts: exponents":                    `:3:30: cpu "1e9999999" is no amount like 500m, 2 or 512Mi`,
+		"amounts: exponents":                    `:3:30: cpu "1e9999999" is not a quantity. Write for example 500m, 2 or 512Mi`,
 		"amounts: largest":                      `:2:18: cpu "9E" is more than any node has; at most 100k is allowed`,
-		"problems: tags":                        "and at least 150 more problems; the rest of the file was not read",
+		"problems: tags":                        "and at least 150 more problems. The rest of the file was not read",
 		"problems: in each cell":                `image "-0x" is not the name of an image`,
 	} {
 		if shown, _ := meet([]byte(corpus[name]), in); !strings.Contains(shown, want) {
@@ -110,7 +110,7 @@ func TestS1Limits(t *testing.T) {
 	const twice = "image: a\nmatrix: {a: ['1', '1']}\nsteps: [x]\n"
 	if shown, _ := meet([]byte(twice), in); !strings.Contains(
 		shown,
-		`:2:9: two combinations of the matrix are shown as "1"`,
+		`:2:9: two combinations of the matrix have the same name "1"`,
 	) {
 		t.Error(shown)
 	}
@@ -141,15 +141,15 @@ func TestS1Amounts(t *testing.T) {
 		t.Errorf("%d thousandths of a core, %d bytes of memory, %d of disk", cpu, memory, jobs[0].Disk())
 	}
 	for resources, want := range map[string]string{
-		"{memory: 512}":  `memory "512" is less than 1Mi, with which no container can start; write a unit of bytes, like 512Mi or 10Gi`,
+		"{memory: 512}":  `memory "512" is less than 1Mi, which is too little for any container. Add a unit, for example 512Mi or 10Gi`,
 		"{memory: 512m}": `memory "512m" is less than 1Mi`,
 		"{disk: 10}":     `disk "10" is less than 1Mi`,
 		"{memory: 2Pi}":  `memory "2Pi" is more than any node has; at most 1Pi is allowed`,
 		"{cpu: 1u}":      `cpu "1u" is less than 1m, a thousandth of a core`,
-		"{cpu: 1e999}":   `cpu "1e999" is no amount`,
-		"{cpu: -1}":      `cpu "-1" is no amount`,
-		"{memory: '0'}":  `memory "0" is no amount`,
-		"{memory: '000000000000000000000000001'}": `is no amount`,
+		"{cpu: 1e999}":   `cpu "1e999" is not a quantity`,
+		"{cpu: -1}":      `cpu "-1" is not a quantity`,
+		"{memory: '0'}":  `memory "0" is not a quantity`,
+		"{memory: '000000000000000000000000001'}": `is not a quantity`,
 	} {
 		_, err := pipeline.Parse([]byte("image: a\nsteps: [{run: x, resources: " + resources + "}]\n"))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -32,7 +32,7 @@ func TestCutExpression(t *testing.T) {
 			if rest = after; expression == "" {
 				break
 			}
-			found = append(found, [2]string{expression, insideOf(expression)})
+			found = append(found, [2]string{expression, expressionBody(expression)})
 		}
 		if whole.String() != text {
 			t.Errorf("%q became %q", text, whole.String())
