@@ -215,14 +215,20 @@ func (p *pullStory) finish() {
 	p.must(err)
 }
 
-// send is the sender: what waits in the outbox is what GitHub shows.
+// send is the sender: what waits in the outbox is what GitHub shows. The outbox gives out a few statuses of a
+// repository at a time, endings first.
 func (p *pullStory) send() {
-	due, err := p.db.DueStatuses(p.Context(), 100)
-	p.must(err)
-	for _, st := range due {
-		p.must(p.db.StatusSent(p.Context(), st, time.Hour))
-		if st.Context == ci.StatusContext {
-			p.statuses[st.SHA] = st
+	for {
+		due, err := p.db.DueStatuses(p.Context(), 100)
+		p.must(err)
+		for _, st := range due {
+			p.must(p.db.StatusSent(p.Context(), st, time.Hour))
+			if st.Context == ci.StatusContext {
+				p.statuses[st.SHA] = st
+			}
+		}
+		if len(due) == 0 {
+			return
 		}
 	}
 }
