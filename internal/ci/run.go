@@ -159,33 +159,6 @@ type Service struct {
 	Finished  time.Time // zero while it runs
 }
 
-// Status is what a commit shows.
-type Status struct {
-	Repo        Repo
-	SHA         SHA
-	Context     string // "yaci"; never holds a run number, because branch protection matches by name
-	State       string // pending, success, failure or error: GitHub's words
-	Description string // at most 140 characters
-	// where the reader learns more: the path of a page, of which the sender makes a URL; empty when there is no page
-	TargetURL string
-	Version   int64 // grows with each change; the sender confirms the version it sent
-	Attempts  int   // failed tries to send this version
-
-	Written time.Time // when this version was
-	Doubt   bool      // a call for it ended without an answer: GitHub may have done it, or do it yet
-	Told    bool      // GitHub has an earlier version
-	Slow    bool      // GitHub asked for calls of its installation one at a time
-}
-
-// Setback is what GitHub's answer to a call means for the calls to come.
-type Setback struct {
-	Wait     time.Duration // that GitHub asks for; 0 leaves it to the caller
-	Whole    bool          // it concerns all calls of the installation
-	Slow     bool          // from now on, GitHub wants them one at a time
-	Hopeless bool          // the next try hardly changes it: something is gone or not allowed
-	Silent   bool          // there was no answer; what was asked may be done or not
-}
-
 // When says whether a job runs after jobs that did not pass.
 type When string
 
@@ -195,21 +168,6 @@ const (
 	WhenFailure When = "failure" // only if one did not pass
 	WhenAlways  When = "always"  // in either case
 )
-
-// maxContext bounds a context, in characters. GitHub documents no limit; names here may have 300.
-const maxContext = 100
-
-// JobContext returns the context of the status of a job with a title.
-func JobContext(title string) string {
-	if r := []rune(title); len(r) > maxContext {
-		title = string(r[:maxContext-1]) + "…"
-	}
-	return StatusContext + "/" + title
-}
-
-// StatusContext is the context of the status that every run reports to. The
-// jobs of a run that has several report to yaci/<title> besides.
-const StatusContext = "yaci"
 
 // Duration writes a time as people read it: 0.4s, 12s, 1m12s, 2h03m.
 func Duration(d time.Duration) string {

@@ -323,7 +323,7 @@ func TestShort(t *testing.T) {
 	}
 }
 
-func TestExplain(t *testing.T) {
+func TestClassifyError(t *testing.T) {
 	now := time.Now()
 	header := func(code int, body string, kv ...string) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {
@@ -358,7 +358,7 @@ func TestExplain(t *testing.T) {
 			if err == nil {
 				t.Fatal("no error")
 			}
-			got := github.Explain(err, now)
+			got := github.ClassifyError(err, now)
 			if got.Wait < c.min || got.Wait > c.max || flags(got) != c.flags {
 				t.Errorf("%v: %+v, want %v to %v, %q", err, got, c.min, c.max, c.flags)
 			}
@@ -366,13 +366,13 @@ func TestExplain(t *testing.T) {
 	}
 	g := newGitHub(t)
 	delete(g.answers, "POST /api/v3/app/installations/3/access_tokens")
-	if got := github.Explain(g.app(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}), now); flags(
+	if got := github.ClassifyError(g.app(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}), now); flags(
 		got,
 	) != "whole hopeless" {
 		t.Errorf("no token any more: %+v", got)
 	}
 	g.answers["POST /api/v3/app/installations/3/access_tokens"] = says(http.StatusUnprocessableEntity, `{}`)
-	if got := github.Explain(g.app(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}), now); flags(
+	if got := github.ClassifyError(g.app(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}), now); flags(
 		got,
 	) != "hopeless" {
 		t.Errorf("the repository is not the App's any more: %+v", got)
@@ -385,18 +385,18 @@ func TestExplain(t *testing.T) {
 		"X-RateLimit-Reset",
 		reset,
 	)
-	got := github.Explain(g.app(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}), now)
+	got := github.ClassifyError(g.app(t).PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha}), now)
 	if flags(got) != "whole slow" || got.Wait < 9*time.Minute {
 		t.Errorf("no token for now: %+v", got)
 	}
-	if got := github.Explain(errors.New("connection refused"), now); got != (ci.Setback{Silent: true}) {
+	if got := github.ClassifyError(errors.New("connection refused"), now); got != (ci.APIError{NoResponse: true}) {
 		t.Errorf("no answer: %+v", got)
 	}
 }
 
-func flags(b ci.Setback) string {
+func flags(b ci.APIError) string {
 	var all []string
-	for name, set := range map[string]bool{"whole": b.Whole, "slow": b.Slow, "hopeless": b.Hopeless, "silent": b.Silent} {
+	for name, set := range map[string]bool{"whole": b.InstallationWide, "slow": b.Throttled, "hopeless": b.Permanent, "silent": b.NoResponse} {
 		if set {
 			all = append(all, name)
 		}

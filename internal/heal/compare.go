@@ -33,7 +33,7 @@ func (h *Healer) compare(ctx context.Context) error {
 			continue
 		}
 		if err != nil {
-			limited[repo.Installation] = h.Explain(err, time.Now()).Whole
+			limited[repo.Installation] = h.Classify(err, time.Now()).InstallationWide
 			errs = append(errs, fmt.Errorf("heal %s: %w", repo.FullName(), err))
 		}
 		gap = append(gap, found...)

@@ -47,7 +47,7 @@ func (h *Healer) fetch(ctx context.Context) error {
 			reached = sent.At
 		}
 		errs = append(errs, fmt.Errorf("heal: delivery %s: %w", sent.GUID, err))
-		if len(errs) == maxRefused || ctx.Err() != nil || h.Explain(err, time.Now()).Wait > 0 {
+		if len(errs) == maxRefused || ctx.Err() != nil || h.Classify(err, time.Now()).Wait > 0 {
 			break
 		}
 	}
@@ -93,7 +93,7 @@ func (h *Healer) missing(ctx context.Context, since time.Time) (missing []ci.Sen
 // take puts one delivery of GitHub's list into the inbox.
 func (h *Healer) take(ctx context.Context, sent ci.Sent) error {
 	d, err := h.Mailbox.SentBody(ctx, sent.ID)
-	if err != nil && h.Explain(err, time.Now()).Hopeless {
+	if err != nil && h.Classify(err, time.Now()).Permanent {
 		h.Log.Warn("a delivery is lost", "guid", sent.GUID, "event", sent.Event, "err", err)
 		return nil
 	}

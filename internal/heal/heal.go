@@ -39,16 +39,16 @@ type Heads interface {
 
 // Healer looks for gaps. One goroutine at a time may call Pass.
 type Healer struct {
-	Clock   ci.Clock // of the database
-	Inbox   Inbox
-	Memory  Memory
-	Mailbox Mailbox                             // nil: there is no list, as with a personal token
-	Read    func(ci.NewDelivery) ci.NewDelivery // says what a delivery is about
-	Heads   Heads
-	Explain func(error, time.Time) ci.Setback // what GitHub's answer means
-	Grace   time.Duration                     // a webhook may be this late
-	Wake    func()                            // called after something was put into the inbox
-	Log     *slog.Logger
+	Clock    ci.Clock // of the database
+	Inbox    Inbox
+	Memory   Memory
+	Mailbox  Mailbox                             // nil: there is no list, as with a personal token
+	Read     func(ci.NewDelivery) ci.NewDelivery // says what a delivery is about
+	Heads    Heads
+	Classify func(error, time.Time) ci.APIError // what GitHub's answer means
+	Grace    time.Duration                      // a webhook may be this late
+	Wake     func()                             // called after something was put into the inbox
+	Log      *slog.Logger
 
 	known map[head]bool // that were; forgetting one costs a query
 }

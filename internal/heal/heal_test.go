@@ -70,14 +70,14 @@ func newWorld(t *testing.T) *world {
 	w.repo = must(w.github.CreateRepo("ada/hello", true))(w)
 	client := must(github.NewApp(w.github.APIURL(), citest.AppID, w.github.AppKeyPEM()))(w)
 	w.healer = &heal.Healer{
-		Inbox:   w.db,
-		Memory:  w.db,
-		Mailbox: client,
-		Heads:   client,
-		Read:    w.read,
-		Explain: github.Explain,
-		Wake:    func() { w.woken++ },
-		Log:     log,
+		Inbox:    w.db,
+		Memory:   w.db,
+		Mailbox:  client,
+		Heads:    client,
+		Read:     w.read,
+		Classify: github.ClassifyError,
+		Wake:     func() { w.woken++ },
+		Log:      log,
 	}
 	return w
 }
@@ -404,7 +404,7 @@ func TestLimitedInstallation(t *testing.T) {
 	}
 	heads := &fixed{err: errors.New("limit")}
 	w.healer.Mailbox, w.healer.Heads = nil, heads
-	w.healer.Explain = func(error, time.Time) ci.Setback { return ci.Setback{Whole: true} }
+	w.healer.Classify = func(error, time.Time) ci.APIError { return ci.APIError{InstallationWide: true} }
 	if err := w.healer.Pass(t.Context()); err == nil {
 		t.Error("the limit is lost")
 	}

@@ -18,7 +18,7 @@ import (
 type Jobs interface {
 	Contenders(ctx context.Context) ([]ci.Contender, error)
 	Spent(ctx context.Context, since time.Time, limit int) ([]ci.Spent, error)
-	Explain(ctx context.Context, places []ci.Place) error
+	SaveWaitReasons(ctx context.Context, places []ci.Place) error
 }
 
 // Runs finds what is launched, and records its launch, or its end when it cannot start.
@@ -129,7 +129,7 @@ func (q *Queue) Pass(ctx context.Context) error {
 	}
 	err = errors.Join(q.launchAll(ctx, start), q.renew(ctx, s))
 	if len(tell) > 0 {
-		err = errors.Join(err, q.Jobs.Explain(ctx, tell))
+		err = errors.Join(err, q.Jobs.SaveWaitReasons(ctx, tell))
 	}
 	return err
 }

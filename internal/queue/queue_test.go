@@ -117,7 +117,7 @@ func TestPassBrakesOnAFullQuota(t *testing.T) {
 
 func (w *world) Spent(context.Context, time.Time, int) ([]ci.Spent, error) { return nil, nil }
 
-func (w *world) Explain(_ context.Context, places []ci.Place) error {
+func (w *world) SaveWaitReasons(_ context.Context, places []ci.Place) error {
 	for _, p := range places {
 		w.told = append(w.told, string(p.Job)+": "+p.Why)
 		w.waits[p.Job] = p.Key

@@ -81,7 +81,7 @@ func (c *Checks) PostStatus(ctx context.Context, st ci.Status) error {
 		case run.State == ci.Cancelled:
 			check.Conclusion = "cancelled"
 		default:
-			if err := c.explain(ctx, &check, jobs); err != nil {
+			if err := c.attachLogExcerpt(ctx, &check, jobs); err != nil {
 				return err
 			}
 		}
@@ -126,8 +126,8 @@ func (c *Checks) newest(ctx context.Context, run ci.Run) (jobs []ci.Job, err err
 	return jobs, err
 }
 
-// explain adds what the first step that failed printed.
-func (c *Checks) explain(ctx context.Context, check *ci.Check, jobs []ci.Job) error {
+// attachLogExcerpt adds the end of the log of the first step that failed, and its errors as annotations.
+func (c *Checks) attachLogExcerpt(ctx context.Context, check *ci.Check, jobs []ci.Job) error {
 	at := ci.Foremost(jobs)
 	if at < 0 || jobs[at].UID == "" {
 		return nil

@@ -28,7 +28,7 @@ type Viewer interface {
 type Checker struct {
 	Statuses Unchecked
 	Viewer   Viewer
-	Explain  func(error, time.Time) ci.Setback
+	Classify func(error, time.Time) ci.APIError
 	Wake     func()        // called after something was put into the outbox again
 	Look     time.Duration // until it is looked again, when GitHub did not say
 	Log      *slog.Logger
@@ -87,13 +87,13 @@ func (c *Checker) look(ctx context.Context, list []ci.Status) error {
 				return err
 			}
 			c.Wake()
-		case c.Explain(err, time.Now()).Hopeless:
+		case c.Classify(err, time.Now()).Permanent:
 			if err := c.Statuses.StatusChecked(ctx, st); err != nil {
 				return err
 			}
 		default:
 			c.Log.Warn("status not seen", "repo", st.Repo.FullName(), "sha", st.SHA.Short(), "err", err)
-			if err := c.Statuses.DeferCheck(ctx, st, max(c.Look, c.Explain(err, time.Now()).Wait)); err != nil {
+			if err := c.Statuses.DeferCheck(ctx, st, max(c.Look, c.Classify(err, time.Now()).Wait)); err != nil {
 				return err
 			}
 		}

@@ -75,7 +75,7 @@ func TestStatusAndCheckReachGitHub(t *testing.T) {
 		Outbox:   db,
 		Troubles: db,
 		Poster:   app,
-		Explain:  github.Explain,
+		Classify: github.ClassifyError,
 		Pages:    "https://ci.test",
 		Look:     time.Minute,
 		Log:      log,

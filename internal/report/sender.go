@@ -45,9 +45,9 @@ type Sender struct {
 	Outbox   Outbox
 	Troubles Troubles
 	Poster   Poster
-	Checks   Poster                            // of check runs; nil: there are none in the outbox
-	Explain  func(error, time.Time) ci.Setback // what GitHub's answer means
-	Wake     func()                            // called when there may be more to send; may be nil
+	Checks   Poster                             // of check runs; nil: there are none in the outbox
+	Classify func(error, time.Time) ci.APIError // what GitHub's answer means
+	Wake     func()                             // called when there may be more to send; may be nil
 	// URL of the server, without a slash at its end; empty: statuses lead nowhere
 	Pages string
 	Short func(ci.Repo) time.Time // until when few calls are left; may be nil
@@ -116,7 +116,7 @@ func (s *Sender) take(st ci.Status, halts int64) bool {
 	if busy || len(s.busy) >= parallel || s.halts.Load() != halts {
 		return false
 	}
-	if st.Slow {
+	if st.Throttled {
 		for _, installation := range s.busy {
 			if installation == st.Repo.Installation {
 				return false
@@ -163,7 +163,7 @@ func (s *Sender) send(ctx context.Context, st ci.Status) error {
 		failpoint.Hit(failpoint.StatusPosted)
 	}
 	check := s.Look
-	if st.Doubt {
+	if st.Unconfirmed {
 		check /= 10
 	}
 	err := s.Outbox.StatusSent(ctx, st, check)
@@ -177,7 +177,7 @@ func (s *Sender) send(ctx context.Context, st ci.Status) error {
 // spare is until when a status is not sent, so that the last calls of an hour are
 // for endings and for runs of which GitHub shows nothing yet.
 func (s *Sender) spare(st ci.Status) time.Time {
-	if s.Short == nil || st.State != "pending" || !st.Told {
+	if s.Short == nil || st.State != "pending" || !st.SentBefore {
 		return time.Time{}
 	}
 	return s.Short(st.Repo)
@@ -187,28 +187,28 @@ func (s *Sender) setback(ctx context.Context, st ci.Status, cause error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	back := s.Explain(cause, time.Now())
-	if back.Whole {
+	back := s.Classify(cause, time.Now())
+	if back.InstallationWide {
 		defer s.halts.Add(1)
 	}
 	wait := max(back.Wait, backoff(st.Attempts, time.Second, 5*time.Minute))
-	if back.Hopeless {
+	if back.Permanent {
 		wait = max(back.Wait, backoff(st.Attempts, time.Minute, time.Hour))
-		if back.Whole {
+		if back.InstallationWide {
 			wait = max(back.Wait, absent)
 		}
 		if s.Clock.Since(st.Written) > giveUp {
 			s.Log.Error("status given up", "repo", st.Repo.FullName(), "sha", st.SHA.Short(), "err", cause)
-			return s.Troubles.DropStatus(ctx, st, back.Whole, "Given up: "+cause.Error())
+			return s.Troubles.DropStatus(ctx, st, back.InstallationWide, "Given up: "+cause.Error())
 		}
 	}
 	s.Log.Warn("status not posted", "repo", st.Repo.FullName(), "sha", st.SHA.Short(), "again_in", wait, "err", cause)
-	if back.Whole {
-		if err := s.Troubles.Pause(ctx, st.Repo.Installation, wait, back.Slow, cause.Error()); err != nil {
+	if back.InstallationWide {
+		if err := s.Troubles.Pause(ctx, st.Repo.Installation, wait, back.Throttled, cause.Error()); err != nil {
 			return err
 		}
 	}
-	return s.Outbox.DeferStatus(ctx, st, cause.Error(), wait, back.Silent)
+	return s.Outbox.DeferStatus(ctx, st, cause.Error(), wait, back.NoResponse)
 }
 
 // backoff is the wait before try n+1: doubling from first to most.

@@ -71,8 +71,8 @@ var (
 )
 
 // explain is GitHub's for the errors here.
-func explain(err error, _ time.Time) ci.Setback {
-	return ci.Setback{Silent: errors.Is(err, errSilent), Hopeless: errors.Is(err, errGone)}
+func explain(err error, _ time.Time) ci.APIError {
+	return ci.APIError{NoResponse: errors.Is(err, errSilent), Permanent: errors.Is(err, errGone)}
 }
 
 // outbox notes what the sender writes to the real one.
@@ -128,14 +128,14 @@ func newWorld(t *testing.T) *world {
 		Troubles: db,
 		Poster:   w.gh,
 		Log:      slog.New(slog.DiscardHandler),
-		Explain:  explain,
+		Classify: explain,
 		Look:     10 * time.Minute,
 	}
 	w.check = &report.Checker{
 		Statuses: db,
 		Viewer:   w.gh,
 		Log:      w.sender.Log,
-		Explain:  explain,
+		Classify: explain,
 		Wake:     func() {},
 		Look:     10 * time.Minute,
 	}
@@ -283,7 +283,7 @@ func TestGitHubsWaitCounts(t *testing.T) {
 		w := newWorld(t)
 		w.start("a")
 		w.gh.fail["a"] = errors.New("x")
-		w.sender.Explain = func(error, time.Time) ci.Setback { return ci.Setback{Wait: asked} }
+		w.sender.Classify = func(error, time.Time) ci.APIError { return ci.APIError{Wait: asked} }
 		if w.drain(); !slices.Equal(w.outbox.waits, []time.Duration{want}) {
 			t.Errorf("asked for %v: put off by %v, want %v", asked, w.outbox.waits, want)
 		}
@@ -304,7 +304,7 @@ func TestNotConfirmed(t *testing.T) {
 		Troubles: w.outbox.Store,
 		Poster:   w.gh,
 		Log:      w.sender.Log,
-		Explain:  explain,
+		Classify: explain,
 	}
 	w.outbox.err = nil
 	w.drain()

@@ -19,7 +19,7 @@ func TestFewCallsLeft(t *testing.T) {
 		w.start("b")
 		w.run(2 * time.Second)
 		for _, sha := range []ci.SHA{"a", "b"} {
-			if err := w.outbox.Explain(t.Context(), []ci.Place{{Job: ci.JobNameOf(ci.RunID(sha), 1), Key: "turn", Why: "Waiting: 2nd in line."}}); err != nil {
+			if err := w.outbox.SaveWaitReasons(t.Context(), []ci.Place{{Job: ci.JobNameOf(ci.RunID(sha), 1), Key: "turn", Why: "Waiting: 2nd in line."}}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -130,7 +130,9 @@ func TestCommitThatIsGone(t *testing.T) {
 func TestLimitOfAnInstallation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.sender.Explain = func(error, time.Time) ci.Setback { return ci.Setback{Wait: 10 * time.Minute, Whole: true, Slow: true} }
+		w.sender.Classify = func(error, time.Time) ci.APIError {
+			return ci.APIError{Wait: 10 * time.Minute, InstallationWide: true, Throttled: true}
+		}
 		w.startIn(ci.Repo{ID: 10, Installation: 1}, "l0")
 		w.gh.fail["l0"] = errLimit
 		w.pass()
@@ -160,7 +162,7 @@ func TestLimitOfAnInstallation(t *testing.T) {
 // of that list is sent.
 func TestLimitWhileTheListIsRead(t *testing.T) {
 	w := newWorld(t)
-	w.sender.Explain = func(error, time.Time) ci.Setback { return ci.Setback{Wait: 10 * time.Minute, Whole: true} }
+	w.sender.Classify = func(error, time.Time) ci.APIError { return ci.APIError{Wait: 10 * time.Minute, InstallationWide: true} }
 	w.startIn(ci.Repo{ID: 1, Installation: 1}, "first")
 	w.gh.fail["first"] = errLimit
 	answer := make(chan struct{})
@@ -183,7 +185,7 @@ func TestLimitWhileTheListIsRead(t *testing.T) {
 func TestInstallationThatIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.sender.Explain = func(error, time.Time) ci.Setback { return ci.Setback{Whole: true, Hopeless: true} }
+		w.sender.Classify = func(error, time.Time) ci.APIError { return ci.APIError{InstallationWide: true, Permanent: true} }
 		for i := range 50 {
 			sha := ci.SHA(fmt.Sprint(i))
 			w.startIn(ci.Repo{ID: int64(i), Installation: 1}, sha)

@@ -15,15 +15,15 @@ import (
 func healer(cfg config.Config, db *store.Store, gh *github.Client, arrived bell, log *slog.Logger) *heal.Healer {
 	h := &heal.Healer{
 
-		Clock:   db.Now,
-		Inbox:   db,
-		Memory:  db,
-		Heads:   gh,
-		Read:    read,
-		Explain: github.Explain,
-		Wake:    arrived.ring,
-		Log:     log,
-		Grace:   min(10*time.Second, cfg.HealEvery/2),
+		Clock:    db.Now,
+		Inbox:    db,
+		Memory:   db,
+		Heads:    gh,
+		Read:     read,
+		Classify: github.ClassifyError,
+		Wake:     arrived.ring,
+		Log:      log,
+		Grace:    min(10*time.Second, cfg.HealEvery/2),
 	}
 	if cfg.GithubToken == "" {
 		h.Mailbox = gh

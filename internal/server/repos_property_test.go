@@ -400,12 +400,12 @@ func newEstateWorld(t *testing.T) *estateWorld {
 		Decode:       decodeEvent,
 	}
 	w.healer = &heal.Healer{
-		Inbox:   w.db,
-		Memory:  w,
-		Heads:   w.gh,
-		Explain: github.Explain,
-		Wake:    func() {},
-		Log:     slog.New(slog.DiscardHandler),
+		Inbox:    w.db,
+		Memory:   w,
+		Heads:    w.gh,
+		Classify: github.ClassifyError,
+		Wake:     func() {},
+		Log:      slog.New(slog.DiscardHandler),
 	}
 	w.seen = newVisibility(w.gh)
 	w.seen.now = func() time.Time { return w.now }
@@ -582,8 +582,8 @@ func (w *estateWorld) handle(ctx context.Context, ev ci.Event) error {
 
 // passing leaves out what GitHub's answers can end in.
 func passing(err error) error {
-	status := github.Explain(err, time.Now())
-	if err == nil || errors.Is(err, ci.ErrGone) || errors.Is(err, ci.ErrNotFound) || errors.Is(err, ci.ErrInvalid) || status.Hopeless ||
+	status := github.ClassifyError(err, time.Now())
+	if err == nil || errors.Is(err, ci.ErrGone) || errors.Is(err, ci.ErrNotFound) || errors.Is(err, ci.ErrInvalid) || status.Permanent ||
 		errors.Is(err, flow.ErrNotFinished) ||
 		strings.Contains(err.Error(), "being renamed") ||
 		strings.Contains(err.Error(), "No commit found") {

@@ -48,15 +48,15 @@ func scanStatus(row row) (st ci.Status, err error) {
 	var repo []byte
 	var current sql.NullString
 	var written, doubt, slow int64
-	if err := row.Scan(&st.SHA, &st.Context, &repo, &st.State, &st.Description, &st.TargetURL, &st.Version, &st.Attempts, &written, &doubt, &st.Told, &slow, &current); err != nil {
+	if err := row.Scan(&st.SHA, &st.Context, &repo, &st.State, &st.Description, &st.TargetURL, &st.Version, &st.Attempts, &written, &doubt, &st.SentBefore, &slow, &current); err != nil {
 		return st, err
 	}
 	if st.Repo, err = decodeRepo(repo); err != nil {
 		return st, fmt.Errorf("repository: %w", err)
 	}
 	st.Written = moment(written)
-	st.Doubt = doubt != 0
-	st.Slow = slow != 0
+	st.Unconfirmed = doubt != 0
+	st.Throttled = slow != 0
 	return st, overlay(&st.Repo, current)
 }
 

@@ -78,9 +78,9 @@ func (s *Store) Spent(ctx context.Context, since time.Time, limit int) ([]ci.Spe
 	)
 }
 
-// Explain tells, on the jobs and on their commits, what jobs wait for that are
-// not launched. One that has been launched meanwhile is left alone.
-func (s *Store) Explain(ctx context.Context, places []ci.Place) error {
+// SaveWaitReasons stores what queued jobs are waiting for, and reports it on their commits. Jobs that were launched
+// meanwhile are left alone.
+func (s *Store) SaveWaitReasons(ctx context.Context, places []ci.Place) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		last := map[ci.RunID]ci.Place{} // a run says what the last of its jobs waits for, so it is told once
 		for _, p := range places {

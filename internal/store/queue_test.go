@@ -39,7 +39,7 @@ func theQueue(t *testing.T, s *store.Store) {
 	}
 	must(
 		t,
-		s.Explain(ctx, []ci.Place{{Job: "yaci-r1-1", Key: "all:soon", Why: "Waiting: 1st in line, 2 of 2 slots busy."}}),
+		s.SaveWaitReasons(ctx, []ci.Place{{Job: "yaci-r1-1", Key: "all:soon", Why: "Waiting: 1st in line, 2 of 2 slots busy."}}),
 	)
 	told(t, s, "Waiting: 1st in line, 2 of 2 slots busy.")
 	must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
@@ -56,7 +56,7 @@ func theQueue(t *testing.T, s *store.Store) {
 		t.Errorf("detail %q, %v", stored.Detail, err)
 	}
 	told(t, s, "Waiting for a node.")
-	must(t, s.Explain(ctx, []ci.Place{{Job: "yaci-r1-1", Key: "x", Why: "too late"}}))
+	must(t, s.SaveWaitReasons(ctx, []ci.Place{{Job: "yaci-r1-1", Key: "x", Why: "too late"}}))
 	told(t, s, "Waiting for a node.")
 	must(t, s.Waits(ctx, job))
 	told(t, s, "Running.")

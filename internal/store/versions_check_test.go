@@ -442,7 +442,7 @@ func checkStatuses(t *testing.T, s *store.Store, release int) {
 		same(t, "repository of a status", repo, st.Repo)
 		if st.SHA == versionSHA("c") {
 			same(t, "attempts", 1, st.Attempts)
-			same(t, "doubt", release >= writesLists, st.Doubt)
+			same(t, "doubt", release >= writesLists, st.Unconfirmed)
 		}
 	}
 	want := map[ci.SHA]string{versionSHA("b"): "pending", versionSHA("c"): "pending", versionSHA("e"): "pending"}

@@ -311,7 +311,7 @@ func writeRuns(t *testing.T, s *store.Store, delivery int64) {
 	create(0, "rwaiting00", 4, versionJob("rwaiting00", 1))
 	must(
 		t,
-		s.Explain(
+		s.SaveWaitReasons(
 			ctx,
 			[]ci.Place{{Job: "yaci-rwaiting00-1", Key: "all:soon", Why: "Waiting: 1st in line, 2 of 2 slots busy."}},
 		),

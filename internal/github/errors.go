@@ -13,35 +13,35 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Explain says what an error of this package means for the calls to come. The
-// limits of rate are an installation's (docs.github.com, "Rate limits for the REST API").
-func Explain(err error, now time.Time) ci.Setback {
+// ClassifyError returns what an error of this package means for later calls. now is the time at which the call failed.
+// Rate limits apply to an installation (docs.github.com, "Rate limits for the REST API").
+func ClassifyError(err error, now time.Time) ci.APIError {
 	var limit *github.RateLimitError
 	var abuse *github.AbuseRateLimitError
 	switch {
 	case errors.As(err, &limit):
-		return ci.Setback{Wait: max(limit.Rate.Reset.Sub(now), time.Second), Whole: true}
+		return ci.APIError{Wait: max(limit.Rate.Reset.Sub(now), time.Second), InstallationWide: true}
 	case errors.As(err, &abuse) && abuse.RetryAfter != nil:
-		return ci.Setback{Wait: *abuse.RetryAfter, Whole: true, Slow: true}
+		return ci.APIError{Wait: *abuse.RetryAfter, InstallationWide: true, Throttled: true}
 	case errors.As(err, &abuse):
-		return ci.Setback{Wait: time.Minute, Whole: true, Slow: true}
+		return ci.APIError{Wait: time.Minute, InstallationWide: true, Throttled: true}
 	}
 	status, wait := answer(err)
-	back := ci.Setback{Wait: wait}
+	failure := ci.APIError{Wait: wait}
 	switch {
 	case errors.Is(err, ci.ErrGone):
-		back.Hopeless, back.Whole = true, gone(err)
+		failure.Permanent, failure.InstallationWide = true, gone(err)
 	case status == http.StatusTooManyRequests || status == http.StatusForbidden && wait > 0:
-		back.Whole = true
-		back.Slow = true
-		back.Wait = max(wait, time.Second)
+		failure.InstallationWide = true
+		failure.Throttled = true
+		failure.Wait = max(wait, time.Second)
 	case slices.Contains([]int{http.StatusForbidden, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity}, status) && wait == 0:
-		back.Hopeless = true
-		back.Whole = gone(err)
+		failure.Permanent = true
+		failure.InstallationWide = gone(err)
 	case status == 0 || status >= http.StatusInternalServerError:
-		back.Silent = true
+		failure.NoResponse = true
 	}
-	return back
+	return failure
 }
 
 // gone reports that there was no token because the whole installation is gone or
