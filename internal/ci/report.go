@@ -6,7 +6,7 @@ import "time"
 type Status struct {
 	Repo        Repo
 	SHA         SHA
-	Context     string // the name under which the commit shows it; without run numbers, because branch protection matches names
+	Context     string // the commit shows it by this name; without run numbers, since branch protection matches names
 	State       string // pending, success, failure or error
 	Description string
 	TargetURL   string // the path of a page; the sender turns it into a URL. It is empty if there is no page.
@@ -31,8 +31,8 @@ type APIError struct {
 // maxContext bounds a context, in characters. GitHub documents no limit; names here may have 300.
 const maxContext = 100
 
-// StatusContext is the context in which every run is reported. The named jobs of a run are reported as well, each in its
-// [JobContext].
+// StatusContext is the context in which every run is reported. The named jobs of a run are reported as well, each in
+// its [JobContext].
 const StatusContext = "yaci"
 
 // JobContext returns the context in which a job with a title is reported.

@@ -35,13 +35,18 @@ func ClassifyError(err error, now time.Time) ci.APIError {
 		failure.InstallationWide = true
 		failure.Throttled = true
 		failure.Wait = max(wait, time.Second)
-	case slices.Contains([]int{http.StatusForbidden, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity}, status) && wait == 0:
+	case wait == 0 && slices.Contains(permanentStatuses(), status):
 		failure.Permanent = true
 		failure.InstallationWide = gone(err)
 	case status == 0 || status >= http.StatusInternalServerError:
 		failure.NoResponse = true
 	}
 	return failure
+}
+
+// permanentStatuses returns the HTTP statuses with which GitHub refuses a call for good.
+func permanentStatuses() []int {
+	return []int{http.StatusForbidden, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity}
 }
 
 // gone reports that there was no token because the whole installation is gone or

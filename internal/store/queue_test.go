@@ -37,10 +37,8 @@ func theQueue(t *testing.T, s *store.Store) {
 		list[0].Again {
 		t.Fatalf("contenders %+v", list)
 	}
-	must(
-		t,
-		s.SaveWaitReasons(ctx, []ci.Place{{Job: "yaci-r1-1", Key: "all:soon", Why: "Waiting: 1st in line, 2 of 2 slots busy."}}),
-	)
+	reason := ci.Place{Job: "yaci-r1-1", Key: "all:soon", Why: "Waiting: 1st in line, 2 of 2 slots busy."}
+	must(t, s.SaveWaitReasons(ctx, []ci.Place{reason}))
 	told(t, s, "Waiting: 1st in line, 2 of 2 slots busy.")
 	must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
 	told(t, s, "Running.") // who was told that it waits is told that it runs
