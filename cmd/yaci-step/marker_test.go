@@ -69,28 +69,36 @@ func testOutput(t *testing.T, seed uint64) {
 		State: ci.Running,
 		Steps: []ci.Step{db.step},
 	}
-	keeper := &logs.Keeper{
-		Source: log,
+	store, err := logs.NewStore(logs.StoreConfig{
 		Jobs:   db,
 		Index:  db,
 		Bucket: bucket,
 		Limit:  1 << 40,
-		Bells:  &logs.Bells{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	collectors, err := logs.NewCollectors(logs.CollectorsConfig{
+		Store:  store,
+		Source: log,
 		Closed: func(ci.JobName) {},
 		Log:    slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	for restarts := random.IntN(4); restarts >= 0; restarts-- {
 		ctx, kill := context.WithCancel(t.Context())
 		log.interrupt(restarts > 0, random.IntN(len(log.text)+100), func() { db.refuse(random.IntN(2) == 0); kill() })
-		keeper.Follow(ctx, job, "pod", "0-s", false)
-		keeper.Wait()
+		collectors.Follow(ctx, job, "pod", "0-s", false)
+		collectors.Wait()
 		kill()
 		log.interrupt(false, 0, nil) // a stream may be closed late, and must not refuse what comes next
 		db.refuse(false)
 	}
 	var got bytes.Buffer
-	err = keeper.Read(t.Context(), ci.LogID{UID: "u", Container: "0-s"}, ci.LogRange{Notes: true},
-		func(l ci.LogLine) error { got.Write(l.Text); return nil })
+	err = store.Read(t.Context(), ci.LogID{UID: "u", Container: "0-s"}, ci.LogRange{Notes: true},
+		func(l ci.LogLine) error { got.Write(l.Shown()); return nil })
 	if err != nil || !bytes.Equal(got.Bytes(), want) || !db.log.Closed || db.log.Note != "" {
 		at := 0
 		for at < min(got.Len(), len(want)) && got.Bytes()[at] == want[at] {

@@ -34,7 +34,9 @@ func mayImport() map[string][]string {
 		"internal/github",
 		"internal/heal",
 		"internal/kube",
+		"internal/loghttp",
 		"internal/logs",
+		"internal/logscan",
 		"internal/metrics",
 		"internal/queue",
 		"internal/registry",
@@ -49,7 +51,7 @@ func mayImport() map[string][]string {
 		"webhook",
 	}
 	return map[string][]string{
-		"webhook": nil, "pipeline": {"internal/runner"}, "internal/ci": {"internal/runner"}, "internal/runner": nil, "internal/threads": nil, "internal/failpoint": nil, "internal/config": nil, "internal/client": nil, "internal/arch": nil, "internal/store/pgtest": nil, "cmd/yaci-step": {"internal/runner", "internal/threads"},
+		"webhook": nil, "pipeline": {"internal/runner"}, "internal/ci": nil, "internal/runner": nil, "internal/threads": nil, "internal/failpoint": nil, "internal/config": nil, "internal/client": nil, "internal/arch": nil, "internal/store/pgtest": nil, "cmd/yaci-step": {"internal/runner", "internal/threads"},
 		"internal/dial": nil, "internal/faultproxy": nil,
 		"internal/decide": onlyNouns, "internal/store": {"internal/ci", "internal/failpoint", "internal/dial", "internal/decide"}, "internal/github": onlyNouns, "internal/heal": onlyNouns, "internal/queue": onlyNouns,
 		"internal/kube": {
@@ -57,7 +59,11 @@ func mayImport() map[string][]string {
 			"internal/failpoint",
 			"internal/dial",
 			"internal/runner",
-		}, "internal/watch": {"internal/ci", "internal/failpoint", "internal/runner"}, "internal/report": onlyNouns, "internal/api": {"internal/ci", "internal/failpoint", "internal/wire"}, "internal/wire": onlyNouns, "internal/doctor": onlyNouns, "internal/setup": onlyNouns, "internal/logs": {"internal/ci", "internal/failpoint", "internal/runner"}, "internal/metrics": onlyNouns, "internal/web": onlyNouns,
+		}, "internal/watch": {"internal/ci", "internal/failpoint", "internal/runner"}, "internal/report": {"internal/ci", "internal/failpoint", "internal/logscan"}, "internal/api": {"internal/ci", "internal/failpoint", "internal/loghttp", "internal/wire"}, "internal/wire": onlyNouns, "internal/doctor": onlyNouns, "internal/setup": onlyNouns, "internal/metrics": onlyNouns,
+		"internal/logs":     {"internal/ci", "internal/failpoint", "internal/logscan", "internal/runner"},
+		"internal/logscan":  {"internal/ci", "internal/runner"},
+		"internal/loghttp":  {"internal/ci"},
+		"internal/web":      {"internal/ci", "internal/failpoint", "internal/loghttp", "internal/logscan"},
 		"internal/flow":     {"internal/ci", "internal/failpoint", "internal/decide", "pipeline"},
 		"internal/terminal": onlyNouns, "internal/exec": {"internal/ci", "internal/kube", "internal/runner", "internal/terminal", "internal/watch", "pipeline"},
 		"internal/registry": {"internal/ci", "internal/dial"},
@@ -142,7 +148,14 @@ func sources(t *testing.T) (list []source) {
 
 func TestImports(t *testing.T) {
 	allowed := mayImport()
-	standardLibraryOnly := []string{"internal/ci", "internal/runner", "internal/threads", "cmd/yaci-step"}
+	standardLibraryOnly := []string{
+		"internal/ci",
+		"internal/loghttp",
+		"internal/logscan",
+		"internal/runner",
+		"internal/threads",
+		"cmd/yaci-step",
+	}
 	for _, s := range sources(t) {
 		own, known := allowed[s.pkg]
 		if !known {

@@ -97,8 +97,8 @@ func threats() map[string]string {
 		"CVE-2026-58421": "internal/arch TestServerOpensNoRepository", // expressions that take for ever
 		"CVE-2024-32476": "internal/arch TestServerOpensNoRepository",
 		// a log gave orders; here it says where something is wrong, and no more
-		"CVE-2020-15228":      "internal/ci FuzzAnnotation",
-		"CVE-2026-34041":      "internal/ci FuzzAnnotation",
+		"CVE-2020-15228":      "internal/logscan FuzzAnnotation",
+		"CVE-2026-34041":      "internal/logscan FuzzAnnotation",
 		"CVE-2018-15192":      "internal/arch TestNoAddressComesFromARequest", // the server fetched what it was told to
 		"CVE-2026-22874":      "internal/arch TestNoAddressComesFromARequest",
 		"CVE-2026-44936":      "internal/github TestRedirects",

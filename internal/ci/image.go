@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Image is an image of steps without run, and what it is made to run.
+// Image is the image of steps without run, and the command that it runs by itself.
 type Image struct {
 	Name       string // as the file writes it
 	Pinned     string // the same image by its digest; empty until its registry was asked
@@ -13,8 +13,8 @@ type Image struct {
 	Cmd        []string
 }
 
-// Command returns what a step with some args runs: args, if there are any, take the place of CMD. An image that runs
-// nothing, or nothing that could do any work, is an error, which is [ErrInvalid].
+// Command returns the command of a step with the given args, which replace CMD if there are any. It returns an
+// [ErrInvalid] if the image has no command, or one that does nothing in a step.
 func (i Image) Command(args []string) ([]string, error) {
 	if len(args) == 0 {
 		args = i.Cmd

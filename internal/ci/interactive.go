@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// A program that reads commands from its standard input ends with 0 at once in a step, whose input is empty. It is the
-// command of many images that are meant to be given one, and a step that runs it would pass without having done
-// anything.
+// A program that reads commands from its standard input, such as a shell or python, exits with 0 at once in a step,
+// because the input of a step is empty. It is the command of many images that are meant to be run with another one. A
+// step that ran it would pass without having done anything.
 
-// idleProgram returns the name of such a program when a command runs one and gives it nothing to run, or else "".
+// idleProgram returns the name of the program if a command runs such a program and gives it nothing to run. Otherwise
+// it returns "".
 func idleProgram(command []string) string {
 	for range maxWrappers {
 		command = withoutWrappers(command)
@@ -34,10 +35,10 @@ func idleProgram(command []string) string {
 	return ""
 }
 
-// maxWrappers bounds how deep shells and wrappers are followed.
+// maxWrappers is how many nested shells and wrappers are looked through.
 const maxWrappers = 10
 
-// readsCommands reports whether a program without arguments does what its standard input says.
+// readsCommands reports whether a program without arguments executes its standard input.
 func readsCommands(name string) bool {
 	return isShell(name) || slices.Contains([]string{
 		"bpython", "bun", "busybox", "cat", "clj", "clojure", "csi", "deno", "duckdb", "elixir", "erl", "ghci", "groovy", "groovysh", "guile",
@@ -53,8 +54,8 @@ func isShell(name string) bool {
 	)
 }
 
-// givenTo reports whether the arguments of a program give it something to do. When they name another command, which may
-// be idle itself, it is returned.
+// givenTo reports whether the arguments of a program give it something to do. If they name another command, which can
+// be idle itself, givenTo returns it.
 func givenTo(name string, arguments []string) (inner []string, given bool) {
 	for i := 0; i < len(arguments); i++ {
 		word := arguments[i]
@@ -77,7 +78,7 @@ func givenTo(name string, arguments []string) (inner []string, given bool) {
 	return nil, false
 }
 
-// namedCommand returns the command that words behind the options of a program name, if they do.
+// namedCommand returns the command that the words behind the options of a program name, or nil if they name none.
 func namedCommand(name string, words []string) []string {
 	switch {
 	case name == "busybox":
@@ -88,10 +89,10 @@ func namedCommand(name string, words []string) []string {
 	return nil
 }
 
-// shellCode matches the options of a shell that end with -c, behind which comes a script, as in -lc.
+// shellCode matches an option of a shell that a script follows: -c, also together with others as in -lc.
 var shellCode = regexp.MustCompile(`^-[a-zA-Z]*c[a-zA-Z]*$|^-(?i:command)$|^--command$`)
 
-// plainCommand returns the words of a script that is one command without anything that a shell acts on, or nil.
+// plainCommand returns the words of a script that is one command without any syntax of the shell, or else nil.
 func plainCommand(script string) []string {
 	if strings.ContainsAny(script, "\n;&|<>()$`\\\"'*?[]#~={}!") {
 		return nil
@@ -103,11 +104,10 @@ func plainCommand(script string) []string {
 	return words
 }
 
-// attached matches options that have code or the name of what is to run in one word.
+// attached matches options that contain, in the same word, code or the name of what is to run.
 var attached = regexp.MustCompile(`^--?(?:e|eval|print|execute|command|expr|test|run|file|script|load|version|help)\b`)
 
-// gives reports whether an option without another word has a program do something: code that is attached to it, or the
-// question for its version.
+// gives reports whether an option alone makes a program do something: run the code in the same word, or print its version.
 func gives(name, option string) bool {
 	switch {
 	case attached.MatchString(option):
@@ -126,7 +126,7 @@ func gives(name, option string) bool {
 	return false
 }
 
-// takesValue reports whether the word behind an option belongs to it, and is nothing to run.
+// takesValue reports whether the word behind an option is its value, and nothing to run.
 func takesValue(name, option string) bool {
 	switch {
 	case isShell(name):
@@ -140,8 +140,8 @@ func takesValue(name, option string) bool {
 	return false
 }
 
-// withoutWrappers returns the command that the programs at its beginning run, as init programs and scripts of images
-// do.
+// withoutWrappers returns a command without the programs at its beginning that only run the rest of it, such as init
+// programs and the entrypoint scripts of images.
 func withoutWrappers(command []string) []string {
 	for len(command) > 1 {
 		name := path.Base(command[0])
@@ -176,7 +176,7 @@ func isInit(name string) bool {
 		strings.HasPrefix(name, "tini-")
 }
 
-// behindOptions returns the words behind options, some of which take a value.
+// behindOptions returns the words behind the options at the beginning. Those of valued take a value.
 func behindOptions(words []string, valued ...string) []string {
 	for len(words) > 0 && strings.HasPrefix(words[0], "-") {
 		option := words[0]

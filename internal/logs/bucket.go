@@ -22,18 +22,18 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Bucket keeps chunks as compressed objects.
+// Bucket keeps chunks as compressed objects. Its methods may be called concurrently.
 type Bucket struct {
 	b   *blob.Bucket
-	dir string // of a local one
+	dir string // of a bucket that is a directory; empty: it is none
 	enc *zstd.Encoder
 	dec *zstd.Decoder
 
 	reserve *reserve // nil: none
 }
 
-// OpenBucket opens a directory, which it makes, or a bucket by its URL:
-// s3://name?region=x, gs://name or azblob://name (gocloud.dev/howto/blob).
+// OpenBucket opens a directory, which it creates if necessary, or a bucket by its URL:
+// s3://name?region=x, gs://name or azblob://name (gocloud.dev/howto/blob). The caller closes it.
 func OpenBucket(ctx context.Context, where string) (*Bucket, error) {
 	b, dir, err := openBlob(ctx, where)
 	if err != nil {
@@ -73,14 +73,15 @@ func openBlob(ctx context.Context, where string) (b *blob.Bucket, dir string, er
 	return b, dir, err
 }
 
-// Close ends all use.
+// Close releases the bucket. Nothing may use it any more.
 func (b *Bucket) Close() error { return b.b.Close() }
 
 func key(id ci.LogID, seq int) string {
 	return fmt.Sprintf("%s/%s/%06d.zst", url.PathEscape(id.UID), url.PathEscape(id.Container), seq)
 }
 
-// put stores a chunk. The error is errReserved when the disk has no room for it.
+// put stores the data of a chunk. The error is errReserved if that would use the disk space
+// that is reserved for the database.
 func (b *Bucket) put(ctx context.Context, id ci.LogID, seq int, data []byte) error {
 	packed := b.enc.EncodeAll(data, nil)
 	if err := b.reserve.check(len(packed)); err != nil {
@@ -111,10 +112,11 @@ func (b *Bucket) drop(ctx context.Context, id ci.LogID, seq int) error {
 	return nil
 }
 
-// Remove deletes all that is kept of a log; what is gone already is fine.
+// Remove deletes all objects of a log. It may be repeated.
 func (b *Bucket) Remove(ctx context.Context, id ci.LogID) error {
 	prefix := path.Dir(key(id, 0)) + "/"
-	for list := b.b.List(&blob.ListOptions{Prefix: prefix}); ; {
+	list := b.b.List(&blob.ListOptions{Prefix: prefix})
+	for {
 		object, err := list.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			b.removeDirs(prefix)
@@ -129,7 +131,8 @@ func (b *Bucket) Remove(ctx context.Context, id ci.LogID) error {
 	}
 }
 
-// removeDirs removes what a directory, unlike a bucket, has left: as far as it is empty.
+// removeDirs removes the empty directories that removed objects leave behind in a bucket that is
+// a directory.
 func (b *Bucket) removeDirs(prefix string) {
 	if b.dir != "" {
 		os.Remove(filepath.Join(b.dir, prefix))

@@ -1,12 +1,16 @@
-// Package logs keeps what steps print. A [Keeper] follows each step's log in the
-// cluster while it runs and stores it compressed in chunks: objects in a bucket,
-// and an index in the database. Readers read what is stored, also live, so the
-// slowest of them holds nothing up. internal/watch says what to follow,
-// internal/api serves, internal/server wires.
+// Package logs keeps what containers print. [Collectors] runs a collector for each
+// container, which reads the container's log from the cluster while it is written and
+// stores it compressed in chunks: objects in a [Bucket], and an index in the database. A
+// [Store] reads what is stored, also while more is coming, so a slow reader holds nothing
+// up.
 //
-// A chunk's row carries the cursor behind its last byte and is written after its
-// object, so a crash anywhere repeats at most an object that no row names.
+// internal/watch starts collectors, internal/api, internal/web and internal/report read,
+// and internal/server wires them.
 //
-// Invariant: a log is either complete, held against the runner's own count of
-// bytes and lines, or it says what is missing.
+// A collector is a state machine: see states.go. A chunk's row holds the cursor behind its
+// last byte and is written after its object, so a crash leaves at most an object that no
+// row names, which the next collector writes again.
+//
+// Invariant: a log is either complete, as the runner's own count of bytes and lines
+// proves, or it says what is missing.
 package logs

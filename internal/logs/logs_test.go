@@ -16,6 +16,7 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/logs"
+	"github.com/yaci-ci/yaci/internal/runner"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -91,12 +92,14 @@ func (s *source) stamps() {
 }
 
 type world struct {
-	t      *testing.T
-	db     *store.Store
-	source *source
-	keeper *logs.Keeper
-	job    ci.Job
-	closed chan struct{}
+	t          *testing.T
+	db         *store.Store
+	source     *source
+	bucket     *logs.Bucket
+	store      *logs.Store
+	collectors *logs.Collectors
+	job        ci.Job
+	closed     chan struct{}
 }
 
 var id = ci.LogID{UID: "uid-1", Container: "1-test"}
@@ -126,20 +129,29 @@ func newWorldIn(t *testing.T, where string, text []byte, limit int64) *world {
 		t:      t,
 		db:     db,
 		source: &source{text: text, random: rand.New(rand.NewPCG(1, 2))},
+		bucket: bucket,
 		closed: make(chan struct{}, 100),
 	}
 	w.source.stamps()
-	w.keeper = &logs.Keeper{
-		Source: w.source,
+	w.store, err = logs.NewStore(logs.StoreConfig{
 		Jobs:   db,
 		Index:  db,
 		Bucket: bucket,
 		Limit:  limit,
-		Bells:  &logs.Bells{},
+	})
+	must(t, err)
+	w.collectors, err = logs.NewCollectors(logs.CollectorsConfig{
+		Store:  w.store,
+		Source: w.source,
 		Closed: func(ci.JobName) { w.closed <- struct{}{} },
 		Log:    slog.New(slog.DiscardHandler),
-	}
-	t.Cleanup(func() { w.keeper.Wait(); bucket.Close(); db.Close() })
+	})
+	must(t, err)
+	t.Cleanup(func() {
+		w.collectors.Wait()
+		bucket.Close()
+		db.Close()
+	})
 	run := ci.Run{
 		ID:      "r1",
 		Attempt: 1,
@@ -188,7 +200,7 @@ func must(t *testing.T, err error) {
 // follow keeps the log until it is closed.
 func (w *world) follow() {
 	w.t.Helper()
-	w.keeper.Follow(w.t.Context(), w.job, "pod", id.Container, false)
+	w.collectors.Follow(w.t.Context(), w.job, "pod", id.Container, false)
 	select {
 	case <-w.closed:
 	case <-time.After(time.Minute):
@@ -199,7 +211,7 @@ func (w *world) follow() {
 func (w *world) read(want ci.LogRange) string {
 	w.t.Helper()
 	var got strings.Builder
-	must(w.t, w.keeper.Read(w.t.Context(), id, want, func(l ci.LogLine) error { got.Write(l.Text); return nil }))
+	must(w.t, w.store.Read(w.t.Context(), id, want, func(l ci.LogLine) error { got.Write(l.Shown()); return nil }))
 	return got.String()
 }
 
@@ -259,12 +271,12 @@ func TestStreamsThatBreakLoseAndDoubleNothing(t *testing.T) {
 func TestExtent(t *testing.T) {
 	for text, want := range map[string]int64{"": 0, "a": 1, "a\n": 1, "a\nb": 2, "a\n\n": 2} {
 		w := newWorld(t, []byte(text), 1<<30)
-		e, err := w.keeper.Extent(t.Context(), id)
+		e, err := w.store.Extent(t.Context(), id)
 		if e != (ci.LogExtent{}) || err != nil {
 			t.Errorf("%q before it is read: %+v %v", text, e, err)
 		}
 		w.follow()
-		e, err = w.keeper.Extent(t.Context(), id)
+		e, err = w.store.Extent(t.Context(), id)
 		if e != (ci.LogExtent{Lines: want, Closed: true}) || err != nil {
 			t.Errorf("%q: %+v %v, want %d lines", text, e, err, want)
 		}
@@ -283,7 +295,7 @@ func TestFirstError(t *testing.T) {
 	for state, want := range map[ci.State]int64{ci.Failure: 70_002, ci.Error: 0, ci.Success: 0} {
 		w := newWorldOf(t, []byte(text), state)
 		w.follow()
-		e, err := w.keeper.Extent(t.Context(), id)
+		e, err := w.store.Extent(t.Context(), id)
 		if e.Error != want || err != nil {
 			t.Errorf("%s: %+v %v, want line %d", state, e, err, want)
 		}
@@ -309,7 +321,7 @@ func TestRestart(t *testing.T) {
 		w.source.mu.Lock()
 		before := w.source.streams
 		w.source.mu.Unlock()
-		w.keeper.Follow(ctx, w.job, "pod", id.Container, false)
+		w.collectors.Follow(ctx, w.job, "pod", id.Container, false)
 		for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 			w.source.mu.Lock()
 			streams := w.source.streams
@@ -322,7 +334,7 @@ func TestRestart(t *testing.T) {
 			}
 		}
 		kill()
-		w.keeper.Wait()
+		w.collectors.Wait()
 	}
 	w.source.breaks = 0
 	w.follow()
@@ -362,7 +374,7 @@ func TestStuckStream(t *testing.T) {
 	w.job.Steps[0].Finished = time.Time{}
 	w.observe()
 	w.source.stuck = 1
-	w.keeper.Follow(t.Context(), w.job, "pod", id.Container, false)
+	w.collectors.Follow(t.Context(), w.job, "pod", id.Container, false)
 	for end := time.Now().Add(time.Minute); w.read(ci.LogRange{}) != string(text); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("nothing was stored")
@@ -403,7 +415,7 @@ func TestSilence(t *testing.T) {
 // log is closed while the job goes on, and read only once.
 func TestEndOfWhatIsNoStep(t *testing.T) {
 	w := newWorld(t, []byte("fetched\n"), 1<<20)
-	w.keeper.Follow(t.Context(), w.job, "pod", "clone", true)
+	w.collectors.Follow(t.Context(), w.job, "pod", "clone", true)
 	select {
 	case <-w.closed:
 	case <-time.After(time.Minute):
@@ -414,6 +426,16 @@ func TestEndOfWhatIsNoStep(t *testing.T) {
 	}
 }
 
+const whyMissing = "they were rotated away, or lost by the container runtime, before they were read."
+
+// count changes what the runner counted.
+func (w *world) count(bytes, lines int64) {
+	w.t.Helper()
+	w.job.Steps[0].Bytes += bytes
+	w.job.Steps[0].Lines += lines
+	w.observe()
+}
+
 func TestNotes(t *testing.T) {
 	text := []byte(strings.Repeat("a line\n", 10))
 	for name, c := range map[string]struct {
@@ -421,17 +443,24 @@ func TestNotes(t *testing.T) {
 		note   string
 	}{
 		"complete":            {func(*world) {}, ""},
-		"last line not ended": {func(w *world) { w.job.Steps[0].Bytes--; w.job.Steps[0].Lines--; w.observe() }, ""},
-		"lines missing": {func(w *world) { w.job.Steps[0].Bytes += 14; w.job.Steps[0].Lines += 2; w.observe() },
-			"2 lines (14 bytes) of the step's output are missing: they were rotated away, or lost by the container runtime, before they were read."},
-		"carriage returns kept": {func(w *world) { w.job.Steps[0].Bytes -= 7; w.observe() }, ""},
-		"too much": {func(w *world) { w.job.Steps[0].Bytes -= 14; w.job.Steps[0].Lines -= 2; w.observe() },
-			"The log has 14 bytes more than the step wrote: something else in the container wrote to its output."},
+		"last line not ended": {func(w *world) { w.count(-1, -1) }, ""},
+		"lines missing": {
+			func(w *world) { w.count(14, 2) },
+			"2 lines (14 bytes) of the step's output are missing: " + whyMissing,
+		},
+		"carriage returns kept": {func(w *world) { w.count(-7, 0) }, ""},
+		"too much": {
+			func(w *world) { w.count(-14, -2) },
+			"The log has 14 bytes more than the step wrote: something else in the container wrote to its output.",
+		},
 		"no record": {func(w *world) {
 			w.job.State, w.job.Steps[0] = ci.Error, ci.Step{Name: "test", Container: id.Container, State: ci.Error}
 			w.observe()
 		}, "The step left no record, so nothing can say whether its log is complete."},
-		"pod gone": {func(w *world) { w.source.gone = true }, "The log may end too early: the pod was gone before all of it was read."},
+		"pod gone": {
+			func(w *world) { w.source.gone = true },
+			"The log may end too early: the pod was gone before all of it was read.",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, text, 1<<30)
@@ -448,15 +477,15 @@ func TestNotes(t *testing.T) {
 	}
 }
 
-// What was rotated away between two marks is told with its place, and the lines behind keep their numbers.
+// A note says where lines were rotated away between two progress markers. The lines behind keep their numbers.
 func TestRotatedAway(t *testing.T) {
-	mark := func(lines int) string { return fmt.Sprintf("\x1b_yaci %d %d\x1b\\\n", lines, 2*lines) }
-	w := newWorld(t, []byte("1\n2\n"+mark(2)+"5\n"+mark(5)+"6\n"+mark(6)+"7\n"), 1<<30)
+	marker := func(lines int64) string { return runner.ProgressMarker{Lines: lines, Bytes: 2 * lines}.String() }
+	w := newWorld(t, []byte("1\n2\n"+marker(2)+"5\n"+marker(5)+"6\n"+marker(6)+"7\n"), 1<<30)
 	w.job.Steps[0].Bytes, w.job.Steps[0].Lines = 14, 7
 	w.observe()
 	w.follow()
-	want := "1\n2\n5\n[yaci] above, in the last second, 2 lines are missing: they were rotated away, or lost by the container runtime, before they were read.\n6\n7\n" +
-		"[yaci] 2 lines (4 bytes) of the step's output are missing: they were rotated away, or lost by the container runtime, before they were read.\n"
+	want := "1\n2\n5\n[yaci] above, in the last second, 2 lines are missing: " + whyMissing + "\n6\n7\n" +
+		"[yaci] 2 lines (4 bytes) of the step's output are missing: " + whyMissing + "\n"
 	if got := w.read(ci.LogRange{Notes: true}); got != want {
 		t.Errorf("log %q\nwant %q", got, want)
 	}
@@ -513,14 +542,17 @@ func TestRange(t *testing.T) {
 			t.Errorf("%+v: %.40q, want %q", r, got, want)
 		}
 	}
-	if got := w.read(ci.LogRange{From: 1, To: 1, Times: true}); got != w.source.times[0].Format(time.RFC3339Nano)+" 1\n" {
-		t.Errorf("with times %q", got)
+	var first ci.LogLine
+	must(t, w.store.Read(t.Context(), id, ci.LogRange{From: 1, To: 1}, func(l ci.LogLine) error {
+		first = l
+		return nil
+	}))
+	if first.Number != 1 || !first.Time.Equal(w.source.times[0]) || first.Note {
+		t.Errorf("line 1 is %+v, want the time %s", first, w.source.times[0])
 	}
 	stop := errors.New("stop")
-	if err := w.keeper.Read(t.Context(), id, ci.LogRange{}, func(ci.LogLine) error { return stop }); !errors.Is(
-		err,
-		stop,
-	) {
+	err := w.store.Read(t.Context(), id, ci.LogRange{}, func(ci.LogLine) error { return stop })
+	if !errors.Is(err, stop) {
 		t.Errorf("a reader that is gone: %v", err)
 	}
 }
@@ -530,7 +562,10 @@ func TestReadFollows(t *testing.T) {
 	w := newWorld(t, []byte("1\n2\n"), 1<<30)
 	got, done := make(chan string, 10), make(chan error, 1)
 	go func() {
-		done <- w.keeper.Read(t.Context(), id, ci.LogRange{Follow: true}, func(l ci.LogLine) error { got <- string(l.Text); return nil })
+		done <- w.store.Read(t.Context(), id, ci.LogRange{Follow: true}, func(l ci.LogLine) error {
+			got <- string(l.Text)
+			return nil
+		})
 	}()
 	w.follow()
 	for _, want := range []string{"1\n", "2\n"} {
@@ -556,7 +591,7 @@ func TestL2InLogsOfOthers(t *testing.T) {
 	text := "1\n\x1b_yaci 999 9999\x1b\\\n\x1b_yaci=\n"
 	for _, container := range []string{"s0-db", "clone"} {
 		w := newWorld(t, []byte(text), 1<<20)
-		w.keeper.Follow(t.Context(), w.job, "pod", container, true)
+		w.collectors.Follow(t.Context(), w.job, "pod", container, true)
 		select {
 		case <-w.closed:
 		case <-time.After(time.Minute):
@@ -564,15 +599,10 @@ func TestL2InLogsOfOthers(t *testing.T) {
 		}
 		var got strings.Builder
 		other := ci.LogID{UID: id.UID, Container: container}
-		must(
-			t,
-			w.keeper.Read(
-				t.Context(),
-				other,
-				ci.LogRange{Notes: true},
-				func(l ci.LogLine) error { got.Write(l.Text); return nil },
-			),
-		)
+		must(t, w.store.Read(t.Context(), other, ci.LogRange{Notes: true}, func(l ci.LogLine) error {
+			got.Write(l.Shown())
+			return nil
+		}))
 		if got.String() != text {
 			t.Errorf("%s: %q, want %q", container, got.String(), text)
 		}
@@ -582,7 +612,8 @@ func TestL2InLogsOfOthers(t *testing.T) {
 // Counts that cannot be true neither hide lines nor add false notes of missing ones.
 func TestL2CountsThatCannotBeTrue(t *testing.T) {
 	text := []byte("1\n2\n")
-	for _, counts := range [][2]int64{{-1, 0}, {0, -1}, {1, 2}, {1<<63 - 1, 1}, {1<<63 - 1, 1<<63 - 1}, {-1 << 63, -1 << 63}} {
+	const largest, smallest = 1<<63 - 1, -1 << 63
+	for _, counts := range [][2]int64{{-1, 0}, {0, -1}, {1, 2}, {largest, 1}, {largest, largest}, {smallest, smallest}} {
 		w := newWorld(t, text, 1<<30)
 		w.job.Steps[0].Bytes, w.job.Steps[0].Lines = counts[0], counts[1]
 		w.observe()
@@ -591,5 +622,21 @@ func TestL2CountsThatCannotBeTrue(t *testing.T) {
 		if got != string(text) || !strings.HasPrefix(w.note(), "The step left no record") {
 			t.Errorf("%v: log %q, note %q", counts, got, w.note())
 		}
+	}
+}
+
+// A note behind a line that was cut off has the number of the next line, so that nobody takes
+// it for the rest of that line.
+func TestNoteBehindALineThatWasCutOff(t *testing.T) {
+	w := newWorld(t, []byte("1\ncut o"), 1<<30)
+	w.count(100, 0)
+	w.follow()
+	var last ci.LogLine
+	must(t, w.store.Read(t.Context(), id, ci.LogRange{Notes: true}, func(l ci.LogLine) error {
+		last = l
+		return nil
+	}))
+	if !last.Note || last.Number != 3 {
+		t.Errorf("the log ends with %+v, want a note with number 3", last)
 	}
 }

@@ -2,7 +2,6 @@ package logs_test
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -21,6 +20,25 @@ func (o *oneJob) CloseLog(context.Context, ci.Log) error                        
 func (o *oneJob) LogChunks(context.Context, ci.LogID) ([]ci.LogChunk, error)           { return nil, nil }
 func (o *oneJob) AddLogChunk(context.Context, ci.LogID, ci.JobName, ci.LogChunk) error { return nil }
 func (o *oneJob) DropLogChunk(context.Context, ci.LogID, int) error                    { return nil }
+
+// newStore returns a store over a database with one job.
+func newStore(t *testing.T, db interface {
+	logs.Jobs
+	logs.Index
+}) *logs.Store {
+	t.Helper()
+	bucket, err := logs.OpenBucket(t.Context(), t.TempDir())
+	must(t, err)
+	t.Cleanup(func() { bucket.Close() })
+	s, err := logs.NewStore(logs.StoreConfig{
+		Jobs:   db,
+		Index:  db,
+		Bucket: bucket,
+		Limit:  1,
+	})
+	must(t, err)
+	return s
+}
 
 // L1: following the log of a step that never printed ends with its job, with a sentence, and not before.
 func TestL1FollowingEndsWithTheJob(t *testing.T) {
@@ -50,28 +68,75 @@ func TestL1FollowingEndsWithTheJob(t *testing.T) {
 		id   ci.LogID
 		want string // empty: it waits
 	}{
-		"superseded before its launch":   {job(ci.Cancelled, "", "Superseded by 9c2f1ab.", false, step(ci.Cancelled, "")), ci.LogID{Container: "1-test"}, "This step did not run: Superseded by 9c2f1ab."},
-		"refused by the cluster":         {job(ci.Error, "", "The cluster refuses the job.", false, step(ci.Cancelled, "")), ci.LogID{Container: "1-test"}, "This step did not run: The cluster refuses the job."},
-		"a skipped job":                  {job(ci.Skipped, "", "Skipped: build did not pass.", false, step(ci.Queued, "")), ci.LogID{Container: "1-test"}, "This step did not run: Skipped: build did not pass."},
-		"a skipped step, its job runs":   {job(ci.Running, "u", "", false, step(ci.Skipped, "lint failed")), ci.LogID{UID: "u", Container: "1-test"}, "This step did not run: lint failed."},
-		"a skipped step, no reason":      {job(ci.Running, "u", "", false, step(ci.Skipped, "")), ci.LogID{UID: "u", Container: "1-test"}, "This step did not run."},
-		"its service died":               {job(ci.Error, "u", "Service db ended with 1.", true, step(ci.Cancelled, "")), ci.LogID{UID: "u", Container: "1-test"}, "This step did not run: Service db ended with 1."},
-		"its image cannot be pulled":     {job(ci.Error, "u", "test cannot start.", true, step(ci.Error, "")), ci.LogID{UID: "u", Container: "1-test"}, "This step did not run: test cannot start."},
-		"a service that never began":     {job(ci.Error, "u", "Service db cannot start.", true, step(ci.Cancelled, "")), ci.LogID{UID: "u", Container: "s1-db"}, "This step did not run: Service db cannot start."},
-		"a lost pod":                     {job(ci.Running, "v", "", false, step(ci.Queued, "")), ci.LogID{UID: "u", Container: "1-test"}, "The cluster lost this pod. The job runs again, with a log of its own."},
-		"ran, but its node is gone":      {job(ci.Error, "u", "x", true, ran), ci.LogID{UID: "u", Container: "1-test"}, "No output of this step was kept."},
-		"queued":                         {job(ci.Queued, "", "Waiting.", false, step(ci.Queued, "")), ci.LogID{Container: "1-test"}, ""},
-		"runs":                           {job(ci.Running, "u", "", false, step(ci.Running, "")), ci.LogID{UID: "u", Container: "1-test"}, ""},
-		"has ended, logs are still read": {job(ci.Failure, "u", "x", false, ran), ci.LogID{UID: "u", Container: "1-test"}, ""},
+		"superseded before its launch": {
+			job(ci.Cancelled, "", "Superseded by 9c2f1ab.", false, step(ci.Cancelled, "")),
+			ci.LogID{Container: "1-test"},
+			"This step did not run: Superseded by 9c2f1ab.",
+		},
+		"refused by the cluster": {
+			job(ci.Error, "", "The cluster refuses the job.", false, step(ci.Cancelled, "")),
+			ci.LogID{Container: "1-test"},
+			"This step did not run: The cluster refuses the job.",
+		},
+		"a skipped job": {
+			job(ci.Skipped, "", "Skipped: build did not pass.", false, step(ci.Queued, "")),
+			ci.LogID{Container: "1-test"},
+			"This step did not run: Skipped: build did not pass.",
+		},
+		"a skipped step, its job runs": {
+			job(ci.Running, "u", "", false, step(ci.Skipped, "lint failed")),
+			ci.LogID{UID: "u", Container: "1-test"},
+			"This step did not run: lint failed.",
+		},
+		"a skipped step, no reason": {
+			job(ci.Running, "u", "", false, step(ci.Skipped, "")),
+			ci.LogID{UID: "u", Container: "1-test"},
+			"This step did not run.",
+		},
+		"its service died": {
+			job(ci.Error, "u", "Service db ended with 1.", true, step(ci.Cancelled, "")),
+			ci.LogID{UID: "u", Container: "1-test"},
+			"This step did not run: Service db ended with 1.",
+		},
+		"its image cannot be pulled": {
+			job(ci.Error, "u", "test cannot start.", true, step(ci.Error, "")),
+			ci.LogID{UID: "u", Container: "1-test"},
+			"This step did not run: test cannot start.",
+		},
+		"a service that never began": {
+			job(ci.Error, "u", "Service db cannot start.", true, step(ci.Cancelled, "")),
+			ci.LogID{UID: "u", Container: "s1-db"},
+			"This step did not run: Service db cannot start.",
+		},
+		"a lost pod": {
+			job(ci.Running, "v", "", false, step(ci.Queued, "")),
+			ci.LogID{UID: "u", Container: "1-test"},
+			"The cluster lost this pod. The job runs again, with a log of its own.",
+		},
+		"ran, but its node is gone": {
+			job(ci.Error, "u", "x", true, ran),
+			ci.LogID{UID: "u", Container: "1-test"},
+			"No output of this step was kept.",
+		},
+		"queued": {
+			job(ci.Queued, "", "Waiting.", false, step(ci.Queued, "")),
+			ci.LogID{Container: "1-test"},
+			"",
+		},
+		"runs": {
+			job(ci.Running, "u", "", false, step(ci.Running, "")),
+			ci.LogID{UID: "u", Container: "1-test"},
+			"",
+		},
+		"has ended, logs are still read": {
+			job(ci.Failure, "u", "x", false, ran),
+			ci.LogID{UID: "u", Container: "1-test"},
+			"",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := &oneJob{c.job}
-			k := &logs.Keeper{
-				Jobs:  db,
-				Index: db,
-				Bells: &logs.Bells{},
-				Log:   slog.New(slog.DiscardHandler),
-			}
+			k := newStore(t, db)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			if c.want == "" {
@@ -85,7 +150,7 @@ func TestL1FollowingEndsWithTheJob(t *testing.T) {
 				Notes:  true,
 				Job:    "j",
 			}, func(l ci.LogLine) error {
-				got += string(l.Text)
+				got += string(l.Shown())
 				return nil
 			})
 			if (err != nil) != (c.want == "") {
@@ -121,12 +186,7 @@ func TestL1FollowingReadsWhatCameMeanwhile(t *testing.T) {
 			UID:   "u",
 			Steps: []ci.Step{{Container: "1-test", State: ci.Running, Started: time.Now()}},
 		}}}
-		k := &logs.Keeper{
-			Jobs:  db,
-			Index: db,
-			Bells: &logs.Bells{},
-			Log:   slog.New(slog.DiscardHandler),
-		}
+		k := newStore(t, db)
 		got := ""
 		err := k.Read(t.Context(), ci.LogID{UID: "u", Container: "1-test"}, ci.LogRange{
 			From:   1,
@@ -134,7 +194,7 @@ func TestL1FollowingReadsWhatCameMeanwhile(t *testing.T) {
 			Notes:  true,
 			Job:    "j",
 		}, func(l ci.LogLine) error {
-			got += string(l.Text)
+			got += string(l.Shown())
 			return nil
 		})
 		if err != nil || got != "[yaci] This is the whole log.\n" {

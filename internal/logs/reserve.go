@@ -9,12 +9,13 @@ import (
 	"syscall"
 )
 
-// Reserve is the disk space that logs leave free for the database.
+// Reserve is the disk space that logs leave free for the database. Changed and Dropped are
+// required.
 type Reserve struct {
-	Bytes   int64
-	Free    func() (int64, error) // bytes that are free; nil: asks the file system of the logs
-	Changed func(full bool)       // called when logs begin to be dropped, and when they are stored again
-	Dropped func(size int64)      // called for each piece of a log that is dropped, with its bytes
+	Bytes   int64                 // 0: nothing is reserved
+	Free    func() (int64, error) // returns the free bytes; nil: asks the file system of the logs
+	Changed func(full bool)       // called when chunks begin to be dropped, and when they are stored again
+	Dropped func(size int64)      // called for each chunk that is dropped, with its compressed size in bytes
 }
 
 // errReserved says that a chunk was not stored, so that the database has room.
@@ -27,9 +28,9 @@ type reserve struct {
 	full bool
 }
 
-// LeaveFree has the bucket drop what is to be stored while the disk has less free space than a reserve. It does so only
-// if the bucket is a directory on the file system of the database, whose file is named. It is called before the bucket
-// is used.
+// LeaveFree makes the bucket drop chunks instead of storing them while the disk has less free space than the reserve.
+// It does so only if the bucket is a directory on the file system of the database, given the path of the database's
+// file. It must be called before the bucket is used.
 func (b *Bucket) LeaveFree(database string, r Reserve) error {
 	if b.dir == "" || database == "" || r.Bytes <= 0 {
 		return nil
@@ -48,8 +49,8 @@ func (b *Bucket) LeaveFree(database string, r Reserve) error {
 	return nil
 }
 
-// check returns errReserved when size more bytes would use the reserve. It is nil if there is no reserve, and if the
-// free space cannot be read: then nothing says that logs must be dropped.
+// check returns errReserved if size more bytes would use the reserve. It returns nil if there is no reserve, or if the
+// free space is not known, since then nothing says that logs must be dropped.
 func (r *reserve) check(size int) error {
 	if r == nil {
 		return nil
@@ -86,7 +87,7 @@ func sameFileSystem(a, b string) (bool, error) {
 	return devices[0] == devices[1], nil
 }
 
-// freeBytes is what users other than root may still write to the file system of a path (statfs(2)).
+// freeBytes returns how many bytes users other than root may still write to the file system of a path (statfs(2)).
 func freeBytes(path string) (int64, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(path, &s); err != nil {

@@ -46,21 +46,29 @@ func (d *disk) reserve(size int64) logs.Reserve {
 // so that its job can be settled, shows what is missing, and says why. With room again logs are stored again.
 func TestS16LogsLeaveRoomForTheDatabase(t *testing.T) {
 	const mib = 1 << 20
+	fullAt := func(full func(call int) bool) func(int) int64 {
+		return func(call int) int64 {
+			if full(call) {
+				return mib
+			}
+			return 1 << 40
+		}
+	}
 	for name, c := range map[string]struct {
 		free    func(call int) int64
 		changes int
 		whole   bool
 	}{
-		"room":                 {func(int) int64 { return 1 << 40 }, 0, true},
-		"full from the start":  {func(int) int64 { return mib }, 1, false},
-		"full at the end":      {func(call int) int64 { return map[bool]int64{true: 1 << 40, false: mib}[call <= 2] }, 1, false},
-		"full for some chunks": {func(call int) int64 { return map[bool]int64{true: mib, false: 1 << 40}[call == 2 || call == 3] }, 2, false},
+		"room":                 {fullAt(func(int) bool { return false }), 0, true},
+		"full from the start":  {fullAt(func(int) bool { return true }), 1, false},
+		"full at the end":      {fullAt(func(call int) bool { return call > 2 }), 1, false},
+		"full for some chunks": {fullAt(func(call int) bool { return call == 2 || call == 3 }), 2, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := output(rand.New(rand.NewPCG(5, 5)), 300)
 			w := newWorld(t, text, 1<<30)
 			d := &disk{free: c.free}
-			must(t, w.keeper.Bucket.LeaveFree(filepath.Join(t.TempDir(), "yaci.db"), d.reserve(2*mib)))
+			must(t, w.bucket.LeaveFree(filepath.Join(t.TempDir(), "yaci.db"), d.reserve(2*mib)))
 			w.follow()
 			got := w.read(ci.LogRange{})
 			if (got == string(text)) != c.whole || len(d.changes) != c.changes || (d.dropped == 0) != c.whole {
@@ -97,22 +105,17 @@ func TestS16ReserveIsForTheSameFileSystem(t *testing.T) {
 	w := newWorld(t, []byte("a\n"), 1<<30)
 	d := &disk{free: func(int) int64 { return 0 }}
 	for _, database := range []string{"", "/proc/yaci.db"} {
-		must(t, w.keeper.Bucket.LeaveFree(database, d.reserve(1<<30)))
+		must(t, w.bucket.LeaveFree(database, d.reserve(1<<30)))
 	}
-	must(t, w.keeper.Bucket.LeaveFree(filepath.Join(t.TempDir(), "yaci.db"), d.reserve(0)))
+	must(t, w.bucket.LeaveFree(filepath.Join(t.TempDir(), "yaci.db"), d.reserve(0)))
 	w.follow()
 	got := w.read(ci.LogRange{})
 	if got != "a\n" || d.calls != 0 {
 		t.Errorf("log %q; the free space was asked for %d times", got, d.calls)
 	}
 	other := newWorld(t, []byte("a\n"), 1<<30)
-	must(
-		t,
-		other.keeper.Bucket.LeaveFree(
-			filepath.Join(t.TempDir(), "yaci.db"),
-			logs.Reserve{Bytes: 1 << 62, Changed: func(bool) {}, Dropped: func(int64) {}},
-		),
-	)
+	real := logs.Reserve{Bytes: 1 << 62, Changed: func(bool) {}, Dropped: func(int64) {}}
+	must(t, other.bucket.LeaveFree(filepath.Join(t.TempDir(), "yaci.db"), real))
 	other.follow()
 	if got := other.read(ci.LogRange{}); got != "" {
 		t.Errorf("with the real free space and an endless reserve, %q is stored", got)

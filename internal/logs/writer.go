@@ -8,57 +8,52 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// maxChunk bounds a chunk before it is compressed, in bytes.
+// maxChunk is the largest size of a chunk before it is compressed, in bytes.
 const maxChunk = 1 << 20
 
-// Index is the part of the database that knows which chunks there are.
-type Index interface {
-	LogChunks(ctx context.Context, id ci.LogID) ([]ci.LogChunk, error)
-	AddLogChunk(ctx context.Context, id ci.LogID, job ci.JobName, c ci.LogChunk) error
-	DropLogChunk(ctx context.Context, id ci.LogID, seq int) error
-}
-
-// writer gathers a log and stores it chunk by chunk. Its methods may be called at once.
-type writer struct {
+// chunkWriter gathers the fragments of a log and stores them in chunks. Its methods may be
+// called concurrently.
+type chunkWriter struct {
 	bucket *Bucket
 	index  Index
 	id     ci.LogID
 	job    ci.JobName
-	limit  int64  // bytes that are kept of a log; half of it is its head, half its tail
+	limit  int64  // bytes that are kept of the log: half of it from its beginning, half from its end
 	stored func() // called after each chunk
 
-	mu   sync.Mutex
-	data []byte
-	next ci.LogChunk   // the one that is being gathered
-	tail []ci.LogChunk // stored behind the head, oldest first
-	head int64         // bytes of the head
-	lost int64         // bytes that were dropped since load, since the disk had no room
+	mu      sync.Mutex
+	data    []byte        // of the chunk that is being gathered
+	next    ci.LogChunk   // describes data
+	tail    []ci.LogChunk // stored chunks behind the head, oldest first
+	head    int64         // bytes of the head
+	dropped int64         // bytes that were dropped since load, because the disk was full
 }
 
-// load goes on behind what is stored.
-func (w *writer) load(ctx context.Context) error {
+// load makes the writer go on behind what is stored. What was gathered and not stored is
+// forgotten.
+func (w *chunkWriter) load(ctx context.Context) error {
 	chunks, err := w.index.LogChunks(ctx, w.id)
 	if err != nil {
 		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.data = w.data[:0]
+	w.data, w.tail = w.data[:0], nil
+	w.head, w.dropped = 0, 0
 	w.next = ci.LogChunk{First: 1}
-	w.tail = nil
-	w.head, w.lost = 0, 0
 	for i, c := range chunks {
 		if w.head < w.limit/2 && c.Seq == i {
 			w.head += c.Bytes
 		} else {
 			w.tail = append(w.tail, c)
 		}
-		w.next = after(c)
+		w.next = chunkAfter(c)
 	}
 	return nil
 }
 
-func after(c ci.LogChunk) ci.LogChunk {
+// chunkAfter returns the empty chunk that follows a chunk.
+func chunkAfter(c ci.LogChunk) ci.LogChunk {
 	return ci.LogChunk{
 		Seq:    c.Seq + 1,
 		First:  c.First + c.Lines,
@@ -68,101 +63,106 @@ func after(c ci.LogChunk) ci.LogChunk {
 	}
 }
 
-func (w *writer) cursor() ci.LogCursor {
+func (w *chunkWriter) cursor() ci.LogCursor {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.next.Cursor
 }
 
-// dropped is how many bytes were not stored, since the disk had no room.
-func (w *writer) dropped() int64 {
+// droppedBytes returns how many bytes were dropped because the disk was full.
+func (w *chunkWriter) droppedBytes() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.lost
+	return w.dropped
 }
 
-// total is what came from the beginning: bytes and line feeds, also of what was cut.
-func (w *writer) total() (size, lines int64) {
+// total returns how many bytes and line feeds came since the beginning of the log. What was
+// dropped since the log is too large, or is missing, is counted.
+func (w *chunkWriter) total() (size, lines int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.next.Offset + w.next.Bytes, w.next.First - 1 + w.next.Lines
 }
 
-// add takes a piece in.
-func (w *writer) add(ctx context.Context, p piece) error {
+// add takes the next fragment.
+func (w *chunkWriter) add(ctx context.Context, f fragment) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if p.marker != nil {
-		return w.agree(ctx, p)
+	if f.marker != nil {
+		return w.applyMarker(ctx, f)
 	}
-	if len(w.data)+len(p.stamp)+len(p.text) > maxChunk {
-		if err := w.flush(ctx); err != nil {
+	if len(w.data)+len(f.stamp)+len(f.text) > maxChunk {
+		if err := w.flushLocked(ctx); err != nil {
 			return err
 		}
 	}
-	w.data = append(append(w.data, p.stamp...), p.text...)
-	w.next.Bytes += int64(len(p.text))
-	if p.whole() {
+	w.data = append(append(w.data, f.stamp...), f.text...)
+	w.next.Bytes += int64(len(f.text))
+	if f.ends() {
 		w.next.Lines++
 	}
-	w.next.Cursor = advance(w.next.Cursor, p)
+	w.next.Cursor = advance(w.next.Cursor, f)
 	return nil
 }
 
-// agree compares a progress marker with what came. If something is missing, the
-// next chunk begins with the numbers of the marker, so that the jump shows what and where.
-func (w *writer) agree(ctx context.Context, p piece) error {
-	w.next.Cursor = advance(w.next.Cursor, p)
-	came, size := w.next.First-1+w.next.Lines, w.next.Offset+w.next.Bytes
-	if p.marker.Lines <= came && p.marker.Bytes <= size {
+// applyMarker compares a progress marker with what came. If something is missing, the next
+// chunk begins with the counts of the marker, so that the gap shows what is missing, and
+// where.
+func (w *chunkWriter) applyMarker(ctx context.Context, f fragment) error {
+	w.next.Cursor = advance(w.next.Cursor, f)
+	lines, size := w.next.First-1+w.next.Lines, w.next.Offset+w.next.Bytes
+	if f.marker.Lines <= lines && f.marker.Bytes <= size {
 		return nil
 	}
-	if err := w.flush(ctx); err != nil {
+	if err := w.flushLocked(ctx); err != nil {
 		return err
 	}
-	w.next.First, w.next.Offset = max(p.marker.Lines, came)+1, max(p.marker.Bytes, size)
+	w.next.First = max(f.marker.Lines, lines) + 1
+	w.next.Offset = max(f.marker.Bytes, size)
 	return nil
 }
 
-// store puts away what was gathered.
-func (w *writer) store(ctx context.Context) error {
+// flush stores what was gathered.
+func (w *chunkWriter) flush(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.flush(ctx)
+	return w.flushLocked(ctx)
 }
 
-// flush needs the lock. The object comes before its row.
-func (w *writer) flush(ctx context.Context) error {
+// flushLocked is flush for callers that hold the lock. The object is written before its row.
+func (w *chunkWriter) flushLocked(ctx context.Context) error {
 	if len(w.data) == 0 {
 		return nil
 	}
 	c := w.next
-	switch err := w.bucket.put(ctx, w.id, c.Seq, w.data); {
-	case errors.Is(err, errReserved): // the next chunk takes this one's place, and its numbers show the gap
+	err := w.bucket.put(ctx, w.id, c.Seq, w.data)
+	if errors.Is(err, errReserved) { // the next chunk takes this one's place, and its counts show the gap
+		w.dropped += c.Bytes
 		w.data = w.data[:0]
-		w.next = after(c)
-		w.lost = w.lost + c.Bytes
+		w.next = chunkAfter(c)
 		w.next.Seq = c.Seq
 		return nil
-	case err != nil:
+	}
+	if err != nil {
 		return err
 	}
 	if err := w.index.AddLogChunk(ctx, w.id, w.job, c); err != nil {
 		return err
 	}
-	w.data, w.next = w.data[:0], after(c)
+	w.data = w.data[:0]
+	w.next = chunkAfter(c)
 	if w.head < w.limit/2 {
 		w.head += c.Bytes
 	} else {
 		w.tail = append(w.tail, c)
 	}
 	w.stored()
-	return w.cut(ctx)
+	return w.trimTail(ctx)
 }
 
-// cut drops the oldest of the tail, as far as the rest is enough. The row goes
-// first, so that no row names an object that is gone.
-func (w *writer) cut(ctx context.Context) error {
+// trimTail drops the oldest chunks of the tail while the others are enough. The row is
+// removed before the object, so that no row names an object that is gone.
+func (w *chunkWriter) trimTail(ctx context.Context) error {
 	size := int64(0)
 	for _, c := range w.tail {
 		size += c.Bytes

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/logscan"
 )
 
 // Runs finds what a check tells of.
@@ -148,12 +149,12 @@ func (c *Checks) attachLogExcerpt(ctx context.Context, check *ci.Check, jobs []c
 	if !extent.Closed && c.Clock.Since(job.Finished) < logPatience {
 		return errLogOpen
 	}
-	said := ci.Reading{Repo: check.Repo.FullName()}
-	last, err := c.read(ctx, id, &said)
+	scanner := logscan.ErrorScanner{Repo: check.Repo.FullName()}
+	last, err := c.scan(ctx, id, &scanner)
 	if err != nil {
 		return err
 	}
-	check.Annotations = said.Annotations()
+	check.Annotations = scanner.Annotations()
 	if extent.Error > 0 && strings.HasSuffix(check.URL, "#"+id.Container) {
 		check.URL += fmt.Sprintf(":L%d", extent.Error)
 	}
@@ -163,19 +164,16 @@ func (c *Checks) attachLogExcerpt(ctx context.Context, check *ci.Check, jobs []c
 	return nil
 }
 
-// read takes in what a step printed, and returns the end of it.
-func (c *Checks) read(ctx context.Context, id ci.LogID, said *ci.Reading) (last []string, err error) {
-	lines := ci.Joiner{Most: maxText, To: func(number int64, line string) {
-		said.Add(number, line)
-		last = append(last, ci.PlainLine(line[:min(len(line), maxLine)]))
+// scan reads the log of a step for errors, and returns its last lines.
+func (c *Checks) scan(ctx context.Context, id ci.LogID, scanner *logscan.ErrorScanner) (last []string, err error) {
+	lines := logscan.NewLineAssembler(maxText, func(l ci.LogLine) error {
+		scanner.Add(l)
+		last = append(last, logscan.PlainLine(string(l.Text[:min(len(l.Text), maxLine)])))
 		last = last[max(0, len(last)-lastLines):]
-	}}
-	err = c.Logbook.Read(ctx, id, ci.LogRange{From: 1}, func(l ci.LogLine) error {
-		lines.Add(l)
 		return nil
 	})
-	lines.End()
-	return last, err
+	err = c.Logbook.Read(ctx, id, ci.LogRange{From: 1}, lines.Add)
+	return last, errors.Join(err, lines.Flush())
 }
 
 // summary lists the jobs and their steps.

@@ -41,7 +41,7 @@ type term struct {
 	cluster *kube.Cluster
 	bucket  *logs.Bucket
 	bells   bells
-	stored  *logs.Bells
+	logs    *logs.Store
 	line    *line
 	state   *leadership
 	seen    *metrics.Metrics
@@ -87,24 +87,25 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 	b := t.bells
 	log := t.log
 	outcomes := counted{db, t.seen}
-	keeper := &logs.Keeper{
-		Clock:  db.Now,
+	var watcher *watch.Watcher
+	collectors, err := logs.NewCollectors(logs.CollectorsConfig{
+		Store:  t.logs,
 		Source: t.cluster,
-		Jobs:   db,
-		Index:  db,
-		Bucket: t.bucket,
-		Limit:  cfg.LogLimit,
-		Bells:  t.stored,
+		Clock:  db.Now,
+		Closed: func(job ci.JobName) { watcher.Look(job) },
 		Log:    log,
+	})
+	if err != nil {
+		return err
 	}
-	watcher, err := watch.New(t.cluster.Client, t.cluster.Spaces(), watch.Watcher{
+	watcher, err = watch.New(t.cluster.Client, t.cluster.Spaces(), watch.Watcher{
 
 		Installation: t.cluster.Installation,
 		Clock:        db.Now,
 		Jobs:         db,
 		Outcomes:     outcomes,
 		Cluster:      t.cluster,
-		Logs:         keeper,
+		Logs:         collectors,
 		Patience:     cfg.PendingTimeout,
 		Elastic:      cfg.NodesGrow,
 		Log:          log,
@@ -113,7 +114,6 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 	if err != nil {
 		return err
 	}
-	keeper.Closed = watcher.Look
 	listed, err := registry.ParseListed(cfg.Registries.Registries)
 	if err != nil {
 		return fmt.Errorf("YACI_REGISTRIES: %w", err)
@@ -146,7 +146,7 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 		Checks: &report.Checks{
 			Clock:   db.Now,
 			Runs:    db,
-			Logbook: keeper,
+			Logbook: t.logs,
 			Marker:  t.gh,
 		},
 		Classify: github.ClassifyError,
@@ -167,7 +167,7 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	defer keeper.Wait()
+	defer collectors.Wait()
 	defer wg.Wait()
 	defer cancel()
 	loops := loops{log, t.seen}

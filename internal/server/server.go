@@ -173,7 +173,6 @@ func wire(
 ) (*server, error) {
 	cluster.Kueue, cluster.Forks = cfg.KueueQueue, cfg.ForkNamespace
 	b := bells{newBell(), newBell(), newBell(), newBell()}
-	stored := &logs.Bells{}
 	seen := metrics.New(db)
 	state := &leadership{}
 	ready := &readiness{needs: needs(db, cluster, gh, cfg.Namespace, state)}
@@ -241,14 +240,14 @@ func wire(
 	if err != nil {
 		return nil, err
 	}
-	book := &logs.Keeper{
-		Clock:  db.Now,
+	book, err := logs.NewStore(logs.StoreConfig{
 		Jobs:   db,
 		Index:  db,
 		Bucket: bucket,
 		Limit:  cfg.LogLimit,
-		Bells:  stored,
-		Log:    log,
+	})
+	if err != nil {
+		return nil, err
 	}
 	calls := &api.API{
 
@@ -301,7 +300,7 @@ func wire(
 				cluster: cluster,
 				bucket:  bucket,
 				bells:   b,
-				stored:  stored,
+				logs:    book,
 				line:    line,
 				state:   state,
 				seen:    seen,

@@ -103,7 +103,7 @@ func scanJob(row row) (j ci.Job, err error) {
 	if j.Images, err = decodeImages(images); err != nil {
 		return j, fmt.Errorf("job %s: images: %w", j.Name, err)
 	}
-	j.SettleSteps()
+	j.InferStepStates()
 	return j, nil
 }
 

@@ -136,7 +136,7 @@ func (s *Store) releaseJobs(ctx context.Context, tx *sql.Tx, run ci.RunID, jobs 
 // endJob stores the ending of a job that nothing will be observed of any more, with states of its steps and
 // services that fit.
 func endJob(ctx context.Context, tx *sql.Tx, j *ci.Job) error {
-	j.SettleSteps()
+	j.InferStepStates()
 	steps, err := encodeSteps(j.Steps)
 	if err != nil {
 		return err

@@ -62,7 +62,7 @@ func (s *Sighting) detail(words string) { s.Job.Detail = ci.CleanText(words, max
 // end sets the outcome. Steps that have none are over with the job.
 func (s *Sighting) end(state ci.State, message string) {
 	s.Job.State, s.Job.Message = state, ci.CleanText(message, maxMessage)
-	s.Job.SettleSteps()
+	s.Job.InferStepStates()
 }
 
 // pod reads the one pod of the job.

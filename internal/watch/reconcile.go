@@ -286,7 +286,7 @@ func (w *Watcher) settle(ctx context.Context, v View, s Sighting) error {
 			return err
 		}
 		if len(open) > 0 {
-			return nil // the keeper tells when it has closed one
+			return nil // the collectors call Look when they have closed one
 		}
 	}
 	if s.Linger && !ending(v.Job) { // nobody else would end it, and its logs are stored now

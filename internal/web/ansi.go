@@ -9,21 +9,21 @@ import (
 	terminal "github.com/buildkite/terminal-to-html/v3"
 )
 
-// maxShown bounds what a page shows of one line, in bytes.
+// maxShown is how much of one line a page shows, in bytes.
 const maxShown = 16 << 10
 
 var (
-	// images are the sequences that would become pictures, from anywhere in the
-	// world (1338) or out of the log itself (1337): iterm2.com/documentation-images.html.
-	// 1339 is the emulator's own kind of link, which hides its target.
+	// images matches sequences that the emulator turns into pictures, from any server (1338) or
+	// out of the log itself (1337): iterm2.com/documentation-images.html. 1339 is the emulator's
+	// own kind of link, which hides its address.
 	images = regexp.MustCompile(`\x1b\]133[789];[^\x07\x1b]*(\x07|\x1b\\)?`)
-	// private are messages to one program, among them the emulator's own time marks.
+	// private matches messages to one program, such as the emulator's own timestamps.
 	private = regexp.MustCompile(`\x1b_[^\x07\x1b]*(\x07|\x1b\\)?`)
 	colour  = regexp.MustCompile(`\x1b\[([0-9;]*)m`)
 )
 
-// painter renders a log line by line, each to HTML of its own, so that a line
-// can be linked to and shown alone. A colour goes on until it is ended.
+// painter renders the lines of a log, each to HTML of its own, so that a line can be linked to
+// and shown alone. A colour that a line leaves switched on applies to the lines behind it.
 type painter struct{ on string }
 
 // paint renders one line without its line feed.
@@ -43,7 +43,7 @@ func (p *painter) paint(text string) template.HTML {
 		if harmless {
 			out = strings.ReplaceAll(terminal.Render([]byte(p.on+text)), "\n", " ")
 		}
-		if !harmless || strings.Contains(out, "<img") { // whatever else can make one
+		if !harmless || strings.Contains(out, "<img") { // made by a sequence that is not known here
 			out = html.EscapeString(strings.ToValidUTF8(text, "\uFFFD"))
 		}
 		p.carry(text)
@@ -57,9 +57,9 @@ func (p *painter) paint(text string) template.HTML {
 	return template.HTML(out)
 }
 
-// withoutTricks takes pictures, private messages and misleading links out of a line.
-// What is left around one that was taken out can be another, so it looks again until
-// it finds none. It returns false for a line in which they are nested deeply.
+// withoutTricks removes pictures, private messages and misleading links from a line. The text
+// around one that was removed can form another, so it repeats until it finds none. It returns
+// false for a line in which they are nested deeply.
 func withoutTricks(text string) (string, bool) {
 	const rounds = 4
 	for range rounds {
@@ -72,7 +72,7 @@ func withoutTricks(text string) (string, bool) {
 	return text, false
 }
 
-// plain reports that there is nothing for a terminal to do.
+// plain reports whether a text has only printable ASCII characters and tabs.
 func plain(text string) bool {
 	for i := range len(text) {
 		c := text[i]
@@ -83,7 +83,7 @@ func plain(text string) bool {
 	return true
 }
 
-// carry remembers the colours that are on at the end of a line.
+// carry remembers the colours that are switched on at the end of a line.
 func (p *painter) carry(text string) {
 	for _, m := range colour.FindAllStringSubmatch(text, -1) {
 		switch codes := m[1]; {

@@ -64,22 +64,22 @@ func benchPagesOn(t *testing.T, driver, where string) {
 	bucket, err := logs.OpenBucket(t.Context(), filepath.Join(t.TempDir(), "logs"))
 	must(t, err)
 	t.Cleanup(func() { bucket.Close() })
+	book, err := logs.NewStore(logs.StoreConfig{
+		Jobs:   db,
+		Index:  db,
+		Bucket: bucket,
+		Limit:  1 << 20,
+	})
+	must(t, err)
 	log := slog.New(slog.DiscardHandler)
 	pages := &web.Pages{
-		Runs:  db,
-		Jobs:  db,
-		Repos: db,
-		Inbox: db,
-		Log:   log,
-		Logbook: &logs.Keeper{
-			Jobs:   db,
-			Index:  db,
-			Bucket: bucket,
-			Limit:  1 << 20,
-			Bells:  &logs.Bells{},
-			Log:    log,
-		},
-		Sight: ci.Sight{Repos: []int64{10, 20, 30}},
+		Runs:    db,
+		Jobs:    db,
+		Repos:   db,
+		Inbox:   db,
+		Log:     log,
+		Logbook: book,
+		Sight:   ci.Sight{Repos: []int64{10, 20, 30}},
 	}
 	router := chi.NewRouter()
 	pages.Routes(router)

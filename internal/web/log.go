@@ -2,116 +2,98 @@ package web
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/loghttp"
+	"github.com/yaci-ci/yaci/internal/logscan"
 )
 
-// line is one line of a log as a page shows it.
+// line is a line of a log as a page shows it.
 type line struct {
 	Number int64
-	Note   bool // YACI's own words
-	Error  bool // it tells why the step failed
+	Note   bool // a sentence of YACI's, not output
+	Error  bool // it explains why the step failed
 	Time   time.Time
-	Text   string
 	HTML   template.HTML
-	Group  string // "begins" or "ends" a group of lines; empty: neither
+	Group  string // groupBegins or groupEnds; empty: neither
 }
 
-// read hands whole lines to a reader, painted.
-func (p *Pages) read(ctx context.Context, id ci.LogID, want ci.LogRange, to func(line) error) error {
-	want.Times = true
+// readLines hands the lines of a range to a receiver, rendered as HTML.
+func (p *Pages) readLines(ctx context.Context, id ci.LogID, want ci.LogRange, to func(line) error) error {
 	paint := painter{}
-	var l line
-	var text strings.Builder
-	flush := func() error {
-		if l.Number == 0 {
-			return nil
-		}
-		l.Text = strings.TrimSuffix(text.String(), "\n")
-		var shown string
-		l.Group, shown = groupOf(l.Text)
-		l.HTML = paint.paint(shown)
-		text.Reset()
-		done := l
-		l = line{}
-		return to(done)
-	}
-	err := p.Logbook.Read(ctx, id, want, func(piece ci.LogLine) error {
-		part := string(piece.Text)
-		if l.Number == 0 {
-			stamp, rest, _ := strings.Cut(part, " ")
-			l.Number = piece.Number
-			if at, err := time.Parse(time.RFC3339Nano, stamp); err == nil {
-				l.Time, part = at, rest
-			} else {
-				l.Note = strings.HasPrefix(part, "[yaci] ")
-			}
-		}
-		if text.Len() <= maxShown { // the rest of a long line is only counted by its end
-			text.WriteString(part)
-		}
-		if strings.HasSuffix(part, "\n") {
-			return flush()
-		}
-		return nil
+	lines := logscan.NewLineAssembler(maxShown+1, func(l ci.LogLine) error {
+		group, text := groupOf(strings.TrimSuffix(string(l.Shown()), "\n"))
+		return to(line{
+			Number: l.Number,
+			Note:   l.Note,
+			Time:   l.Time,
+			HTML:   paint.paint(text),
+			Group:  group,
+		})
 	})
-	return errors.Join(err, flush())
+	err := p.Logbook.Read(ctx, id, want, lines.Add)
+	return errors.Join(err, lines.Flush())
 }
 
-// stepOf finds the log that an address means, with the place where it is.
-func (p *Pages) stepOf(r *http.Request) (place, ci.Step, ci.LogID, error) {
+// logOf is a log that an address means.
+type logOf struct {
+	place
+	Step ci.Step // a service is shown as a step
+	ID   ci.LogID
+}
+
+// findLog returns the log that an address means, if its reader may see it.
+func (p *Pages) findLog(r *http.Request) (logOf, error) {
 	pl, err := p.find(r)
 	if err != nil {
-		return pl, ci.Step{}, ci.LogID{}, err
+		return logOf{}, err
 	}
-	job, name := pl.Jobs[pl.Index], chi.URLParam(r, "step")
+	job, container := pl.Jobs[pl.Index], chi.URLParam(r, "step")
+	l := logOf{place: pl, ID: ci.LogID{UID: job.UID, Container: container}}
 	for _, s := range job.Steps {
-		if s.Container == name {
-			return pl, s, ci.LogID{UID: job.UID, Container: name}, nil
+		if s.Container == container {
+			l.Step = s
+			return l, nil
 		}
 	}
 	for _, s := range job.Services {
-		if s.Container == name {
-			return pl, serviceStep(s), ci.LogID{UID: job.UID, Container: name}, nil
+		if s.Container == container {
+			l.Step = serviceStep(s)
+			return l, nil
 		}
 	}
-	return pl, ci.Step{}, ci.LogID{}, ci.ErrNotFound
+	return logOf{}, ci.ErrNotFound
 }
 
-// maxLines bounds how many lines one answer has.
+// logRequest returns the log that a request asks for, and which lines of it.
+func (p *Pages) logRequest(r *http.Request) (logOf, loghttp.Request, error) {
+	l, err := p.findLog(r)
+	if err != nil {
+		return l, loghttp.Request{}, err
+	}
+	want, err := loghttp.ParseRequest(r)
+	want.Job = l.Jobs[l.Index].Name
+	return l, want, err
+}
+
+// maxLines is how many lines one answer has at most.
 const maxLines = 2000
 
-// span reads from= and to=.
-func span(r *http.Request) (want ci.LogRange, err error) {
-	q := r.URL.Query()
-	want = ci.LogRange{From: 1, Notes: true}
-	for name, to := range map[string]*int64{"from": &want.From, "to": &want.To} {
-		if text := q.Get(name); text != "" {
-			*to, err = strconv.ParseInt(text, 10, 64)
-			if err != nil || *to < 1 {
-				return want, fmt.Errorf("%w: %s=%.40s is no line; write a number from 1", ci.ErrInvalid, name, text)
-			}
-		}
-	}
-	return want, nil
-}
-
-// some reads at most maxLines of a log.
-func (p *Pages) some(ctx context.Context, id ci.LogID, want ci.LogRange) (lines []line, err error) {
+// someLines returns the lines of a range, at most maxLines.
+func (p *Pages) someLines(ctx context.Context, id ci.LogID, want ci.LogRange) (lines []line, err error) {
+	want.Follow = false
 	if want.To == 0 || want.To-want.From >= maxLines {
 		want.To = want.From + maxLines - 1
 	}
-	err = p.read(ctx, id, want, func(l line) error {
+	err = p.readLines(ctx, id, want, func(l line) error {
 		if !l.Note || l.Number >= want.From && l.Number <= want.To {
 			lines = append(lines, l)
 		}
@@ -120,21 +102,17 @@ func (p *Pages) some(ctx context.Context, id ci.LogID, want ci.LogRange) (lines 
 	return lines, err
 }
 
-// lines answers with a part of a log as HTML, for the log view to put in its place.
+// lines answers with a part of a log as HTML, which the log view inserts.
 func (p *Pages) lines(w http.ResponseWriter, r *http.Request) error {
-	_, step, id, err := p.stepOf(r)
+	l, want, err := p.logRequest(r)
 	if err != nil {
 		return err
 	}
-	want, err := span(r)
+	lines, err := p.someLines(r.Context(), l.ID, want.LogRange)
 	if err != nil {
 		return err
 	}
-	lines, err := p.some(r.Context(), id, want)
-	if err != nil {
-		return err
-	}
-	out, err := fragment("lines", linesOf{step.Container, lines})
+	out, err := fragment("lines", linesOf{l.Step.Container, lines})
 	if err != nil {
 		return err
 	}
@@ -143,12 +121,14 @@ func (p *Pages) lines(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
+// linesOf is what the template "lines" shows.
 type linesOf struct {
-	Step  string
+	Step  string // container
 	Lines []line
 }
 
-// logPage is a log for those without JavaScript, and for those who want no more than it.
+// logPage is what the page of a log shows: it is for readers without JavaScript, and for those
+// who want nothing but the log.
 type logPage struct {
 	place
 	Step       ci.Step
@@ -156,31 +136,27 @@ type logPage struct {
 	Shown      []line
 	Log        ci.LogExtent
 	From       int64
-	Prev, Next int64 // where the pages beside begin; 0: there is none
+	Prev, Next int64 // first lines of the pages before and behind this one; 0: there is none
 }
 
 func (p *Pages) logPage(w http.ResponseWriter, r *http.Request) error {
-	pl, step, id, err := p.stepOf(r)
+	l, want, err := p.logRequest(r)
 	if err != nil {
 		return err
 	}
-	want, err := span(r)
-	if err != nil {
-		return err
-	}
-	v := logPage{place: pl, Step: step, Base: r.URL.Path}
-	if v.Log, err = p.Logbook.Extent(r.Context(), id); err != nil {
+	v := logPage{place: l.place, Step: l.Step, Base: r.URL.Path}
+	if v.Log, err = p.Logbook.Extent(r.Context(), l.ID); err != nil {
 		return err
 	}
 	if r.URL.Query().Get("at") == "end" {
 		want.From = max(1, v.Log.Lines-maxLines/2)
 	}
 	v.From = want.From
-	if v.Shown, err = p.some(r.Context(), id, want); err != nil {
+	if v.Shown, err = p.someLines(r.Context(), l.ID, want.LogRange); err != nil {
 		return err
 	}
-	for i, l := range v.Shown {
-		v.Shown[i].Error = l.Number == v.Log.Error && !l.Note
+	for i, shown := range v.Shown {
+		v.Shown[i].Error = shown.Number == v.Log.Error && !shown.Note
 	}
 	if want.From > 1 {
 		v.Prev = max(1, want.From-maxLines)
@@ -188,108 +164,64 @@ func (p *Pages) logPage(w http.ResponseWriter, r *http.Request) error {
 	if want.From+maxLines <= v.Log.Lines {
 		v.Next = want.From + maxLines
 	}
-	l := layout{
-		Title: fmt.Sprintf("%s · #%d %s", step.Name, pl.Run.Number, pl.Run.Event.Repo.FullName()),
-		Icon:  string(step.State),
-		Nav:   "runs",
-	}
-	return p.show(w, r, http.StatusOK, "log.html", l, v)
+	title := fmt.Sprintf("%s · #%d %s", l.Step.Name, l.Run.Number, l.Run.Event.Repo.FullName())
+	return p.show(w, r, http.StatusOK, "log.html", layout{Title: title, Icon: string(l.Step.State), Nav: "runs"}, v)
 }
 
-// raw answers with the log as text; follow=1 waits for more, download=1 has it saved.
-func (p *Pages) raw(w http.ResponseWriter, r *http.Request) error {
-	pl, step, id, err := p.stepOf(r)
+// rawLog answers with a log as text. download=1 makes the browser save it.
+func (p *Pages) rawLog(w http.ResponseWriter, r *http.Request) error {
+	l, want, err := p.logRequest(r)
 	if err != nil {
 		return err
 	}
-	want, err := span(r)
-	if err != nil {
-		return err
-	}
-	want.Follow = r.URL.Query().Get("follow") == "1"
-	want.Times = r.URL.Query().Get("times") == "1"
-	want.Job = pl.Jobs[pl.Index].Name
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "private, no-store")
 	if r.URL.Query().Get("download") == "1" {
-		w.Header().
-			Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", fmt.Sprintf("%s-%d-%s.txt", pl.Run.ID, pl.Attempt, step.Container)))
+		name := fmt.Sprintf("%s-%d-%s.txt", l.Run.ID, l.Attempt, l.Step.Container)
+		w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", name))
 	}
-	out := newStream(w)
-	err = p.Logbook.Read(r.Context(), id, want, func(l ci.LogLine) error {
-		if err := out.extend(); err != nil {
-			return err
-		}
-		_, err := w.Write(l.Text)
-		if err != nil || !want.Follow {
-			return err
-		}
-		return out.control.Flush()
-	})
-	return p.ended(r, errors.Join(err, out.extend()))
-}
-
-// ended breaks the connection of an answer that could not be given to its end,
-// so that it does not look whole.
-func (p *Pages) ended(r *http.Request, err error) error {
-	if err != nil && r.Context().Err() == nil {
-		p.Log.Warn("log was not served to its end", "path", r.URL.Path, "err", err)
-		panic(http.ErrAbortHandler)
-	}
+	p.logServer().Text(w, r, l.ID, want)
 	return nil
 }
 
-// liveEvent is one line on its way to the log view.
-type liveEvent struct {
+func (p *Pages) logServer() loghttp.Server { return loghttp.Server{Logbook: p.Logbook, Log: p.Log} }
+
+// liveLine is a line on its way to the log view.
+type liveLine struct {
 	Number int64         `json:"n"`
 	HTML   template.HTML `json:"h"`
 }
 
-// live sends lines as they come. Each has its number as its id, so that a
-// browser that lost the connection goes on behind the last one (Last-Event-ID,
-// html.spec.whatwg.org/multipage/server-sent-events.html). "end" says that there will be no more.
-func (p *Pages) live(w http.ResponseWriter, r *http.Request) error {
-	place, step, id, err := p.stepOf(r)
+// liveLog sends the lines of a log to the log view as they come. The event "end" says that
+// there will be no more.
+func (p *Pages) liveLog(w http.ResponseWriter, r *http.Request) error {
+	l, want, err := p.logRequest(r)
 	if err != nil {
 		return err
 	}
-	want, err := span(r)
-	if err != nil {
-		return err
-	}
-	ctx, stop := p.whileSeen(r, place.Run.Event.Repo)
+	want.Follow = true
+	ctx, stop := p.whileSeen(r, l.Run.Event.Repo)
 	defer stop()
-	want.Follow, want.Job = true, place.Jobs[place.Index].Name
-	last, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64)
-	if err == nil && last > 0 {
-		want.From = last + 1
-	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Accel-Buffering", "no")
-	out := newStream(w)
-	defer out.beat(ctx, 15*time.Second)()
-	err = p.read(ctx, id, want, func(l line) error {
-		text, err := fragment("line", lineOf{step.Container, l})
+	p.logServer().Events(w, r, func(send func(loghttp.Event) error) error {
+		err := p.readLines(ctx, l.ID, want.LogRange, func(shown line) error {
+			html, err := fragment("line", lineOf{l.Step.Container, shown})
+			if err != nil {
+				return err
+			}
+			e := loghttp.Event{ID: shown.Number, Data: liveLine{shown.Number, html}}
+			if shown.Note { // it has no number of its own
+				e.ID = 0
+			}
+			return send(e)
+		})
 		if err != nil {
 			return err
 		}
-		data, err := json.Marshal(liveEvent{l.Number, text})
-		if err != nil {
-			return err
-		}
-		if l.Note {
-			return out.send("data: %s\n\n", data)
-		}
-		return out.send("id: %d\ndata: %s\n\n", l.Number, data)
+		return send(loghttp.Event{Name: "end", Data: struct{}{}})
 	})
-	if err == nil {
-		err = out.send("event: end\ndata: {}\n\n")
-	}
-	return p.ended(r, err)
+	return nil
 }
 
+// lineOf is what the template "line" shows.
 type lineOf struct {
-	Step string
+	Step string // container
 	Line line
 }

@@ -8,26 +8,25 @@ import (
 )
 
 var (
-	// hyperlink is the sequence that begins a link, or ends it when it has no address
+	// hyperlink matches the sequence that begins a link, or ends it if it has no address
 	// (gist.github.com/egmontkob/eb114294efbcd5adb1944c9f3cb5feda).
 	hyperlink = regexp.MustCompile(`\x1b\]8;[^;\x07\x1b]*;([^\x07\x1b]*)(?:\x07|\x1b\\)`)
-	// style is a sequence that changes how a link's text looks, and not what it says.
+	// style matches a sequence that changes how the text of a link looks, but not what it says.
 	style = regexp.MustCompile(`\x1b(?:\[[0-9;:]*m|\(B)`)
-	// hostname is what a reader takes for the name of a server.
+	// hostname matches what a reader takes for the name of a server.
 	hostname = regexp.MustCompile(`(?i)\b(?:[a-z0-9-]+\.)+[a-z]{2,}\b`)
 )
 
-// honestLinks takes the links out of a line that lead elsewhere than to http or
-// https, or whose text names another host than the one that they lead to. Their
-// text stays.
+// honestLinks removes links from a line whose address is not one of http or https, or whose
+// text names another host than the address. Their text stays.
 func honestLinks(line string) string {
-	marks := hyperlink.FindAllStringSubmatchIndex(line, -1)
-	if marks == nil {
+	sequences := hyperlink.FindAllStringSubmatchIndex(line, -1)
+	if sequences == nil {
 		return line
 	}
 	var b strings.Builder
 	at := 0
-	for i, m := range marks {
+	for i, m := range sequences {
 		b.WriteString(line[at:m[0]])
 		at = m[1]
 		target := line[m[2]:m[3]]
@@ -35,8 +34,8 @@ func honestLinks(line string) string {
 			continue // the end, which is written with its beginning
 		}
 		end := len(line)
-		if i+1 < len(marks) {
-			end = marks[i+1][0]
+		if i+1 < len(sequences) {
+			end = sequences[i+1][0]
 		}
 		text := line[m[1]:end]
 		if honest(target, style.ReplaceAllString(text, "")) {
@@ -50,8 +49,8 @@ func honestLinks(line string) string {
 	return b.String()
 }
 
-// honest reports whether a link with this text leads where a reader expects. Text that moves the cursor can show
-// something else than it says.
+// honest reports whether a link with this text leads where a reader expects. Text with control
+// characters can move the cursor, and so look different from what it says.
 func honest(target, text string) bool {
 	if strings.ContainsFunc(text, unicode.IsControl) {
 		return false

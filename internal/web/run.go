@@ -329,7 +329,7 @@ func (p *Pages) shown(ctx context.Context, id ci.LogID, e ci.LogExtent) (lines [
 		from = min(from, e.Error-beforeError) // near the end, all that is behind it
 	}
 	from = max(1, from)
-	err = p.read(ctx, id, ci.LogRange{From: from, To: min(e.Lines, from+shownLines-1), Notes: true}, func(l line) error {
+	err = p.readLines(ctx, id, ci.LogRange{From: from, To: min(e.Lines, from+shownLines-1), Notes: true}, func(l line) error {
 		l.Error = l.Number == e.Error && !l.Note
 		lines = append(lines, l)
 		return nil

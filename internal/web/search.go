@@ -7,12 +7,15 @@ import (
 	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/logscan"
 )
 
-// maxHits bounds what a search answers with.
-const maxHits = 1000
+const (
+	maxHits    = 1000 // lines that a search finds at most
+	maxHitText = 400  // bytes that are shown of each
+)
 
-// hit is a line that holds what was searched for.
+// hit is a line that contains what was searched for.
 type hit struct {
 	Step string // container
 	Line int64
@@ -22,7 +25,9 @@ type hit struct {
 
 var errEnough = errors.New("enough")
 
-// search looks through the logs of a job, step by step. Case does not matter.
+// search searches the logs of a job, services first and then step by step, for a text in upper
+// or lower case. A line of more than 64 KiB is searched in parts, so a text that is cut by two of
+// them is not found. more is true if there are more than maxHits lines.
 func (p *Pages) search(ctx context.Context, job ci.Job, what string) (hits []hit, more bool, err error) {
 	what = strings.ToLower(what)
 	if what == "" || job.UID == "" {
@@ -41,8 +46,8 @@ func (p *Pages) search(ctx context.Context, job ci.Job, what string) (hits []hit
 			ctx,
 			ci.LogID{UID: job.UID, Container: l.container},
 			ci.LogRange{From: 1},
-			func(piece ci.LogLine) error {
-				text := ci.PlainLine(string(piece.Text))
+			func(fragment ci.LogLine) error {
+				text := logscan.PlainLine(string(fragment.Text))
 				if !strings.Contains(strings.ToLower(text), what) {
 					return nil
 				}
@@ -50,9 +55,10 @@ func (p *Pages) search(ctx context.Context, job ci.Job, what string) (hits []hit
 					return errEnough
 				}
 				n := len(hits)
-				if n == 0 || hits[n-1].Step != l.container || hits[n-1].Line != piece.Number {
+				if n == 0 || hits[n-1].Step != l.container || hits[n-1].Line != fragment.Number {
 					text = strings.TrimSpace(text)
-					hits = append(hits, hit{l.container, piece.Number, l.name, strings.ToValidUTF8(text[:min(len(text), 400)], "")})
+					text = strings.ToValidUTF8(text[:min(len(text), maxHitText)], "")
+					hits = append(hits, hit{l.container, fragment.Number, l.name, text})
 				}
 				return nil
 			},

@@ -89,8 +89,8 @@ func (p *Pages) Routes(r chi.Router) {
 				r.Get("/search", p.page(p.searchPage))
 				r.Get("/steps/{step}", p.page(p.logPage))
 				r.Get("/steps/{step}/lines", p.page(p.lines))
-				r.Get("/steps/{step}/live", p.page(p.live))
-				r.Get("/steps/{step}/log.txt", p.page(p.raw))
+				r.Get("/steps/{step}/live", p.page(p.liveLog))
+				r.Get("/steps/{step}/log.txt", p.page(p.rawLog))
 			})
 		})
 	}

@@ -29,7 +29,7 @@ type world struct {
 	t      *testing.T
 	db     *store.Store
 	file   string // of the database
-	keeper *logs.Keeper
+	logs   *logs.Collectors
 	closed chan struct{}
 	pages  *web.Pages
 	front  http.Handler
@@ -71,22 +71,26 @@ func newWorld(t *testing.T) *world {
 		prints: map[string]string{},
 		pipes:  map[string]*io.PipeReader{},
 	}
-	w.keeper = &logs.Keeper{
-		Source: w,
+	book, err := logs.NewStore(logs.StoreConfig{
 		Jobs:   db,
 		Index:  db,
 		Bucket: bucket,
 		Limit:  1 << 26,
-		Bells:  &logs.Bells{},
+	})
+	must(t, err)
+	w.logs, err = logs.NewCollectors(logs.CollectorsConfig{
+		Store:  book,
+		Source: w,
 		Closed: func(ci.JobName) { w.closed <- struct{}{} },
 		Log:    log,
-	}
-	t.Cleanup(func() { w.keeper.Wait(); bucket.Close(); db.Close() })
+	})
+	must(t, err)
+	t.Cleanup(func() { w.logs.Wait(); bucket.Close(); db.Close() })
 	w.pages = &web.Pages{
 		Runs:    db,
 		Jobs:    db,
 		Repos:   db,
-		Logbook: w.keeper,
+		Logbook: book,
 		Log:     log,
 		URL:     "https://ci.test",
 		Site:    "https://hub.test",
@@ -183,7 +187,7 @@ func (w *world) runAt(sha ci.SHA, event ci.Event, steps ...ci.Step) ci.Run {
 	_, err := w.db.Observe(w.t.Context(), job)
 	must(w.t, err)
 	for _, s := range steps {
-		w.keeper.Follow(w.t.Context(), job, "pod", s.Container, false)
+		w.logs.Follow(w.t.Context(), job, "pod", s.Container, false)
 		select {
 		case <-w.closed:
 		case <-time.After(time.Minute):
@@ -220,7 +224,7 @@ func (w *world) start(event ci.Event) (ci.Run, *printer) {
 	r, out := io.Pipe()
 	w.pipes["1-later"] = r
 	w.t.Cleanup(func() { out.Close() })
-	w.keeper.Follow(w.t.Context(), job, "pod", "1-later", false)
+	w.logs.Follow(w.t.Context(), job, "pod", "1-later", false)
 	return run, &printer{w, job, out, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 }
 

@@ -1,16 +1,17 @@
-package ci_test
+package logscan_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/logscan"
 )
 
-// TestC13ScriptIsNoError holds that the script at the beginning of a log is not read
+// TestC13ScriptIsNoError checks that the script at the beginning of a log is not scanned
 // for errors, and that everything behind it is.
 func TestC13ScriptIsNoError(t *testing.T) {
-	const script = "::group::Run cat <<X\n  cat <<X\n  ::error file=a.go,line=1::no\n  error: no\n  a.go:1:2: no\n  ::endgroup::\n  FAIL\n  X\n"
+	const script = "::group::Run cat <<X\n  cat <<X\n  ::error file=a.go,line=1::no\n  error: no\n" +
+		"  a.go:1:2: no\n  ::endgroup::\n  FAIL\n  X\n"
 	const note = "yaci-step: workspace: permission denied\n"
 	for name, c := range map[string]struct {
 		log         string
@@ -29,13 +30,13 @@ func TestC13ScriptIsNoError(t *testing.T) {
 		"a step that prints no script": {"a.go:1:2: yes\n", 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := &ci.Reading{}
+			s := &logscan.ErrorScanner{}
 			number := int64(0)
 			for line := range strings.Lines(c.log) {
 				number++
-				r.Add(number, line)
+				s.Add(fragment(number, line))
 			}
-			first, list := r.FirstError(), r.Annotations()
+			first, list := s.FirstError(), s.Annotations()
 			if first != c.first || len(list) != c.annotations {
 				t.Errorf("first error %d, annotations %+v; want %d and %d", first, list, c.first, c.annotations)
 			}

@@ -1,13 +1,13 @@
-package ci
+package logscan
 
 import (
 	"strings"
 	"unicode/utf8"
 )
 
-// PlainLine returns a line of a log as people read it: without its end, without
-// what a terminal acts on (ECMA-48), and as valid UTF-8. Its time is linear in the
-// length of the line.
+// PlainLine returns the visible text of a line: without the line feed, without control
+// characters and escape sequences (ECMA-48), and as valid UTF-8. It takes time linear in
+// the length of the line.
 func PlainLine(line string) string {
 	line = strings.TrimRight(line, "\r\n")
 	at := 0
@@ -34,7 +34,8 @@ func PlainLine(line string) string {
 
 func isControl(c byte) bool { return c < ' ' && c != '\t' && c != '\n' || c == 0x7f }
 
-// controlSize returns the length of the control character or sequence that a text begins with.
+// controlSize returns the length of the control character or escape sequence at the
+// beginning of text.
 func controlSize(text string) int {
 	if text[0] != 0x1b || len(text) == 1 {
 		return 1

@@ -1,4 +1,4 @@
-package ci_test
+package logscan_test
 
 import (
 	"fmt"
@@ -8,15 +8,16 @@ import (
 	"unicode/utf8"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/logscan"
 )
 
-// read is what a log says.
-func read(log string) *ci.Reading {
-	r := &ci.Reading{Repo: "Ada/Hello"}
+// scan returns a scanner that has read a log.
+func scan(log string) *logscan.ErrorScanner {
+	s := &logscan.ErrorScanner{Repo: "Ada/Hello"}
 	for i, line := range strings.SplitAfter(log, "\n") {
-		r.Add(int64(i+1), line)
+		s.Add(fragment(int64(i+1), line))
 	}
-	return r
+	return s
 }
 
 func TestAnnotation(t *testing.T) {
@@ -106,33 +107,58 @@ func TestAnnotation(t *testing.T) {
 		"a.go:0:1: no such line":                   {},
 		"see a.go:1:1: x":                          {},
 	} {
-		got := read(line).Annotations()
+		got := scan(line).Annotations()
 		if want.Path == "" && len(got) > 0 || want.Path != "" && (len(got) != 1 || got[0] != want) {
 			t.Errorf("%q: %+v, want %+v", line, got, want)
 		}
 	}
 }
 
-// What tests of Go say counts when they failed, and lies where their package does.
+// Messages of failed Go tests become annotations in the directory of their package.
 func TestGoTests(t *testing.T) {
 	for name, c := range map[string]struct {
 		log  string
 		want []string // path:line: title: message
 	}{
-		"failed": {"--- FAIL: TestBye (0.00s)\n    bye_test.go:17: Bye() = \"x\",\n        want \"y\"\n    bye_test.go:18: also\nFAIL\nFAIL\tgithub.com/ada/hello/greet/bye\t0.207s\n",
-			[]string{`greet/bye/bye_test.go:17: TestBye: Bye() = "x",|want "y"`, "greet/bye/bye_test.go:18: TestBye: also"}},
-		"below": {"--- FAIL: TestA (0.00s)\n    --- FAIL: TestA/b (0.00s)\n        a_test.go:3: b\nFAIL\nFAIL\tgithub.com/Ada/Hello\t0.1s\n", []string{"a_test.go:3: TestA/b: b"}},
-		"told of all": {"=== RUN   TestA\n    a_test.go:1: fine\n--- PASS: TestA (0.00s)\n=== RUN   TestB\n=== PAUSE TestB\n=== RUN   TestC\n    c_test.go:2: bad\n=== CONT  TestB\n    b_test.go:3: fine\n=== NAME  TestC\n    helper.go:4: worse\n" +
-			"--- FAIL: TestC (0.00s)\n--- SKIP: TestB (0.00s)\nFAIL\nFAIL\tgithub.com/ada/hello/v2/x\t0.1s\n", []string{"x/c_test.go:2: TestC: bad", "x/helper.go:4: TestC: worse"}},
-		"elsewhere":       {"--- FAIL: TestA (0.00s)\n    a_test.go:1: x\nFAIL\nFAIL\texample.com/hello/x\t0.1s\n", []string{"a_test.go:1: TestA: x"}},
-		"another's":       {"--- FAIL: TestA (0.00s)\n    a_test.go:1: x\nFAIL\nFAIL\tgithub.com/ada/hello2/x\t0.1s\n", []string{"a_test.go:1: TestA: x"}},
-		"two packages":    {"--- FAIL: TestA (0.00s)\n    a_test.go:1: x\nFAIL\tgithub.com/ada/hello/a\t0.1s\n    b.go:1: x\nok  \tgithub.com/ada/hello/b\t0.1s\n", []string{"a/a_test.go:1: TestA: x"}},
-		"cut off":         {"--- FAIL: TestA (0.00s)\n    a_test.go:1: x\n", []string{"a_test.go:1: TestA: x"}},
-		"never ended":     {"=== RUN   TestA\n    a_test.go:1: x\npanic: test timed out\n", nil},
-		"all were passed": {"=== RUN   TestA\n    a_test.go:1: x\n--- PASS: TestA (0.00s)\nPASS\nok  \tgithub.com/ada/hello\t0.1s\n", nil},
+		"failed": {
+			"--- FAIL: TestBye (0.00s)\n    bye_test.go:17: Bye() = \"x\",\n        want \"y\"\n" +
+				"    bye_test.go:18: also\nFAIL\nFAIL\tgithub.com/ada/hello/greet/bye\t0.207s\n",
+			[]string{`greet/bye/bye_test.go:17: TestBye: Bye() = "x",|want "y"`, "greet/bye/bye_test.go:18: TestBye: also"},
+		},
+		"below": {
+			"--- FAIL: TestA (0.00s)\n    --- FAIL: TestA/b (0.00s)\n        a_test.go:3: b\n" +
+				"FAIL\nFAIL\tgithub.com/Ada/Hello\t0.1s\n",
+			[]string{"a_test.go:3: TestA/b: b"},
+		},
+		"with -v": {
+			"=== RUN   TestA\n    a_test.go:1: fine\n--- PASS: TestA (0.00s)\n" +
+				"=== RUN   TestB\n=== PAUSE TestB\n=== RUN   TestC\n    c_test.go:2: bad\n" +
+				"=== CONT  TestB\n    b_test.go:3: fine\n=== NAME  TestC\n    helper.go:4: worse\n" +
+				"--- FAIL: TestC (0.00s)\n--- SKIP: TestB (0.00s)\nFAIL\nFAIL\tgithub.com/ada/hello/v2/x\t0.1s\n",
+			[]string{"x/c_test.go:2: TestC: bad", "x/helper.go:4: TestC: worse"},
+		},
+		"another module": {
+			"--- FAIL: TestA (0.00s)\n    a_test.go:1: x\nFAIL\nFAIL\texample.com/hello/x\t0.1s\n",
+			[]string{"a_test.go:1: TestA: x"},
+		},
+		"a module with a similar name": {
+			"--- FAIL: TestA (0.00s)\n    a_test.go:1: x\nFAIL\nFAIL\tgithub.com/ada/hello2/x\t0.1s\n",
+			[]string{"a_test.go:1: TestA: x"},
+		},
+		"two packages": {
+			"--- FAIL: TestA (0.00s)\n    a_test.go:1: x\nFAIL\tgithub.com/ada/hello/a\t0.1s\n" +
+				"    b.go:1: x\nok  \tgithub.com/ada/hello/b\t0.1s\n",
+			[]string{"a/a_test.go:1: TestA: x"},
+		},
+		"cut off":     {"--- FAIL: TestA (0.00s)\n    a_test.go:1: x\n", []string{"a_test.go:1: TestA: x"}},
+		"never ended": {"=== RUN   TestA\n    a_test.go:1: x\npanic: test timed out\n", nil},
+		"all have passed": {
+			"=== RUN   TestA\n    a_test.go:1: x\n--- PASS: TestA (0.00s)\nPASS\nok  \tgithub.com/ada/hello\t0.1s\n",
+			nil,
+		},
 	} {
 		var got []string
-		for _, a := range read(c.log).Annotations() {
+		for _, a := range scan(c.log).Annotations() {
 			got = append(got, fmt.Sprintf("%s:%d: %s: %s", a.Path, a.Line, a.Title, strings.ReplaceAll(a.Message, "\n", "|")))
 		}
 		if !slices.Equal(got, c.want) {
@@ -171,48 +197,81 @@ func TestFirstError(t *testing.T) {
 		"fatal: not a git repository\n":                                        1,
 		"Exception in thread \"main\" java.lang.Error\n":                       1,
 	} {
-		if got := read(log).FirstError(); got != want {
+		if got := scan(log).FirstError(); got != want {
 			t.Errorf("%q: line %d, want %d", log, got, want)
 		}
 	}
 }
 
 func FuzzAnnotation(f *testing.F) {
-	for _, s := range []string{"::error file=a,line=1::x", "a.go:1:2: x", "\x1b]8;;\x07a.go:1:2: x", "::warning file=%2e%2e/x,line=2::y", strings.Repeat("é", 3000),
-		"--- FAIL: TestA (0.00s)\n    a_test.go:1: x\n        y\nFAIL\tgithub.com/ada/hello/../../b\t0.1s\n", "=== RUN   T\n    a.go:1: x\n--- FAIL: T\n"} {
-		f.Add(s)
+	for _, seed := range []string{
+		"::error file=a,line=1::x",
+		"a.go:1:2: x",
+		"\x1b]8;;\x07a.go:1:2: x",
+		"::warning file=%2e%2e/x,line=2::y",
+		strings.Repeat("é", 3000),
+		"--- FAIL: TestA (0.00s)\n    a_test.go:1: x\n        y\nFAIL\tgithub.com/ada/hello/../../b\t0.1s\n",
+		"=== RUN   T\n    a.go:1: x\n--- FAIL: T\n",
+	} {
+		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, log string) {
-		r := read(log)
-		n := r.FirstError()
+		s := scan(log)
+		n := s.FirstError()
 		if n < 0 || n > int64(strings.Count(log, "\n")+1) {
 			t.Errorf("%q: line %d", log, n)
 		}
-		list := r.Annotations()
-		if len(list) > ci.MaxAnnotations {
+		list := s.Annotations()
+		if len(list) > logscan.MaxAnnotations {
 			t.Errorf("%d annotations", len(list))
 		}
 		for _, a := range list {
-			if strings.HasPrefix(a.Path, "/") || strings.HasPrefix(a.Path, "..") || a.Path == "" || a.Line < 1 || a.End < a.Line || a.Column < 0 || a.Message == "" ||
-				len(a.Message) > 4<<10 || len(a.Title) > 255 ||
-				!utf8.ValidString(a.Message+a.Path+a.Title) ||
-				!slices.Contains([]string{"failure", "warning", "notice"}, a.Level) {
-				t.Errorf("%q: %+v", log, a)
+			if problem := problemOf(a); problem != "" {
+				t.Errorf("%q: %s: %+v", log, problem, a)
 			}
 		}
 	})
 }
 
-// BenchmarkReading reads a log of 200,000 lines, as is done once of each step that failed.
-func BenchmarkReading(b *testing.B) {
-	line := "2026-01-02T03:04:05Z compiling internal/something/else.go with some flags -x -y (12 of 345)\n"
-	b.SetBytes(int64(200_000 * len(line)))
+// problemOf returns why GitHub would refuse an annotation, or "".
+func problemOf(a ci.Annotation) string {
+	switch {
+	case a.Path == "", strings.HasPrefix(a.Path, "/"), strings.HasPrefix(a.Path, ".."):
+		return "the path is outside the repository"
+	case a.Line < 1, a.End < a.Line, a.Column < 0:
+		return "the place is not in a file"
+	case a.Message == "", len(a.Message) > 4<<10, len(a.Title) > 255:
+		return "the message or title has the wrong size"
+	case !utf8.ValidString(a.Message + a.Path + a.Title):
+		return "the text is not UTF-8"
+	case !slices.Contains([]string{"failure", "warning", "notice"}, a.Level):
+		return "the level is unknown"
+	}
+	return ""
+}
+
+// A note says what is missing of a log. It is not output, whatever words it has.
+func TestErrorScannerIgnoresNotes(t *testing.T) {
+	s := &logscan.ErrorScanner{}
+	s.Add(ci.LogLine{Number: 1, Text: []byte("::error file=a.go,line=1::x\n"), Note: true})
+	first, list := s.FirstError(), s.Annotations()
+	if first != 0 || len(list) != 0 {
+		t.Errorf("first error %d, annotations %+v; want none", first, list)
+	}
+}
+
+// BenchmarkErrorScanner scans a log of 200,000 lines, as is done once for each failed step.
+func BenchmarkErrorScanner(b *testing.B) {
+	const text = "2026-01-02T03:04:05Z compiling internal/something/else.go with some flags -x -y (12 of 345)\n"
+	line := fragment(0, text)
+	b.SetBytes(int64(200_000 * len(text)))
 	for b.Loop() {
-		var r ci.Reading
+		var s logscan.ErrorScanner
 		for i := range 200_000 {
-			r.Add(int64(i+1), line)
+			line.Number = int64(i + 1)
+			s.Add(line)
 		}
-		if r.FirstError() != 0 {
+		if s.FirstError() != 0 {
 			b.Fatal("an error")
 		}
 	}

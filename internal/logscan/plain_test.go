@@ -1,4 +1,4 @@
-package ci
+package logscan
 
 import (
 	"bytes"
@@ -6,9 +6,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// What PlainLine and compiled read, as regular expressions, which are slow.
+// The languages of PlainLine and compilerMessage as regular expressions, which are slow.
 var (
 	plainEscapes = regexp.MustCompile(
 		`\x1b(\[[0-9;?]*[ -/]*[@-~]|[\]_][^\x07\x1b]*(\x07|\x1b\\)?|[ -/]*[0-~])|[\x00-\x08\x0b-\x1f\x7f]`,
@@ -29,7 +31,7 @@ func checkPlain(t *testing.T, line string) {
 func checkPlace(t *testing.T, line string) {
 	t.Helper()
 	m := compilerPlace.FindStringSubmatch(line)
-	a, ok := compiled(line)
+	a, ok := compilerMessage(line)
 	if ok != (m != nil) || ok && (a.Path != m[1] || a.Message != m[4]) {
 		t.Errorf("%q: %+v %v, want %q", line, a, ok, m)
 	}
@@ -116,7 +118,7 @@ func FuzzPlainLine(f *testing.F) {
 	})
 }
 
-// slowLines are lines that cost much to read, and one that does not.
+// slowLines returns lines that are expensive to scan, and one that is not.
 func slowLines() map[string]string {
 	return map[string]string{
 		"escapes":      strings.Repeat("\x1b[31m.\x1b[0m", 100),
@@ -135,21 +137,21 @@ func slowLines() map[string]string {
 	}
 }
 
-// readMuch reads a line again and again until it has read size bytes.
-func readMuch(line string, size int) (r Reading) {
-	n := int64(0)
-	for read := 0; read < size; read += len(line) + 1 {
-		n++
-		r.Add(n, line)
+// scanMuch scans a line again and again until it has scanned size bytes.
+func scanMuch(line string, size int) (s ErrorScanner) {
+	l := ci.LogLine{Text: []byte(line)}
+	for scanned := 0; scanned < size; scanned += len(line) + 1 {
+		l.Number++
+		s.Add(l)
 	}
-	return r
+	return s
 }
 
 // TestS21: only a bounded part of the log of a failed step is matched, whatever the step printed.
 func TestS21(t *testing.T) {
 	for name, line := range slowLines() {
-		if r := readMuch(line, 10<<20); r.matched > maxMatched+2*maxRead {
-			t.Errorf("%s: %d bytes were matched", name, r.matched)
+		if s := scanMuch(line, 10<<20); s.matched > maxMatched+2*maxLineScanned {
+			t.Errorf("%s: %d bytes were matched", name, s.matched)
 		}
 	}
 	if !bytes.Contains([]byte(PlainLine("\x1b[1mx")), []byte("x")) {
@@ -157,14 +159,14 @@ func TestS21(t *testing.T) {
 	}
 }
 
-// BenchmarkS21 measures how fast the log of a failed step is read.
+// BenchmarkS21 measures how fast the log of a failed step is scanned.
 func BenchmarkS21(b *testing.B) {
 	for name, line := range slowLines() {
 		b.Run(name, func(b *testing.B) {
 			const size = 16 << 20
 			b.SetBytes(size)
 			for b.Loop() {
-				readMuch(line, size)
+				scanMuch(line, size)
 			}
 		})
 	}
