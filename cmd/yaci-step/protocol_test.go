@@ -347,7 +347,7 @@ func (p *protocolPod) observe(compiled *pipeline.Compiled) ci.Job {
 		InitContainerStatuses: []corev1.ContainerStatus{p.clone},
 		ContainerStatuses:     p.statuses,
 	}
-	return watch.Observe(watch.View{
+	return watch.Observe(watch.Observation{
 		Stored: stored,
 		Job:    job,
 		Pods:   []*corev1.Pod{seen},
@@ -513,7 +513,7 @@ func TestProtocolNote(t *testing.T) {
 		Status: corev1.PodStatus{Phase: corev1.PodRunning, InitContainerStatuses: []corev1.ContainerStatus{status}},
 	}
 	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{UID: "u"}}
-	got := watch.Observe(watch.View{
+	got := watch.Observe(watch.Observation{
 		Stored: ci.Job{UID: "u"},
 		Job:    job,
 		Pods:   []*corev1.Pod{seen},

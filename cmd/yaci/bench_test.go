@@ -213,9 +213,9 @@ func yaciJob(keys string) func(t *testing.T, client kubernetes.Interface, name s
 			Manifest: must(json.Marshal(compiled[0].Job))(t),
 			Files:    must(json.Marshal(compiled[0].Files))(t),
 		}
-		cluster := &kube.Cluster{Client: client, Namespace: buildNamespace}
+		cluster := must(kube.New(client, kube.Config{Namespace: buildNamespace}))(t)
 		must(cluster.Launch(t.Context(), ci.Launch{Job: job}))(t)
-		t.Cleanup(func() { _ = cluster.DropSecret(t.Context(), job.Name) })
+		t.Cleanup(func() { _ = cluster.DeleteJobSecret(t.Context(), job.Name) })
 	}
 }
 

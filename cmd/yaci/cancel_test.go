@@ -23,7 +23,7 @@ const long = "image: IMAGE\nsteps: [{name: wait, run: \"trap 'echo told; exit 1'
 // theirRun is the id of the newest run that was launched.
 func (w *world) theirRun() string {
 	w.t.Helper()
-	m := regexp.MustCompile(`msg=launched run=(\w+)`).FindAllStringSubmatch(w.log.String(), -1)
+	m := regexp.MustCompile(`msg="launched job" run=(\w+)`).FindAllStringSubmatch(w.log.String(), -1)
 	return m[len(m)-1][1]
 }
 

@@ -101,7 +101,7 @@ jobs:
 	if again.Conclusion != "failure" || len(again.Annotations) != 1 {
 		t.Errorf("check of the second attempt: %+v", again)
 	}
-	if n := strings.Count(w.log.String(), "msg=launched"); n != 3 {
+	if n := strings.Count(w.log.String(), `msg="launched job"`); n != 3 {
 		t.Errorf("%d jobs were launched; two have run, and the one that failed again", n)
 	}
 	if why := w.stored("SELECT reason FROM deliveries WHERE name = 'check_run' ORDER BY id"); !strings.HasPrefix(

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/yaci-ci/yaci/internal/kube"
+	"github.com/yaci-ci/yaci/internal/runner"
 )
 
 // tree is a working tree with a pipeline, and the current directory.
@@ -39,13 +40,13 @@ func tree(t *testing.T, yaml string) {
 // left are the Jobs and Secrets of yaci exec that are not being deleted.
 func left(t *testing.T) (names []string) {
 	t.Helper()
-	cluster, err := kube.Connect("", "yaci-builds")
+	cluster, err := kube.Connect("", kube.Config{Namespace: "yaci-builds"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	jobs, err := cluster.Client.BatchV1().
 		Jobs(cluster.Namespace).
-		List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=" + kube.Aside})
+		List(t.Context(), metav1.ListOptions{LabelSelector: runner.LabelManagedBy + "=" + runner.ExecManager})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func TestFastSteps(t *testing.T) {
 		t.Fatalf("%s: %s", st.State, st.Description)
 	}
 	t.Logf("%d steps in %s", jobs*steps, time.Since(begun).Round(time.Second))
-	launched := regexp.MustCompile(`msg=launched run=(\w+) job=(\S+)`).FindAllStringSubmatch(w.log.String(), -1)
+	launched := regexp.MustCompile(`msg="launched job" run=(\w+) job=(\S+)`).FindAllStringSubmatch(w.log.String(), -1)
 	if len(launched) != jobs {
 		t.Fatalf("%d jobs were launched", len(launched))
 	}

@@ -236,7 +236,7 @@ steps:
 	// All the while, the registry that does not answer has kept its own job waiting and no other.
 	told := func(s citest.Status) bool { return strings.Contains(s.Description, "did not answer in time") }
 	st := must(waiting.WaitStatus(citesttest.Context(t, time.Minute), waitingSHA, "yaci", told))(t)
-	if st.State != "pending" || !strings.Contains(st.Description, "its registry is asked again: registry "+silent) {
+	if st.State != "pending" || !strings.Contains(st.Description, "looking up its image again: registry "+silent) {
 		t.Errorf("a silent registry: %s: %s", st.State, st.Description)
 	}
 }

@@ -32,7 +32,7 @@ image: IMAGE
 services:
   - {name: db, image: IMAGE, command: [sh, -c, 'exit 9'], ready: {tcp: 8080}}
 steps: ['true']
-`, "error", "Service db ended with 9"},
+`, "error", "Service db exited with code 9"},
 		{"service-never-ready", `
 image: IMAGE
 services:
@@ -199,7 +199,7 @@ func TestJobTimeout(t *testing.T) {
 		switch {
 		case st.State == "error" && strings.HasPrefix(st.Description, "Timed out after "): // before the steps
 			t.Logf("%s: %s", st.State, st.Description)
-		case st.State != "failure" || !strings.HasPrefix(st.Description, "Timed out after "+ci.Duration(timeout)+", in slow"):
+		case st.State != "failure" || !strings.HasPrefix(st.Description, "Timed out after "+ci.Duration(timeout)+" in slow"):
 			t.Fatalf("%s: %s", st.State, st.Description)
 		default:
 			return

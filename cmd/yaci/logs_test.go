@@ -19,7 +19,7 @@ import (
 // stepLog asks for the log of a step of the run that was launched last.
 func (w *world) stepLog(step int, query string) *http.Response {
 	w.t.Helper()
-	m := regexp.MustCompile(`msg=launched run=(\w+) job=(\S+)`).FindAllStringSubmatch(w.log.String(), -1)
+	m := regexp.MustCompile(`msg="launched job" run=(\w+) job=(\S+)`).FindAllStringSubmatch(w.log.String(), -1)
 	if len(m) == 0 {
 		w.t.Fatal("no job was launched")
 	}
@@ -128,7 +128,7 @@ func TestLogIsLive(t *testing.T) {
 	w := newWorld(t)
 	r := w.repo("live", false)
 	sha := w.push(r, "image: IMAGE\nquiet: true\nsteps: ['for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 1; done']\n")
-	w.until("launched", func() bool { return strings.Contains(w.log.String(), "msg=launched") })
+	w.until("launched", func() bool { return strings.Contains(w.log.String(), `msg="launched job"`) })
 	var first string
 	w.until("a line", func() bool {
 		first, _ = bufio.NewReader(w.stepLog(1, "").Body).ReadString('\n')
@@ -175,7 +175,7 @@ func TestLogSurvivesKills(t *testing.T) {
 			each,
 		),
 	)
-	w.until("launched", func() bool { return strings.Contains(w.log.String(), "msg=launched") })
+	w.until("launched", func() bool { return strings.Contains(w.log.String(), `msg="launched job"`) })
 	pause := time.Duration(rounds) * 800 * time.Millisecond / time.Duration(kills+1)
 	for range kills {
 		time.Sleep(pause) // the fault is meant to hit at any moment; nothing is waited for

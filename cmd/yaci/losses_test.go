@@ -28,7 +28,7 @@ func TestCommitGone(t *testing.T) {
 	w := newWorld(t, "YACI_MAX_RUNNING=1")
 	busy, r := w.repo("busy", false), w.repo("gone", false)
 	first := w.push(busy, "image: IMAGE\nsteps: [sleep 4]\n")
-	w.until("the first job is launched", func() bool { return strings.Contains(w.log.String(), "msg=launched") })
+	w.until("the first job is launched", func() bool { return strings.Contains(w.log.String(), `msg="launched job"`) })
 	clone := must(r.Clone(t.TempDir(), w.ada))(t)
 	must(clone.Git("switch", "--quiet", "-c", "topic"))(t)
 	sha := w.pushFrom(clone, passing)
@@ -59,7 +59,7 @@ func TestCloneAgain(t *testing.T) {
 	if st := w.final(r, sha); st.State != "success" {
 		t.Errorf("%s: %s", st.State, st.Description)
 	}
-	told := regexp.MustCompile(`level=WARN msg=clone .*note="fetched again after git: .*502`)
+	told := regexp.MustCompile(`level=WARN msg="clone container left a note" .*note="fetched again after git: .*502`)
 	w.until("the log tells", func() bool { return told.MatchString(w.log.String()) })
 }
 
@@ -78,7 +78,7 @@ func TestCloneCutByTime(t *testing.T) {
 	sha := w.pushFrom(clone, "image: IMAGE\ntimeout: 5s\nsteps: ['true']\n")
 	st := w.final(r, sha)
 	if st.State != "error" ||
-		st.Description != "Timed out after 5.0s while the commit was fetched; raise timeout of the job, or fetch less (clone)." {
+		st.Description != "Timed out after 5.0s while fetching the commit. Raise the timeout of the job, or fetch less (see clone)." {
 		t.Errorf("%s: %s", st.State, st.Description)
 	}
 }

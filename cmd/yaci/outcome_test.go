@@ -82,14 +82,14 @@ func TestOutcomes(t *testing.T) {
 			"oom",
 			"image: IMAGE\nresources: {memory: 32Mi}\nsteps: ['exec tail /dev/zero']\n",
 			"error",
-			`exec tail /dev/zero ran out of memory \(limit 32Mi\); raise resources.memory.`,
+			`Out of memory: exec tail /dev/zero used its 32Mi limit. Raise resources.memory.`,
 			time.Minute,
 		},
 		{
 			"oom-of-a-child",
 			"image: IMAGE\nresources: {memory: 32Mi}\nsteps: [{name: test, run: 'tail /dev/zero || exit 3'}]\n",
 			"error",
-			`test ran out of memory \(limit 32Mi\); raise resources.memory.`,
+			`Out of memory: test used its 32Mi limit. Raise resources.memory.`,
 			time.Minute,
 		},
 		{
@@ -103,7 +103,7 @@ func TestOutcomes(t *testing.T) {
 			"no-node",
 			"image: IMAGE\nresources: {cpu: 1000}\nsteps: ['true']\n",
 			"error",
-			`No node is large enough: the job asks for 1000 CPU and .*, and the largest node has .*`,
+			`No node is large enough: the job requests 1000 CPU and .*, and the largest node has .*`,
 			time.Minute,
 		},
 		{
@@ -151,7 +151,7 @@ func TestDiskFilled(t *testing.T) {
 			"disk-filled",
 			"image: IMAGE\nresources: {disk: 64Mi}\nsteps: [{name: fill, run: 'dd if=/dev/zero of=big bs=1M count=200; sleep 120'}]\n",
 			"error",
-			`.*used more disk than its limit of 64Mi; raise resources.disk.`,
+			`Out of disk space: .* used more than its limit of 64Mi. Raise resources.disk.`,
 			2 * time.Minute,
 		},
 	})
@@ -229,7 +229,7 @@ func (w *world) theirPod(client kubernetes.Interface) *corev1.Pod {
 	w.t.Helper()
 	var found *corev1.Pod
 	w.until("a running pod", func() bool {
-		m := regexp.MustCompile(`msg=launched run=(\w+) job=(\S+)`).FindAllStringSubmatch(w.log.String(), -1)
+		m := regexp.MustCompile(`msg="launched job" run=(\w+) job=(\S+)`).FindAllStringSubmatch(w.log.String(), -1)
 		if len(m) == 0 {
 			return false
 		}
@@ -263,7 +263,7 @@ func TestLostPodsRunAgain(t *testing.T) {
 		}, "Runs again (1 of 3): the pod "},
 		"evicted": {func(p *corev1.Pod) error {
 			return client.PolicyV1().Evictions(p.Namespace).Evict(t.Context(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: p.Name, Namespace: p.Namespace}})
-		}, "Runs again (1 of 3): its node was drained, or the pod evicted."},
+		}, "Runs again (1 of 3): its node was drained, or the pod was evicted."},
 		"gone": {func(p *corev1.Pod) error {
 			return client.CoreV1().Pods(p.Namespace).Delete(t.Context(), p.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
 		}, "Runs again (1 of 3): the pod "},

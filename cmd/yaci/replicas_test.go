@@ -114,7 +114,7 @@ func TestReplicas(t *testing.T) {
 	clone := must(r.Clone(t.TempDir(), a.ada))(t)
 
 	killed := a.pushFrom(clone, sleeping)
-	a.logged("msg=launched", 1)
+	a.logged(`msg="launched job"`, 1)
 	a.kill()
 	b.logged(`msg="acquired leadership"`, 1)
 	if st := b.final(r, killed); st.State != "success" {
@@ -124,7 +124,7 @@ func TestReplicas(t *testing.T) {
 
 	a.start()
 	stopped := a.pushFrom(clone, sleeping) // taken by a, launched by b
-	b.logged("msg=launched", 1)
+	b.logged(`msg="launched job"`, 1)
 	b.signal(syscall.SIGSTOP)
 	a.logged(`msg="acquired leadership"`, 2)
 	if st := a.final(r, stopped); st.State != "success" {
@@ -146,7 +146,7 @@ func TestShutdownLeavesJobsToTheNext(t *testing.T) {
 	w := newWorld(t)
 	r := w.repo("shutdown", false)
 	sha := w.push(r, sleeping+"# of this test alone: Jobs are looked for by their commit\n")
-	w.logged("msg=launched", 1)
+	w.logged(`msg="launched job"`, 1)
 	begun := time.Now()
 	w.signal(syscall.SIGTERM)
 	if err := w.ended(); err != nil {
@@ -160,7 +160,7 @@ func TestShutdownLeavesJobsToTheNext(t *testing.T) {
 		t.Errorf("status %+v", st)
 	}
 	w.once(r, sha)
-	if n := strings.Count(w.log.String(), "msg=launched"); n != 1 {
+	if n := strings.Count(w.log.String(), `msg="launched job"`); n != 1 {
 		t.Errorf("launched %d times", n)
 	}
 }

@@ -29,7 +29,7 @@ func TestTooLargeForEveryNode(t *testing.T) {
 	sha := w.push(r, "image: IMAGE\nresources: {cpu: 500}\nsteps: ['true']\n")
 	st := w.final(r, sha)
 	if st.State != "error" ||
-		!strings.HasPrefix(st.Description, "No node is large enough: the job asks for 500 CPU and ") {
+		!strings.HasPrefix(st.Description, "No node is large enough: the job requests 500 CPU and ") {
 		t.Errorf("status %+v", st)
 	}
 }

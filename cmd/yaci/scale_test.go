@@ -133,7 +133,7 @@ func plainJobs(t *testing.T, client kubernetes.Interface, n int) time.Duration {
 	)
 	defer pods.Stop()
 	start := time.Now()
-	cluster := &kube.Cluster{Client: client, Namespace: buildNamespace}
+	cluster := must(kube.New(client, kube.Config{Namespace: buildNamespace}))(t)
 	go together(jobs, 16, func(j ci.Job) {
 		if _, err := cluster.Launch(t.Context(), ci.Launch{Job: j}); err != nil {
 			t.Error(err)
@@ -155,8 +155,8 @@ func plainJobs(t *testing.T, client kubernetes.Interface, n int) time.Duration {
 	}
 	took := time.Since(start)
 	together(jobs, 16, func(j ci.Job) {
-		_ = cluster.DropSecret(t.Context(), j.Name)
-		_ = cluster.Release(t.Context(), j.Name)
+		_ = cluster.DeleteJobSecret(t.Context(), j.Name)
+		_ = cluster.RemoveFinalizer(t.Context(), j.Name)
 		now := metav1.DeletePropagationBackground
 		_ = client.BatchV1().
 			Jobs(buildNamespace).

@@ -8,15 +8,15 @@ import (
 	"github.com/yaci-ci/yaci/internal/wire"
 )
 
-// Queue knows what waits.
+// Queue returns all waiting jobs in order.
 type Queue interface {
-	Line(ctx context.Context) ([]ci.Place, error)
+	Positions(ctx context.Context) ([]ci.Place, error)
 }
 
 // Line answers GET /api/v1/queue: every job that waits to be launched, in order,
 // with the reason, and in how many seconds it starts as far as history tells.
 func (a *API) Line(w http.ResponseWriter, r *http.Request) {
-	places, err := a.Queue.Line(r.Context())
+	places, err := a.Queue.Positions(r.Context())
 	if err != nil {
 		a.internal(w, r, err)
 		return

@@ -9,7 +9,7 @@ import (
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
-// C17: the steps of yaci exec get the variables of a push of the checked-out branch.
+// TestC17EnvironmentOfAPush: the steps of yaci exec get the variables of a push of the checked-out branch.
 func TestC17EnvironmentOfAPush(t *testing.T) {
 	const sha = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
 	file, err := pipeline.Parse([]byte("image: alpine\nsteps: [env]\n"))
@@ -17,7 +17,7 @@ func TestC17EnvironmentOfAPush(t *testing.T) {
 		t.Fatal(err)
 	}
 	for branch, ref := range map[string]string{"topic": "refs/heads/topic", "": sha} {
-		in := input("abc", &Snapshot{Commit: sha, Branch: branch, Repo: "ada/hello"})
+		in := compileInput("abc", &Snapshot{Commit: sha, Branch: branch, Repo: "ada/hello"})
 		jobs, err := pipeline.Compile(file, in, pipeline.Operator{
 			Image:          "yaci",
 			ServiceAccount: "default",
@@ -70,7 +70,10 @@ func TestC17RepositoryOfTheOrigin(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"remote", "add", "origin", "git@github.com:ada/hello.git"}} {
+	for _, args := range [][]string{
+		{"init", "-q", "-b", "main"},
+		{"remote", "add", "origin", "git@github.com:ada/hello.git"},
+	} {
 		cmd := exec.Command("git", args...)
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -22,67 +22,78 @@ import (
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
-// Runner runs pipelines.
-type Runner struct {
-	Cluster  *kube.Cluster
-	Operator pipeline.Operator
-	Patience time.Duration // how long a pod may wait for a node
-	Out      terminal.Screen
-	Errs     terminal.Screen   // what is said besides the steps' output
-	Secrets  map[string]string // what steps ask for by name; in a Secret of the Job's, and gone with it
-	Registry Registry          // nil: steps need run
-	JSON     bool              // Out gets an object a line: of what a step prints, of a step's end and of a job's
+// Config holds the settings and dependencies of a Runner.
+type Config struct {
+	Cluster        *kube.Cluster
+	Registry       Registry // nil: every step must set run
+	Operator       pipeline.Operator
+	PendingTimeout time.Duration     // how long a pod may wait for a node
+	Secrets        map[string]string // values by name, for the steps that ask for them
+	Out            terminal.Screen   // what the steps print
+	Errs           terminal.Screen   // everything else
+	JSON           bool              // Out gets a JSON object per line of output, and per finished step and job
 }
 
-// Registry tells what an image is made to run.
+// Registry looks up the command of an image. If anonymous is true, no credentials are used.
 type Registry interface {
 	Image(ctx context.Context, name string, anonymous bool) (ci.Image, error)
 }
 
-// look is how often the cluster is asked how a job stands.
-const look = 250 * time.Millisecond
+// Runner runs pipelines.
+type Runner struct {
+	cfg Config
+}
 
-// Run runs all jobs of a file on a snapshot, one after another, as a push of the
-// branch that is checked out, whatever the file says under on. It returns the
-// worst outcome. The error is the context's when it ended first.
-func (r Runner) Run(ctx context.Context, file *pipeline.File, tree *Snapshot) (ci.State, error) {
+// New returns a Runner, or an error if there is no cluster.
+func New(cfg Config) (*Runner, error) {
+	if cfg.Cluster == nil {
+		return nil, errors.New("exec: Cluster must not be nil")
+	}
+	return &Runner{cfg: cfg}, nil
+}
+
+// pollInterval is how often the state of a job is read from the cluster.
+const pollInterval = 250 * time.Millisecond
+
+// Run runs all jobs of a file on a snapshot, one after another, as a push of the current branch would; the file's
+// triggers are ignored. It returns the worst outcome. If the context ends first, it returns the context's error.
+func (r *Runner) Run(ctx context.Context, file *pipeline.File, tree *Snapshot) (ci.State, error) {
 	id := newID()
 	file.On = pipeline.On{}
-	silence(file)
-	in := input(id, tree)
-	for name := range r.Secrets {
+	hideScripts(file)
+	in := compileInput(id, tree)
+	for name := range r.cfg.Secrets {
 		in.Secrets[name] = pipeline.SecretRef{Key: name}
 	}
-	jobs, err := pipeline.Compile(file, in, r.Operator)
+	jobs, err := pipeline.Compile(file, in, r.cfg.Operator)
 	if err != nil {
 		return "", err
 	}
 	if len(jobs) == 0 {
-		r.Errs.Say("%s", file.Select(in).Why)
+		r.cfg.Errs.Say("%s", file.Select(in).Why)
 		return ci.Skipped, nil
 	}
-	ended := make([]ci.State, len(jobs))
+
+	states := make([]ci.State, len(jobs)) // empty: not finished
 	worst := ci.Success
-	for {
-		i := next(jobs, ended)
-		if i < 0 {
-			return worst, nil
-		}
-		if ended[i] = ci.Skipped; passed(jobs[i], ended) {
-			if ended[i], err = r.job(ctx, jobs[i], tree); err != nil {
+	for i := nextJob(jobs, states); i >= 0; i = nextJob(jobs, states) {
+		if needsPassed(jobs[i], states) {
+			if states[i], err = r.runJob(ctx, jobs[i], tree); err != nil {
 				return ci.Error, err
 			}
 		} else {
-			r.Errs.Say("- %s is skipped: a job that it needs did not pass", jobs[i].Name)
+			states[i] = ci.Skipped
+			r.cfg.Errs.Say("- %s is skipped: a job that it needs did not pass", jobs[i].Name)
 		}
-		if ended[i].Worse(worst) {
-			worst = ended[i]
+		if states[i].Worse(worst) {
+			worst = states[i]
 		}
 	}
+	return worst, nil
 }
 
-// input is a push of the branch that is checked out, with the working tree as its commit.
-func input(id string, tree *Snapshot) pipeline.Input {
+// compileInput describes a push of the current branch, with the working tree as its commit.
+func compileInput(id string, tree *Snapshot) pipeline.Input {
 	return pipeline.Input{
 		RunID:   id,
 		JobName: "yaci-exec-" + id,
@@ -97,8 +108,8 @@ func input(id string, tree *Snapshot) pipeline.Input {
 	}
 }
 
-// silence keeps scripts out of the output, which programs may read: it is what the steps print.
-func silence(file *pipeline.File) {
+// hideScripts keeps the scripts out of the output, which programs may read.
+func hideScripts(file *pipeline.File) {
 	quiet := true
 	for _, j := range file.Jobs {
 		for _, s := range j.Steps {
@@ -107,12 +118,12 @@ func silence(file *pipeline.File) {
 	}
 }
 
-// next is a job whose needs have ended, or -1 when all have.
-func next(jobs []*pipeline.Compiled, ended []ci.State) int {
+// nextJob returns the index of a job whose needs have finished, or -1 if all jobs have.
+func nextJob(jobs []*pipeline.Compiled, states []ci.State) int {
 	for i, j := range jobs {
-		ready := ended[i] == ""
-		for _, n := range j.Needs {
-			ready = ready && ended[n] != ""
+		ready := states[i] == ""
+		for _, need := range j.Needs {
+			ready = ready && states[need] != ""
 		}
 		if ready {
 			return i
@@ -121,84 +132,97 @@ func next(jobs []*pipeline.Compiled, ended []ci.State) int {
 	return -1
 }
 
-func passed(j *pipeline.Compiled, ended []ci.State) bool {
-	for _, n := range j.Needs {
-		if ended[n] != ci.Success {
+func needsPassed(j *pipeline.Compiled, states []ci.State) bool {
+	for _, need := range j.Needs {
+		if states[need] != ci.Success {
 			return false
 		}
 	}
 	return true
 }
 
-// job runs one job and takes it away again.
-func (r Runner) job(ctx context.Context, c *pipeline.Compiled, tree *Snapshot) (ci.State, error) {
+// runJob runs one job and deletes it from the cluster, even if the context ends.
+func (r *Runner) runJob(ctx context.Context, c *pipeline.Compiled, tree *Snapshot) (ci.State, error) {
 	if err := r.useImages(ctx, c); err != nil {
 		return "", err
 	}
-	made, err := r.Cluster.LaunchAside(ctx, c.Job, c.Files, r.Secrets)
+	launched, err := r.cfg.Cluster.LaunchLocal(ctx, c.Job, c.Files, r.cfg.Secrets)
 	if err != nil {
 		return "", err
 	}
-	name := ci.JobName(made.Name)
-	defer func() { // also after Ctrl-C
-		ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer stop()
-		if err := r.Cluster.Stop(ctx, name); err != nil {
-			r.Errs.Say("yaci: %v; delete it with kubectl -n %s delete job %s", err, r.Cluster.Namespace, name)
-		}
+	defer r.deleteJob(ctx, ci.JobName(launched.Name))
+	job, err := asStored(launched, c)
+	if err != nil {
+		return "", err
+	}
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	printed := make(chan struct{})
+	go func() {
+		defer close(printed)
+		r.printLogs(ctx, job)
 	}()
-	stored := ci.Job{
-		Name:    name,
+	sent := make(chan error, 1)
+	if needsPack(launched) {
+		go func() { sent <- r.sendPack(ctx, job.Name, tree) }()
+	}
+	finished, err := r.await(ctx, job, sent)
+	if err != nil {
+		return "", err
+	}
+	select { // the last output may still be on its way
+	case <-printed:
+	case <-time.After(5 * time.Second):
+		stop()
+		<-printed
+	}
+	if r.cfg.JSON {
+		return finished.State, r.writeResult(finished)
+	}
+	r.printSummary(finished)
+	return finished.State, nil
+}
+
+// deleteJob deletes a job, or says how to if that fails.
+func (r *Runner) deleteJob(ctx context.Context, name ci.JobName) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := r.cfg.Cluster.DeleteJob(ctx, name); err != nil {
+		r.cfg.Errs.Say("yaci: %v; delete it with kubectl -n %s delete job %s", err, r.cfg.Cluster.Namespace, name)
+	}
+}
+
+// asStored returns a job as the database of a server would have it after the launch.
+func asStored(launched *batchv1.Job, c *pipeline.Compiled) (ci.Job, error) {
+	job := ci.Job{
+		Name:    ci.JobName(launched.Name),
 		Title:   c.Name,
-		UID:     string(made.UID),
+		UID:     string(launched.UID),
 		State:   ci.Running,
 		Started: time.Now(),
 	}
-	if stored.Files, err = json.Marshal(c.Files); err != nil {
-		return "", fmt.Errorf("encode files: %w", err)
+	var err error
+	if job.Files, err = json.Marshal(c.Files); err != nil {
+		return job, fmt.Errorf("encode files: %w", err)
 	}
 	for _, s := range c.Steps {
-		stored.Steps = append(stored.Steps, ci.Step{Name: s.Name, Container: s.Container, State: ci.Queued})
+		job.Steps = append(job.Steps, ci.Step{Name: s.Name, Container: s.Container, State: ci.Queued})
 	}
 	for _, s := range c.Services {
-		stored.Services = append(stored.Services, ci.Service{Name: s.Name, Container: s.Container})
+		job.Services = append(job.Services, ci.Service{Name: s.Name, Container: s.Container})
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	shown := make(chan struct{})
-	go func() {
-		defer close(shown)
-		r.logs(ctx, stored)
-	}()
-	sent := make(chan error, 1)
-	if reads(made) {
-		go func() { sent <- r.send(ctx, name, tree) }()
-	}
-	end, err := r.await(ctx, stored, sent)
-	if err != nil {
-		return "", err
-	}
-	select { // what was printed last may be on its way
-	case <-shown:
-	case <-time.After(5 * time.Second):
-		stop()
-		<-shown
-	}
-	if r.JSON {
-		return end.State, r.tell(end)
-	}
-	r.summary(end)
-	return end.State, nil
+	return job, nil
 }
 
 // useImages completes the steps without run of a job.
-func (r Runner) useImages(ctx context.Context, c *pipeline.Compiled) error {
+func (r *Runner) useImages(ctx context.Context, c *pipeline.Compiled) error {
 	var images []ci.Image
 	for _, name := range c.Images {
-		if r.Registry == nil {
-			return fmt.Errorf("image %s: no registry is asked here; set run on the step", name)
+		if r.cfg.Registry == nil {
+			return fmt.Errorf("image %s: images are not looked up here; set run on the step", name)
 		}
-		image, err := r.Registry.Image(ctx, name, false)
+		image, err := r.cfg.Registry.Image(ctx, name, false)
 		if err != nil {
 			return err
 		}
@@ -207,43 +231,34 @@ func (r Runner) useImages(ctx context.Context, c *pipeline.Compiled) error {
 	return kube.UseImages(c.Job, images)
 }
 
-// reads reports whether a Job waits for a pack.
-func reads(j *batchv1.Job) bool {
-	spec := j.Spec.Template.Spec
-	for _, c := range append(spec.InitContainers, spec.Containers...) {
-		if c.Stdin {
-			return true
-		}
-	}
-	return false
-}
-
-// await looks at a job until its outcome counts.
-func (r Runner) await(ctx context.Context, stored ci.Job, sent <-chan error) (ci.Job, error) {
-	tick := time.NewTicker(look)
+// await polls a job until it has a final verdict. It returns an error if the snapshot could not be sent.
+func (r *Runner) await(ctx context.Context, stored ci.Job, sent <-chan error) (ci.Job, error) {
+	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
-	var since time.Time // that this outcome is seen
+	var since time.Time // when the final verdict was first seen
 	for {
-		job, pods, err := r.Cluster.Look(ctx, stored.Name)
+		job, pods, err := r.cfg.Cluster.JobAndPods(ctx, stored.Name)
 		if err != nil {
 			return stored, errors.Join(ctx.Err(), err)
 		}
-		s := watch.Observe(watch.View{
-			Stored:   stored,
-			Job:      job,
-			Pods:     pods,
-			Patience: r.Patience,
+		v := watch.Observe(watch.Observation{
+			Stored:         stored,
+			Job:            job,
+			Pods:           pods,
+			PendingTimeout: r.cfg.PendingTimeout,
 		})
-		if s.Lost != "" {
-			s.Job.State, s.Job.Message = ci.Error, "The cluster lost the pod: "+s.Lost+"."
+		if v.Interruption != "" { // a local run is not retried
+			v.Job.State = ci.Error
+			v.Job.Message = "The cluster lost the pod: " + v.Interruption + "."
 		}
-		if !s.Job.State.Final() {
+		switch {
+		case !v.Job.State.Final():
 			since = time.Time{}
-		} else if since.IsZero() {
+		case since.IsZero():
 			since = time.Now()
 		}
-		if s.Job.State.Final() && time.Since(since) >= s.Wait {
-			return s.Job, nil
+		if v.Job.State.Final() && time.Since(since) >= v.ConfirmAfter {
+			return v.Job, nil
 		}
 		select {
 		case <-ctx.Done():
@@ -257,33 +272,49 @@ func (r Runner) await(ctx context.Context, stored ci.Job, sent <-chan error) (ci
 	}
 }
 
-// send gives the pod the snapshot as soon as its clone container listens. The
-// kubelet takes up to a second to show that container as running, so the sending
-// is tried until it succeeds.
-func (r Runner) send(ctx context.Context, name ci.JobName, tree *Snapshot) error {
+// needsPack reports whether a container of a Job waits for a pack on its standard input.
+func needsPack(job *batchv1.Job) bool {
+	pod := job.Spec.Template.Spec
+	for _, containers := range [][]corev1.Container{pod.InitContainers, pod.Containers} {
+		for _, c := range containers {
+			if c.Stdin {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// sendPack sends the snapshot to the clone container. The kubelet takes up to a second to report that container as
+// running, so sending is tried until it succeeds. It returns nil if the context ends, because then the job has
+// finished.
+func (r *Runner) sendPack(ctx context.Context, name ci.JobName, tree *Snapshot) error {
 	for {
-		_, pods, err := r.Cluster.Look(ctx, name)
-		if err == nil && len(pods) == 1 && pods[0].Spec.NodeName != "" && pods[0].Status.Phase != corev1.PodFailed {
-			if err = r.try(ctx, pods[0].Name, tree); !errors.Is(err, kube.ErrNotThere) {
-				return err // nil, or cut in the middle, which cannot be repeated
+		_, pods, err := r.cfg.Cluster.JobAndPods(ctx, name)
+		hasNode := err == nil && len(pods) == 1 && pods[0].Spec.NodeName != ""
+		if hasNode && pods[0].Status.Phase != corev1.PodFailed {
+			err = r.trySendPack(ctx, pods[0].Name, tree)
+			if !errors.Is(err, kube.ErrContainerNotRunning) {
+				return err // nil, or it broke off in the middle and cannot be repeated
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return nil // the job has ended
-		case <-time.After(look):
+			return nil
+		case <-time.After(pollInterval):
 		}
 	}
 }
 
-func (r Runner) try(ctx context.Context, pod string, tree *Snapshot) error {
+func (r *Runner) trySendPack(ctx context.Context, pod string, tree *Snapshot) error {
 	f, err := os.Open(tree.Pack)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err = r.Cluster.Send(ctx, pod, runner.CloneContainer, f); ctx.Err() != nil {
-		return nil // the job has ended
+	err = r.cfg.Cluster.WriteStdin(ctx, pod, runner.CloneContainer, f)
+	if ctx.Err() != nil {
+		return nil
 	}
 	return err
 }
@@ -292,32 +323,4 @@ func newID() string {
 	var b [7]byte
 	rand.Read(b[:]) // never fails (crypto/rand)
 	return strings.ToLower(base32.StdEncoding.EncodeToString(b[:])[:10])
-}
-
-// summary says how each step ended.
-func (r Runner) summary(j ci.Job) {
-	r.Errs.Say("")
-	var rows [][]terminal.Cell
-	for _, s := range j.Steps {
-		took, why := "", s.Reason
-		if !s.Started.IsZero() && !s.Finished.IsZero() {
-			took = terminal.Took(s.Finished.Sub(s.Started))
-		}
-		if s.State == ci.Failure && why == "" {
-			why = fmt.Sprintf("exit %d", s.Exit)
-		}
-		rows = append(
-			rows,
-			[]terminal.Cell{terminal.State(s.State), {Text: terminal.Cut(s.Name, 50)}, {Text: took}, {Text: why}},
-		)
-	}
-	if err := r.Errs.Table(rows); err != nil {
-		return // nobody reads
-	}
-	icon, _, colour := terminal.Look(j.State)
-	title := ""
-	if j.Title != "" {
-		title = j.Title + ": "
-	}
-	r.Errs.Say("%s", r.Errs.Paint(colour, icon+" "+title+terminal.Clean(j.Message)))
 }

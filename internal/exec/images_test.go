@@ -29,7 +29,7 @@ func TestC19StepsWithoutRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	compiled := func() *pipeline.Compiled {
-		jobs, err := pipeline.Compile(file, input("abc", &Snapshot{}), pipeline.Operator{
+		jobs, err := pipeline.Compile(file, compileInput("abc", &Snapshot{}), pipeline.Operator{
 			Image:          "yaci",
 			ServiceAccount: "default",
 			TimeoutSeconds: 60,
@@ -45,7 +45,8 @@ func TestC19StepsWithoutRun(t *testing.T) {
 		return jobs[0]
 	}
 	job := compiled()
-	r := Runner{Registry: knownImages{"scan:1": {Name: "scan:1", Pinned: "scan@sha256:1", Entrypoint: []string{"scan"}}}}
+	scan := ci.Image{Name: "scan:1", Pinned: "scan@sha256:1", Entrypoint: []string{"scan"}}
+	r := Runner{Config{Registry: knownImages{"scan:1": scan}}}
 	if err := r.useImages(t.Context(), job); err != nil {
 		t.Fatal(err)
 	}
@@ -54,10 +55,12 @@ func TestC19StepsWithoutRun(t *testing.T) {
 		strings.Join(second.Args, " ") != "scan $$x" {
 		t.Errorf("containers %s %q, %s %q", first.Image, first.Args, second.Image, second.Args)
 	}
-	if err := (Runner{Registry: knownImages{}}).useImages(t.Context(), compiled()); !errors.Is(err, ci.ErrInvalid) {
+	if err := (&Runner{
+		Config{Registry: knownImages{}},
+	}).useImages(t.Context(), compiled()); !errors.Is(err, ci.ErrInvalid) {
 		t.Errorf("an unknown image: %v", err)
 	}
-	if err := (Runner{}).useImages(t.Context(), compiled()); err == nil {
+	if err := (&Runner{}).useImages(t.Context(), compiled()); err == nil {
 		t.Error("without a registry the step would run nothing")
 	}
 }

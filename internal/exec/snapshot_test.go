@@ -58,7 +58,10 @@ func TestTake(t *testing.T) {
 	}
 	do(string(pack), "index-pack", "--stdin")
 	want := "100644 .gitignore 100644 committed 100755 untracked"
-	if got := strings.Join(strings.Fields(do("", "ls-tree", "--format=%(objectmode) %(path)", s.Commit)), " "); got != want {
+	if got := strings.Join(
+		strings.Fields(do("", "ls-tree", "--format=%(objectmode) %(path)", s.Commit)),
+		" ",
+	); got != want {
 		t.Errorf("the pack has %q, want %q", got, want)
 	}
 	if got := do("", "show", s.Commit+":committed"); got != "new" {

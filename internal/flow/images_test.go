@@ -25,6 +25,9 @@ func (c *cluster) CloneToken(context.Context, ci.Repo, []ci.Repo) (ci.CloneAcces
 	return ci.CloneAccess{}, nil
 }
 
+// Renew implements queue.Renewer.
+func (c *cluster) Renew(context.Context, ci.Launch) error { return nil }
+
 func (c *cluster) Launch(_ context.Context, launch ci.Launch) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,22 +50,25 @@ func TestC19NoRegistryBeforeTheGate(t *testing.T) {
 	w := newWorld(t)
 	w.gh.file = "steps:\n  - { image: \"attacker.test/x:1\", args: [a] }\n  - { image: \"attacker.test/x:1\" }\n"
 	c := &cluster{anyone: true, answered: make(chan struct{}, 10)}
-	q := &queue.Queue{
-
-		Clock:    w.db.Now,
-		Jobs:     w.db,
+	q, err := queue.New(queue.Config{
+		ReaderConfig: queue.ReaderConfig{
+			Clock:   w.db.Now,
+			Jobs:    w.db,
+			Cluster: c,
+		},
 		Runs:     w.db,
 		Outcomes: w.db,
 		Tokens:   c,
 		Launcher: c,
-		Cluster:  c,
+		Renewer:  c,
 		Registry: c,
 		Wake:     func() { c.answered <- struct{}{} },
 		Log:      slog.New(slog.DiscardHandler),
-	}
+	})
+	w.must(err)
 	ctx, cancel := context.WithCancel(t.Context())
 	var asking sync.WaitGroup
-	asking.Go(func() { q.AskRegistries(ctx) })
+	asking.Go(func() { q.RunLookups(ctx) })
 	defer asking.Wait()
 	defer cancel()
 

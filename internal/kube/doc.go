@@ -1,9 +1,10 @@
-// Package kube is the verbs on the cluster: launch a job, read its logs, stop it, drop its Secret; and the Lease that
-// says which server leads. queue, watch and api use it through their own small interfaces.
+// Package kube is the interface to the cluster: it launches jobs, reads their logs, deletes them, manages the secrets
+// that repositories use, and elects the leader with a Lease. queue, watch, logs and others call it through small
+// interfaces of their own.
 //
-// Every verb may be repeated: launching what exists finds it, and dropping what
-// is gone is done. Objects carry the label app.kubernetes.io/managed-by=yaci.
+// Every operation may be repeated: launching a job that exists returns it, and deleting what is gone succeeds. Objects
+// carry the label app.kubernetes.io/managed-by=yaci.
 //
-// Invariant: a token is only ever in a Secret that the clone container alone
-// mounts; Secrets are written and deleted, never read.
+// Invariant: a clone token exists only in a Secret that the clone container alone mounts. Secrets are written and
+// deleted, never read.
 package kube

@@ -11,51 +11,77 @@ import (
 	"github.com/yaci-ci/yaci/internal/kube"
 )
 
-func TestPlace(t *testing.T) {
+func TestPodStatus(t *testing.T) {
 	pod := func(status corev1.PodStatus) *corev1.Pod {
 		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 			Name:      "p",
-			Namespace: space,
+			Namespace: namespace,
 			UID:       "u",
 			Labels:    map[string]string{"batch.kubernetes.io/job-name": name},
 		}, Status: status}
 	}
 	event := func(about corev1.ObjectReference, kind, reason, message string) *corev1.Event {
 		return &corev1.Event{
-			ObjectMeta:     metav1.ObjectMeta{Name: "e", Namespace: space},
+			ObjectMeta:     metav1.ObjectMeta{Name: "e", Namespace: namespace},
 			InvolvedObject: about,
 			Type:           kind,
 			Reason:         reason,
 			Message:        message,
 		}
 	}
+	ofJob := corev1.ObjectReference{Kind: "Job", Name: name}
+	ofPod := corev1.ObjectReference{UID: "u"}
+	noImage := corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Message: "not found"}}
+	unscheduled := corev1.PodCondition{
+		Type:    corev1.PodScheduled,
+		Status:  corev1.ConditionFalse,
+		Message: "0/1 nodes",
+	}
 	for what, c := range map[string]struct {
 		objects []runtime.Object
-		want    kube.Placed
+		want    kube.PodStatus
 	}{
-		"nothing yet": {nil, kube.Placed{}},
-		"refused":     {[]runtime.Object{event(corev1.ObjectReference{Kind: "Job", Name: name}, "Warning", "FailedCreate", "Error creating: violates PodSecurity")}, kube.Placed{Why: "violates PodSecurity"}},
-		"runs":        {[]runtime.Object{pod(corev1.PodStatus{PodIP: "10.0.0.2", HostIP: "10.0.0.1"})}, kube.Placed{Made: true, IP: "10.0.0.2", Node: "10.0.0.1"}},
-		"ended":       {[]runtime.Object{pod(corev1.PodStatus{Phase: corev1.PodFailed})}, kube.Placed{Made: true, Ended: true}},
-		"no image": {[]runtime.Object{pod(corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Message: "not found"}}}}})},
-			kube.Placed{Made: true, Waiting: "not found"}},
-		"no node": {[]runtime.Object{pod(corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/1 nodes"}}})},
-			kube.Placed{Made: true, Waiting: "0/1 nodes"}},
-		"no sandbox": {[]runtime.Object{pod(corev1.PodStatus{}), event(corev1.ObjectReference{UID: "u"}, "Warning", "FailedCreatePodSandBox", "no user namespaces")},
-			kube.Placed{Made: true, Waiting: "no user namespaces"}},
+		"nothing yet": {nil, kube.PodStatus{}},
+		"refused": {
+			[]runtime.Object{event(ofJob, "Warning", "FailedCreate", "Error creating: violates PodSecurity")},
+			kube.PodStatus{CreateError: "violates PodSecurity"},
+		},
+		"runs": {
+			[]runtime.Object{pod(corev1.PodStatus{PodIP: "10.0.0.2", HostIP: "10.0.0.1"})},
+			kube.PodStatus{Exists: true, IP: "10.0.0.2", HostIP: "10.0.0.1"},
+		},
+		"ended": {
+			[]runtime.Object{pod(corev1.PodStatus{Phase: corev1.PodFailed})},
+			kube.PodStatus{Exists: true, Ended: true},
+		},
+		"no image": {
+			[]runtime.Object{pod(corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: noImage}}})},
+			kube.PodStatus{Exists: true, WaitingFor: "not found"},
+		},
+		"no node": {
+			[]runtime.Object{pod(corev1.PodStatus{Conditions: []corev1.PodCondition{unscheduled}})},
+			kube.PodStatus{Exists: true, WaitingFor: "0/1 nodes"},
+		},
+		"no sandbox": {
+			[]runtime.Object{
+				pod(corev1.PodStatus{}),
+				event(ofPod, "Warning", "FailedCreatePodSandBox", "no user namespaces"),
+			},
+			kube.PodStatus{Exists: true, WaitingFor: "no user namespaces"},
+		},
 	} {
-		c1, _ := world(c.objects...)
-		got, err := c1.Place(t.Context(), name)
+		c1, _ := newCluster(c.objects...)
+		got, err := c1.PodStatus(t.Context(), name)
 		if err != nil || got != c.want {
 			t.Errorf("%s: %+v, %v", what, got, err)
 		}
 	}
 }
 
-func TestRemove(t *testing.T) {
-	c, client := world(&batchv1.Job{ObjectMeta: meta("r1")}, &corev1.Secret{ObjectMeta: meta("r1")})
-	for range 2 { // what is gone is fine
-		if err := c.Remove(t.Context(), name); err != nil {
+func TestDeleteAll(t *testing.T) {
+	c, client := newCluster(&batchv1.Job{ObjectMeta: meta("r1")}, &corev1.Secret{ObjectMeta: meta("r1")})
+	for range 2 { // the second finds nothing
+		if err := c.DeleteAll(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// UseImages completes the containers of steps without run, whose arguments are those of the file: they run what their
-// images are made to run, and their images are those of the digests that the registries gave.
+// UseImages completes the containers of steps without run. They execute the command of their image, with the arguments
+// that the file gives, and use the image by the digest that the registry returned.
 func UseImages(job *batchv1.Job, images []ci.Image) error {
 	containers := job.Spec.Template.Spec.Containers
 	for n := range containers {
@@ -24,17 +24,17 @@ func UseImages(job *batchv1.Job, images []ci.Image) error {
 		if i < 0 {
 			return fmt.Errorf("container %s: its image %s is not resolved", c.Name, c.Image)
 		}
-		var given []string
+		var args []string // of the file, in which a $ is written as $$
 		for _, arg := range c.Args {
-			given = append(given, strings.ReplaceAll(arg, "$$", "$"))
+			args = append(args, strings.ReplaceAll(arg, "$$", "$"))
 		}
-		command, err := images[i].Command(given)
+		command, err := images[i].Command(args)
 		if err != nil {
 			return err
 		}
 		c.Args = nil
-		for _, word := range command { // Kubernetes would fill in $(NAME)
-			c.Args = append(c.Args, strings.ReplaceAll(word, "$", "$$"))
+		for _, word := range command {
+			c.Args = append(c.Args, strings.ReplaceAll(word, "$", "$$")) // so that Kubernetes does not expand $(NAME)
 		}
 		c.Image = images[i].Pinned
 	}

@@ -47,7 +47,7 @@ func TestC19UseImages(t *testing.T) {
 		t.Errorf("containers %q, want %q", got, want)
 	}
 	if err := kube.UseImages(job(), []ci.Image{{Name: "tools/scan:1"}}); err == nil {
-		t.Error("a Job is made although the registry was not asked")
+		t.Error("a container was completed although its image is unknown")
 	}
 	if err := kube.UseImages(job(), []ci.Image{{Name: "tools/scan:1", Pinned: digest}}); !errors.Is(err, ci.ErrInvalid) {
 		t.Errorf("an image that runs nothing: %v", err)

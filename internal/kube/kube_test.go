@@ -22,23 +22,34 @@ import (
 	"github.com/yaci-ci/yaci/internal/kube"
 )
 
-const space, name = "builds", "yaci-r1-1"
+const (
+	namespace = "builds"
+	name      = "yaci-r1-1"
+)
 
-// world is a cluster with these objects in it.
-func world(objects ...runtime.Object) (*kube.Cluster, *fake.Clientset) {
+// newCluster returns a cluster that contains these objects.
+func newCluster(objects ...runtime.Object) (*kube.Cluster, *fake.Clientset) {
+	return clusterWith(kube.Config{Namespace: namespace}, objects...)
+}
+
+func clusterWith(cfg kube.Config, objects ...runtime.Object) (*kube.Cluster, *fake.Clientset) {
 	client := fake.NewClientset(objects...)
-	return &kube.Cluster{Client: client, Namespace: space}, client
+	cluster, err := kube.New(client, cfg)
+	if err != nil {
+		panic(err)
+	}
+	return cluster, client
 }
 
 func meta(run string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
 		Name:      name,
-		Namespace: space,
+		Namespace: namespace,
 		Labels:    map[string]string{"app.kubernetes.io/managed-by": "yaci", "yaci.dev/run": run},
 	}
 }
 
-// withToken returns the launch of a job whose clone container gets a token.
+// withToken returns a launch of a job whose clone container gets a token.
 func withToken(j ci.Job, token string) ci.Launch {
 	return ci.Launch{Job: j, Access: ci.CloneAccess{Token: token}}
 }
@@ -59,8 +70,8 @@ func job(t *testing.T) ci.Job {
 	}
 }
 
-// did lists what was asked of the cluster, reads too.
-func did(client *fake.Clientset) (calls []string) {
+// callsOf returns the calls that a client has made, as "verb resource".
+func callsOf(client *fake.Clientset) (calls []string) {
 	for _, a := range client.Actions() {
 		calls = append(calls, a.GetVerb()+" "+a.GetResource().Resource)
 	}
@@ -69,7 +80,7 @@ func did(client *fake.Clientset) (calls []string) {
 
 func secret(t *testing.T, client *fake.Clientset) map[string]string {
 	t.Helper()
-	obj, err := client.Tracker().Get(corev1.SchemeGroupVersion.WithResource("secrets"), space, name)
+	obj, err := client.Tracker().Get(corev1.SchemeGroupVersion.WithResource("secrets"), namespace, name)
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
@@ -79,9 +90,9 @@ func secret(t *testing.T, client *fake.Clientset) map[string]string {
 	return obj.(*corev1.Secret).StringData
 }
 
-// S2: a job is cloned from where its repository is when it is launched.
+// TestS2CloneURL: a job is cloned from the URL that its repository has at the launch.
 func TestS2CloneURL(t *testing.T) {
-	c, _ := world()
+	c, _ := newCluster()
 	j := job(t)
 	var m batchv1.Job
 	must(t, json.Unmarshal(j.Manifest, &m))
@@ -95,7 +106,7 @@ func TestS2CloneURL(t *testing.T) {
 	launch.CloneURL = "https://hub/ada/new.git"
 	_, err = c.Launch(t.Context(), launch)
 	must(t, err)
-	made, err := c.Client.BatchV1().Jobs(space).Get(t.Context(), name, metav1.GetOptions{})
+	made, err := c.Client.BatchV1().Jobs(namespace).Get(t.Context(), name, metav1.GetOptions{})
 	must(t, err)
 	pod := made.Spec.Template.Spec
 	got := pod.InitContainers[0].Env
@@ -112,7 +123,7 @@ func must(t *testing.T, err error) {
 }
 
 func TestLaunch(t *testing.T) {
-	c, client := world()
+	c, client := newCluster()
 	client.PrependReactor("create", "jobs", func(a clienttesting.Action) (bool, runtime.Object, error) {
 		a.(clienttesting.CreateAction).GetObject().(*batchv1.Job).UID = "uid-1"
 		return false, nil, nil
@@ -121,14 +132,14 @@ func TestLaunch(t *testing.T) {
 	if err != nil || uid != "uid-1" {
 		t.Fatalf("uid %q, %v", uid, err)
 	}
-	if diff := cmp.Diff([]string{"list limitranges", "create secrets", "create jobs"}, did(client)); diff != "" {
+	if diff := cmp.Diff([]string{"list limitranges", "create secrets", "create jobs"}, callsOf(client)); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(map[string]string{"plan.json": "[]", "token": "ghs_x"}, secret(t, client)); diff != "" {
 		t.Errorf("secret (-want +got):\n%s", diff)
 	}
 
-	// The same again, as after a crash before the UID was written down: the same Job, a fresh token.
+	// A second launch, as after a crash before the UID was stored, finds the Job and stores a fresh token.
 	client.ClearActions()
 	uid, err = c.Launch(t.Context(), withToken(job(t), "ghs_y"))
 	if err != nil || uid != "uid-1" {
@@ -137,14 +148,14 @@ func TestLaunch(t *testing.T) {
 	if got := secret(t, client)["token"]; got != "ghs_y" {
 		t.Errorf("token %q, want the new one", got)
 	}
-	if slices.Contains(did(client), "get secrets") {
+	if slices.Contains(callsOf(client), "get secrets") {
 		t.Error("a Secret was read")
 	}
 }
 
-// A command has no repository, and so no token.
+// TestLaunchWithoutToken launches a command, which has no repository and so no token.
 func TestLaunchWithoutToken(t *testing.T) {
-	c, client := world()
+	c, client := newCluster()
 	if _, err := c.Launch(t.Context(), ci.Launch{Job: job(t)}); err != nil {
 		t.Fatal(err)
 	}
@@ -153,9 +164,9 @@ func TestLaunchWithoutToken(t *testing.T) {
 	}
 }
 
-// A crash after the Secret and before the Job leaves a Secret that the next launch takes up.
-func TestLaunchTakesUpASecret(t *testing.T) {
-	c, client := world(&corev1.Secret{ObjectMeta: meta("r1"), StringData: map[string]string{"token": "old"}})
+// TestLaunchUpdatesASecret: after a crash between Secret and Job, the next launch uses the Secret.
+func TestLaunchUpdatesASecret(t *testing.T) {
+	c, client := newCluster(&corev1.Secret{ObjectMeta: meta("r1"), StringData: map[string]string{"token": "old"}})
 	if _, err := c.Launch(t.Context(), withToken(job(t), "new")); err != nil {
 		t.Fatal(err)
 	}
@@ -164,14 +175,14 @@ func TestLaunchTakesUpASecret(t *testing.T) {
 	}
 }
 
-func TestLaunchRefusesWhatIsAnothers(t *testing.T) {
+func TestLaunchRefusesObjectsOfOthers(t *testing.T) {
 	foreign := &batchv1.Job{ObjectMeta: meta("r2")}
 	for what, objects := range map[string][]runtime.Object{
 		"Job and Secret": {foreign, &corev1.Secret{ObjectMeta: meta("r2"), StringData: map[string]string{"token": "theirs"}}},
 		"Job":            {foreign},
-		"unlabelled Job": {&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: space}}},
+		"unlabelled Job": {&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}}},
 	} {
-		c, client := world(objects...)
+		c, client := newCluster(objects...)
 		before := secret(t, client)
 		if uid, err := c.Launch(t.Context(), withToken(job(t), "ours")); !errors.Is(err, ci.ErrRefused) {
 			t.Errorf("%s: uid %q, %v; want ErrRefused", what, uid, err)
@@ -184,11 +195,13 @@ func TestLaunchRefusesWhatIsAnothers(t *testing.T) {
 
 func TestLaunchErrors(t *testing.T) {
 	jobs := schema.GroupResource{Group: "batch", Resource: "jobs"}
+	noPermission := errors.New(`User "system:serviceaccount:yaci:yaci" cannot create resource "secrets" ` +
+		`in API group "" in the namespace "builds"`)
 	for what, c := range map[string]struct {
-		on      string // resource whose creation is answered with err
-		err     error
-		refused bool // for good
-		secret  bool // is left for the next launch
+		resource string // whose creation returns err
+		err      error
+		refused  bool // the error wraps ci.ErrRefused
+		secret   bool // it stays for the next launch
 	}{
 		"invalid":            {"jobs", apierrors.NewInvalid(schema.GroupKind{Kind: "Job"}, name, nil), true, false},
 		"forbidden":          {"jobs", apierrors.NewForbidden(jobs, name, errors.New("quota")), true, false},
@@ -196,14 +209,14 @@ func TestLaunchErrors(t *testing.T) {
 		"unavailable":        {"jobs", apierrors.NewServiceUnavailable("x"), false, true},
 		"unreachable":        {"jobs", errors.New("connection refused"), false, true},
 		"secret forbidden":   {"secrets", apierrors.NewForbidden(jobs, name, errors.New("x")), true, false},
-		"no right yet":       {"secrets", apierrors.NewForbidden(jobs, name, errors.New(`User "system:serviceaccount:yaci:yaci" cannot create resource "secrets" in API group "" in the namespace "builds"`)), false, false},
+		"no permission yet":  {"secrets", apierrors.NewForbidden(jobs, name, noPermission), false, false},
 		"secret unavailable": {"secrets", apierrors.NewServiceUnavailable("x"), false, false},
 	} {
 		t.Run(what, func(t *testing.T) {
-			cluster, client := world()
+			cluster, client := newCluster()
 			client.PrependReactor(
 				"create",
-				c.on,
+				c.resource,
 				func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err },
 			)
 			_, err := cluster.Launch(t.Context(), withToken(job(t), "ghs_x"))
@@ -217,9 +230,10 @@ func TestLaunchErrors(t *testing.T) {
 	}
 }
 
-// What a namespace that is being deleted answers (plugin/pkg/admission/namespace/lifecycle) is told in plain words.
-func TestLaunchInADyingNamespace(t *testing.T) {
-	c, client := world()
+// TestLaunchInATerminatingNamespace: the answer of a namespace that is being deleted
+// (plugin/pkg/admission/namespace/lifecycle) is explained.
+func TestLaunchInATerminatingNamespace(t *testing.T) {
+	c, client := newCluster()
 	client.PrependReactor("create", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
 		err := apierrors.NewForbidden(
 			schema.GroupResource{Resource: "secrets"},
@@ -238,9 +252,9 @@ func TestLaunchInADyingNamespace(t *testing.T) {
 	}
 }
 
-// A refusal is final only when the Secret is gone: nobody looks at it later.
-func TestRefusedButTheSecretStays(t *testing.T) {
-	c, client := world()
+// TestRefusedWithASecretLeft: a refusal is final only if the Secret is deleted, because nothing deletes it later.
+func TestRefusedWithASecretLeft(t *testing.T) {
+	c, client := newCluster()
 	client.PrependReactor("create", "jobs", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, nil, apierrors.NewInvalid(schema.GroupKind{Kind: "Job"}, name, nil)
 	})
@@ -249,7 +263,7 @@ func TestRefusedButTheSecretStays(t *testing.T) {
 	})
 	_, err := c.Launch(t.Context(), withToken(job(t), "ghs_x"))
 	if err == nil || errors.Is(err, ci.ErrRefused) {
-		t.Errorf("err %v; want one that is tried again", err)
+		t.Errorf("err %v; want an error that is retried", err)
 	}
 }
 
@@ -258,34 +272,34 @@ func TestLaunchOfABrokenJob(t *testing.T) {
 		"manifest": func(j *ci.Job) { j.Manifest = []byte("{") },
 		"files":    func(j *ci.Job) { j.Files = nil },
 	} {
-		c, client := world()
+		c, client := newCluster()
 		j := job(t)
 		change(&j)
 		_, err := c.Launch(t.Context(), withToken(j, "x"))
-		if err == nil || changed(client) {
-			t.Errorf("%s: err %v, calls %q", what, err, did(client))
+		if err == nil || hasChanged(client) {
+			t.Errorf("%s: err %v, calls %q", what, err, callsOf(client))
 		}
 	}
 }
 
-// changed reports whether a client was asked for more than lists.
-func changed(client *fake.Clientset) bool {
+// hasChanged reports whether a client has made calls other than lists.
+func hasChanged(client *fake.Clientset) bool {
 	return slices.ContainsFunc(client.Actions(), func(a clienttesting.Action) bool { return a.GetVerb() != "list" })
 }
 
-func TestDropSecretAndStop(t *testing.T) {
+func TestDeleteJobAndSecret(t *testing.T) {
 	for what, verb := range map[string]func(*kube.Cluster) func(context.Context, ci.JobName) error{
-		"secrets": func(c *kube.Cluster) func(context.Context, ci.JobName) error { return c.DropSecret },
-		"jobs":    func(c *kube.Cluster) func(context.Context, ci.JobName) error { return c.Stop },
+		"secrets": func(c *kube.Cluster) func(context.Context, ci.JobName) error { return c.DeleteJobSecret },
+		"jobs":    func(c *kube.Cluster) func(context.Context, ci.JobName) error { return c.DeleteJob },
 	} {
 		t.Run(what, func(t *testing.T) {
-			c, client := world(&corev1.Secret{ObjectMeta: meta("r1")}, &batchv1.Job{ObjectMeta: meta("r1")})
-			for range 2 { // the second finds nothing, which is fine
+			c, client := newCluster(&corev1.Secret{ObjectMeta: meta("r1")}, &batchv1.Job{ObjectMeta: meta("r1")})
+			for range 2 { // the second finds nothing
 				if err := verb(c)(t.Context(), name); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if diff := cmp.Diff([]string{"delete " + what, "delete " + what}, did(client)); diff != "" {
+			if diff := cmp.Diff([]string{"delete " + what, "delete " + what}, callsOf(client)); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
 			client.PrependReactor(
@@ -300,11 +314,11 @@ func TestDropSecretAndStop(t *testing.T) {
 	}
 }
 
-// Without a propagation policy the pods of a Job would stay (batch/v1's default is
-// orphan), and in the background as long as the Job, which its finalizer keeps.
-func TestStopTakesThePodsAlong(t *testing.T) {
-	c, client := world(&batchv1.Job{ObjectMeta: meta("r1")})
-	if err := c.Stop(t.Context(), name); err != nil {
+// TestDeleteJobDeletesItsPods: without a propagation policy the pods would stay, because orphan is the default of
+// batch/v1. In the background they would stay as long as the Job, which its finalizer keeps.
+func TestDeleteJobDeletesItsPods(t *testing.T) {
+	c, client := newCluster(&batchv1.Job{ObjectMeta: meta("r1")})
+	if err := c.DeleteJob(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
 	got := client.Actions()[0].(clienttesting.DeleteAction).GetDeleteOptions().PropagationPolicy
@@ -318,7 +332,7 @@ func TestLogs(t *testing.T) {
 		p := &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{
 				Name:      name,
-				Namespace: space,
+				Namespace: namespace,
 				Labels:    map[string]string{"batch.kubernetes.io/job-name": job},
 			},
 		}
@@ -342,12 +356,12 @@ func TestLogs(t *testing.T) {
 	ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
 	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
 	waiting := corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}}
-	c, _ := world(pod("p2", name, ended, running, waiting), pod("p1", name), pod("p3", "another", running))
+	c, _ := newCluster(pod("p2", name, ended, running, waiting), pod("p1", name), pod("p3", "another", running))
 	got, err := c.Logs(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The fake answers each call for a log with "fake logs".
+	// The fake client returns "fake logs" for each log.
 	want := []kube.PodLog{{Pod: "p1", Status: "Running"}, {Pod: "p2", Status: "Running", Log: "fake logsfake logs"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -359,10 +373,10 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-// finalizers of the Job, nil when it is gone.
+// finalizers returns the finalizers of the Job; nil if it is gone.
 func finalizers(t *testing.T, client *fake.Clientset) []string {
 	t.Helper()
-	j, err := client.BatchV1().Jobs(space).Get(t.Context(), name, metav1.GetOptions{})
+	j, err := client.BatchV1().Jobs(namespace).Get(t.Context(), name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
@@ -372,10 +386,10 @@ func finalizers(t *testing.T, client *fake.Clientset) []string {
 	return j.Finalizers
 }
 
-func TestRelease(t *testing.T) {
-	c, client := world()
-	if err := c.Release(t.Context(), name); err != nil {
-		t.Errorf("of a Job that is gone: %v", err)
+func TestRemoveFinalizer(t *testing.T) {
+	c, client := newCluster()
+	if err := c.RemoveFinalizer(t.Context(), name); err != nil {
+		t.Errorf("Job that is gone: %v", err)
 	}
 	if _, err := c.Launch(t.Context(), ci.Launch{Job: job(t)}); err != nil {
 		t.Fatal(err)
@@ -384,7 +398,7 @@ func TestRelease(t *testing.T) {
 		t.Fatalf("launched with finalizers %q", got)
 	}
 	for range 2 {
-		if err := c.Release(t.Context(), name); err != nil {
+		if err := c.RemoveFinalizer(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -396,15 +410,16 @@ func TestRelease(t *testing.T) {
 		"jobs",
 		func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, errors.New("down") },
 	)
-	if err := c.Release(t.Context(), name); err == nil {
+	if err := c.RemoveFinalizer(t.Context(), name); err == nil {
 		t.Error("the error is lost")
 	}
 }
 
-// The Job of a lost job goes before another of its name is made; another's UID is left alone.
-func TestLaunchAfterALoss(t *testing.T) {
+// TestLaunchDeletesALostJob: the Job of an earlier launch is deleted, known by its UID, before another one of its name
+// is created.
+func TestLaunchDeletesALostJob(t *testing.T) {
 	for uid, want := range map[string]string{"uid-0": "delete", "uid-x": "keep"} {
-		c, client := world()
+		c, client := newCluster()
 		lost := meta("r1")
 		lost.UID, lost.Finalizers = "uid-0", []string{kube.Finalizer}
 		if err := client.Tracker().Add(&batchv1.Job{ObjectMeta: lost}); err != nil {
@@ -415,32 +430,31 @@ func TestLaunchAfterALoss(t *testing.T) {
 		if _, err := c.Launch(t.Context(), ci.Launch{Job: j}); err != nil {
 			t.Fatal(err)
 		}
-		if got := slices.Contains(did(client), "delete jobs"); got != (want == "delete") {
-			t.Errorf("%s: calls %q, want %s", uid, did(client), want)
+		if got := slices.Contains(callsOf(client), "delete jobs"); got != (want == "delete") {
+			t.Errorf("%s: calls %q, want %s", uid, callsOf(client), want)
 		}
 	}
 }
 
-// With Kueue a Job is made suspended, and names its queue.
-func TestHandover(t *testing.T) {
-	c, client := world()
-	c.Kueue = "builds"
+// TestKueue: with Kueue a Job is created suspended, and names its queue.
+func TestKueue(t *testing.T) {
+	c, client := clusterWith(kube.Config{Namespace: namespace, KueueQueue: "builds"})
 	if _, err := c.Launch(t.Context(), ci.Launch{Job: job(t)}); err != nil {
 		t.Fatal(err)
 	}
-	j, err := client.BatchV1().Jobs(space).Get(t.Context(), name, metav1.GetOptions{})
+	j, err := client.BatchV1().Jobs(namespace).Get(t.Context(), name, metav1.GetOptions{})
 	if err != nil || j.Spec.Suspend == nil || !*j.Spec.Suspend || j.Labels["kueue.x-k8s.io/queue-name"] != "builds" {
 		t.Errorf("job %+v, %v", j, err)
 	}
-	s, err := client.CoreV1().Secrets(space).Get(t.Context(), name, metav1.GetOptions{})
+	s, err := client.CoreV1().Secrets(namespace).Get(t.Context(), name, metav1.GetOptions{})
 	if err != nil || s.Labels["kueue.x-k8s.io/queue-name"] != "" {
 		t.Errorf("secret %+v, %v", s, err)
 	}
 }
 
-// A fresh token replaces the old one; a Secret that is gone stays gone.
+// TestRenew: a fresh token replaces the old one, and a Secret that is gone is not created.
 func TestRenew(t *testing.T) {
-	c, client := world()
+	c, client := newCluster()
 	err := c.Renew(t.Context(), withToken(job(t), "new"))
 	if err != nil || secret(t, client) != nil {
 		t.Errorf("after the clone: %v, %v", err, secret(t, client))

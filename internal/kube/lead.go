@@ -16,109 +16,110 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
-// leaseName is the Lease in the builds' namespace that says who leads.
+// leaseName is the name of the Lease that the leader holds, in the namespace of the builds.
 const leaseName = "yaci-leader"
 
-// A follower takes over when it has seen no renewal for leaseTime. The leader, which renews each retryTime, stops when
-// it could not for renewTime. client-go adds up to 1.2 times retryTime to each look of a follower, so that a leader
-// that is killed is followed after 6 to 11.4 seconds.
+// A follower takes over when it has seen no renewal for leaseDuration. The leader renews every retryPeriod, and stops
+// when it could not for renewDeadline. client-go adds up to 1.2 times retryPeriod to each check of a follower, so a
+// leader that is killed is followed after 6 to 11.4 seconds.
 const (
-	leaseTime = 7 * time.Second
-	renewTime = 5 * time.Second
-	retryTime = time.Second
-	callTime  = renewTime / 2 // for one call of the election, as in resourcelock.NewFromKubeconfig
+	leaseDuration = 7 * time.Second
+	renewDeadline = 5 * time.Second
+	retryPeriod   = time.Second
+	callTimeout   = renewDeadline / 2 // of one call of the election, as in resourcelock.NewFromKubeconfig
 )
 
-// Identity is a name for this process in the election. It stays the same from term to term.
+// Identity returns a unique name for this process in the election. Use one for all terms.
 func Identity() string {
 	host, _ := os.Hostname()
 	return host + "_" + uuid.NewString()
 }
 
-// electionClient makes calls that end after callTime. It speaks HTTP/1.1: there a call that got no answer closes its
-// connection, while HTTP/2 would send the next one over the same.
-func electionClient(cfg *rest.Config) (kubernetes.Interface, error) {
-	cfg = rest.CopyConfig(cfg)
-	cfg.Timeout = callTime
-	cfg.NextProtos = []string{"http/1.1"}
-	client, err := kubernetes.NewForConfig(cfg)
+// electionClient returns a client whose calls end after callTimeout. It uses HTTP/1.1, where a call that gets no answer
+// closes its connection. With HTTP/2 the next call would use the same connection.
+func electionClient(config *rest.Config) (kubernetes.Interface, error) {
+	config = rest.CopyConfig(config)
+	config.Timeout = callTimeout
+	config.NextProtos = []string{"http/1.1"}
+	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}
 	return client, nil
 }
 
-// ErrLeaseLost says that a term ended because the Lease could not be renewed in time, or somebody else has it.
+// ErrLeaseLost says that a term ended because the Lease was not renewed in time, or somebody else holds it.
 var ErrLeaseLost = errors.New("the lease was not renewed in time")
 
-// ableLock takes no Lease while this process could not lead, so that one that could is elected.
-type ableLock struct {
+// conditionalLock does not acquire the Lease while canLead returns an error, so that a server that can lead is elected.
+type conditionalLock struct {
 	resourcelock.Interface
-	able    func(context.Context) error
+	canLead func(context.Context) error
 	leading atomic.Bool
 }
 
-// Create is called for the first election of all.
-func (l *ableLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+// Create is called to acquire a Lease that does not exist.
+func (l *conditionalLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
 	if err := l.check(ctx); err != nil {
 		return err
 	}
 	return l.Interface.Create(ctx, record)
 }
 
-// Update is called to take a Lease, to renew it, and to give it up.
-func (l *ableLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+// Update is called to acquire, renew and release the Lease.
+func (l *conditionalLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
 	if err := l.check(ctx); err != nil {
 		return err
 	}
 	return l.Interface.Update(ctx, record)
 }
 
-func (l *ableLock) check(ctx context.Context) error {
+func (l *conditionalLock) check(ctx context.Context) error {
 	if l.leading.Load() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTime)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return l.able(ctx)
+	return l.canLead(ctx)
 }
 
-// Lead waits until this process is elected and calls lead, with a context that ends when it leads no more. It gives the
-// Lease up when lead has returned, and returns lead's error, or ErrLeaseLost. When its own context ends it returns nil.
-// While able returns an error it does not take the Lease.
-func (c *Cluster) Lead(ctx context.Context, identity string, able, lead func(context.Context) error) error {
-	client := c.election
-	if client == nil {
-		client = c.Client
+// Lead waits until this process is elected and calls lead, with a context that ends when leadership is lost. It
+// releases the Lease when lead has returned, and returns the error of lead, or ErrLeaseLost. It returns nil if ctx
+// ends. While canLead returns an error, the process is not elected.
+func (c *Cluster) Lead(ctx context.Context, identity string, canLead, lead func(context.Context) error) error {
+	lock := &conditionalLock{
+		canLead: canLead,
+		Interface: &resourcelock.LeaseLock{
+			LeaseMeta:  metav1.ObjectMeta{Name: leaseName, Namespace: c.Namespace},
+			Client:     c.election.CoordinationV1(),
+			LockConfig: resourcelock.ResourceLockConfig{Identity: identity},
+		},
 	}
-	lock := &ableLock{able: able, Interface: &resourcelock.LeaseLock{
-		LeaseMeta:  metav1.ObjectMeta{Name: leaseName, Namespace: c.Namespace},
-		Client:     client.CoordinationV1(),
-		LockConfig: resourcelock.ResourceLockConfig{Identity: identity},
-	}}
 	election, resign := context.WithCancel(context.WithoutCancel(ctx))
 	defer resign()
-	elected, ended := make(chan struct{}), make(chan error, 1)
+	elected := make(chan struct{})
+	ended := make(chan error, 1)
+	serve := func(leading context.Context) {
+		lock.leading.Store(true)
+		close(elected)
+		leading, stop := context.WithCancel(leading)
+		defer stop()
+		defer context.AfterFunc(ctx, stop)()
+		err := lead(leading)
+		if err == nil && leading.Err() != nil && ctx.Err() == nil {
+			err = ErrLeaseLost
+		}
+		ended <- err
+		resign()
+	}
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock:            lock,
-		LeaseDuration:   leaseTime,
-		RenewDeadline:   renewTime,
-		RetryPeriod:     retryTime,
+		LeaseDuration:   leaseDuration,
+		RenewDeadline:   renewDeadline,
+		RetryPeriod:     retryPeriod,
 		ReleaseOnCancel: true,
 		Callbacks: leaderelection.LeaderCallbacks{
-			OnStartedLeading: func(leading context.Context) {
-				lock.leading.Store(true)
-				close(elected)
-				leading, stop := context.WithCancel(leading)
-				defer stop()
-				defer context.AfterFunc(ctx, stop)()
-				err := lead(leading)
-				if err == nil && leading.Err() != nil && ctx.Err() == nil {
-					err = ErrLeaseLost
-				}
-				ended <- err
-				resign()
-			},
+			OnStartedLeading: serve,
 			OnStoppedLeading: func() {},
 		},
 	})
@@ -127,7 +128,7 @@ func (c *Cluster) Lead(ctx context.Context, identity string, able, lead func(con
 	}
 	defer context.AfterFunc(ctx, func() {
 		select {
-		case <-elected: // lead is told, and resigns when it is done
+		case <-elected: // serve stops lead, and resigns when lead has returned
 		default:
 			resign()
 		}

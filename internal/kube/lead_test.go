@@ -16,7 +16,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/kube"
 )
 
-func able(context.Context) error { return nil }
+func canLead(context.Context) error { return nil }
 
 func holder(t *testing.T, client *fake.Clientset) string {
 	t.Helper()
@@ -30,14 +30,14 @@ func holder(t *testing.T, client *fake.Clientset) string {
 	return *lease.Spec.HolderIdentity
 }
 
-// A leader that resigns gives the Lease up, and the next one need not wait for it to expire.
-func TestH2LeaseIsReleasedByWhoResigns(t *testing.T) {
-	client := fake.NewClientset()
-	c := &kube.Cluster{Client: client, Namespace: "builds"}
+// TestH2ResignationReleasesTheLease: a leader that resigns releases the Lease, so the next one need not wait for it to
+// expire.
+func TestH2ResignationReleasesTheLease(t *testing.T) {
+	c, client := newCluster()
 	deposed := errors.New("deposed")
-	err := c.Lead(t.Context(), "a", able, func(context.Context) error {
+	err := c.Lead(t.Context(), "a", canLead, func(context.Context) error {
 		if got := holder(t, client); got != "a" {
-			t.Errorf("the leader's lease is %q's", got)
+			t.Errorf("the lease of the leader is held by %q", got)
 		}
 		return deposed
 	})
@@ -45,24 +45,23 @@ func TestH2LeaseIsReleasedByWhoResigns(t *testing.T) {
 		t.Errorf("%v, want the reason of the resignation", err)
 	}
 	if got := holder(t, client); got != "" {
-		t.Errorf("after the resignation the lease is %q's", got)
+		t.Errorf("after the resignation the lease is held by %q", got)
 	}
-	err = c.Lead(t.Context(), "b", able, func(context.Context) error { return deposed })
+	err = c.Lead(t.Context(), "b", canLead, func(context.Context) error { return deposed })
 	if !errors.Is(err, deposed) {
 		t.Errorf("the next: %v", err)
 	}
 }
 
-// A leader that cannot renew its Lease stops, and says why.
-func TestH4LeaseThatCannotBeRenewedEndsTheTerm(t *testing.T) {
-	client := fake.NewClientset()
-	c := &kube.Cluster{Client: client, Namespace: "builds"}
-	var away atomic.Bool
+// TestH4UnrenewedLeaseEndsTheTerm: a leader that cannot renew its Lease stops, and says why.
+func TestH4UnrenewedLeaseEndsTheTerm(t *testing.T) {
+	c, client := newCluster()
+	var down atomic.Bool
 	client.PrependReactor("*", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
-		return away.Load(), nil, errors.New("connection refused")
+		return down.Load(), nil, errors.New("connection refused")
 	})
-	err := c.Lead(t.Context(), "a", able, func(ctx context.Context) error {
-		away.Store(true)
+	err := c.Lead(t.Context(), "a", canLead, func(ctx context.Context) error {
+		down.Store(true)
 		<-ctx.Done()
 		return nil
 	})
@@ -71,28 +70,27 @@ func TestH4LeaseThatCannotBeRenewedEndsTheTerm(t *testing.T) {
 	}
 }
 
-// A server that could not lead, since it does not reach its database, leaves the Lease to another one.
-func TestH3LeaseIsNotTakenByWhoCannotLead(t *testing.T) {
-	client := fake.NewClientset(
-		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: "yaci-leader", Namespace: "builds"}},
-	)
-	c := &kube.Cluster{Client: client, Namespace: "builds"}
+// TestH3ServerThatCannotLead: a server that cannot lead, for example because it does not reach its database, leaves the
+// Lease to another one.
+func TestH3ServerThatCannotLead(t *testing.T) {
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: "yaci-leader", Namespace: namespace}}
+	c, _ := newCluster(lease)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	asked := make(chan struct{}, 100)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- c.Lead(ctx, "a", func(context.Context) error { asked <- struct{}{}; return errors.New("away") },
+		ended <- c.Lead(ctx, "a", func(context.Context) error { asked <- struct{}{}; return errors.New("unreachable") },
 			func(context.Context) error { t.Error("it was elected"); return nil })
 	}()
 	for range 2 {
 		select {
 		case <-asked:
 		case <-time.After(time.Minute):
-			t.Fatal("nobody asked whether it could lead")
+			t.Fatal("it was not asked whether it can lead")
 		}
 	}
-	if err := c.Lead(t.Context(), "b", able, func(context.Context) error { return nil }); err != nil {
+	if err := c.Lead(t.Context(), "b", canLead, func(context.Context) error { return nil }); err != nil {
 		t.Errorf("the other: %v", err)
 	}
 	cancel()

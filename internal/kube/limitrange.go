@@ -16,26 +16,28 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// limitRangeCache keeps the LimitRanges of each namespace for a while: they hardly change, and each launch asks.
+// limitRangeCache caches the LimitRanges of each namespace: they rarely change, and each launch needs them.
 type limitRangeCache struct {
-	mu    sync.Mutex
-	asked map[string]time.Time
-	items map[string][]corev1.LimitRangeItem
+	mu         sync.Mutex
+	namespaces map[string]cachedLimits
 }
 
-const limitRangeAge = 30 * time.Second
+type cachedLimits struct {
+	items  []corev1.LimitRangeItem
+	readAt time.Time
+}
 
-// LimitRanges returns the limits that a namespace sets for pods and containers.
-// An account that may not list them gets none: the cluster's answer then says what is wrong.
+const limitRangeTTL = 30 * time.Second
+
+// LimitRanges returns the limits that a namespace sets for pods and containers. It returns none if the account may not
+// list them; if they matter, the answer to the launch says so.
 func (c *Cluster) LimitRanges(ctx context.Context, namespace string) ([]corev1.LimitRangeItem, error) {
 	cache := c.limitRanges
-	if cache == nil {
-		cache = &limitRangeCache{}
-	}
 	cache.mu.Lock()
 	defer cache.mu.Unlock()
-	if time.Since(cache.asked[namespace]) < limitRangeAge {
-		return cache.items[namespace], nil
+	cached, ok := cache.namespaces[namespace]
+	if ok && time.Since(cached.readAt) < limitRangeTTL {
+		return cached.items, nil
 	}
 	list, err := c.Client.CoreV1().LimitRanges(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil && !apierrors.IsForbidden(err) {
@@ -47,17 +49,16 @@ func (c *Cluster) LimitRanges(ctx context.Context, namespace string) ([]corev1.L
 			items = append(items, r.Spec.Limits...)
 		}
 	}
-	if cache.asked == nil {
-		cache.asked, cache.items = map[string]time.Time{}, map[string][]corev1.LimitRangeItem{}
+	if cache.namespaces == nil {
+		cache.namespaces = map[string]cachedLimits{}
 	}
-	cache.asked[namespace], cache.items[namespace] = time.Now(), items
+	cache.namespaces[namespace] = cachedLimits{items: items, readAt: time.Now()}
 	return items, nil
 }
 
-// meetLimitRanges raises the requests of a Job's containers to what its namespace
-// asks for. Steps that wait for others request nothing, which a LimitRange with a
-// minimum or a ratio would refuse.
-func (c *Cluster) meetLimitRanges(ctx context.Context, job *batchv1.Job) error {
+// applyLimitRanges raises the requests of a Job's containers to what the LimitRanges of its namespace demand. Steps
+// that wait for others request nothing, which a LimitRange with a minimum or a ratio would refuse.
+func (c *Cluster) applyLimitRanges(ctx context.Context, job *batchv1.Job) error {
 	items, err := c.LimitRanges(ctx, job.Namespace)
 	if err != nil {
 		return err
@@ -69,41 +70,37 @@ func (c *Cluster) meetLimitRanges(ctx context.Context, job *batchv1.Job) error {
 		}
 		for _, containers := range [][]corev1.Container{pod.InitContainers, pod.Containers} {
 			for i := range containers {
-				meetItem(&containers[i].Resources, item)
+				applyContainerLimits(&containers[i].Resources, item)
 			}
 		}
 	}
 	for _, item := range items {
 		if item.Type == corev1.LimitTypePod && len(pod.Containers) > 0 {
-			meetPodItem(pod, item)
+			applyPodLimits(pod, item)
 		}
 	}
 	return nil
 }
 
-// meetItem raises the requests of one container to the minimum, and to its limit divided by the largest ratio.
-func meetItem(r *corev1.ResourceRequirements, item corev1.LimitRangeItem) {
-	for name, least := range item.Min {
-		raise(r, name, least)
+// applyContainerLimits raises the requests of a container to the minimum, and to its limit divided by the maximum ratio
+// of limit and request.
+func applyContainerLimits(r *corev1.ResourceRequirements, item corev1.LimitRangeItem) {
+	for name, minimum := range item.Min {
+		raiseRequest(r, name, minimum)
 		limit, ok := r.Limits[name]
-		if ok && limit.Cmp(least) < 0 {
-			r.Limits[name] = least
+		if ok && limit.Cmp(minimum) < 0 {
+			r.Limits[name] = minimum
 		}
 	}
 	for name, ratio := range item.MaxLimitRequestRatio {
-		limit, set := r.Limits[name]
-		if !set { // a ratio needs both: the namespace's default is filled in, or there must be one
-			if limit, set = item.Default[name]; !set {
-				limit, set = item.Max[name]
-			}
-		}
-		if set {
-			raise(r, name, divided(name, limit, ratio))
+		if limit, ok := effectiveLimit(r, name, item); ok {
+			raiseRequest(r, name, divideRoundingUp(name, limit, ratio))
 			continue
 		}
+		// A ratio requires both a request and a limit.
 		request := r.Requests[name]
 		if request.IsZero() {
-			raise(r, name, smallest(name))
+			raiseRequest(r, name, smallestRequest(name))
 			request = r.Requests[name]
 		}
 		if r.Limits == nil {
@@ -113,73 +110,91 @@ func meetItem(r *corev1.ResourceRequirements, item corev1.LimitRangeItem) {
 	}
 }
 
-// meetPodItem raises the requests of the last container until those of all meet a limit of the whole pod.
-func meetPodItem(pod *corev1.PodSpec, item corev1.LimitRangeItem) {
+// effectiveLimit returns the limit that a container will have: its own, or the one that the namespace fills in.
+func effectiveLimit(
+	r *corev1.ResourceRequirements,
+	name corev1.ResourceName,
+	item corev1.LimitRangeItem,
+) (resource.Quantity, bool) {
+	for _, limits := range []corev1.ResourceList{r.Limits, item.Default, item.Max} {
+		if limit, ok := limits[name]; ok {
+			return limit, true
+		}
+	}
+	return resource.Quantity{}, false
+}
+
+// applyPodLimits raises the requests of the last container until the sum of all containers meets the limits for a pod.
+func applyPodLimits(pod *corev1.PodSpec, item corev1.LimitRangeItem) {
 	last := &pod.Containers[len(pod.Containers)-1].Resources
-	sum := func(name corev1.ResourceName, of func(corev1.ResourceRequirements) corev1.ResourceList) (total resource.Quantity) {
+	sum := func(name corev1.ResourceName, listOf func(corev1.ResourceRequirements) corev1.ResourceList) resource.Quantity {
+		var total resource.Quantity
 		for _, c := range pod.Containers {
-			total.Add(of(c.Resources)[name])
+			total.Add(listOf(c.Resources)[name])
 		}
 		return total
 	}
-	need := func(name corev1.ResourceName, least resource.Quantity) {
+	raiseSum := func(name corev1.ResourceName, minimum resource.Quantity) {
 		total := sum(name, func(r corev1.ResourceRequirements) corev1.ResourceList { return r.Requests })
-		if total.Cmp(least) >= 0 {
+		if total.Cmp(minimum) >= 0 {
 			return
 		}
-		least.Sub(total)
-		least.Add(last.Requests[name])
-		raise(last, name, least)
+		minimum.Sub(total)
+		minimum.Add(last.Requests[name])
+		raiseRequest(last, name, minimum)
 	}
-	for name, least := range item.Min {
-		need(name, least.DeepCopy())
+	for name, minimum := range item.Min {
+		raiseSum(name, minimum.DeepCopy())
 	}
 	for name, ratio := range item.MaxLimitRequestRatio {
 		limit := sum(name, func(r corev1.ResourceRequirements) corev1.ResourceList { return r.Limits })
 		if !limit.IsZero() {
-			need(name, divided(name, limit, ratio))
+			raiseSum(name, divideRoundingUp(name, limit, ratio))
 		}
 	}
 }
 
-// raise sets a request that is lower than it must be.
-func raise(r *corev1.ResourceRequirements, name corev1.ResourceName, least resource.Quantity) {
+// raiseRequest raises a request to at least a minimum.
+func raiseRequest(r *corev1.ResourceRequirements, name corev1.ResourceName, minimum resource.Quantity) {
 	if r.Requests == nil {
 		r.Requests = corev1.ResourceList{}
 	}
-	request, set := r.Requests[name]
-	if !set || request.Cmp(least) < 0 {
-		r.Requests[name] = least
+	request, ok := r.Requests[name]
+	if !ok || request.Cmp(minimum) < 0 {
+		r.Requests[name] = minimum
 	}
 }
 
-// divided is an amount divided by a ratio, rounded up in the unit that Kubernetes compares.
-func divided(name corev1.ResourceName, q, ratio resource.Quantity) resource.Quantity {
-	by := math.Max(ratio.AsApproximateFloat64(), 1e-3)
+// divideRoundingUp divides an amount by a ratio and rounds up in the unit in which Kubernetes compares.
+func divideRoundingUp(name corev1.ResourceName, q, ratio resource.Quantity) resource.Quantity {
+	divisor := math.Max(ratio.AsApproximateFloat64(), 1e-3)
 	if name == corev1.ResourceCPU {
-		return *resource.NewMilliQuantity(int64(math.Ceil(float64(q.MilliValue())/by)), resource.DecimalSI)
+		return *resource.NewMilliQuantity(int64(math.Ceil(float64(q.MilliValue())/divisor)), resource.DecimalSI)
 	}
-	return *resource.NewQuantity(int64(math.Ceil(float64(q.Value())/by)), resource.BinarySI)
+	return *resource.NewQuantity(int64(math.Ceil(float64(q.Value())/divisor)), resource.BinarySI)
 }
 
-// smallest is the least that counts as a request.
-func smallest(name corev1.ResourceName) resource.Quantity {
+// smallestRequest returns the smallest amount that counts as a request.
+func smallestRequest(name corev1.ResourceName) resource.Quantity {
 	if name == corev1.ResourceCPU {
 		return *resource.NewMilliQuantity(1, resource.DecimalSI)
 	}
 	return *resource.NewQuantity(1, resource.BinarySI)
 }
 
-// DescribeLimits says in a few words what LimitRanges ask of each container; empty: nothing that YACI has to meet.
+// DescribeLimits returns a short description of the limits that YACI has to meet; empty if there are none.
 func DescribeLimits(items []corev1.LimitRangeItem) string {
-	var words []string
+	var parts []string
 	for _, item := range items {
-		for what, list := range map[string]corev1.ResourceList{"at least %s %s": item.Min, "a limit of at most %[2]s times the request of %[1]s": item.MaxLimitRequestRatio} {
-			for name, q := range list {
-				words = append(words, fmt.Sprintf(what, name, q.String())+" for each "+strings.ToLower(string(item.Type)))
-			}
+		kind := strings.ToLower(string(item.Type))
+		for name, q := range item.Min {
+			parts = append(parts, fmt.Sprintf("at least %s %s for each %s", name, q.String(), kind))
+		}
+		for name, q := range item.MaxLimitRequestRatio {
+			part := fmt.Sprintf("a limit of at most %s times the request of %s for each %s", q.String(), name, kind)
+			parts = append(parts, part)
 		}
 	}
-	slices.Sort(words)
-	return strings.Join(words, ", ")
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
 }

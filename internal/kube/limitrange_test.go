@@ -18,12 +18,12 @@ func amounts(pairs ...string) corev1.ResourceList {
 	return list
 }
 
-// TestC9 holds that a Job meets the minimum and the ratio of its namespace, whatever its containers request.
+// TestC9 checks that a Job meets the minimum and the ratio of its namespace, whatever its containers request.
 func TestC9(t *testing.T) {
 	for name, c := range map[string]struct {
 		item corev1.LimitRangeItem
 		want corev1.ResourceList // of the waiting container
-		all  corev1.ResourceList // of the working one
+		all  corev1.ResourceList // of the running one
 	}{
 		"a minimum": {
 			corev1.LimitRangeItem{Type: corev1.LimitTypeContainer, Min: amounts("cpu", "10m", "memory", "4Mi")},
@@ -38,7 +38,11 @@ func TestC9(t *testing.T) {
 			amounts("cpu", "0", "memory", "512Mi"), amounts("cpu", "250m", "memory", "512Mi"),
 		},
 		"a ratio of CPU": {
-			corev1.LimitRangeItem{Type: corev1.LimitTypeContainer, MaxLimitRequestRatio: amounts("cpu", "4"), Default: amounts("cpu", "2")},
+			corev1.LimitRangeItem{
+				Type:                 corev1.LimitTypeContainer,
+				MaxLimitRequestRatio: amounts("cpu", "4"),
+				Default:              amounts("cpu", "2"),
+			},
 			amounts("cpu", "500m", "memory", "0"), amounts("cpu", "500m", "memory", "256Mi"),
 		},
 		"a ratio of CPU without a default": {
@@ -53,14 +57,20 @@ func TestC9(t *testing.T) {
 			corev1.LimitRangeItem{Type: corev1.LimitTypePod, MaxLimitRequestRatio: amounts("memory", "4")},
 			amounts("cpu", "0", "memory", "0"), amounts("cpu", "250m", "memory", "2Gi"),
 		},
-		"nothing": {corev1.LimitRangeItem{Type: corev1.LimitTypeContainer}, amounts("cpu", "0", "memory", "0"), amounts("cpu", "250m", "memory", "256Mi")},
+		"nothing": {
+			corev1.LimitRangeItem{Type: corev1.LimitTypeContainer},
+			amounts("cpu", "0", "memory", "0"), amounts("cpu", "250m", "memory", "256Mi"),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			limits := corev1.LimitRange{
 				ObjectMeta: metav1.ObjectMeta{Name: "x", Namespace: "builds"},
 				Spec:       corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{c.item}},
 			}
-			cluster := &Cluster{Client: fake.NewClientset(&limits), Namespace: "builds"}
+			cluster, err := New(fake.NewClientset(&limits), Config{Namespace: "builds"})
+			if err != nil {
+				t.Fatal(err)
+			}
 			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "builds"}}
 			job.Spec.Template.Spec.Containers = []corev1.Container{
 				{
@@ -76,7 +86,7 @@ func TestC9(t *testing.T) {
 					},
 				},
 			}
-			if err := cluster.meetLimitRanges(t.Context(), job); err != nil {
+			if err := cluster.applyLimitRanges(t.Context(), job); err != nil {
 				t.Fatal(err)
 			}
 			for i, want := range []corev1.ResourceList{c.want, c.all} {

@@ -14,40 +14,41 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// A secret is two objects of one name: a Secret with the value, which only the
-// kubelet reads, and a ConfigMap whose annotations grant it. So the server, which
-// reads grants, needs no right to read Secrets.
+// A secret that steps can use is stored as two objects of the same name: a Secret with the value, which only the
+// kubelet reads, and a ConfigMap whose annotations grant it to repositories. So the server, which reads the grants,
+// needs no permission to read Secrets.
 const (
 	GrantLabel             = "yaci.dev/grant"
 	SecretNameAnnotation   = "yaci.dev/secret"
 	RepositoriesAnnotation = "yaci.dev/repositories"
 	EventsAnnotation       = "yaci.dev/events"
 	BranchesAnnotation     = "yaci.dev/branches"
-	// SecretKey is where in the Secret the value is.
+
+	// SecretKey is the key of the value in the Secret.
 	SecretKey = "value"
 )
 
-// Grants lists what is granted, by id. It never reads a Secret.
+// Grants returns all grants, sorted by id. It reads no Secret.
 func (c *Cluster) Grants(ctx context.Context) ([]ci.Grant, error) {
 	list, err := c.Client.CoreV1().ConfigMaps(c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: GrantLabel})
 	if err != nil {
-		return nil, fmt.Errorf("grants: %w", err)
+		return nil, fmt.Errorf("list grants: %w", err)
 	}
 	var grants []ci.Grant
 	for _, m := range list.Items {
-		grants = append(grants, grant(m))
+		grants = append(grants, parseGrant(m))
 	}
 	slices.SortFunc(grants, func(a, b ci.Grant) int { return strings.Compare(a.ID, b.ID) })
 	return grants, nil
 }
 
-// grant reads annotations, which people may have written: what is not understood grants nothing.
-func grant(m corev1.ConfigMap) ci.Grant {
+// parseGrant reads annotations, which people may have written. What cannot be read grants nothing.
+func parseGrant(m corev1.ConfigMap) ci.Grant {
 	list := func(annotation string) []string {
-		return strings.FieldsFunc(m.Annotations[annotation], func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
+		isSeparator := func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }
+		return strings.FieldsFunc(m.Annotations[annotation], isSeparator)
 	}
 	return ci.Grant{
-
 		ID:           m.Name,
 		UID:          string(m.UID),
 		Name:         m.Annotations[SecretNameAnnotation],
@@ -57,26 +58,30 @@ func grant(m corev1.ConfigMap) ci.Grant {
 	}
 }
 
-// SecretID is the name of the objects of a secret, for the repositories that it
-// is first granted to.
+// SecretID returns the name of a secret's objects, given the repositories that it is first granted to. Entries of
+// repositories are owner/name, optionally followed by # and the repository's id, which makes no difference.
 func SecretID(name string, repositories []string) string {
 	readable := strings.Trim(strings.ReplaceAll(strings.ToLower(name), "_", "-"), "-")
-	var named []string
-	for _, r := range repositories { // the same with the number of the repository and without
+	var names []string
+	for _, r := range repositories {
 		r, _, _ = strings.Cut(r, "#")
-		named = append(named, strings.ToLower(r))
+		names = append(names, strings.ToLower(r))
 	}
-	sum := sha256.Sum256([]byte(name + "\n" + strings.Join(named, ",")))
+	sum := sha256.Sum256([]byte(name + "\n" + strings.Join(names, ",")))
 	return fmt.Sprintf("secret-%s-%x", readable[:min(len(readable), 40)], sum[:4])
 }
 
-// SetSecret stores a value and what it is granted to. The grant comes last, so
-// that it never names a Secret that is not there.
+// SetSecret stores a value and its grant. The grant is stored last, so that it never names a Secret that does not
+// exist.
 func (c *Cluster) SetSecret(ctx context.Context, g ci.Grant, value []byte) error {
-	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: g.ID}, Data: map[string][]byte{SecretKey: value}}
-	_, err := c.Client.CoreV1().Secrets(c.Namespace).Create(ctx, s, metav1.CreateOptions{})
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: g.ID},
+		Data:       map[string][]byte{SecretKey: value},
+	}
+	secrets := c.Client.CoreV1().Secrets(c.Namespace)
+	_, err := secrets.Create(ctx, secret, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
-		_, err = c.Client.CoreV1().Secrets(c.Namespace).Update(ctx, s, metav1.UpdateOptions{})
+		_, err = secrets.Update(ctx, secret, metav1.UpdateOptions{})
 	}
 	if err != nil {
 		return fmt.Errorf("set secret %s: %w", g.Name, err)
@@ -84,29 +89,30 @@ func (c *Cluster) SetSecret(ctx context.Context, g ci.Grant, value []byte) error
 	return c.SetGrant(ctx, g)
 }
 
-// SetGrant replaces what a secret is granted to.
+// SetGrant replaces the grant of a secret.
 func (c *Cluster) SetGrant(ctx context.Context, g ci.Grant) error {
-	m := &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{
-			Name:   g.ID,
-			Labels: map[string]string{GrantLabel: "secret"},
-			Annotations: map[string]string{
-				SecretNameAnnotation: g.Name, RepositoriesAnnotation: strings.Join(g.Repositories, ","),
-				EventsAnnotation: strings.Join(g.Events, ","), BranchesAnnotation: strings.Join(g.Branches, ","),
-			},
+	grant := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
+		Name:   g.ID,
+		Labels: map[string]string{GrantLabel: "secret"},
+		Annotations: map[string]string{
+			SecretNameAnnotation:   g.Name,
+			RepositoriesAnnotation: strings.Join(g.Repositories, ","),
+			EventsAnnotation:       strings.Join(g.Events, ","),
+			BranchesAnnotation:     strings.Join(g.Branches, ","),
 		},
-	}
-	_, err := c.Client.CoreV1().ConfigMaps(c.Namespace).Create(ctx, m, metav1.CreateOptions{})
+	}}
+	configMaps := c.Client.CoreV1().ConfigMaps(c.Namespace)
+	_, err := configMaps.Create(ctx, grant, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
-		_, err = c.Client.CoreV1().ConfigMaps(c.Namespace).Update(ctx, m, metav1.UpdateOptions{})
+		_, err = configMaps.Update(ctx, grant, metav1.UpdateOptions{})
 	}
 	if err != nil {
-		return fmt.Errorf("grant %s: %w", g.ID, err)
+		return fmt.Errorf("set grant %s: %w", g.ID, err)
 	}
 	return nil
 }
 
-// RemoveSecret takes the grant away, then the value; what is gone is fine.
+// RemoveSecret deletes the grant of a secret, then its value. It succeeds if they are gone already.
 func (c *Cluster) RemoveSecret(ctx context.Context, id string) error {
 	err := c.Client.CoreV1().ConfigMaps(c.Namespace).Delete(ctx, id, metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {

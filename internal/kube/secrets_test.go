@@ -14,7 +14,7 @@ import (
 )
 
 func TestSecretsAreGrantedWithoutReadingThem(t *testing.T) {
-	c, client := world()
+	c, client := newCluster()
 	g := ci.Grant{
 		ID:           kube.SecretID("DEPLOY_KEY", []string{"ada/hello"}),
 		Name:         "DEPLOY_KEY",
@@ -36,10 +36,10 @@ func TestSecretsAreGrantedWithoutReadingThem(t *testing.T) {
 	})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if calls := did(client); !slices.Equal(calls, []string{"list configmaps"}) {
-		t.Errorf("to know grants takes %q", calls)
+	if calls := callsOf(client); !slices.Equal(calls, []string{"list configmaps"}) {
+		t.Errorf("listing grants makes the calls %q", calls)
 	}
-	s, err := client.CoreV1().Secrets(space).Get(t.Context(), g.ID, metav1.GetOptions{})
+	s, err := client.CoreV1().Secrets(namespace).Get(t.Context(), g.ID, metav1.GetOptions{})
 	if err != nil || string(s.Data[kube.SecretKey]) != "two" {
 		t.Errorf("secret %v, %v", s, err)
 	}
@@ -62,14 +62,14 @@ func TestSecretID(t *testing.T) {
 	}
 }
 
-// FuzzGrant [CVE-2026-40886]: annotations are people's; none of them panics.
+// FuzzGrant [CVE-2026-40886]: annotations are written by people, and none of them causes a panic.
 func FuzzGrant(f *testing.F) {
 	f.Add("NAME", "ada/hello,7", "push", "main release/*")
 	f.Add("", ",,,", "\x00", "[")
 	f.Fuzz(func(t *testing.T, name, repositories, events, branches string) {
-		c, _ := world(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
+		c, _ := newCluster(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
 			Name:      "x",
-			Namespace: space,
+			Namespace: namespace,
 			Labels:    map[string]string{kube.GrantLabel: "secret"},
 			Annotations: map[string]string{
 				kube.SecretNameAnnotation:   name,

@@ -94,9 +94,9 @@ func TestL1FollowingEndsWithTheJob(t *testing.T) {
 			"This step did not run.",
 		},
 		"its service died": {
-			job(ci.Error, "u", "Service db ended with 1.", true, step(ci.Cancelled, "")),
+			job(ci.Error, "u", "Service db exited with code 1.", true, step(ci.Cancelled, "")),
 			ci.LogID{UID: "u", Container: "1-test"},
-			"This step did not run: Service db ended with 1.",
+			"This step did not run: Service db exited with code 1.",
 		},
 		"its image cannot be pulled": {
 			job(ci.Error, "u", "test cannot start.", true, step(ci.Error, "")),

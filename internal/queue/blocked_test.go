@@ -11,7 +11,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/queue"
 )
 
-// sized is a job of a repository of its own that asks for cores, GiB of memory and GiB of disk.
+// sized returns a job that requests cores, GiB of memory and GiB of disk.
 func sized(name string, repo, cores, memory, disk int64) ci.Contender {
 	j := job(name, repo, repo, int(repo))
 	j.CPU = cores * 1000
@@ -23,9 +23,9 @@ func sized(name string, repo, cores, memory, disk int64) ci.Contender {
 
 func inPool(j ci.Contender, pool string) ci.Contender { j.Pool = pool; return j }
 
-// S9: behind a job for which the cluster has no room wait only those that ask for as much of what is missing, or
-// need the same thing.
-func TestS9OnlyWhatMeetsTheSameObstacleWaits(t *testing.T) {
+// TestS9Obstacles: behind a job that the cluster has no room for wait only those that request as much of what is
+// missing, or need the same thing.
+func TestS9Obstacles(t *testing.T) {
 	blocked := func(quota bool, lacks ...ci.Resource) ci.Obstacle {
 		return ci.Obstacle{
 			Job:   "big",
@@ -47,10 +47,10 @@ func TestS9OnlyWhatMeetsTheSameObstacleWaits(t *testing.T) {
 		"quota of CPU":   {blocked(true, ci.ResourceCPU), "small wide"},
 		"quota of pods":  {blocked(true, ci.ResourcePods), ""},
 	} {
-		scene := queue.Scene{
+		snapshot := queue.Snapshot{
 			Now:     noon,
 			Room:    10,
-			Caps:    queue.Caps{All: 10},
+			Limits:  queue.Limits{Total: 10},
 			Blocked: []ci.Obstacle{c.obstacle},
 			Jobs: []ci.Contender{
 				running(sized("big", 1, 4, 4, 40)),
@@ -63,7 +63,7 @@ func TestS9OnlyWhatMeetsTheSameObstacleWaits(t *testing.T) {
 			},
 		}
 		var launched []string
-		for _, p := range queue.Plan(scene) {
+		for _, p := range queue.Plan(snapshot) {
 			if p.Launch {
 				launched = append(launched, string(p.Job))
 			} else if !strings.Contains(p.Why, "the cluster is full: no room") || p.Reason != ci.WaitCluster {
@@ -79,29 +79,34 @@ func TestS9OnlyWhatMeetsTheSameObstacleWaits(t *testing.T) {
 	}
 }
 
-// A repository cannot take all slots by jobs of which each asks for a little less than the one before.
-func TestS9ARepositoryHoldsFewSlotsWithoutRoom(t *testing.T) {
-	scene := queue.Scene{Now: noon, Room: 10, Caps: queue.Caps{All: 50}}
+// TestS9BlockedJobsOfARepository: a repository cannot take all slots with jobs that each request a little less than the
+// one before.
+func TestS9BlockedJobsOfARepository(t *testing.T) {
+	snapshot := queue.Snapshot{Now: noon, Room: 10, Limits: queue.Limits{Total: 50}}
 	for n := range int64(3) {
 		j := running(sized(fmt.Sprintf("b%d", n), 1, 100-n, 1, 1))
-		scene.Jobs = append(scene.Jobs, j)
-		scene.Blocked = append(scene.Blocked, ci.Obstacle{Job: j.Job, Lacks: []ci.Resource{ci.ResourceCPU}, Why: "no room"})
+		snapshot.Jobs = append(snapshot.Jobs, j)
+		snapshot.Blocked = append(snapshot.Blocked, ci.Obstacle{
+			Job:   j.Job,
+			Lacks: []ci.Resource{ci.ResourceCPU},
+			Why:   "no room",
+		})
 	}
-	scene.Jobs = append(scene.Jobs, sized("less", 1, 50, 1, 1), sized("other", 2, 50, 1, 1))
-	places := queue.Plan(scene)
+	snapshot.Jobs = append(snapshot.Jobs, sized("less", 1, 50, 1, 1), sized("other", 2, 50, 1, 1))
+	places := queue.Plan(snapshot)
 	if len(places) != 2 || places[0].Job != "other" || !places[0].Launch || places[1].Launch {
 		t.Errorf("places %+v", places)
 	}
 }
 
-// S9, as a property: whatever cannot be placed, a job that asks for less than it of what is missing is launched while
-// there are slots, and one that asks for as much of everything in the same pool is not.
+// TestS9Property: whatever cannot be placed, a job that requests less of what is missing is launched while there are
+// slots, and one that requests as much of everything in the same pool is not.
 func TestS9Property(t *testing.T) {
 	kinds := []ci.Resource{ci.ResourceCPU, ci.ResourceMemory, ci.ResourceDisk, ci.ResourcePods, ci.ResourceOther}
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 9))
 		size := func() int64 { return int64(r.IntN(4)) }
-		s := queue.Scene{Now: noon, Room: 1000, Caps: queue.Caps{All: 1000}}
+		s := queue.Snapshot{Now: noon, Room: 1000, Limits: queue.Limits{Total: 1000}}
 		for i := range 1 + r.IntN(30) {
 			j := inPool(
 				sized(fmt.Sprint(i), int64(i+1), size(), size(), size()),

@@ -1,15 +1,15 @@
-// Package queue decides which waiting job goes next, tells the others why they
-// wait, and launches it. [Plan] decides, and is pure: it is given all jobs that
-// wait or run and what has been used, as the database and the cluster have it
-// at that moment, and keeps nothing. internal/server runs [Queue.Pass], and
-// serves [Queue.Line].
+// Package queue decides which waiting job is launched next, launches it, and tells the others why they wait.
 //
-// Who has used least is next: of persons, then of their repositories, in
-// core-seconds that count half after an hour. While the cluster finds no room for
-// a launched job, jobs that would meet the same obstacle wait behind it, and
-// smaller ones go on. A job that cannot be launched now lets
-// others go first for a while.
+// [Plan] makes the decision. It is a pure function: it gets a [Snapshot] of all queued and running jobs and of recent
+// usage, as the database and the cluster have them at that moment, and it keeps no state. [Queue.Pass], which
+// internal/server calls whenever something changed, takes the snapshot and carries the decision out.
+// [Reader.Positions] shows the same decision to people.
 //
-// Invariant: launching is idempotent. A crash after the Kubernetes Job was made
-// and before that was recorded leads to the same launch again, which finds it.
+// Jobs are ordered by fair share: the user with the least recent usage is next, and among the repositories of that
+// user, the one with the least usage. Usage is counted in core-seconds and halves every hour. While the cluster has no
+// room for a launched job, only jobs that would meet the same obstacle wait behind it; smaller jobs go on. A job whose
+// launch fails backs off, and others pass it meanwhile.
+//
+// Invariant: launching is idempotent. After a crash between the creation of the Kubernetes Job and its record in the
+// database, the same launch is repeated and finds the Job.
 package queue

@@ -1,222 +1,257 @@
 package queue
 
 import (
-	"math"
 	"slices"
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Caps bound how many jobs run at once; 0 is no bound.
-type Caps struct{ All, PerRepo, PerPerson int }
-
-// Scene is all that Plan may know.
-type Scene struct {
+// Snapshot is the input of Plan.
+type Snapshot struct {
 	Now     time.Time
-	Jobs    []ci.Contender // all that wait or run, oldest first
-	Recent  []ci.Spent     // what has been used, the newest first
-	Caps    Caps
-	Room    int                   // how many more the cluster may be given now
-	Blocked []ci.Obstacle         // launched jobs for which the cluster has no room
-	Asking  map[ci.JobName]string // jobs whose images a registry is asked about, with what is to be told of it
-	Trouble map[ci.JobName]string // jobs whose launch failed and that let others go first, with the error
+	Jobs    []ci.Contender // all queued and running jobs, oldest first
+	Usage   []ci.Spent     // of finished jobs, newest first
+	Limits  Limits
+	Room    int           // how many jobs may be launched now
+	Blocked []ci.Obstacle // launched jobs that the cluster has no room for
+
+	Lookups      map[ci.JobName]string // jobs whose images are being looked up, with a reason to show; empty: none yet
+	LaunchFailed map[ci.JobName]string // jobs that back off after a failed launch, with a reason to show
 }
 
-// What is not known from history.
-const (
-	halfLife  = time.Hour   // use counts half after it
-	typical   = time.Minute // a job of which nothing is known
-	leastCost = 0.05        // cores; so that jobs that ask for nothing still take turns
-)
-
-// Plan says which jobs are launched now, in order, and then in which order the
-// others follow, and why each waits. The next is the oldest job of whoever, person
-// and then repository, has used least; what the cluster lost comes before all.
-func Plan(s Scene) []ci.Place {
-	l := newLine(s)
-	var places []ci.Place
+// Plan decides which jobs are launched now. It returns a position for every job that is ready: first the jobs to
+// launch, in order, then the waiting jobs, in the order in which they are expected to start and with the reason why
+// each waits.
+//
+// Requeued jobs come first. All others are ordered by fair share with decaying usage, as in
+// https://slurm.schedmd.com/priority_multifactor.html#fairshare: the next job is the oldest one of the user with the
+// least usage, from the repository of that user with the least usage. A job that is picked counts as usage at once, so
+// users take turns.
+func Plan(s Snapshot) []ci.Place {
+	p := newPlanner(s)
+	var positions []ci.Place
 	for range s.Room {
-		j := l.next(l.mayStart)
+		j := p.next(p.mayStart)
 		if j == nil {
 			break
 		}
-		l.start(j)
-		places = append(places, ci.Place{Job: j.Job, Run: j.Run, Launch: true})
+		p.start(j)
+		positions = append(positions, ci.Place{
+			Job:    j.Job,
+			Run:    j.Run,
+			Launch: true,
+		})
 	}
-	clock := l.clock()
-	for j := l.next(nil); j != nil; j = l.next(nil) {
-		position := len(places) - l.started + 1
-		places = append(places, l.place(j, position, clock.next(l.typical(j.Repo))))
+
+	launched := len(positions)
+	forecast := newForecast(p.remaining)
+	for j := p.next(nil); j != nil; j = p.next(nil) {
+		starts := forecast.next(p.expectedDuration(j.Repo))
+		positions = append(positions, p.position(j, len(positions)-launched+1, starts))
 	}
-	return places
+	return positions
 }
 
-// line is the state of a plan that is being made.
-type line struct {
-	Scene
-	again   []*ci.Contender // lost by the cluster, oldest first
-	persons []*person
-	use     map[int64]float64       // of repositories
-	median  map[int64]time.Duration // of the jobs of repositories; see medians
-	running map[who]int             // slots that are taken
-	groups  map[string]*group
-	ends    []time.Duration // of what runs, from now, as expected
-	started int
-	blocked []blockedJob
-	stuck   map[int64]int // blocked jobs of repositories
+// planner is the state of one call of Plan.
+type planner struct {
+	Snapshot
+	requeued  []*ci.Contender // oldest first
+	users     []*userQueue    // with waiting jobs
+	slots     slots
+	groups    map[string]*group
+	blocked   []blockedJob
+	blockedIn map[int64]int // number of blocked jobs, by repository
+
+	repoUsage   map[int64]float64 // core-seconds, by repository
+	repoMedian  map[int64]time.Duration
+	totalMedian time.Duration
+	remaining   []time.Duration // expected time until each running job ends
 }
 
-// who is a person or a repository; the zero who is everybody.
-type who struct{ person, repo int64 }
-
-type person struct {
-	id    int64
-	use   float64
-	repos []*repo
+// userQueue holds the waiting jobs of one user, by repository.
+type userQueue struct {
+	key   int64
+	usage float64 // core-seconds
+	repos []*repoQueue
 }
 
-type repo struct {
+// repoQueue holds the waiting jobs of one user in one repository.
+type repoQueue struct {
 	id   int64
-	jobs []*ci.Contender // that wait, oldest first
+	jobs []*ci.Contender // oldest first
 }
 
-func newLine(s Scene) *line {
-	l := &line{
-		Scene:   s,
-		use:     map[int64]float64{},
-		median:  medians(s.Recent),
-		running: map[who]int{},
-		groups:  map[string]*group{},
-	}
-	byID := map[int64]*person{}
-	of := func(id int64) *person {
-		if byID[id] == nil {
-			byID[id] = &person{id: id}
-		}
-		return byID[id]
-	}
-	for _, u := range s.Recent {
-		used := cost(
-			u.CPU,
-			u.Memory,
-			u.Finished.Sub(u.Started),
-		) * math.Exp2(
-			-float64(s.Now.Sub(u.Finished))/float64(halfLife),
-		)
-		of(anybody(u.Person, u.Repo)).use += used
-		l.use[u.Repo] += used
-	}
-	l.block(s.Blocked)
-	for i := range s.Jobs {
-		j := &s.Jobs[i]
-		j.Person = anybody(j.Person, j.Repo)
-		l.join(j)
-		p := of(j.Person)
-		switch {
-		case j.State == ci.Running:
-			l.occupy(j)
-			l.charge(p, j, max(s.Now.Sub(j.Started), l.typical(j.Repo)))
-			l.ends = append(l.ends, max(l.typical(j.Repo)-s.Now.Sub(j.Started), 0))
-		case !j.Ready:
-		case j.Again:
-			l.again = append(l.again, j)
-		default:
-			if len(p.repos) == 0 {
-				l.persons = append(l.persons, p)
-			}
-			p.wait(j)
-		}
-	}
-	return l
-}
-
-// anybody: what nobody is known to have caused counts for its repository.
-func anybody(person, repo int64) int64 {
-	if person == 0 {
+// userKey returns the key under which a job's usage is counted: GitHub's id of the user who caused it. If the user is
+// unknown, the repository counts as a user of its own, under a negative key.
+func userKey(user, repo int64) int64 {
+	if user == 0 {
 		return -repo
 	}
-	return person
+	return user
 }
 
-// cost is in core-seconds; 4 GiB count as much as a core.
-func cost(cpu, memory int64, d time.Duration) float64 {
-	return max(float64(cpu)/1000, float64(memory)/(4<<30), leastCost) * max(d.Seconds(), 1)
-}
-
-func (l *line) charge(p *person, j *ci.Contender, d time.Duration) {
-	p.use += cost(j.CPU, j.Memory, d)
-	l.use[j.Repo] += cost(j.CPU, j.Memory, d)
-}
-
-func (p *person) wait(j *ci.Contender) {
-	i := slices.IndexFunc(p.repos, func(r *repo) bool { return r.id == j.Repo })
-	if i < 0 {
-		i, p.repos = len(p.repos), append(p.repos, &repo{id: j.Repo})
+func newPlanner(s Snapshot) *planner {
+	s.Jobs = slices.Clone(s.Jobs) // their users are replaced by user keys
+	p := &planner{
+		Snapshot:  s,
+		groups:    map[string]*group{},
+		slots:     newSlots(),
+		repoUsage: map[int64]float64{},
 	}
-	p.repos[i].jobs = append(p.repos[i].jobs, j)
+	p.repoMedian, p.totalMedian = medianDurations(s.Usage)
+
+	byKey := map[int64]*userQueue{}
+	user := func(key int64) *userQueue {
+		if byKey[key] == nil {
+			byKey[key] = &userQueue{key: key}
+		}
+		return byKey[key]
+	}
+	for _, u := range s.Usage {
+		seconds := decay(coreSeconds(u.CPU, u.Memory, u.Finished.Sub(u.Started)), s.Now.Sub(u.Finished))
+		user(userKey(u.Person, u.Repo)).usage += seconds
+		p.repoUsage[u.Repo] += seconds
+	}
+	p.addObstacles(s.Blocked)
+	for i := range s.Jobs {
+		j := &s.Jobs[i]
+		j.Person = userKey(j.Person, j.Repo)
+		p.add(j, user(j.Person))
+	}
+	return p
 }
 
-// next takes the job whose turn it is out of the line: nil when there is none
-// that may (nil: any may).
-func (l *line) next(may func(*ci.Contender) bool) *ci.Contender {
-	if i := first(l.again, may); i >= 0 {
-		j := l.again[i]
-		l.again = slices.Delete(l.again, i, i+1)
+// add puts a job where it belongs. Jobs are added oldest first.
+func (p *planner) add(j *ci.Contender, user *userQueue) {
+	p.joinGroup(j)
+	switch {
+	case j.State == ci.Running:
+		p.slots.take(j)
+		expected := p.expectedDuration(j.Repo)
+		elapsed := p.Now.Sub(j.Started)
+		p.charge(user, j, max(elapsed, expected))
+		p.remaining = append(p.remaining, max(expected-elapsed, 0))
+	case !j.Ready:
+	case j.Again:
+		p.requeued = append(p.requeued, j)
+	default:
+		if len(user.repos) == 0 {
+			p.users = append(p.users, user)
+		}
+		user.add(j)
+	}
+}
+
+// charge counts the expected usage of a job that runs or was picked.
+func (p *planner) charge(user *userQueue, j *ci.Contender, d time.Duration) {
+	seconds := coreSeconds(j.CPU, j.Memory, d)
+	user.usage += seconds
+	p.repoUsage[j.Repo] += seconds
+}
+
+// start takes a slot, and a place in the job's concurrency group.
+func (p *planner) start(j *ci.Contender) {
+	p.slots.take(j)
+	p.remaining = append(p.remaining, p.expectedDuration(j.Repo))
+	if g := p.groups[j.Group]; g != nil {
+		g.start(j.Run)
+	}
+}
+
+// next removes the job that is next from the planner and returns it. Jobs that accept refuses are passed over; nil
+// accepts all. It returns nil if no job is left.
+func (p *planner) next(accept func(*ci.Contender) bool) *ci.Contender {
+	if i := indexAccepted(p.requeued, accept); i >= 0 {
+		j := p.requeued[i]
+		p.requeued = slices.Delete(p.requeued, i, i+1)
 		return j
 	}
-	var best *person
-	var from *repo
-	var at int
-	for _, p := range l.persons {
-		if best != nil && (p.use > best.use || p.use == best.use && !older(p, best)) {
+
+	var best *userQueue
+	var bestRepo *repoQueue
+	var bestIndex int
+	for _, user := range p.users {
+		if best != nil && !user.before(best) {
 			continue
 		}
-		if r, i := l.turn(p, may); r != nil {
-			best = p
-			from = r
-			at = i
+		if repo, index := p.nextOf(user, accept); repo != nil {
+			best = user
+			bestRepo, bestIndex = repo, index
 		}
 	}
 	if best == nil {
 		return nil
 	}
-	j := from.jobs[at]
-	from.jobs = slices.Delete(from.jobs, at, at+1)
-	l.charge(best, j, l.typical(j.Repo))
+	j := bestRepo.jobs[bestIndex]
+	bestRepo.jobs = slices.Delete(bestRepo.jobs, bestIndex, bestIndex+1)
+	p.charge(best, j, p.expectedDuration(j.Repo))
 	return j
 }
 
-// turn is the repository of a person whose turn it is, and the place of its job.
-func (l *line) turn(p *person, may func(*ci.Contender) bool) (best *repo, at int) {
-	for _, r := range p.repos {
-		if best != nil && (l.use[r.id] > l.use[best.id] || l.use[r.id] == l.use[best.id] && !before(r.jobs, best.jobs)) {
+// nextOf returns the repository of a user that is next, and the index of its next job. The repository is nil if accept
+// refuses all jobs.
+func (p *planner) nextOf(user *userQueue, accept func(*ci.Contender) bool) (best *repoQueue, index int) {
+	for _, repo := range user.repos {
+		if best != nil && !p.repoBefore(repo, best) {
 			continue
 		}
-		if i := first(r.jobs, may); i >= 0 {
-			best, at = r, i
+		if i := indexAccepted(repo.jobs, accept); i >= 0 {
+			best, index = repo, i
 		}
 	}
-	return best, at
+	return best, index
 }
 
-func first(jobs []*ci.Contender, may func(*ci.Contender) bool) int {
-	return slices.IndexFunc(jobs, func(j *ci.Contender) bool { return may == nil || may(j) })
+func indexAccepted(jobs []*ci.Contender, accept func(*ci.Contender) bool) int {
+	return slices.IndexFunc(jobs, func(j *ci.Contender) bool { return accept == nil || accept(j) })
 }
 
-// before: the oldest of these is older than the oldest of those.
-func before(these, those []*ci.Contender) bool {
-	return len(these) > 0 && (len(those) == 0 || these[0].Created.Before(those[0].Created))
-}
-
-func older(p, q *person) bool {
-	oldest := func(p *person) (jobs []*ci.Contender) {
-		for _, r := range p.repos {
-			if before(r.jobs, jobs) {
-				jobs = r.jobs
-			}
-		}
-		return jobs
+// add appends a job, which is newer than all others of the user.
+func (u *userQueue) add(j *ci.Contender) {
+	i := slices.IndexFunc(u.repos, func(r *repoQueue) bool { return r.id == j.Repo })
+	if i < 0 {
+		i = len(u.repos)
+		u.repos = append(u.repos, &repoQueue{id: j.Repo})
 	}
-	return before(oldest(p), oldest(q))
+	u.repos[i].jobs = append(u.repos[i].jobs, j)
+}
+
+// before reports whether u is served before other: it has less usage or, with the same usage, an older job.
+func (u *userQueue) before(other *userQueue) bool {
+	if u.usage != other.usage {
+		return u.usage < other.usage
+	}
+	return olderThan(u.oldest(), other.oldest())
+}
+
+// oldest returns the user's oldest waiting job; nil if there is none.
+func (u *userQueue) oldest() *ci.Contender {
+	var oldest *ci.Contender
+	for _, r := range u.repos {
+		if olderThan(r.oldest(), oldest) {
+			oldest = r.oldest()
+		}
+	}
+	return oldest
+}
+
+// repoBefore reports whether r is served before other: it has less usage or, with the same usage, an older job.
+func (p *planner) repoBefore(r, other *repoQueue) bool {
+	if usage, otherUsage := p.repoUsage[r.id], p.repoUsage[other.id]; usage != otherUsage {
+		return usage < otherUsage
+	}
+	return olderThan(r.oldest(), other.oldest())
+}
+
+func (r *repoQueue) oldest() *ci.Contender {
+	if len(r.jobs) == 0 {
+		return nil
+	}
+	return r.jobs[0]
+}
+
+// olderThan reports whether a was created before b. A job is older than none, nil.
+func olderThan(a, b *ci.Contender) bool {
+	return a != nil && (b == nil || a.Created.Before(b.Created))
 }

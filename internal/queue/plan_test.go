@@ -15,7 +15,7 @@ import (
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// job is one of a person in a repository that asks for one core, queued at a second.
+// job returns a queued job that requests one core, created some seconds after noon.
 func job(name string, person, repo int64, second int) ci.Contender {
 	return ci.Contender{
 		Job:      ci.JobName(name),
@@ -53,47 +53,118 @@ func used(person, repo int64, core time.Duration, ago time.Duration) ci.Spent {
 	}
 }
 
-// What is launched, and what those that wait are told.
+// TestPlan checks which jobs are launched, and what is said about those that wait.
 func TestPlan(t *testing.T) {
-	two := queue.Caps{All: 2}
+	two := queue.Limits{Total: 2}
 	for name, c := range map[string]struct {
-		scene  queue.Scene
-		launch string
-		waits  []string
+		snapshot queue.Snapshot
+		launch   string
+		waits    []string
 	}{
-		"nothing": {queue.Scene{Caps: two}, "", nil},
-		"oldest first": {queue.Scene{Caps: two, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 1, 1, 2), job("c", 1, 1, 3)}}, "a b",
-			[]string{"c: Waiting: 1st in line, 2 of 2 slots busy; starts in about 1m."}},
-		"two persons take turns": {queue.Scene{Caps: two, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 1, 1, 2), job("c", 2, 2, 3)}}, "a c",
-			[]string{"b: Waiting: 1st in line, 2 of 2 slots busy; starts in about 1m."}},
-		"who has used less": {queue.Scene{Caps: queue.Caps{All: 1}, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 2, 2, 2)},
-			Recent: []ci.Spent{used(1, 1, time.Minute, 0)}}, "b", []string{"a: Waiting: 1st in line, 1 of 1 slots busy; starts in about 1m."}},
-		"long ago counts less": {queue.Scene{Caps: queue.Caps{All: 1}, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 2, 2, 2)},
-			Recent: []ci.Spent{used(2, 2, 10*time.Minute, 0), used(1, 1, 30*time.Minute, 5*time.Hour)}}, "a", []string{"b: Waiting: 1st in line, 1 of 1 slots busy; starts in about 30m."}},
-		"what runs counts": {queue.Scene{Caps: two, Jobs: []ci.Contender{running(job("x", 1, 1, 0)), job("a", 1, 1, 1), job("b", 2, 2, 2)}}, "b",
-			[]string{"a: Waiting: 1st in line, 2 of 2 slots busy; starts in about 1m."}},
-		"repositories of one person": {queue.Scene{Caps: queue.Caps{All: 1}, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 1, 2, 2)},
-			Recent: []ci.Spent{used(3, 1, time.Minute, 0)}}, "b", []string{"a: Waiting: 1st in line, 1 of 1 slots busy; starts in about 1m."}},
-		"lost by the cluster": {queue.Scene{Caps: queue.Caps{All: 1}, Jobs: []ci.Contender{job("a", 2, 2, 1), lost(job("b", 1, 1, 2))},
-			Recent: []ci.Spent{used(1, 1, time.Hour, 0)}}, "b", []string{"a: Waiting: 1st in line, 1 of 1 slots busy; starts in about 1h."}},
-		"a person's bound": {queue.Scene{Caps: queue.Caps{All: 9, PerPerson: 1}, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 1, 2, 2), job("c", 2, 2, 3)}}, "a c",
-			[]string{"b: Waiting: 1st in line, 1 of 1 slots of p1 busy; starts in about 1m."}},
-		"a repository's bound": {queue.Scene{Caps: queue.Caps{All: 9, PerRepo: 1}, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 2, 1, 2), job("c", 2, 2, 3)}}, "a c",
-			[]string{"b: Waiting: 1st in line, 1 of 1 slots of acme/r1 busy; starts in about 1m."}},
-		"a group": {queue.Scene{Caps: queue.Caps{All: 9}, Jobs: []ci.Contender{grouped(job("a", 1, 1, 1), "deploy", 1), grouped(job("b", 1, 1, 2), "deploy", 1), job("c", 1, 1, 3)}}, "a c",
-			[]string{"b: Waiting: 1st in line, 1 of 1 slots of concurrency group deploy busy."}},
-		"a group keeps its order": {queue.Scene{Caps: queue.Caps{All: 9}, Trouble: map[ci.JobName]string{"a": "x"},
-			Jobs: []ci.Contender{grouped(job("a", 1, 1, 1), "deploy", 1), grouped(job("b", 1, 1, 2), "deploy", 1)}}, "",
-			[]string{"a: Waiting: 1st in line, tried again soon: x.", "b: Waiting: 2nd in line, behind older runs of concurrency group deploy."}},
-		"needs are not met": {queue.Scene{Caps: two, Jobs: []ci.Contender{{Job: "a", State: ci.Queued}}}, "", nil},
-		"little room": {queue.Scene{Caps: queue.Caps{All: 9}, Room: 1, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 1, 1, 2)}}, "a",
-			[]string{"b: Waiting: 1st in line, others are being launched; starts in about 1m."}},
-		"full": {queue.Scene{Caps: two, Blocked: []ci.Obstacle{{Job: "x", Why: "no node"}}, Jobs: []ci.Contender{running(job("x", 1, 1, 0)), job("a", 1, 1, 1)}}, "",
-			[]string{"a: Waiting: 1st in line, the cluster is full: no node."}},
-		"what was in the way has ended": {queue.Scene{Caps: two, Blocked: []ci.Obstacle{{Job: "x", Why: "no node"}}, Jobs: []ci.Contender{job("a", 1, 1, 1)}}, "a", nil},
+		"nothing": {queue.Snapshot{Limits: two}, "", nil},
+		"oldest first": {
+			queue.Snapshot{Limits: two, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 1, 1, 2), job("c", 1, 1, 3)}},
+			"a b",
+			[]string{"c: Waiting: 1st in line, 2 of 2 slots busy; starts in about 1m."},
+		},
+		"two users take turns": {
+			queue.Snapshot{Limits: two, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 1, 1, 2), job("c", 2, 2, 3)}},
+			"a c",
+			[]string{"b: Waiting: 1st in line, 2 of 2 slots busy; starts in about 1m."},
+		},
+		"less usage": {
+			queue.Snapshot{Limits: queue.Limits{Total: 1}, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 2, 2, 2)},
+				Usage: []ci.Spent{used(1, 1, time.Minute, 0)}},
+			"b",
+			[]string{"a: Waiting: 1st in line, 1 of 1 slots busy; starts in about 1m."},
+		},
+		"old usage counts less": {
+			queue.Snapshot{Limits: queue.Limits{Total: 1}, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 2, 2, 2)},
+				Usage: []ci.Spent{used(2, 2, 10*time.Minute, 0), used(1, 1, 30*time.Minute, 5*time.Hour)}},
+			"a",
+			[]string{"b: Waiting: 1st in line, 1 of 1 slots busy; starts in about 30m."},
+		},
+		"running jobs count": {
+			queue.Snapshot{Limits: two, Jobs: []ci.Contender{running(job("x", 1, 1, 0)), job("a", 1, 1, 1), job("b", 2, 2, 2)}},
+			"b",
+			[]string{"a: Waiting: 1st in line, 2 of 2 slots busy; starts in about 1m."},
+		},
+		"repositories of one user": {
+			queue.Snapshot{Limits: queue.Limits{Total: 1}, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 1, 2, 2)},
+				Usage: []ci.Spent{used(3, 1, time.Minute, 0)}},
+			"b",
+			[]string{"a: Waiting: 1st in line, 1 of 1 slots busy; starts in about 1m."},
+		},
+		"requeued job": {
+			queue.Snapshot{Limits: queue.Limits{Total: 1}, Jobs: []ci.Contender{job("a", 2, 2, 1), lost(job("b", 1, 1, 2))},
+				Usage: []ci.Spent{used(1, 1, time.Hour, 0)}},
+			"b",
+			[]string{"a: Waiting: 1st in line, 1 of 1 slots busy; starts in about 1h."},
+		},
+		"limit of a user": {
+			queue.Snapshot{
+				Limits: queue.Limits{Total: 9, PerUser: 1},
+				Jobs:   []ci.Contender{job("a", 1, 1, 1), job("b", 1, 2, 2), job("c", 2, 2, 3)},
+			},
+			"a c",
+			[]string{"b: Waiting: 1st in line, 1 of 1 slots of p1 busy; starts in about 1m."},
+		},
+		"limit of a repository": {
+			queue.Snapshot{
+				Limits: queue.Limits{Total: 9, PerRepo: 1},
+				Jobs:   []ci.Contender{job("a", 1, 1, 1), job("b", 2, 1, 2), job("c", 2, 2, 3)},
+			},
+			"a c",
+			[]string{"b: Waiting: 1st in line, 1 of 1 slots of acme/r1 busy; starts in about 1m."},
+		},
+		"concurrency group": {
+			queue.Snapshot{
+				Limits: queue.Limits{Total: 9},
+				Jobs: []ci.Contender{
+					grouped(job("a", 1, 1, 1), "deploy", 1),
+					grouped(job("b", 1, 1, 2), "deploy", 1),
+					job("c", 1, 1, 3),
+				},
+			},
+			"a c",
+			[]string{"b: Waiting: 1st in line, 1 of 1 slots of concurrency group deploy busy."},
+		},
+		"concurrency group keeps its order": {
+			queue.Snapshot{Limits: queue.Limits{Total: 9}, LaunchFailed: map[ci.JobName]string{"a": "x"},
+				Jobs: []ci.Contender{grouped(job("a", 1, 1, 1), "deploy", 1), grouped(job("b", 1, 1, 2), "deploy", 1)}},
+			"",
+			[]string{
+				"a: Waiting: 1st in line, retrying soon: x.",
+				"b: Waiting: 2nd in line, behind older runs of concurrency group deploy.",
+			},
+		},
+		"needs are not met": {queue.Snapshot{Limits: two, Jobs: []ci.Contender{{Job: "a", State: ci.Queued}}}, "", nil},
+		"little room": {
+			queue.Snapshot{Limits: queue.Limits{Total: 9}, Room: 1, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 1, 1, 2)}},
+			"a",
+			[]string{"b: Waiting: 1st in line, others are being launched; starts in about 1m."},
+		},
+		"full": {
+			queue.Snapshot{
+				Limits:  two,
+				Blocked: []ci.Obstacle{{Job: "x", Why: "no node"}},
+				Jobs:    []ci.Contender{running(job("x", 1, 1, 0)), job("a", 1, 1, 1)},
+			},
+			"",
+			[]string{"a: Waiting: 1st in line, the cluster is full: no node."},
+		},
+		"the blocked job has ended": {
+			queue.Snapshot{
+				Limits:  two,
+				Blocked: []ci.Obstacle{{Job: "x", Why: "no node"}},
+				Jobs:    []ci.Contender{job("a", 1, 1, 1)},
+			},
+			"a",
+			nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := c.scene
+			s := c.snapshot
 			s.Now = noon
 			if s.Room == 0 {
 				s.Room = 100
@@ -114,9 +185,9 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// Many positions have few keys, or a commit would run out of statuses.
-func TestKeysAreFew(t *testing.T) {
-	s := queue.Scene{Now: noon, Room: 1, Caps: queue.Caps{All: 1}}
+// TestFewPositionKeys: many positions have few keys, because GitHub limits the statuses of a commit.
+func TestFewPositionKeys(t *testing.T) {
+	s := queue.Snapshot{Now: noon, Room: 1, Limits: queue.Limits{Total: 1}}
 	for i := range 500 {
 		s.Jobs = append(s.Jobs, job(fmt.Sprint(i), 1, 1, i))
 	}
@@ -132,14 +203,14 @@ func TestKeysAreFew(t *testing.T) {
 	}
 }
 
-// Whatever waits and runs: no bound is passed, nothing is forgotten and nothing comes twice.
-func TestPlanKeepsTheBounds(t *testing.T) {
+// TestPlanKeepsLimits: for random snapshots, no limit is exceeded, and every ready job has one position.
+func TestPlanKeepsLimits(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 7))
-		s := queue.Scene{
-			Now:  noon,
-			Room: r.IntN(8),
-			Caps: queue.Caps{All: 1 + r.IntN(8), PerRepo: r.IntN(4), PerPerson: r.IntN(4)},
+		s := queue.Snapshot{
+			Now:    noon,
+			Room:   r.IntN(8),
+			Limits: queue.Limits{Total: 1 + r.IntN(8), PerRepo: r.IntN(4), PerUser: r.IntN(4)},
 		}
 		ready := 0
 		for i := range r.IntN(40) {
@@ -205,27 +276,27 @@ func TestPlanKeepsTheBounds(t *testing.T) {
 			limit := 0
 			switch kind, _, _ := strings.Cut(what, " "); kind {
 			case "all":
-				limit = s.Caps.All
+				limit = s.Limits.Total
 			case "repo":
-				limit = s.Caps.PerRepo
+				limit = s.Limits.PerRepo
 			case "person":
-				limit = s.Caps.PerPerson
+				limit = s.Limits.PerUser
 			default:
 				limit = limits[what]
 			}
 			if n > before[what] && limit > 0 && n > limit {
-				t.Fatalf("seed %d: %d run of %s, whose bound is %d", seed, n, what, limit)
+				t.Fatalf("seed %d: %d run of %s, whose limit is %d", seed, n, what, limit)
 			}
 		}
 	}
 }
 
-func clone(s queue.Scene) queue.Scene { s.Jobs = slices.Clone(s.Jobs); return s }
+func clone(s queue.Snapshot) queue.Snapshot { s.Jobs = slices.Clone(s.Jobs); return s }
 
-// simulation is a model of time: jobs take as long as they take, and the plan is asked at each end.
+// simulation runs jobs of known durations in simulated time. It calls Plan whenever a job ends.
 type simulation struct {
 	now    time.Time
-	caps   queue.Caps
+	limits queue.Limits
 	jobs   []ci.Contender
 	took   map[ci.JobName]time.Duration
 	recent []ci.Spent
@@ -234,11 +305,11 @@ type simulation struct {
 }
 
 func (s *simulation) launch() {
-	for _, p := range queue.Plan(queue.Scene{
+	for _, p := range queue.Plan(queue.Snapshot{
 		Now:    s.now,
 		Jobs:   slices.Clone(s.jobs),
-		Recent: s.recent,
-		Caps:   s.caps,
+		Usage:  s.recent,
+		Limits: s.limits,
 		Room:   1000,
 	}) {
 		if p.Launch {
@@ -249,7 +320,7 @@ func (s *simulation) launch() {
 	}
 }
 
-// finish lets time pass to the next end.
+// finish advances the time to the end of the next job.
 func (s *simulation) finish() {
 	ends := func(j ci.Contender) time.Time { return j.Started.Add(s.took[j.Job]) }
 	var now []ci.Contender
@@ -277,13 +348,13 @@ func (s *simulation) finish() {
 	s.jobs = slices.DeleteFunc(s.jobs, func(j ci.Contender) bool { return j.Job == next.Job })
 }
 
-// One person has 500 jobs and another one: it starts with the next free slot.
-func TestTheSecondPersonIsNext(t *testing.T) {
+// TestSecondUserIsNext: one user has 500 jobs and another user has one, which starts with the next free slot.
+func TestSecondUserIsNext(t *testing.T) {
 	s := &simulation{
-		now:   noon,
-		caps:  queue.Caps{All: 4},
-		took:  map[ci.JobName]time.Duration{},
-		share: map[int64]time.Duration{},
+		now:    noon,
+		limits: queue.Limits{Total: 4},
+		took:   map[ci.JobName]time.Duration{},
+		share:  map[int64]time.Duration{},
 	}
 	for i := range 500 {
 		j := job(fmt.Sprintf("a%03d", i), 1, 1, i)
@@ -300,16 +371,19 @@ func TestTheSecondPersonIsNext(t *testing.T) {
 	}
 }
 
-// Ten repositories with unequal load get equal shares of the time, within 10 %,
-// be they one person's or everybody's own.
+// TestEqualShares: ten repositories with unequal load get equal shares of the time, within 10 %, whether they belong to
+// one user or to different users.
 func TestEqualShares(t *testing.T) {
-	for name, person := range map[string]func(repo int) int64{"a person each": func(r int) int64 { return int64(r) }, "one person": func(int) int64 { return 1 }} {
+	for name, person := range map[string]func(repo int) int64{
+		"a user each": func(r int) int64 { return int64(r) },
+		"one user":    func(int) int64 { return 1 },
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := &simulation{
-				now:   noon,
-				caps:  queue.Caps{All: 8},
-				took:  map[ci.JobName]time.Duration{},
-				share: map[int64]time.Duration{},
+				now:    noon,
+				limits: queue.Limits{Total: 8},
+				took:   map[ci.JobName]time.Duration{},
+				share:  map[int64]time.Duration{},
 			}
 			for repo := 1; repo <= 10; repo++ {
 				for i := range 20 * repo { // repository 10 has ten times the jobs of repository 1, which are as much shorter
@@ -336,5 +410,20 @@ func TestEqualShares(t *testing.T) {
 			}
 			t.Logf("shares %v", s.share)
 		})
+	}
+}
+
+// TestJobsWithoutARepository: the limits of repositories and users do not apply to a job that has neither, such as a
+// command of the API.
+func TestJobsWithoutARepository(t *testing.T) {
+	s := queue.Snapshot{
+		Now:    noon,
+		Room:   10,
+		Limits: queue.Limits{Total: 9, PerRepo: 1, PerUser: 1},
+		Jobs:   []ci.Contender{running(job("x", 1, 1, 0)), job("command", 0, 0, 1)},
+	}
+	positions := queue.Plan(s)
+	if len(positions) != 1 || !positions[0].Launch {
+		t.Errorf("positions %+v", positions)
 	}
 }

@@ -16,11 +16,11 @@ import (
 	"github.com/yaci-ci/yaci/internal/queue"
 )
 
-// world is database, GitHub and cluster in one. Jobs keep their order.
+// world implements all dependencies of a queue. Jobs keep their order.
 type world struct {
 	jobs     []ci.Job
 	repo     ci.Repo
-	tokenErr map[ci.JobName]error // by the job whose turn it is
+	tokenErr map[ci.JobName]error // by the job that is launched
 	launch   map[ci.JobName]error
 	launched []ci.JobName // each call
 	tokens   []string
@@ -28,12 +28,12 @@ type world struct {
 	fork     bool // of all runs
 	writeErr error
 	mu       sync.Mutex
-	told     []string
+	saved    []string // wait reasons
 	waits    map[ci.JobName]string
 	underway int
 	blocked  []ci.Obstacle
-	started  time.Time     // of all that run
-	slow     time.Duration // that reading takes
+	started  time.Time     // of all running jobs
+	slow     time.Duration // duration of reading
 	renewals []ci.JobName
 
 	launching func() // called in each launch
@@ -94,8 +94,8 @@ func (w *world) Contenders(context.Context) (list []ci.Contender, err error) {
 	return list, nil
 }
 
-// Nothing is launched while the quota has no room for what was, and the others are told why.
-func TestPassBrakesOnAFullQuota(t *testing.T) {
+// TestFullQuota: nothing is launched while the quota has no room for a launched job, and the others say why they wait.
+func TestFullQuota(t *testing.T) {
 	w := newWorld("a", "b")
 	w.jobs[0].State, w.waits["a"] = ci.Running, ci.QuotaWait([]ci.Resource{ci.ResourcePods})
 	q := w.queue(10)
@@ -104,9 +104,10 @@ func TestPassBrakesOnAFullQuota(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(w.launched) > 0 || len(w.told) != 1 ||
-		!strings.HasPrefix(w.told[0], "b: Waiting: 1st in line, the cluster is full: the quota of the namespace is used up") {
-		t.Errorf("launched %v, told %q", w.launched, w.told)
+	if len(w.launched) > 0 || len(w.saved) != 1 ||
+		!strings.HasPrefix(w.saved[0], "b: Waiting: 1st in line, the cluster is full: the quota of the namespace is "+
+			"used up") {
+		t.Errorf("launched %v, saved %q", w.launched, w.saved)
 	}
 	w.waits["a"] = ""
 	err := q.Pass(t.Context())
@@ -119,7 +120,7 @@ func (w *world) Spent(context.Context, time.Time, int) ([]ci.Spent, error) { ret
 
 func (w *world) SaveWaitReasons(_ context.Context, places []ci.Place) error {
 	for _, p := range places {
-		w.told = append(w.told, string(p.Job)+": "+p.Why)
+		w.saved = append(w.saved, string(p.Job)+": "+p.Why)
 		w.waits[p.Job] = p.Key
 	}
 	return nil
@@ -146,7 +147,7 @@ func (w *world) Launched(ctx context.Context, name ci.JobName, uid string) error
 	return nil
 }
 
-// Run gives each run a repository number of its own, so that CloneToken knows whose turn it is.
+// Run gives each run an installation of its own, so that CloneToken knows the job.
 func (w *world) Run(_ context.Context, id ci.RunID) (ci.Run, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -196,17 +197,44 @@ func (w *world) Renew(_ context.Context, launch ci.Launch) error {
 	return w.writeErr
 }
 
-func (w *world) queue(maxRunning int) *queue.Queue {
-	return &queue.Queue{
-		Jobs:     w,
+func (w *world) config(maxRunning int) queue.Config {
+	return queue.Config{
+		ReaderConfig: queue.ReaderConfig{
+			Jobs:    w,
+			Cluster: w,
+			Limits:  queue.Limits{Total: maxRunning},
+		},
 		Runs:     w,
 		Outcomes: w,
 		Tokens:   w,
 		Launcher: w,
 		Renewer:  w,
-		Cluster:  w,
-		Caps:     queue.Caps{All: maxRunning},
 		Log:      slog.New(slog.DiscardHandler),
+	}
+}
+
+func (w *world) queue(maxRunning int) *queue.Queue { return newQueue(w.config(maxRunning)) }
+
+func newQueue(cfg queue.Config) *queue.Queue {
+	q, err := queue.New(cfg)
+	if err != nil {
+		panic(err)
+	}
+	return q
+}
+
+func TestNewRefusesMissingDependencies(t *testing.T) {
+	w := newWorld()
+	for name, change := range map[string]func(*queue.Config){
+		"Jobs":     func(c *queue.Config) { c.Jobs = nil },
+		"Launcher": func(c *queue.Config) { c.Launcher = nil },
+		"Log":      func(c *queue.Config) { c.Log = nil },
+	} {
+		cfg := w.config(1)
+		change(&cfg)
+		if _, err := queue.New(cfg); err == nil {
+			t.Errorf("no error without %s", name)
+		}
 	}
 }
 
@@ -246,14 +274,22 @@ func TestACommandNeedsNoToken(t *testing.T) {
 	}
 }
 
-// What can never be launched ends with a sentence, and the next has its place at once.
-func TestHopelessJobsEnd(t *testing.T) {
+// TestPermanentErrors: a job that can never be launched ends with a message, and the next one takes its slot at once.
+func TestPermanentErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		token, launch error
 		want          string
 	}{
-		"refused":   {nil, fmt.Errorf("create job: %w: spec is invalid", ci.ErrRefused), "The cluster does not take the job: create job: refused by the cluster: spec is invalid"},
-		"no access": {fmt.Errorf("clone token: %w", ci.ErrNotFound), nil, "GitHub does not let YACI read ada/hello: install the GitHub App on it, then retry."},
+		"refused": {
+			nil,
+			fmt.Errorf("create job: %w: spec is invalid", ci.ErrRefused),
+			"The cluster does not accept the job: create job: refused by the cluster: spec is invalid",
+		},
+		"no access": {
+			fmt.Errorf("clone token: %w", ci.ErrNotFound),
+			nil,
+			"GitHub does not let YACI read ada/hello. Install the GitHub App on it, then retry the run.",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld("a", "b")
@@ -273,8 +309,8 @@ func TestHopelessJobsEnd(t *testing.T) {
 	}
 }
 
-// A job that cannot be launched now does not keep others waiting, is tried again, and ever less often.
-func TestOthersPassAJobThatCannotBeLaunched(t *testing.T) {
+// TestFailedLaunchBacksOff: a job whose launch fails does not delay others, and is retried.
+func TestFailedLaunchBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld("bad", "a", "b")
 		w.tokenErr["bad"] = errors.New("github: 502")
@@ -297,7 +333,7 @@ func TestOthersPassAJobThatCannotBeLaunched(t *testing.T) {
 	})
 }
 
-func TestPausesGrowToFiveMinutes(t *testing.T) {
+func TestBackoffGrowsToFiveMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld("bad")
 		w.launch["bad"] = errors.New("connection refused")
@@ -318,8 +354,8 @@ func TestPausesGrowToFiveMinutes(t *testing.T) {
 	})
 }
 
-// A queue that is rung all the time reads a fifth of the time.
-func TestPassRests(t *testing.T) {
+// TestPassIdles: a queue that is woken all the time reads the database 20 % of the time.
+func TestPassIdles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.slow = 100 * time.Millisecond
@@ -341,8 +377,8 @@ func TestPassRests(t *testing.T) {
 	})
 }
 
-// The Job exists and the database does not know: the same launch again, which finds it.
-func TestLaunchedButNotWrittenDown(t *testing.T) {
+// TestLaunchNotRecorded: if a launch could not be recorded, it is repeated, which finds the Job.
+func TestLaunchNotRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld("a", "b")
 		w.writeErr = errors.New("disk full")
@@ -361,8 +397,9 @@ func TestLaunchedButNotWrittenDown(t *testing.T) {
 	})
 }
 
-// While the cluster finds no node for a launched job, no other of its size is launched; and what waits is told once.
-func TestAFullCluster(t *testing.T) {
+// TestFullCluster: while the cluster finds no node for a launched job, no other of its size is launched, and the
+// reasons are saved once.
+func TestFullCluster(t *testing.T) {
 	w := newWorld("x", "a", "b")
 	w.jobs[0].State = ci.Running
 	w.blocked = []ci.Obstacle{{Job: "x", Lacks: []ci.Resource{ci.ResourceCPU}, Why: "no node has enough free CPU"}}
@@ -375,26 +412,27 @@ func TestAFullCluster(t *testing.T) {
 	same(t, "launched", w.launched)
 	want := []string{"a: Waiting: 1st in line, the cluster is full: no node has enough free CPU.",
 		"b: Waiting: 2nd in line, the cluster is full: no node has enough free CPU."}
-	if !slices.Equal(w.told, want) {
-		t.Errorf("told %q", w.told)
+	if !slices.Equal(w.saved, want) {
+		t.Errorf("told %q", w.saved)
 	}
 	w.blocked, w.underway = nil, 24 // of 25
 	if err := q.Pass(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	same(t, "launched", w.launched, "a")
-	line, err := q.Line(t.Context())
+	line, err := q.Positions(t.Context())
 	if err != nil || len(line) != 1 || line[0].Job != "b" || line[0].Reason != ci.WaitTurn {
 		t.Errorf("line %+v, %v", line, err)
 	}
 }
 
-// With Kueue, the bounds and the cluster's room are Kueue's.
-func TestHandover(t *testing.T) {
+// TestKueue: with Kueue, the queue ignores the limits and the cluster's room.
+func TestKueue(t *testing.T) {
 	w := newWorld("a", "b", "c")
 	w.blocked, w.underway = []ci.Obstacle{{Job: "a", Lacks: []ci.Resource{ci.ResourceCPU}, Why: "no node"}}, 99
-	q := w.queue(1)
-	q.Handover = true
+	cfg := w.config(1)
+	cfg.UseKueue = true
+	q := newQueue(cfg)
 	if err := q.Pass(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -406,13 +444,14 @@ func (w *world) ReadableBy(context.Context, int64) ([]ci.Repo, error) {
 	return []ci.Repo{{ID: 31, Owner: "acme", Name: "schemas"}}, nil
 }
 
-// C7: a job's token reads what other repositories allow, and a fork's never does.
+// TestC7OtherRepositories: the token of a job reads what other repositories allow; that of a fork does not.
 func TestC7OtherRepositories(t *testing.T) {
 	for fork, want := range map[bool]int{false: 1, true: 0} {
 		w := newWorld("a")
 		w.fork = fork
-		q := w.queue(1)
-		q.Access = w
+		cfg := w.config(1)
+		cfg.Access = w
+		q := newQueue(cfg)
 		err := q.Pass(t.Context())
 		if err != nil || len(w.readable) != 1 || len(w.readable[0]) != want {
 			t.Errorf("fork %v: %v, readable %q", fork, err, w.readable)
@@ -420,7 +459,8 @@ func TestC7OtherRepositories(t *testing.T) {
 	}
 }
 
-// T1: when the server shuts down, what is in hand is launched and recorded, and no other launch begins.
+// TestT1NoLaunchBeginsAfterShutdown: when the server shuts down, the current launches are finished and recorded, and no
+// other one begins.
 func TestT1NoLaunchBeginsAfterShutdown(t *testing.T) {
 	var names []ci.JobName
 	for n := range 50 {
@@ -434,11 +474,11 @@ func TestT1NoLaunchBeginsAfterShutdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(w.launched) == 0 || len(w.launched) > 8 {
-		t.Errorf("launched %d, want those in hand", len(w.launched))
+		t.Errorf("launched %d, want those that had begun", len(w.launched))
 	}
 	for _, name := range w.launched {
 		if w.job(name).State != ci.Running {
-			t.Errorf("%s was made in the cluster, and the database does not know", name)
+			t.Errorf("%s was created in the cluster, and that is not recorded", name)
 		}
 	}
 }

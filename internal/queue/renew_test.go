@@ -8,7 +8,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// A launched job that waits gets a fresh token before GitHub's ends, once in a while, and one that runs does not.
+// TestRenew: a launched job that waits gets a fresh token before the old one expires, and a job that runs does not.
 func TestRenew(t *testing.T) {
 	w := newWorld("waits", "runs")
 	for i := range w.jobs {
@@ -28,7 +28,7 @@ func TestRenew(t *testing.T) {
 	w.started = time.Now().Add(-46 * time.Minute)
 	w.writeErr = errors.New("no cluster")
 	if err := q.Pass(t.Context()); err == nil {
-		t.Error("nobody hears that it could not be renewed")
+		t.Error("the error is lost")
 	}
 	w.writeErr = nil
 	pass()

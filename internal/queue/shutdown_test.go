@@ -10,10 +10,10 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// midway ends a context in the middle of a launch, as SIGTERM or a lost leadership does.
+// midway is a Launcher that ends a context in the middle of a launch, as SIGTERM or a loss of leadership does.
 type midway struct {
 	end      context.CancelFunc
-	takes    time.Duration // from then on
+	takes    time.Duration // from then on to the end of the launch
 	recorded error         // what the context says when the launch is recorded
 	launched bool
 }
@@ -28,7 +28,7 @@ func (m *midway) Launch(ctx context.Context, _ ci.Launch) (string, error) {
 	return "uid", ctx.Err()
 }
 
-// Runs of a world that note the launch in midway.
+// recorder implements queue.Runs, and notes in midway that the launch was recorded.
 type recorder struct {
 	*world
 	m *midway
@@ -39,9 +39,9 @@ func (r recorder) Launched(ctx context.Context, name ci.JobName, uid string) err
 	return errors.Join(ctx.Err(), r.world.Launched(ctx, name, uid))
 }
 
-// A launch that has begun is finished and recorded when the server is told to end; otherwise the next one launches
-// again. A cluster that does not answer holds the end up for a moment only.
-func TestT1ShutdownFinishesTheLaunchInHand(t *testing.T) {
+// TestT1ShutdownFinishesTheLaunch: a launch that has begun is finished and recorded when the server shuts down, or the
+// next leader would launch again. A cluster that does not answer delays the shutdown only for a moment.
+func TestT1ShutdownFinishesTheLaunch(t *testing.T) {
 	for name, c := range map[string]struct {
 		takes    time.Duration
 		launched bool
@@ -55,8 +55,10 @@ func TestT1ShutdownFinishesTheLaunchInHand(t *testing.T) {
 				defer cancel()
 				m := &midway{end: cancel, takes: c.takes}
 				w := newWorld("a")
-				q := w.queue(10)
-				q.Launcher, q.Runs = m, recorder{w, m}
+				cfg := w.config(10)
+				cfg.Launcher = m
+				cfg.Runs = recorder{w, m}
+				q := newQueue(cfg)
 				began := time.Now()
 				err := q.Pass(ctx)
 				if m.launched != c.launched || m.recorded != nil || c.launched && err != nil {

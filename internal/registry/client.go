@@ -21,182 +21,188 @@ import (
 )
 
 const (
-	askTime   = 10 * time.Second // for one image
-	tagTime   = time.Minute      // for which a tag is taken to mean the same image
-	maxCached = 2000             // images, and tags
+	lookupTimeout = 10 * time.Second // of one image
+	tagTTL        = time.Minute      // how long the digest of a tag is cached
+	cacheSize     = 2000             // images, and tags
 )
 
-// Client asks registries. Its methods may be called concurrently.
+// Keychain returns credentials of registries. It is called for each image that is not cached.
+type Keychain func() (authn.Keychain, error)
+
+// Client looks up images. Its methods may be called concurrently.
 type Client struct {
-	keys      func() (authn.Keychain, error)
+	keychain  Keychain
 	transport http.RoundTripper
-	listed    Listed
+	allowed   AllowList
 	platform  v1.Platform // whose variant of an image counts
 
 	flights singleflight.Group
-	tags    *lru.Cache // key of a tag to tag
-	images  *lru.Cache // key of a digest to ci.Image: what a digest means never changes
+	tags    *lru.Cache // cacheKey of a tag to cachedTag
+	images  *lru.Cache // cacheKey of a digest to ci.Image; it never changes
 }
 
-// tag is what a tag meant a moment ago.
-type tag struct {
-	digest string
-	until  time.Time
+// cachedTag is the digest of a tag.
+type cachedTag struct {
+	digest  string
+	expires time.Time
 }
 
-// New returns a client that uses credentials of a keychain, which is read for each image that is not known; nil: none.
-// Registries in listed may be in private networks, and those listed with http are asked without TLS.
-func New(listed Listed, keys func() (authn.Keychain, error)) *Client {
-	c := newClient(guarded(listed), keys)
-	c.listed = listed
+// New returns a client for a server. It reaches public addresses and the registries in allowed. If keychain is nil, no
+// credentials are used.
+func New(allowed AllowList, keychain Keychain) *Client {
+	c := newClient(guardedTransport(allowed), keychain)
+	c.allowed = allowed
 	return c
 }
 
-// NewLocal returns a client for the machine of whoever runs it, who chooses the registries: it may reach every address.
+// NewLocal returns a client for the machine of a person, who chooses the registries. It reaches every address and uses
+// the credentials of docker login.
 func NewLocal() *Client {
-	return newClient(
-		bounded{inner: newTransport(dialAny)},
-		func() (authn.Keychain, error) { return authn.DefaultKeychain, nil },
-	)
+	transport := limitedTransport{inner: newTransport(dialAny)}
+	return newClient(transport, func() (authn.Keychain, error) { return authn.DefaultKeychain, nil })
 }
 
-func newClient(transport http.RoundTripper, keys func() (authn.Keychain, error)) *Client {
+func newClient(transport http.RoundTripper, keychain Keychain) *Client {
 	return &Client{
-		keys:      keys,
+		keychain:  keychain,
 		transport: transport,
 		platform:  v1.Platform{OS: "linux", Architecture: runtime.GOARCH},
-		tags:      lru.New(maxCached),
-		images:    lru.New(maxCached),
+		tags:      lru.New(cacheSize),
+		images:    lru.New(cacheSize),
 	}
 }
 
-// Image returns what an image is made to run, and its name by digest. anonymous says that no credentials are used. The
-// error is a sentence without its full stop; it is ci.ErrInvalid, wrapped, when another try changes nothing.
+// Image returns what an image is made to run, and its name by digest. If anonymous is true, no credentials are used.
+// The error is a sentence without its full stop. It wraps ci.ErrInvalid if a retry cannot succeed.
 func (c *Client) Image(ctx context.Context, image string, anonymous bool) (ci.Image, error) {
 	ref, err := c.parse(image)
 	if err != nil {
 		return ci.Image{}, fmt.Errorf("%w: %q is not the name of an image, like golang:1.26", ci.ErrInvalid, image)
 	}
-	q := question{
+	l := lookup{
 		Client:    c,
 		ref:       ref,
 		image:     image,
-		anonymous: anonymous || c.keys == nil,
+		anonymous: anonymous || c.keychain == nil,
 	}
-	flight := c.flights.DoChan(q.key(ref.Name()), func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime) // others wait for it as well
+	flight := c.flights.DoChan(l.cacheKey(ref.Name()), func() (any, error) {
+		// Others may wait for the same lookup, so it does not end with the context of the first caller.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
 		defer cancel()
-		return q.answer(ctx)
+		return l.run(ctx)
 	})
 	select {
 	case <-ctx.Done():
-		return ci.Image{}, explain(ref, image, ctx.Err())
+		return ci.Image{}, describeError(ref, image, ctx.Err())
 	case r := <-flight:
 		if r.Err != nil {
-			return ci.Image{}, explain(ref, image, r.Err)
+			return ci.Image{}, describeError(ref, image, r.Err)
 		}
 		found, _ := r.Val.(ci.Image)
-		found.Name, found.Pinned = image, withoutTag(image)+"@"+found.Pinned
+		found.Name = image
+		found.Pinned = withoutTag(image) + "@" + found.Pinned
 		return found, nil
 	}
 }
 
-// parse reads the name of an image. The library tries plain HTTP for private addresses and a few names; the option
-// makes it do so for each registry that is listed with http.
+// parse parses the name of an image. The library uses plain HTTP for private addresses and a few names. The option
+// name.Insecure makes it do so for registries that the operator lists with http.
 func (c *Client) parse(image string) (name.Reference, error) {
 	ref, err := name.ParseReference(image)
 	if err != nil {
 		return nil, err
 	}
-	if c.listed[hostPort(&url.URL{Scheme: "http", Host: ref.Context().RegistryStr()})] == "http" {
+	if c.allowed[hostPort(&url.URL{Scheme: "http", Host: ref.Context().RegistryStr()})] == "http" {
 		return name.ParseReference(image, name.Insecure)
 	}
 	return ref, nil
 }
 
-// question is one call for an image.
-type question struct {
+// lookup is one call of Image.
+type lookup struct {
 	*Client
 	ref       name.Reference
 	image     string
 	anonymous bool
 }
 
-// key keeps what credentials let YACI see from those who must not use them.
-func (q question) key(of string) string { return fmt.Sprintf("%t %s", q.anonymous, of) }
+// cacheKey separates what the operator's credentials can read from what anybody can.
+func (l lookup) cacheKey(reference string) string {
+	return fmt.Sprintf("%t %s", l.anonymous, reference)
+}
 
-// answer returns the image with its digest as Pinned.
-func (q question) answer(ctx context.Context) (ci.Image, error) {
-	puller, err := q.puller(ctx)
+// run returns the image with its digest as Pinned.
+func (l lookup) run(ctx context.Context) (ci.Image, error) {
+	puller, err := l.puller(ctx)
 	if err != nil {
 		return ci.Image{}, err
 	}
-	digest, err := q.digest(ctx, puller)
+	digest, err := l.digest(ctx, puller)
 	if err != nil {
 		return ci.Image{}, err
 	}
-	ref := q.ref.Context().Digest(digest)
-	if known, ok := q.images.Get(q.key(ref.Name())); ok {
-		found, _ := known.(ci.Image)
+	ref := l.ref.Context().Digest(digest)
+	if cached, ok := l.images.Get(l.cacheKey(ref.Name())); ok {
+		found, _ := cached.(ci.Image)
 		return found, nil
 	}
-	desc, err := puller.Get(ctx, ref)
+	descriptor, err := puller.Get(ctx, ref)
 	if err != nil {
 		return ci.Image{}, err
 	}
-	found, err := commandOf(desc, q.platform)
+	found, err := commandOf(descriptor, l.platform)
 	if err != nil {
 		return ci.Image{}, err
 	}
 	found.Pinned = digest
-	q.images.Add(q.key(ref.Name()), found)
+	l.images.Add(l.cacheKey(ref.Name()), found)
 	return found, nil
 }
 
-// digest returns what a reference means now. HEAD is asked first, since some registries count GET as a pull.
-func (q question) digest(ctx context.Context, puller *remote.Puller) (string, error) {
-	if ref, ok := q.ref.(name.Digest); ok {
+// digest returns the current digest of the reference. It tries HEAD first, because some registries count GET as a pull.
+func (l lookup) digest(ctx context.Context, puller *remote.Puller) (string, error) {
+	if ref, ok := l.ref.(name.Digest); ok {
 		return ref.DigestStr(), nil
 	}
-	key := q.key(q.ref.Name())
-	if known, ok := q.tags.Get(key); ok {
-		if t, _ := known.(tag); time.Now().Before(t.until) {
-			return t.digest, nil
+	key := l.cacheKey(l.ref.Name())
+	if cached, ok := l.tags.Get(key); ok {
+		if tag, _ := cached.(cachedTag); time.Now().Before(tag.expires) {
+			return tag.digest, nil
 		}
 	}
 	digest := ""
-	desc, err := puller.Head(ctx, q.ref)
+	head, err := puller.Head(ctx, l.ref)
 	switch {
 	case err == nil:
-		digest = desc.Digest.String()
+		digest = head.Digest.String()
 	case isFinal(err) || isNetwork(err):
 		return "", err
-	default: // not every registry answers HEAD with all headers
-		full, err := puller.Get(ctx, q.ref)
+	default: // some registries do not answer HEAD with all headers
+		full, err := puller.Get(ctx, l.ref)
 		if err != nil {
 			return "", err
 		}
 		digest = full.Digest.String()
 	}
-	q.tags.Add(key, tag{digest, time.Now().Add(tagTime)})
+	l.tags.Add(key, cachedTag{digest: digest, expires: time.Now().Add(tagTTL)})
 	return digest, nil
 }
 
-// puller returns the library's client for one question. It makes no tries of its own: the queue does.
-func (q question) puller(ctx context.Context) (*remote.Puller, error) {
+// puller returns the library's client for one lookup. It does not retry, because the queue does.
+func (l lookup) puller(ctx context.Context) (*remote.Puller, error) {
 	auth := authn.Anonymous
-	if !q.anonymous {
-		keys, err := q.keys()
+	if !l.anonymous {
+		keychain, err := l.keychain()
 		if err != nil {
-			return nil, errCredentials{err}
+			return nil, credentialsError{err}
 		}
-		if auth, err = authn.Resolve(ctx, keys, q.ref.Context()); err != nil {
-			return nil, errCredentials{err}
+		if auth, err = authn.Resolve(ctx, keychain, l.ref.Context()); err != nil {
+			return nil, credentialsError{err}
 		}
 	}
 	return remote.NewPuller(
 		remote.WithContext(ctx),
-		remote.WithTransport(q.transport),
+		remote.WithTransport(l.transport),
 		remote.WithAuth(auth),
 		remote.WithUserAgent("yaci"),
 		remote.WithRetryBackoff(remote.Backoff{Steps: 1}),
@@ -205,10 +211,10 @@ func (q question) puller(ctx context.Context) (*remote.Puller, error) {
 	)
 }
 
-// errCredentials is the operator's mistake.
-type errCredentials struct{ error }
+// credentialsError says that the operator's credentials cannot be used.
+type credentialsError struct{ error }
 
-// withoutTag cuts tag and digest off the name of an image, which otherwise stays as it is written.
+// withoutTag removes the tag and the digest from the name of an image, and changes nothing else.
 func withoutTag(image string) string {
 	image, _, _ = strings.Cut(image, "@")
 	if colon := strings.LastIndex(image, ":"); colon > strings.LastIndex(image, "/") {
@@ -217,8 +223,12 @@ func withoutTag(image string) string {
 	return image
 }
 
-// isFinal reports whether a registry has given an answer that counts.
+// isFinal reports whether the answer of a registry will not change by another method.
 func isFinal(err error) bool {
-	var refused errRefused
-	return statusOf(err) != 0 && statusOf(err) != http.StatusMethodNotAllowed || errors.As(err, &refused)
+	var refused refusedError
+	if errors.As(err, &refused) {
+		return true
+	}
+	status := statusOf(err)
+	return status != 0 && status != http.StatusMethodNotAllowed
 }

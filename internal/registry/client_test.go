@@ -120,7 +120,7 @@ func imageOf(t *testing.T, config v1.Config) v1.Image {
 	return made
 }
 
-func (s *server) listed() Listed { return Listed{s.host(): "http"} }
+func (s *server) listed() AllowList { return AllowList{s.host(): "http"} }
 
 func TestC19PublicRegistry(t *testing.T) {
 	s := newServer(t)
@@ -181,8 +181,17 @@ func TestC19Formats(t *testing.T) {
 		other = "amd64"
 	}
 	for tag, parts := range map[string][]mutate.IndexAddendum{
-		"several": {of("windows", runtime.GOARCH, "windows"), of("linux", other, "other"), of("linux", runtime.GOARCH, "own"), of("unknown", "unknown", "attestation")},
-		"foreign": {of("windows", runtime.GOARCH, "windows"), of("linux", "s390x", "first"), of("linux", "ppc64le", "second")},
+		"several": {
+			of("windows", runtime.GOARCH, "windows"),
+			of("linux", other, "other"),
+			of("linux", runtime.GOARCH, "own"),
+			of("unknown", "unknown", "attestation"),
+		},
+		"foreign": {
+			of("windows", runtime.GOARCH, "windows"),
+			of("linux", "s390x", "first"),
+			of("linux", "ppc64le", "second"),
+		},
 		"windows": {of("windows", runtime.GOARCH, "windows")},
 	} {
 		index := mutate.AppendManifests(empty.Index, parts...)
@@ -195,7 +204,8 @@ func TestC19Formats(t *testing.T) {
 	s.push(t, "nothing:1", v1.Config{})
 	c := New(s.listed(), nil)
 	for image, want := range map[string]string{
-		"oci:1": "oci", "index:several": "own", "index:foreign": "first", "relative:1": "/app/bin/x", "in-path:1": "x", "nothing:1": "",
+		"oci:1": "oci", "index:several": "own", "index:foreign": "first", "relative:1": "/app/bin/x",
+		"in-path:1": "x", "nothing:1": "",
 	} {
 		got, err := c.Image(t.Context(), s.host()+"/"+image, false)
 		if err != nil || strings.Join(got.Entrypoint, " ") != want {
@@ -228,7 +238,10 @@ func keysFor(t *testing.T, hosts ...string) func() (authn.Keychain, error) {
 
 // TestC19PrivateRegistry has the two ways of signing in, and who may use the credentials.
 func TestC19PrivateRegistry(t *testing.T) {
-	for way, challenge := range map[string]string{"basic": `Basic realm="r"`, "token": `Bearer realm="URL/token",service="r"`} {
+	for way, challenge := range map[string]string{
+		"basic": `Basic realm="r"`,
+		"token": `Bearer realm="URL/token",service="r"`,
+	} {
 		t.Run(way, func(t *testing.T) {
 			s := newServer(t)
 			s.push(t, "team/private:1", v1.Config{Entrypoint: []string{"x"}})
@@ -284,7 +297,8 @@ func TestC19PrivateRegistry(t *testing.T) {
 	}
 }
 
-// TestC19CredentialsStayAtTheirHost: a registry that redirects, as to its storage, does not pass them on.
+// TestC19CredentialsStayAtTheirHost: the credentials of a registry that redirects, for example to its storage, are not
+// sent there.
 func TestC19CredentialsStayAtTheirHost(t *testing.T) {
 	s, storage := newServer(t), newServer(t)
 	s.push(t, "x:1", v1.Config{Entrypoint: []string{"x"}})
@@ -300,7 +314,7 @@ func TestC19CredentialsStayAtTheirHost(t *testing.T) {
 		}
 		http.Redirect(w, r, storage.URL+r.URL.Path, http.StatusTemporaryRedirect)
 	})
-	c := New(Listed{s.host(): "http", storage.host(): "http"}, keysFor(t, s.host()))
+	c := New(AllowList{s.host(): "http", storage.host(): "http"}, keysFor(t, s.host()))
 	if _, err := c.Image(t.Context(), s.host()+"/x:1", false); err != nil {
 		t.Fatal(err)
 	}
@@ -344,11 +358,24 @@ func TestC19RegistryInAPrivateNetwork(t *testing.T) {
 		default:
 		}
 	}
-	for _, host := range []string{secure, insecure, "localhost:" + port, "localhost:" + plainPort, "169.254.169.254:1", "0.0.0.0:" + port} {
+	for _, host := range []string{
+		secure,
+		insecure,
+		"localhost:" + port,
+		"localhost:" + plainPort,
+		"169.254.169.254:1",
+		"0.0.0.0:" + port,
+	} {
 		ask(New(nil, nil), host+"/x:1")
 	}
 	s := newServer(t)
-	for _, target := range []string{"https://" + secure, "http://" + insecure, "https://localhost:" + port, "http://localhost:" + plainPort, "http://169.254.169.254"} {
+	for _, target := range []string{
+		"https://" + secure,
+		"http://" + insecure,
+		"https://localhost:" + port,
+		"http://localhost:" + plainPort,
+		"http://169.254.169.254",
+	} {
 		for what, answer := range map[string]http.HandlerFunc{
 			"redirect": func(w http.ResponseWriter, r *http.Request) {
 				http.Redirect(w, r, target+"/redirected", http.StatusFound)
@@ -370,7 +397,7 @@ func TestC19RegistryInAPrivateNetwork(t *testing.T) {
 	}
 }
 
-// TestC19RegistryTrouble: what may pass is told from what the author has to change, and says so.
+// TestC19RegistryTrouble: errors that the author of the file must correct are told from transient ones.
 func TestC19RegistryTrouble(t *testing.T) {
 	s := newServer(t)
 	s.push(t, "x:1", v1.Config{})
@@ -393,7 +420,7 @@ func TestC19RegistryTrouble(t *testing.T) {
 	}{
 		"500":         {status(500), false, "registry HOST answered 500"},
 		"503":         {status(503), false, "registry HOST answered 503"},
-		"429":         {status(429), false, "registry HOST takes no more requests for now (429)"},
+		"429":         {status(429), false, "registry HOST accepts no more requests for now (429)"},
 		"404":         {status(404), true, "registry HOST has no such image"},
 		"403":         {status(403), true, "no permission to read it (registry HOST answered 403)"},
 		"418":         {status(418), true, "registry HOST answered 418"},
@@ -422,8 +449,7 @@ func TestC19RegistryTrouble(t *testing.T) {
 	}
 }
 
-// TestC19RedirectsForEver: a registry that redirects in a circle, through a name that changes too, is left after a few
-// requests.
+// TestC19RedirectsForEver: a registry that redirects forever, to ever new names, is given up after a few requests.
 func TestC19RedirectsForEver(t *testing.T) {
 	s := newServer(t)
 	s.answers(func(w http.ResponseWriter, r *http.Request) {
@@ -432,7 +458,7 @@ func TestC19RedirectsForEver(t *testing.T) {
 		}
 	})
 	_, err := New(s.listed(), nil).Image(t.Context(), s.host()+"/x:1", false)
-	if !errors.Is(err, ci.ErrInvalid) || !strings.Contains(err.Error(), "registry "+s.host()+" redirects for ever") {
+	if !errors.Is(err, ci.ErrInvalid) || !strings.Contains(err.Error(), "registry "+s.host()+" has too many redirects") {
 		t.Error(err)
 	}
 	if requests := s.seen(); len(requests) > 3*maxRedirects {
@@ -464,7 +490,10 @@ func TestC19RegistrySilent(t *testing.T) {
 		!strings.Contains(err.Error(), "did not answer (connection refused)") {
 		t.Errorf("nobody listens: %v", err)
 	}
-	for image, want := range map[string]string{"no-such-registry.invalid/x": "there is no registry no-such-registry.invalid", "UPPER": "is not the name of an image"} {
+	for image, want := range map[string]string{
+		"no-such-registry.invalid/x": "there is no registry no-such-registry.invalid",
+		"UPPER":                      "is not the name of an image",
+	} {
 		_, err := New(nil, nil).Image(t.Context(), image, false)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Logf("%s: %v", image, err) // names are looked up differently on machines without DNS
@@ -472,7 +501,7 @@ func TestC19RegistrySilent(t *testing.T) {
 	}
 }
 
-// TestC19HostileImages: what an image says is bounded.
+// TestC19HostileImages: the size of what an image contains is limited.
 func TestC19HostileImages(t *testing.T) {
 	s := newServer(t)
 	many := slices.Repeat([]string{"x"}, maxWords+1)
@@ -491,20 +520,25 @@ func TestC19HostileImages(t *testing.T) {
 	}
 }
 
-func TestC19ParseListed(t *testing.T) {
-	listed, err := ParseListed(
+func TestC19ParseAllowList(t *testing.T) {
+	listed, err := ParseAllowList(
 		[]string{"registry.internal", "Registry.Internal:5000", "http://10.0.0.5:5000", "http://plain.internal"},
 	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for host, scheme := range map[string]string{"registry.internal:443": "https", "registry.internal:5000": "https", "10.0.0.5:5000": "http", "plain.internal:80": "http"} {
+	for host, scheme := range map[string]string{
+		"registry.internal:443":  "https",
+		"registry.internal:5000": "https",
+		"10.0.0.5:5000":          "http",
+		"plain.internal:80":      "http",
+	} {
 		if listed[host] != scheme {
 			t.Errorf("%s: %q, want %q", host, listed[host], scheme)
 		}
 	}
 	for _, wrong := range []string{"", "ftp://x", "https://x/y", "u:p@x", "http://"} {
-		if _, err := ParseListed([]string{wrong}); err == nil {
+		if _, err := ParseAllowList([]string{wrong}); err == nil {
 			t.Errorf("%q is accepted", wrong)
 		}
 	}
@@ -512,8 +546,9 @@ func TestC19ParseListed(t *testing.T) {
 
 func TestC19PinnedNames(t *testing.T) {
 	for image, want := range map[string]string{
-		"alpine": "alpine", "alpine:3": "alpine", "localhost:5000/x": "localhost:5000/x", "localhost:5000/x:1": "localhost:5000/x",
-		"a/b:1@sha256:11": "a/b", "a/b@sha256:11": "a/b",
+		"alpine": "alpine", "alpine:3": "alpine", "localhost:5000/x": "localhost:5000/x",
+		"localhost:5000/x:1": "localhost:5000/x",
+		"a/b:1@sha256:11":    "a/b", "a/b@sha256:11": "a/b",
 	} {
 		if got := withoutTag(image); got != want {
 			t.Errorf("%s: %s, want %s", image, got, want)

@@ -14,18 +14,18 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Limits on what an image may be made to run.
+// Limits on the command of an image.
 const (
 	maxWords   = 64
-	maxEncoded = 4 << 10 // bytes of all together as the database stores them, in JSON
+	maxEncoded = 4 << 10 // bytes of all words, in JSON as the database stores them
 )
 
-// errNoImage is what a registry sent that cannot be used.
-type errNoImage string
+// unusableError says why an image cannot be used.
+type unusableError string
 
-func (e errNoImage) Error() string { return string(e) }
+func (e unusableError) Error() string { return string(e) }
 
-// commandOf reads what an image is made to run. Of an image for several platforms the variant of platform counts, or
+// commandOf returns the command of an image. If the image is for several platforms, the variant for platform counts, or
 // the first one for Linux if there is none.
 func commandOf(desc *remote.Descriptor, platform v1.Platform) (ci.Image, error) {
 	image, err := variant(desc, platform)
@@ -37,8 +37,8 @@ func commandOf(desc *remote.Descriptor, platform v1.Platform) (ci.Image, error) 
 		return ci.Image{}, err
 	}
 	if manifest.Config.Size > maxBody {
-		return ci.Image{}, errNoImage(
-			fmt.Sprintf("its configuration has %d bytes; at most %d are read", manifest.Config.Size, maxBody),
+		return ci.Image{}, unusableError(
+			fmt.Sprintf("its configuration has %d bytes; at most %d are allowed", manifest.Config.Size, maxBody),
 		)
 	}
 	data, err := image.RawConfigFile()
@@ -53,26 +53,26 @@ func commandOf(desc *remote.Descriptor, platform v1.Platform) (ci.Image, error) 
 		} `json:"config"`
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
-		return ci.Image{}, errNoImage("its configuration is no JSON")
+		return ci.Image{}, unusableError("its configuration is not valid JSON")
 	}
 	found := ci.Image{Entrypoint: file.Config.Entrypoint, Cmd: file.Config.Cmd}
 	if err := checkWords(slices.Concat(found.Entrypoint, found.Cmd)); err != nil {
 		return ci.Image{}, err
 	}
-	inImage(found.Entrypoint, file.Config.WorkingDir)
+	makeAbsolute(found.Entrypoint, file.Config.WorkingDir)
 	if len(found.Entrypoint) == 0 {
-		inImage(found.Cmd, file.Config.WorkingDir)
+		makeAbsolute(found.Cmd, file.Config.WorkingDir)
 	}
 	return found, checkSize(found)
 }
 
-// variant returns the image of an image, or of an index of several.
+// variant returns the image of a descriptor, which may be an index of several images.
 func variant(desc *remote.Descriptor, platform v1.Platform) (v1.Image, error) {
 	if desc.MediaType.IsImage() {
 		return desc.Image()
 	}
 	if !desc.MediaType.IsIndex() {
-		return nil, errNoImage("its format is not supported; build it anew")
+		return nil, unusableError("its format is not supported; rebuild it")
 	}
 	index, err := desc.ImageIndex()
 	if err != nil {
@@ -97,40 +97,42 @@ func variant(desc *remote.Descriptor, platform v1.Platform) (v1.Image, error) {
 		}
 	}
 	if best == nil {
-		return nil, errNoImage("it has no variant for Linux")
+		return nil, unusableError("it has no variant for Linux")
 	}
 	return index.Image(best.Digest)
 }
 
-// checkWords checks what an image is made to run.
+// checkWords checks the number and the encoding of words.
 func checkWords(words []string) error {
 	if len(words) > maxWords {
-		return errNoImage(fmt.Sprintf("its ENTRYPOINT and CMD have %d words; at most %d are allowed", len(words), maxWords))
+		return unusableError(fmt.Sprintf("its ENTRYPOINT and CMD have %d words; "+
+			"at most %d are allowed", len(words), maxWords))
 	}
 	for _, w := range words {
 		if strings.ContainsRune(w, 0) || !utf8.ValidString(w) {
-			return errNoImage("its ENTRYPOINT or CMD is no text")
+			return unusableError("its ENTRYPOINT or CMD is not text")
 		}
 	}
 	return nil
 }
 
-// checkSize bounds what the database stores of an image: in JSON some characters take six bytes.
+// checkSize limits what the database stores of an image. In JSON some characters take six bytes.
 func checkSize(image ci.Image) error {
 	data, err := json.Marshal([][]string{image.Entrypoint, image.Cmd})
 	if err != nil {
 		return err
 	}
 	if len(data) > maxEncoded {
-		return errNoImage(
+		return unusableError(
 			fmt.Sprintf("its ENTRYPOINT and CMD take %d bytes in JSON; at most %d are allowed", len(data), maxEncoded),
 		)
 	}
 	return nil
 }
 
-// inImage makes a program that is named relative to the image's WORKDIR absolute: a step starts in the workspace.
-func inImage(command []string, workingDir string) {
+// makeAbsolute replaces a program that is named relative to the image's WORKDIR, because a step starts in the
+// workspace.
+func makeAbsolute(command []string, workingDir string) {
 	if len(command) > 0 && strings.Contains(command[0], "/") && !path.IsAbs(command[0]) {
 		command[0] = path.Join("/", workingDir, command[0])
 	}

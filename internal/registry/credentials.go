@@ -18,11 +18,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Credentials returns how to read a file as Docker and Kubernetes have them: config.json, or .dockerconfigjson of a
-// Secret. It is read each time, since a mounted Secret changes; one that is not there means that there are no
-// credentials. As for pods, hosts may have wildcards and paths, and helper programs are never run. A path means whole
-// names: team is not teams.
-func Credentials(path string) func() (authn.Keychain, error) {
+// Credentials returns a Keychain that reads a file: Docker's config.json, or .dockerconfigjson of a Secret. It returns
+// nil if path is empty. The file is read each time, since a mounted Secret changes. If it does not exist, there are no
+// credentials. As for pods, hosts may have wildcards and paths, and helper programs are not run. A path matches whole
+// names: team does not match teams.
+func Credentials(path string) Keychain {
 	if path == "" {
 		return nil
 	}
@@ -34,25 +34,25 @@ func Credentials(path string) func() (authn.Keychain, error) {
 		if err != nil {
 			return nil, fmt.Errorf("registry credentials: %w", err)
 		}
-		if data, err = closePaths(data); err != nil {
-			return nil, errNoConfig
+		if data, err = terminatePaths(data); err != nil {
+			return nil, errConfig
 		}
 		keys, err := kubernetes.NewFromPullSecrets(context.Background(), []corev1.Secret{{
 			Type: corev1.SecretTypeDockerConfigJson,
 			Data: map[string][]byte{corev1.DockerConfigJsonKey: data},
 		}})
 		if err != nil {
-			return nil, errNoConfig
+			return nil, errConfig
 		}
-		return closedPaths{keys}, nil
+		return wholePathKeychain{keys}, nil
 	}
 }
 
-// errNoConfig leaves out the words of the libraries, which could hold a secret.
-var errNoConfig = errors.New("registry credentials: the file is not a config.json of Docker")
+// errConfig does not repeat the errors of the libraries, which could contain a secret.
+var errConfig = errors.New("registry credentials: the file is not a Docker config.json")
 
-// closePaths ends the path of each entry with a slash. The library compares paths by prefix, without regard to names.
-func closePaths(data []byte) ([]byte, error) {
+// terminatePaths adds a slash to the path of each entry, because the library compares paths by prefix.
+func terminatePaths(data []byte) ([]byte, error) {
 	var file struct {
 		Auths map[string]json.RawMessage `json:"auths"`
 	}
@@ -70,7 +70,7 @@ func closePaths(data []byte) ([]byte, error) {
 			return nil, err
 		}
 		path := u.Path
-		// of the registry's API; the library cuts it off
+		// The library removes the prefix of the registry's API.
 		if strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/v2/") {
 			path = path[len("/v1"):]
 		}
@@ -86,17 +86,18 @@ func closePaths(data []byte) ([]byte, error) {
 	return json.Marshal(file)
 }
 
-// closedPaths ends the names of repositories with a slash as well.
-type closedPaths struct{ inner authn.Keychain }
+// wholePathKeychain adds a slash to the names of repositories as well.
+type wholePathKeychain struct{ inner authn.Keychain }
 
 // Resolve returns the credentials for a repository.
-func (c closedPaths) Resolve(target authn.Resource) (authn.Authenticator, error) {
-	return c.inner.Resolve(closedPath{target})
+func (c wholePathKeychain) Resolve(target authn.Resource) (authn.Authenticator, error) {
+	return c.inner.Resolve(wholePath{target})
 }
 
-type closedPath struct{ authn.Resource }
+type wholePath struct{ authn.Resource }
 
-func (c closedPath) String() string { return c.Resource.String() + "/" }
+// String returns the name with a slash.
+func (p wholePath) String() string { return p.Resource.String() + "/" }
 
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
-// TestC19CredentialsOfAPath: a path in the operator's file means whole names of repositories.
+// TestC19CredentialsOfAPath: a path in the operator's file matches whole names of repositories.
 func TestC19CredentialsOfAPath(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.json")
 	config := `{"auths":{
@@ -28,8 +28,10 @@ func TestC19CredentialsOfAPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	for image, want := range map[string]string{
-		"h.test/team": "team", "h.test/team/x": "team", "h.test/team/x/y:1": "team", "h.test/teamevil": "", "h.test/teamevil/x": "",
-		"h.test/other": "", "h.test/x/team": "", "h.test/team/inner": "inner", "h.test/team/inner/x": "inner", "h.test/team/innerest": "team",
+		"h.test/team": "team", "h.test/team/x": "team", "h.test/team/x/y:1": "team",
+		"h.test/teamevil": "", "h.test/teamevil/x": "",
+		"h.test/other": "", "h.test/x/team": "", "h.test/team/inner": "inner",
+		"h.test/team/inner/x": "inner", "h.test/team/innerest": "team",
 		"r.test/x": "r", "r.test/x/y": "r", "r.test:8443/x": "", "evil.r.test/x": "",
 		"v.test/x": "v", "w.test/team/x": "w", "w.test/teams": "",
 		"x.test/v2/x": "x", "x.test/v2evil": "", "x.test/x": "",

@@ -1,4 +1,3 @@
-// Package registry asks container registries what images are made to run. Whoever
-// writes a .yaci.yml chooses the registry, so everything that one says is
-// untrusted, and bounded in time, size and address.
+// Package registry looks up in container registries what images are made to run. The author of a .yaci.yml chooses the
+// registry, so its answers are untrusted, and limited in time, size and address.
 package registry

@@ -14,7 +14,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/dial"
 )
 
-// TestC19ListedByName: a registry with an internal name is asked without TLS when it is listed so, and no other one.
+// TestC19ListedByName: a registry with an internal name is asked without TLS if it is listed so, and no other one is.
 func TestC19ListedByName(t *testing.T) {
 	s := newServer(t)
 	digest := s.push(t, "tools/scan:1", v1.Config{Entrypoint: []string{"/scan"}})
@@ -32,20 +32,20 @@ func TestC19ListedByName(t *testing.T) {
 		{"registry.internal:5000", "registry.internal:5000/tools/scan:1", false},
 		{"http://registry.internal:5000", "other.internal:5000/tools/scan:1", false},
 	} {
-		listed, err := ParseListed([]string{c.entry})
+		listed, err := ParseAllowList([]string{c.entry})
 		if err != nil {
 			t.Fatal(err)
 		}
 		client := New(listed, nil)
-		client.transport = bounded{
+		client.transport = limitedTransport{
 			inner: newTransport(func(ctx context.Context, network, address string) (net.Conn, error) {
 				if _, ok := listed[address]; !ok {
 					return nil, dial.ErrNotPublic
 				}
 				return dial.Context(ctx, network, s.host()) // as if the name were this machine's
 			}),
-			guard:  true,
-			listed: listed,
+			guard:   true,
+			allowed: listed,
 		}
 		got, err := client.Image(t.Context(), c.image, false)
 		if (err == nil) != c.reads {
@@ -57,7 +57,7 @@ func TestC19ListedByName(t *testing.T) {
 	}
 }
 
-// TestC19AnswersAreNotRepeated: no part of what a registry or its token service writes gets into a sentence.
+// TestC19AnswersAreNotRepeated: no part of what a registry or its token service writes is part of a message.
 func TestC19AnswersAreNotRepeated(t *testing.T) {
 	s := newServer(t)
 	s.push(t, "x:1", v1.Config{})
@@ -96,24 +96,48 @@ func TestC19AnswersAreNotRepeated(t *testing.T) {
 		answer http.HandlerFunc
 		says   string
 	}{
-		"no token":       {challenge(`Bearer realm="SELF"`, writes(`{"refresh_token":"`+secret+`"}`)), "the token service of registry HOST gave no token"},
-		"no JSON":        {challenge(`Bearer realm="SELF"`, writes(secret)), "registry HOST"},
-		"wrong types":    {challenge(`Bearer realm="SELF"`, writes(`{"token":{"`+secret+`":1}}`)), "registry HOST"},
-		"refused":        {challenge(`Bearer realm="SELF"`, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, secret, 400) }), "registry HOST answered 400"},
-		"no realm":       {challenge(`Bearer x="`+secret+`"`, nil), "registry HOST names a token service that cannot be used"},
-		"wrong realm":    {challenge(`Bearer realm="ftp://`+secret+`"`, nil), "registry HOST names a token service that cannot be used"},
+		"no token": {
+			challenge(`Bearer realm="SELF"`, writes(`{"refresh_token":"`+secret+`"}`)),
+			"the token service of registry HOST gave no token",
+		},
+		"no JSON":     {challenge(`Bearer realm="SELF"`, writes(secret)), "registry HOST"},
+		"wrong types": {challenge(`Bearer realm="SELF"`, writes(`{"token":{"`+secret+`":1}}`)), "registry HOST"},
+		"refused": {
+			challenge(`Bearer realm="SELF"`, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, secret, 400) }),
+			"registry HOST answered 400",
+		},
+		"no realm": {
+			challenge(`Bearer x="`+secret+`"`, nil),
+			"registry HOST names a token service that cannot be used",
+		},
+		"wrong realm": {
+			challenge(`Bearer realm="ftp://`+secret+`"`, nil),
+			"registry HOST names a token service that cannot be used",
+		},
 		"unknown scheme": {challenge(secret, nil), "registry HOST"},
 		"no status":      {raw(secret + "\r\n\r\n"), "registry HOST did not answer (the request failed)"},
 		"wrong status":   {raw("HTTP/1.1 " + secret + "\r\n\r\n"), "registry HOST did not answer (the request failed)"},
-		"wrong header":   {raw("HTTP/1.1 200 OK\r\n" + secret + "\r\n\r\n"), "registry HOST did not answer (the request failed)"},
-		"wrong length":   {raw("HTTP/1.1 200 OK\r\nContent-Length: " + secret + "\r\n\r\n"), "registry HOST did not answer (the request failed)"},
+		"wrong header": {
+			raw("HTTP/1.1 200 OK\r\n" + secret + "\r\n\r\n"),
+			"registry HOST did not answer (the request failed)",
+		},
+		"wrong length": {
+			raw("HTTP/1.1 200 OK\r\nContent-Length: " + secret + "\r\n\r\n"),
+			"registry HOST did not answer (the request failed)",
+		},
 		"location": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "http://%zz"+secret)
 			w.WriteHeader(http.StatusFound)
 		}, "registry HOST did not answer (the request failed)"},
 		"media type": {manifest("application/"+secret, "{}"), "its format is not supported"},
-		"manifest":   {manifest("application/vnd.oci.image.manifest.v1+json", `{"`+secret+`":}`), "registry HOST sent no image that can be read"},
-		"digest":     {manifest("application/vnd.oci.image.manifest.v1+json", `{"config":{"digest":"`+secret+`"}}`), "registry HOST sent no image that can be read"},
+		"manifest": {
+			manifest("application/vnd.oci.image.manifest.v1+json", `{"`+secret+`":}`),
+			"registry HOST sent no image that can be read",
+		},
+		"digest": {
+			manifest("application/vnd.oci.image.manifest.v1+json", `{"config":{"digest":"`+secret+`"}}`),
+			"registry HOST sent no image that can be read",
+		},
 	} {
 		s.answers(c.answer)
 		_, err := New(s.listed(), nil).Image(t.Context(), s.host()+"/x:1", false)

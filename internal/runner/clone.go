@@ -8,31 +8,30 @@ import (
 // RevokeTimeout bounds how long the steps wait until the clone token is revoked.
 const RevokeTimeout = 3 * time.Second
 
-// Clone is what the clone container fetches. It travels in variables of the
-// container. Its strings come from the server, and the runner checks them all the
-// same before git sees them.
+// Clone is what the clone container fetches. It is passed in environment variables of the container. The runner checks
+// the strings before git sees them, although they come from the server.
 type Clone struct {
 	URL        string // of the repository, without credentials; empty: nothing is fetched
-	SHA        string // the run's commit, full
+	SHA        string // the full id of the run's commit
 	Depth      int    // number of commits; 0: all, with all branches and tags
 	Merge      string // commit to merge SHA into; empty: none
-	Tag        string // of a tag event
-	Tags       bool   // all tags, whatever the depth
+	Tag        string // name of the tag that was pushed; empty: none
+	Tags       bool   // fetch all tags, whatever the depth
 	Base       string // branch that a pull request would merge into
-	BaseSHA    string // its commit when the event was sent
+	BaseSHA    string // commit of Base when the event was sent
 	Submodules bool
-	Fork       bool // the run is of a fork, which reads no other private repository
+	Fork       bool // the run is of a fork, which cannot read other private repositories
 	LFS        bool
-	Pack       bool   // SHA comes as a git pack on standard input, instead of from URL
+	Pack       bool   // SHA comes as a git pack on standard input instead of from URL
 	Owned      bool   // the container runs as the user of all steps
-	RevokeURL  string // where the token is revoked; empty: it is not
+	RevokeURL  string // where the token is revoked; empty: it is not revoked
 }
 
-// CloneURLVariable names the variable of Clone.URL. The server replaces its value
-// when the repository has another name at the launch.
+// CloneURLVariable is the variable of Clone.URL. The server replaces its value if the repository was renamed before the
+// launch.
 const CloneURLVariable = "YACI_CLONE_URL"
 
-// variables are those of the clone container, with the fields that they carry.
+// variables returns the fields of c by the variables in which they are passed.
 func (c *Clone) variables() (texts map[string]*string, switches map[string]*bool) {
 	texts = map[string]*string{
 		CloneURLVariable:      &c.URL,
@@ -59,7 +58,7 @@ const (
 	packVariable  = "YACI_CLONE_PACK"
 )
 
-// Environment returns the variables that carry c, and none for zero values.
+// Environment returns c as environment variables. Zero values have none.
 func (c Clone) Environment() map[string]string {
 	texts, switches := c.variables()
 	env := map[string]string{}
@@ -82,8 +81,8 @@ func (c Clone) Environment() map[string]string {
 	return env
 }
 
-// ParseClone reads what Environment returns. A switch is on if it has any value,
-// and a depth that is not a number is 1.
+// ParseClone is the inverse of Environment. A switch is on if its variable has any value. A depth that is not a number
+// is 1.
 func ParseClone(getenv func(string) string) Clone {
 	var c Clone
 	texts, switches := c.variables()
@@ -94,8 +93,9 @@ func ParseClone(getenv func(string) string) Clone {
 		*on = getenv(name) != ""
 	}
 	depth, err := strconv.ParseUint(getenv(depthVariable), 10, 31)
-	if c.Depth = int(depth); err != nil {
-		c.Depth = 1
+	if err != nil {
+		depth = 1
 	}
+	c.Depth = int(depth)
 	return c
 }

@@ -9,13 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// Record is how a container of the runner ended. The server reads it from the
-// container's termination message. Waiting steps read it as JSON from the hand-over
-// directory.
+// Record is how a container of the runner ended. The server reads it from the container's termination message. Waiting
+// steps read it as JSON from SyncDir.
 //
-// Processes of a step can write the termination message too, so for the server a
-// record is untrusted input: it explains the exit code that the kubelet reports and
-// never replaces it.
+// Processes of a step can write the termination message too. So for the server a record is untrusted input, which
+// explains the exit code that the kubelet reports and never replaces it.
 type Record struct {
 	Exit     int    `json:"exit"`
 	Started  int64  `json:"started"`  // Unix milliseconds; 0 if no command was started
@@ -25,10 +23,10 @@ type Record struct {
 	TimedOut bool   `json:"timed_out,omitempty"`
 	Stopped  bool   `json:"stopped,omitempty"` // by a signal from outside
 	Allowed  bool   `json:"allowed,omitempty"` // it failed, and the file allows that
-	Failed   bool   `json:"failed,omitempty"`  // it, or a step that it waited for, failed
-	Broken   bool   `json:"broken,omitempty"`  // not the step's fault: plan, hand-over or service
-	Reason   string `json:"reason,omitempty"`  // a sentence, if the exit code does not say it all
-	Note     string `json:"note,omitempty"`    // for the server's log; it changes no outcome
+	Failed   bool   `json:"failed,omitempty"`  // it failed, or a step that it waited for did
+	Broken   bool   `json:"broken,omitempty"`  // an error of YACI's or of a service, not of the step
+	Reason   string `json:"reason,omitempty"`  // a sentence, if the exit code does not say everything
+	Note     string `json:"note,omitempty"`    // for the server's log; it does not change the outcome
 	Bytes    int64  `json:"bytes"`             // of output
 	Lines    int64  `json:"lines"`             // line feeds in it
 	Memory   int64  `json:"memory,omitempty"`  // of the largest process, in bytes
@@ -36,13 +34,12 @@ type Record struct {
 	OOM      int    `json:"oom,omitempty"`     // processes that the kernel killed for memory
 }
 
-// Limits of a record. The kubelet keeps 12 KiB of termination messages of a pod, at
-// most 4 KiB of a container, and cuts each container's to an equal part
-// (normalizeStatus in pkg/kubelet/status/status_manager.go).
+// Limits of a record. The kubelet keeps 12 KiB of termination messages of a pod, at most 4 KiB of a container, and cuts
+// the message of each container to an equal part (normalizeStatus in pkg/kubelet/status/status_manager.go).
 const (
-	MaxCount           = 1 << 50 // bytes, lines and milliseconds that are accepted
+	MaxCount           = 1 << 50 // highest number of bytes, lines and milliseconds that is accepted
 	DefaultRecordBytes = 1024    // for a plan that sets none
-	maxHeadBytes       = 80      // of the numbers; the texts get what is left
+	maxHeadBytes       = 80      // of the numbers; the texts share the rest
 	maxMessageBytes    = 16 << 10
 
 	podMessageBytes       = 12 << 10
@@ -50,26 +47,25 @@ const (
 	addedContainers       = 8 // that admission may add to a pod
 )
 
-// recordForm is the first word of a record. Another form gets another word.
-const recordForm = "y1"
+// recordFormat is the first word of a record. Another format gets another word.
+const recordFormat = "y1"
 
-// RecordBytes returns the size of a record that the kubelet keeps of each container
-// in a pod of so many.
+// RecordBytes returns how many bytes of a record the kubelet keeps of each container in a pod with this number of
+// containers.
 func RecordBytes(containers int) int {
 	return min(podMessageBytes/(containers+addedContainers), containerMessageBytes)
 }
 
-// flags are the fields that are bits of one number, the lowest first.
+// flags returns the fields that are encoded as bits of one number, the lowest bit first.
 func (r *Record) flags() []*bool {
 	return []*bool{&r.Skipped, &r.TimedOut, &r.Stopped, &r.Allowed, &r.Failed, &r.Broken}
 }
 
-// Encode returns the record as a termination message of at most so many bytes, or
-// DefaultRecordBytes if that is 0: a line of numbers in base 36, then the reason and
-// the note, shortened to fit.
-func (r Record) Encode(most int) string {
-	if most <= 0 {
-		most = DefaultRecordBytes
+// Encode returns the record as a termination message of at most limit bytes; 0 means DefaultRecordBytes. The message is
+// a line of numbers in base 36, then the reason and the note, shortened to fit.
+func (r Record) Encode(limit int) string {
+	if limit <= 0 {
+		limit = DefaultRecordBytes
 	}
 	bits := int64(0)
 	for i, flag := range r.flags() {
@@ -80,7 +76,7 @@ func (r Record) Encode(most int) string {
 	const large, small = MaxCount - 1, 36*36*36*36 - 1
 	const lastTime = 1<<43 - 1 // the year 2248
 	var b strings.Builder
-	b.WriteString(recordForm)
+	b.WriteString(recordFormat)
 	for _, field := range []struct{ value, limit int64 }{
 		{int64(r.Exit), 255},
 		{r.Started, lastTime},
@@ -98,7 +94,7 @@ func (r Record) Encode(most int) string {
 	}
 	b.WriteByte('\n')
 	reason, note := oneLine(r.Reason), oneLine(r.Note)
-	left := most - b.Len()
+	left := limit - b.Len()
 	reason = Shorten(reason, left)
 	b.WriteString(reason)
 	left -= len(reason) + 1
@@ -110,8 +106,8 @@ func (r Record) Encode(most int) string {
 
 var errNoRecord = errors.New("no record")
 
-// ParseRecord reads a termination message, which may be anything. Counts of the
-// record are in bounds afterwards. Its texts are as they came.
+// ParseRecord parses a termination message, which may be anything. The counts of the record are within limits. Its
+// texts are unchecked.
 func ParseRecord(message string) (Record, error) {
 	var r Record
 	var err error
@@ -135,11 +131,11 @@ func ParseRecord(message string) (Record, error) {
 	return r, nil
 }
 
-// parse reads what Encode returns. The texts may be cut or missing.
+// parse parses what Encode returns. The texts may be cut or missing.
 func (r *Record) parse(message string) error {
 	head, texts, whole := strings.Cut(message, "\n")
 	fields := strings.Split(head, " ")
-	if !whole || len(fields) != 11 || fields[0] != recordForm {
+	if !whole || len(fields) != 11 || fields[0] != recordFormat {
 		return errNoRecord
 	}
 	var numbers [10]int64
@@ -168,7 +164,7 @@ func (r *Record) parse(message string) error {
 	return nil
 }
 
-// ExitCode returns the exit code of the container. A failure that the file allows ends it with 0.
+// ExitCode returns the exit code of the container: 0 for a failure that the file allows.
 func (r Record) ExitCode() int {
 	if r.Allowed {
 		return 0
@@ -176,7 +172,7 @@ func (r Record) ExitCode() int {
 	return r.Exit
 }
 
-// Agrees reports whether the record fits the exit code of its container.
+// Agrees reports whether the record is consistent with the exit code of its container.
 func (r Record) Agrees(code int32) bool {
 	switch {
 	case r.Finished <= 0:
@@ -189,11 +185,11 @@ func (r Record) Agrees(code int32) bool {
 	return r.Exit == int(code)
 }
 
-// StoppedReason is the reason of a step that was ended by a signal from outside.
+// StoppedReason is the reason of a step that was stopped by a signal from outside.
 const StoppedReason = "stopped from outside"
 
-// Why returns the reason. A pod of many containers has no room for texts in its
-// records, so the usual reasons follow from the flags.
+// Why returns the reason. Records of a pod with many containers have no room for texts, so the usual reasons follow
+// from the flags.
 func (r Record) Why() string {
 	switch {
 	case r.Reason != "":
@@ -207,25 +203,25 @@ func (r Record) Why() string {
 	case r.TimedOut:
 		return "timed out"
 	case r.Broken:
-		return "could not be started; its log says why"
+		return "could not be started; see its log"
 	}
 	return ""
 }
 
-func clamp(n, most int64) int64 { return max(0, min(n, most)) }
+func clamp(n, limit int64) int64 { return max(0, min(n, limit)) }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// Shorten cuts a text to at most so many bytes, between characters.
-func Shorten(text string, most int) string {
-	if len(text) <= most {
+// Shorten cuts a text to at most limit bytes, between characters, and marks that with an ellipsis if there is room.
+func Shorten(text string, limit int) string {
+	if len(text) <= limit {
 		return text
 	}
 	const ellipsis = "…"
-	if most < len(ellipsis) {
+	if limit < len(ellipsis) {
 		return ""
 	}
-	text = text[:most-len(ellipsis)]
+	text = text[:limit-len(ellipsis)]
 	for len(text) > 0 && !utf8.ValidString(text) {
 		text = text[:len(text)-1]
 	}

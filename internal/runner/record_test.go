@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// TestS17RecordSize holds the size of a record: its numbers always fit into
-// maxHeadBytes, and no text makes it larger than its budget.
+// TestS17RecordSize checks the size of a record: its numbers always fit into maxHeadBytes, and no text makes it larger
+// than its budget.
 func TestS17RecordSize(t *testing.T) {
 	random := rand.New(rand.NewPCG(17, 17))
 	number := func() int64 { return random.Int64N(math.MaxInt64) >> random.IntN(63) }
@@ -47,7 +47,7 @@ func TestS17RecordSize(t *testing.T) {
 	}
 }
 
-// TestS17RecordText: a record keeps all texts where there is room, and the reason before the note.
+// TestS17RecordText: a record keeps its texts if there is room, and shortens the note before the reason.
 func TestS17RecordText(t *testing.T) {
 	r := Record{
 		Exit:     1,

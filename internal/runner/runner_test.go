@@ -11,8 +11,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// fill sets every field of a struct to a value of its own, so that a field that is
-// added later and forgotten by one side makes a round trip fail.
+// fill sets every field of a struct to a different value. If a new field is forgotten by one side, a round trip fails.
 func fill(t *testing.T, to any) {
 	t.Helper()
 	v := reflect.ValueOf(to).Elem()
@@ -40,11 +39,11 @@ func fillField(t *testing.T, name string, field reflect.Value, number int) {
 			fillField(t, field.Type().Field(i).Name, field.Field(i), number+i)
 		}
 	default:
-		t.Fatalf("field %s: give values of kind %s here", name, field.Kind())
+		t.Fatalf("field %s: fillField does not know the kind %s", name, field.Kind())
 	}
 }
 
-// fullRecord returns a record whose fields are all set, and in bounds.
+// fullRecord returns a record whose fields are all set, within their limits.
 func fullRecord(t *testing.T) runner.Record {
 	t.Helper()
 	var r runner.Record
@@ -60,7 +59,7 @@ func TestRecordRoundTrip(t *testing.T) {
 	if err != nil || got != want {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
-	data, err := json.Marshal(want) // as steps hand over, and as runners of earlier versions wrote
+	data, err := json.Marshal(want) // the format between steps, and of runners of earlier versions
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,11 +112,11 @@ func TestCloneRoundTrip(t *testing.T) {
 	var all runner.Clone
 	fill(t, &all)
 	requests := []runner.Clone{all, {Depth: 1}, {URL: "u"}, {URL: "u", Depth: 7}}
-	for i := range reflect.TypeFor[runner.Clone]().NumField() { // each alone
+	for i := range reflect.TypeFor[runner.Clone]().NumField() { // each field alone
 		one := runner.Clone{Depth: 1}
 		reflect.ValueOf(&one).Elem().Field(i).Set(reflect.ValueOf(all).Field(i))
 		if one.URL == "" {
-			one.Depth = 1 // it has a meaning with a URL only
+			one.Depth = 1 // it is only used with a URL
 		}
 		requests = append(requests, one)
 	}
@@ -128,7 +127,8 @@ func TestCloneRoundTrip(t *testing.T) {
 		}
 	}
 	for _, depth := range []string{"", "-1", "1x", "99999999999999999999"} {
-		got := runner.ParseClone(func(name string) string { return map[string]string{"YACI_CLONE_DEPTH": depth}[name] })
+		env := map[string]string{"YACI_CLONE_DEPTH": depth}
+		got := runner.ParseClone(func(name string) string { return env[name] })
 		if got.Depth != 1 {
 			t.Errorf("depth %q is %d", depth, got.Depth)
 		}
@@ -178,8 +178,8 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestStoredForms holds what rows and pods of earlier versions contain. A change of
-// the protocol adds to it and changes nothing that is here.
+// TestStoredForms checks what rows and pods of earlier versions contain. A change of the protocol adds cases and
+// changes none.
 func TestStoredForms(t *testing.T) {
 	r := runner.Record{
 		Exit:     3,
@@ -201,16 +201,18 @@ func TestStoredForms(t *testing.T) {
 	if got := r.Encode(500); got != record {
 		t.Errorf("%q", got)
 	}
-	if got, err := runner.ParseRecord(record); err != nil || got != r {
-		t.Errorf("%+v, %v", got, err)
+	const jsonRecord = `{"exit":3,"started":1700000000000,"finished":1700000001000,"attempts":2,"skipped":true,` +
+		`"stopped":true,"failed":true,"reason":"it broke","note":"twice","bytes":7,"lines":1,"memory":5242880,` +
+		`"cpu":40,"oom":1}`
+	for _, message := range []string{record, jsonRecord} {
+		got, err := runner.ParseRecord(message)
+		if err != nil || got != r {
+			t.Errorf("%s: %+v, %v", message, got, err)
+		}
 	}
-	if got, err := runner.ParseRecord(`{"exit":3,"started":1700000000000,"finished":1700000001000,"attempts":2,"skipped":true,` +
-		`"stopped":true,"failed":true,"reason":"it broke","note":"twice","bytes":7,"lines":1,"memory":5242880,"cpu":40,"oom":1}`); err != nil ||
-		got != r {
-		t.Errorf("%+v, %v", got, err)
-	}
-	const plan = `[{"name":"n","script":"s","command":["c"],"dir":"d","class":1,"adopt":true,"own_home":true,"quiet":true,"needs":[0],` +
-		`"when":"always","timeout_ms":2,"attempts":3,"on_exit":[4],"allow_failure":true,"mask":["m"],` +
+	const plan = `[{"name":"n","script":"s","command":["c"],"dir":"d","class":1,"adopt":true,"own_home":true,` +
+		`"quiet":true,"needs":[0],"when":"always","timeout_ms":2,"attempts":3,"on_exit":[4],"allow_failure":true,` +
+		`"mask":["m"],` +
 		`"ready":[{"service":"v","tcp":5,"timeout_ms":6}],"record_bytes":7}]`
 	steps, err := runner.ParsePlan([]byte(plan))
 	if err != nil {
@@ -244,9 +246,20 @@ func TestStoredForms(t *testing.T) {
 		runner.ManagedSelector:                           "app.kubernetes.io/managed-by=yaci",
 		runner.ExecManager:                               "yaci-exec",
 		runner.LabelRun + " " + runner.LabelInstallation: "yaci.dev/run yaci.dev/installation",
-		strings.Join([]string{runner.PlanFile, runner.TokenFile, runner.RepositoriesFile}, " "): "plan.json token repositories",
-		strings.Join([]string{runner.WorkspaceDir, runner.BinDir, runner.SyncDir, runner.OwnDir, runner.HomesDir, runner.SeedDir,
-			runner.VolumeDir}, " "): "/workspace /yaci/bin /yaci/sync /yaci/own /yaci/home /yaci/seed /yaci/volume",
+		strings.Join([]string{
+			runner.PlanFile,
+			runner.TokenFile,
+			runner.RepositoriesFile,
+		}, " "): "plan.json token repositories",
+		strings.Join([]string{
+			runner.WorkspaceDir,
+			runner.BinDir,
+			runner.SyncDir,
+			runner.OwnDir,
+			runner.HomesDir,
+			runner.SeedDir,
+			runner.VolumeDir,
+		}, " "): "/workspace /yaci/bin /yaci/sync /yaci/own /yaci/home /yaci/seed /yaci/volume",
 		strings.Join([]string{runner.WorkspacePath, runner.HomesPath, runner.StepPath(4)}, " "): "workspace home 4",
 	} {
 		if got != want {

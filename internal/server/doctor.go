@@ -38,7 +38,7 @@ func Doctor(ctx context.Context, cfg config.Config, want Checkup, out io.Writer)
 func gather(ctx context.Context, cfg config.Config, noProbe bool) doctor.Facts {
 	f := doctor.Facts{Settings: cfg.Problems(), Database: databaseFacts(ctx, cfg)}
 	f.GitHub = githubFacts(ctx, storedApp(ctx, cfg, f.Database))
-	cluster, err := kube.Connect(cfg.Kubeconfig, cfg.Namespace)
+	cluster, err := kube.Connect(cfg.Kubeconfig, kube.Config{Namespace: cfg.Namespace})
 	if err != nil {
 		f.Cluster.Err = err
 		return f
@@ -154,7 +154,7 @@ func rightsOf(ctx context.Context, cluster *kube.Cluster, cfg config.Config) (c 
 	ctx, cancel := context.WithTimeout(ctx, doctorTime)
 	defer cancel()
 	may := func(r doctor.Right) bool {
-		ok, err := cluster.May(ctx, r.Namespace, r.Group, r.Resource, r.Subresource, r.Verb)
+		ok, err := cluster.CanI(ctx, r.Namespace, r.Group, r.Resource, r.Subresource, r.Verb)
 		if c.Err == nil {
 			c.Err = err
 		}

@@ -31,7 +31,7 @@ type Execution struct {
 // Exec runs a working tree with the rights of who calls it, and returns how it went.
 func Exec(ctx context.Context, e Execution, stdout, stderr io.Writer) (state ci.State, err error) {
 	klog.SetLogger(logr.Discard()) // client-go prints what it returns too, in the midst of the steps' output
-	cluster, err := kube.Connect(e.Kubeconfig, e.Namespace)
+	cluster, err := kube.Connect(e.Kubeconfig, kube.Config{Namespace: e.Namespace})
 	if err != nil {
 		return "", err
 	}
@@ -46,15 +46,18 @@ func Exec(ctx context.Context, e Execution, stdout, stderr io.Writer) (state ci.
 		}
 	}()
 	errs.Say("%s", errs.Paint(terminal.Dim, tree.String()))
-	r := exec.Runner{
-		Cluster:  cluster,
-		Operator: Operator(e.Pods),
-		Patience: e.PendingTimeout,
-		Out:      terminal.New(stdout, os.Getenv),
-		Errs:     errs,
-		Secrets:  e.Secrets,
-		JSON:     e.JSON,
-		Registry: registry.NewLocal(),
+	r, err := exec.New(exec.Config{
+		Cluster:        cluster,
+		Operator:       Operator(e.Pods),
+		PendingTimeout: e.PendingTimeout,
+		Out:            terminal.New(stdout, os.Getenv),
+		Errs:           errs,
+		Secrets:        e.Secrets,
+		JSON:           e.JSON,
+		Registry:       registry.NewLocal(),
+	})
+	if err != nil {
+		return "", err
 	}
 	return r.Run(ctx, e.File, tree)
 }

@@ -59,9 +59,11 @@ func (t term) lead(ctx context.Context, all *store.Store) error {
 	if err != nil {
 		return err
 	}
-	if t.cluster.Installation, err = db.Installation(start); err != nil {
+	installation, err := db.Installation(start)
+	if err != nil {
 		return err
 	}
+	t.cluster = t.cluster.WithInstallation(installation)
 	t.log.Info("acquired leadership")
 	t.seen.Leads(true)
 	defer t.seen.Leads(false)
@@ -92,49 +94,50 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 		Store:  t.logs,
 		Source: t.cluster,
 		Clock:  db.Now,
-		Closed: func(job ci.JobName) { watcher.Look(job) },
+		Closed: func(job ci.JobName) { watcher.Enqueue(job) },
 		Log:    log,
 	})
 	if err != nil {
 		return err
 	}
-	watcher, err = watch.New(t.cluster.Client, t.cluster.Spaces(), watch.Watcher{
-
-		Installation: t.cluster.Installation,
-		Clock:        db.Now,
-		Jobs:         db,
-		Outcomes:     outcomes,
-		Cluster:      t.cluster,
-		Logs:         collectors,
-		Patience:     cfg.PendingTimeout,
-		Elastic:      cfg.NodesGrow,
-		Log:          log,
-		Changed:      func() { b.ended.ring(); b.queued.ring() },
+	watcher, err = watch.New(watch.Config{
+		Client:            t.cluster.Client,
+		Namespaces:        t.cluster.Namespaces(),
+		Installation:      t.cluster.Installation(),
+		Clock:             db.Now,
+		Jobs:              db,
+		Outcomes:          outcomes,
+		Cluster:           t.cluster,
+		Logs:              collectors,
+		PendingTimeout:    cfg.PendingTimeout,
+		ClusterAutoscales: cfg.NodesGrow,
+		Log:               log,
+		Changed:           func() { b.ended.ring(); b.queued.ring() },
 	})
 	if err != nil {
 		return err
 	}
-	listed, err := registry.ParseListed(cfg.Registries.Registries)
+	allowed, err := registry.ParseAllowList(cfg.Registries.Registries)
 	if err != nil {
 		return fmt.Errorf("YACI_REGISTRIES: %w", err)
 	}
-	queue := &queue.Queue{
-
-		Clock:    db.Now,
-		Jobs:     db,
-		Runs:     db,
-		Outcomes: outcomes,
-		Tokens:   t.gh,
-		Launcher: launcher{t.cluster, db},
-		Renewer:  launcher{t.cluster, db},
-		Cluster:  watcher,
-		Log:      log,
-		Handover: cfg.KueueQueue != "",
-		Caps:     caps(cfg),
-		CloneURL: t.gh.CloneURL,
-		Access:   db,
-		Wake:     b.queued.ring,
-		Registry: registry.New(listed, registry.Credentials(cfg.RegistryConfig)),
+	reader := queueReader(cfg, db)
+	reader.Cluster = watcher
+	queue, err := queue.New(queue.Config{
+		ReaderConfig: reader,
+		Runs:         db,
+		Outcomes:     outcomes,
+		Tokens:       t.gh,
+		Launcher:     launcher{t.cluster, db},
+		Renewer:      launcher{t.cluster, db},
+		Log:          log,
+		CloneURL:     t.gh.CloneURL,
+		Access:       db,
+		Wake:         b.queued.ring,
+		Registry:     registry.New(allowed, registry.Credentials(cfg.RegistryConfig)),
+	})
+	if err != nil {
+		return err
 	}
 	t.line.leading.Store(queue)
 	defer t.line.leading.Store(nil)
@@ -172,7 +175,7 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 	defer cancel()
 	loops := loops{log, t.seen}
 	wg.Go(func() { loops.run(ctx, "queue", b.queued, pollEvery, limited(queueTime, queue.Pass)) })
-	wg.Go(func() { queue.AskRegistries(ctx) })
+	wg.Go(func() { queue.RunLookups(ctx) })
 	// each call of it has a limit
 	wg.Go(func() { loops.run(ctx, "outbox", b.ended, pollEvery, sender.Pass); sender.Wait() })
 	wg.Go(func() {
@@ -191,30 +194,34 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 	return watcher.Run(ctx)
 }
 
-func caps(cfg config.Config) queue.Caps {
-	return queue.Caps{All: cfg.MaxRunning, PerRepo: cfg.MaxRunningPerRepo, PerPerson: cfg.MaxRunningPerPerson}
+// queueReader returns the part of the queue's configuration that does not depend on leadership.
+func queueReader(cfg config.Config, db *store.Store) queue.ReaderConfig {
+	return queue.ReaderConfig{
+		Clock: db.Now,
+		Jobs:  db,
+		Limits: queue.Limits{
+			Total:   cfg.MaxRunning,
+			PerRepo: cfg.MaxRunningPerRepo,
+			PerUser: cfg.MaxRunningPerPerson,
+		},
+		UseKueue: cfg.KueueQueue != "",
+	}
 }
 
 // line tells what waits: as the leader's queue knows it, and on another server
 // as the database does.
 type line struct {
 	leading atomic.Pointer[queue.Queue]
-	waiting *queue.Queue
+	waiting *queue.Reader
 }
 
-// Line is that of the queue.
-func (l *line) Line(ctx context.Context) ([]ci.Place, error) {
+// Positions returns all waiting jobs in order.
+func (l *line) Positions(ctx context.Context) ([]ci.Place, error) {
 	if q := l.leading.Load(); q != nil {
-		return q.Line(ctx)
+		return q.Positions(ctx)
 	}
-	return l.waiting.Line(ctx)
+	return l.waiting.Positions(ctx)
 }
-
-// unseen is the cluster of a server that does not watch it.
-type unseen struct{}
-
-// Unplaced knows of none.
-func (unseen) Unplaced([]ci.JobName) (int, []ci.Obstacle) { return 0, nil }
 
 // launcher launches for the leader only: what it makes in the cluster would stay.
 type launcher struct {

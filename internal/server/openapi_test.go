@@ -159,7 +159,7 @@ func (o *operator) CancelRun(_ context.Context, id ci.RunID, _ string) (bool, er
 	return id == "r1", nil
 }
 
-func (o *operator) Line(context.Context) ([]ci.Place, error) {
+func (o *operator) Positions(context.Context) ([]ci.Place, error) {
 	return []ci.Place{{
 		Job:      "yaci-r3-1",
 		Run:      "r3",

@@ -34,7 +34,7 @@ func needs(db *store.Store, cluster *kube.Cluster, gh *github.Client, namespace 
 			"cluster",
 			"takes no Jobs from this server; what arrives waits. yaci doctor says which rights are missing",
 			func(ctx context.Context) error {
-				ok, err := cluster.May(ctx, namespace, "batch", "jobs", "", "create")
+				ok, err := cluster.CanI(ctx, namespace, "batch", "jobs", "", "create")
 				if err == nil && !ok {
 					err = errors.New("may not create Jobs")
 				}

@@ -56,7 +56,7 @@ func (p probe) look(ctx context.Context) (s doctor.Sight, err error) {
 		return s, err
 	}
 	defer remove()
-	at, _, err := p.await(ctx, listener, func(at kube.Placed, log string) bool {
+	at, _, err := p.await(ctx, listener, func(at kube.PodStatus, log string) bool {
 		return strings.Contains(log, listening) && at.IP != "" // the kubelet tells the address in its own time
 	})
 	if err != nil {
@@ -64,15 +64,15 @@ func (p probe) look(ctx context.Context) (s doctor.Sight, err error) {
 	}
 	args := []string{"--dial", doctor.Metadata + "=169.254.169.254:80"}
 	args = append(args, "--dial", doctor.Peer+"="+net.JoinHostPort(at.IP, probePort))
-	if at.Node != "" {
-		args = append(args, "--dial", doctor.Kubelet+"="+net.JoinHostPort(at.Node, "10250"))
+	if at.HostIP != "" {
+		args = append(args, "--dial", doctor.Kubelet+"="+net.JoinHostPort(at.HostIP, "10250"))
 	}
 	looker, removeLooker, err := p.run(ctx, nil, args...)
 	if err != nil {
 		return s, err
 	}
 	defer removeLooker()
-	_, log, err := p.await(ctx, looker, func(_ kube.Placed, log string) bool { return strings.Contains(log, "}") })
+	_, log, err := p.await(ctx, looker, func(_ kube.PodStatus, log string) bool { return strings.Contains(log, "}") })
 	if err != nil {
 		return s, err
 	}
@@ -100,16 +100,16 @@ func (p probe) privileged(ctx context.Context) (bool, error) {
 	}
 	defer remove()
 	for {
-		at, err := p.cluster.Place(ctx, name)
+		at, err := p.cluster.PodStatus(ctx, name)
 		switch {
 		case err != nil:
 			return false, err
-		case at.Made:
+		case at.Exists:
 			return true, nil
-		case strings.Contains(at.Why, "PodSecurity") || strings.Contains(at.Why, "rivileged"):
+		case strings.Contains(at.CreateError, "PodSecurity") || strings.Contains(at.CreateError, "rivileged"):
 			return false, nil
-		case at.Why != "":
-			return false, fmt.Errorf("the cluster made no pod: %s", at.Why)
+		case at.CreateError != "":
+			return false, fmt.Errorf("the cluster made no pod: %s", at.CreateError)
 		}
 		if err := pause(ctx); err != nil {
 			return false, errors.New("the cluster neither made nor refused a pod in time")
@@ -158,7 +158,7 @@ func (p probe) run(ctx context.Context, change func(*batchv1.Job), args ...strin
 	remove := func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), doctorTime)
 		defer cancel()
-		p.cluster.Remove(ctx, job.Name) //nolint:errcheck // yaci uninstall, and the namespace's quota, have what is left
+		p.cluster.DeleteAll(ctx, job.Name) //nolint:errcheck // yaci uninstall, and the namespace's quota, have what is left
 	}
 	if _, err := p.cluster.Launch(ctx, ci.Launch{Job: job}); err != nil {
 		remove()
@@ -171,16 +171,16 @@ func (p probe) run(ctx context.Context, change func(*batchv1.Job), args ...strin
 func (p probe) await(
 	ctx context.Context,
 	name ci.JobName,
-	done func(at kube.Placed, log string) bool,
-) (at kube.Placed, log string, err error) {
+	done func(at kube.PodStatus, log string) bool,
+) (at kube.PodStatus, log string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	for {
-		if at, err = p.cluster.Place(ctx, name); err != nil {
+		if at, err = p.cluster.PodStatus(ctx, name); err != nil {
 			return at, "", err
 		}
-		if !at.Made && at.Why != "" || doctor.Hopeless(at.Waiting) {
-			return at, "", errors.New(at.Why + at.Waiting)
+		if !at.Exists && at.CreateError != "" || doctor.Hopeless(at.WaitingFor) {
+			return at, "", errors.New(at.CreateError + at.WaitingFor)
 		}
 		pods, err := p.cluster.Logs(ctx, name)
 		if err != nil {
@@ -195,9 +195,9 @@ func (p probe) await(
 			return at, log, fmt.Errorf("it ended with: %.300s", strings.TrimSpace(log))
 		}
 		if pause(ctx) != nil {
-			why := at.Waiting
+			why := at.WaitingFor
 			if why == "" {
-				why = at.Why
+				why = at.CreateError
 			}
 			return at, log, fmt.Errorf("it was not done in %v: %s", probeTime, why)
 		}

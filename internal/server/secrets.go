@@ -16,7 +16,7 @@ type Secrets struct{ cluster *kube.Cluster }
 
 // OpenSecrets reaches the cluster that builds run in.
 func OpenSecrets(kubeconfig, namespace string) (Secrets, error) {
-	cluster, err := kube.Connect(kubeconfig, namespace)
+	cluster, err := kube.Connect(kubeconfig, kube.Config{Namespace: namespace})
 	return Secrets{cluster}, err
 }
 

@@ -74,7 +74,11 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	cluster, err := kube.Connect(cfg.Kubeconfig, cfg.Namespace)
+	cluster, err := kube.Connect(cfg.Kubeconfig, kube.Config{
+		Namespace:     cfg.Namespace,
+		ForkNamespace: cfg.ForkNamespace,
+		KueueQueue:    cfg.KueueQueue,
+	})
 	if err != nil {
 		return err
 	}
@@ -171,7 +175,6 @@ func wire(
 	bucket *logs.Bucket,
 	log *slog.Logger,
 ) (*server, error) {
-	cluster.Kueue, cluster.Forks = cfg.KueueQueue, cfg.ForkNamespace
 	b := bells{newBell(), newBell(), newBell(), newBell()}
 	seen := metrics.New(db)
 	state := &leadership{}
@@ -211,14 +214,11 @@ func wire(
 	spine.Pins = db
 	gh.Learned = db.LearnRepo
 	spine.Heads, spine.URL = gh, strings.TrimSuffix(cfg.PublicURL, "/")
-	line := &line{waiting: &queue.Queue{
-		Clock:    db.Now,
-		Jobs:     db,
-		Cluster:  unseen{},
-		Caps:     caps(cfg),
-		Handover: cfg.KueueQueue != "",
-		Log:      log,
-	}}
+	waiting, err := queue.NewReader(queueReader(cfg, db))
+	if err != nil {
+		return nil, err
+	}
+	line := &line{waiting: waiting}
 	err = bucket.LeaveFree(cfg.DatabasePath(), logs.Reserve{
 		Bytes:   cfg.LogReserve,
 		Dropped: seen.LogDropped,

@@ -12,13 +12,12 @@ import (
 // Uninstall takes all that YACI made out of its namespaces; forks is that of
 // forks, or empty. Without sure it only says what that would be.
 func Uninstall(ctx context.Context, kubeconfig, namespace, forks string, sure bool, out io.Writer) error {
-	cluster, err := kube.Connect(kubeconfig, namespace)
+	cluster, err := kube.Connect(kubeconfig, kube.Config{Namespace: namespace, ForkNamespace: forks})
 	if err != nil {
 		return err
 	}
-	cluster.Forks = forks
-	spaces := strings.Join(cluster.Spaces(), " and ")
-	jobs, secrets, err := cluster.Count(ctx)
+	spaces := strings.Join(cluster.Namespaces(), " and ")
+	jobs, secrets, err := cluster.CountManaged(ctx)
 	if err != nil {
 		return err
 	}

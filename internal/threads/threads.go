@@ -1,6 +1,5 @@
-// Package threads keeps threads for a process while another one uses up all
-// processes that its pod may have. The Go runtime ends a program that is refused a
-// thread, and it keeps the threads that it has.
+// Package threads reserves threads for a process, so that it keeps working when another one uses up all processes that
+// their pod may have. The Go runtime ends a program that cannot create a thread, but reuses the threads that it has.
 package threads
 
 import (
@@ -8,7 +7,7 @@ import (
 	"sync"
 )
 
-// Reserve has the Go runtime create at least so many threads, and returns when they wait for work.
+// Reserve makes the Go runtime create at least count threads, and returns when they are idle.
 func Reserve(count int) {
 	var begun, done sync.WaitGroup
 	release := make(chan struct{})

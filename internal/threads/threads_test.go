@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestC20Threads: the runtime has threads in reserve when a step uses up all processes.
+// TestC20Threads: Reserve creates threads for the time when a step uses up all processes.
 func TestC20Threads(t *testing.T) {
 	Reserve(12)
 	status, err := os.ReadFile("/proc/self/status")

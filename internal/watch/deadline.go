@@ -11,80 +11,79 @@ import (
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// withoutPod ends a job that has no pod: because the time is over, the cluster
-// refuses it (refusal is the cluster's words), or it was lost.
-func (s *Sighting) withoutPod(v View) {
-	if timeIsOver(v.Job) {
-		s.timedOut(v.Job, nil)
+// observeWithoutPod ends a job without a pod if its time is over, if the pod is gone, or if the cluster refuses it.
+func (v *Verdict) observeWithoutPod(o Observation) {
+	if deadlineExceeded(o.Job) {
+		v.timedOut(o.Job, nil)
 		return
 	}
-	for _, c := range v.Job.Status.Conditions {
+	for _, c := range o.Job.Status.Conditions {
 		if c.Status != corev1.ConditionTrue {
 			continue
 		}
 		switch c.Type {
 		case batchv1.JobFailed:
-			s.lose(fmt.Sprintf("the pod vanished (%s)", c.Reason))
+			v.interrupt(fmt.Sprintf("the pod disappeared (%s)", c.Reason))
 			return
-		case batchv1.JobComplete: // it may have done its work, so it is not run again
-			s.end(ci.Error, "The job's pod vanished before its outcome could be read; retry it.")
+		case batchv1.JobComplete: // it may have done its work, so it does not run again
+			v.end(ci.Error, "The pod disappeared before its outcome could be read. Retry the run.")
 			return
 		}
 	}
-	s.refused(v.Refusal, v.Patience)
+	v.checkRefusal(o.Refusal, o.PendingTimeout)
 }
 
-// timeIsOver also knows FailureTarget, which comes before the pod is ended; JobFailed comes after.
-func timeIsOver(job *batchv1.Job) bool {
+// deadlineExceeded reports whether a Job's activeDeadlineSeconds are over. The condition FailureTarget says so before
+// the pod is ended, and Failed afterwards.
+func deadlineExceeded(job *batchv1.Job) bool {
 	for _, c := range job.Status.Conditions {
-		if (c.Type == batchv1.JobFailed || c.Type == batchv1.JobFailureTarget) && c.Status == corev1.ConditionTrue &&
-			c.Reason == batchv1.JobReasonDeadlineExceeded {
+		failed := c.Type == batchv1.JobFailed || c.Type == batchv1.JobFailureTarget
+		if failed && c.Status == corev1.ConditionTrue && c.Reason == batchv1.JobReasonDeadlineExceeded {
 			return true
 		}
 	}
 	return false
 }
 
-// timedOut names the step that the time ended in. A job whose steps never began did not fail: the cluster was slow.
-func (s *Sighting) timedOut(job *batchv1.Job, pod *corev1.Pod) {
-	limit := ""
-	if d := job.Spec.ActiveDeadlineSeconds; d != nil {
-		limit = " after " + ci.Duration(time.Duration(*d)*time.Second)
+// timedOut ends a job whose time is over. The job failed if that was in a step, which the message names. If no step has
+// begun, it is an error: the cluster was slow.
+func (v *Verdict) timedOut(job *batchv1.Job, pod *corev1.Pod) {
+	prefix := "Timed out"
+	if seconds := job.Spec.ActiveDeadlineSeconds; seconds != nil {
+		prefix += " after " + ci.Duration(time.Duration(*seconds)*time.Second)
 	}
-	for _, st := range s.Job.Steps {
-		if st.State == ci.Error && !st.Started.IsZero() || st.State == ci.Running {
-			s.end(ci.Failure, fmt.Sprintf("Timed out%s, in %s; raise timeout of the job.", limit, short(st.Name)))
+	for _, step := range v.Job.Steps {
+		if step.State == ci.Error && !step.Started.IsZero() || step.State == ci.Running {
+			v.end(ci.Failure, fmt.Sprintf("%s in %s. Raise the timeout of the job.", prefix, short(step.Name)))
 			return
 		}
 	}
-	if why := unscheduled(pod); why != "" {
-		_, words := nodeShortage(why)
-		s.end(ci.Error, fmt.Sprintf("Timed out%s: no node had room for the job: %s.", limit, words))
-		s.detail(why)
+	if message := unschedulable(pod); message != "" {
+		_, reason := nodeShortage(message)
+		v.end(ci.Error, fmt.Sprintf("%s before the job had a node: %s.", prefix, reason))
+		v.setDetail(message)
 		return
 	}
-	if fetching(pod) {
-		s.end(
-			ci.Error,
-			fmt.Sprintf("Timed out%s while the commit was fetched; raise timeout of the job, or fetch less (clone).", limit),
-		)
+	if isCloning(pod) {
+		v.end(ci.Error, prefix+" while fetching the commit. Raise the timeout of the job, or fetch less (see clone).")
 		return
 	}
-	s.end(ci.Error, fmt.Sprintf("Timed out%s before any step was done; look at what the cluster was busy with.", limit))
+	v.end(ci.Error, prefix+" before any step finished. The cluster may be overloaded: check node and scheduler events.")
 }
 
-// fetching: the clone container has begun, and not done its work.
-func fetching(pod *corev1.Pod) bool {
+// isCloning reports whether the clone container has started and has not succeeded. The pod may be nil.
+func isCloning(pod *corev1.Pod) bool {
 	if pod == nil {
 		return false
 	}
-	clone := containers(pod)[runner.CloneContainer].State
-	return clone.Running != nil || clone.Terminated != nil && clone.Terminated.ExitCode != 0
+	clone := containerStatuses(pod)[runner.CloneContainer].State
+	return clone.Running != nil || hasFailed(clone.Terminated)
 }
 
-// unscheduled is what the scheduler says of a pod that it has no node for.
-func unscheduled(pod *corev1.Pod) string {
-	c := condition(pod, corev1.PodScheduled)
+// unschedulable returns the scheduler's message about a pod that it cannot place; empty if there is none, or the pod is
+// nil.
+func unschedulable(pod *corev1.Pod) string {
+	c := podCondition(pod, corev1.PodScheduled)
 	if c != nil && c.Status == corev1.ConditionFalse {
 		return c.Message
 	}

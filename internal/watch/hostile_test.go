@@ -23,10 +23,10 @@ import (
 
 var hostileRecords = flag.Int("hostile-records", 500, "number of hostile records that TestS4HostileRecords tries")
 
-// hostile makes termination messages as a process of a step could write them.
+// hostile creates termination messages that a process of a step could write.
 type hostile struct{ *rand.Rand }
 
-// number is a value at which an implementation may break, or any other.
+// number returns a value at which an implementation may break, or any other.
 func (h hostile) number() string {
 	known := []string{
 		"0",
@@ -81,7 +81,7 @@ func (h hostile) text() string {
 	return known[h.IntN(len(known))] + known[h.IntN(len(known))]
 }
 
-// message is a record with hostile values, in either form, or something else.
+// message returns a record with hostile values, in one of the two formats, or something else.
 func (h hostile) message() string {
 	var b strings.Builder
 	switch h.IntN(6) {
@@ -108,7 +108,8 @@ func (h hostile) message() string {
 	case 4: // plausible, so that it is accepted
 		fmt.Fprintf(
 			&b,
-			`{"exit":%d,"started":%s,"finished":%s,"bytes":%s,"lines":%s,"memory":%s,"oom":%d,"skipped":%t,"allowed":%t,"failed":%t,"reason":%q}`,
+			`{"exit":%d,"started":%s,"finished":%s,"bytes":%s,"lines":%s,"memory":%s,"oom":%d,`+
+				`"skipped":%t,"allowed":%t,"failed":%t,"reason":%q}`,
 			h.IntN(
 				3,
 			),
@@ -135,7 +136,10 @@ func (h hostile) message() string {
 
 // pod gives the scene's containers hostile messages, exit codes and times.
 func (h hostile) pod(s *scene) {
-	for _, list := range [][]corev1.ContainerStatus{s.pod().Status.InitContainerStatuses, s.pod().Status.ContainerStatuses} {
+	for _, list := range [][]corev1.ContainerStatus{
+		s.pod().Status.InitContainerStatuses,
+		s.pod().Status.ContainerStatuses,
+	} {
 		for i := range list {
 			t := list[i].State.Terminated
 			if t.Message = h.message(); h.IntN(3) == 0 {
@@ -155,10 +159,10 @@ func (h hostile) pod(s *scene) {
 	}
 }
 
-// checkSighting holds what follows from any records whatever.
-func checkSighting(t *testing.T, s *scene, got Sighting) {
+// checkVerdict checks what must hold for any records.
+func checkVerdict(t *testing.T, s *scene, got Verdict) {
 	t.Helper()
-	texts := []string{got.Job.Message, got.Note, got.Lost}
+	texts := []string{got.Job.Message, got.Note, got.Interruption}
 	for i, st := range got.Job.Steps {
 		texts = append(texts, st.Reason)
 		end := s.pod().Status.ContainerStatuses[i].State.Terminated
@@ -185,7 +189,7 @@ func checkSighting(t *testing.T, s *scene, got Sighting) {
 	if _, err := json.Marshal(got.Job); err != nil {
 		t.Errorf("cannot be stored: %v", err)
 	}
-	if s.pod().Status.Phase == corev1.PodSucceeded && !got.Job.State.Final() && got.Lost == "" {
+	if s.pod().Status.Phase == corev1.PodSucceeded && !got.Job.State.Final() && got.Interruption == "" {
 		t.Errorf("the pod has ended, and the job is %s", got.Job.State)
 	}
 }
@@ -222,13 +226,13 @@ func TestS4HostileRecords(t *testing.T) {
 			s := passed()
 			h.pod(s)
 			s.stored.Run, s.stored.Name = job.Run, job.Name
-			got := Observe(View{
+			got := Observe(Observation{
 				Stored: s.stored,
 				Job:    s.job,
 				Pods:   s.pods,
 				Now:    time.Now(),
 			})
-			checkSighting(t, s, got)
+			checkVerdict(t, s, got)
 			if _, err := db.Observe(t.Context(), got.Job); err != nil {
 				t.Errorf("%+v: %v", got.Job, err)
 			}
@@ -260,6 +264,6 @@ func FuzzS4Record(f *testing.F) {
 		for i, c := range []corev1.ContainerStatus{ended("1-build", first, build), ended("2-test", second, test)} {
 			s.pod().Status.ContainerStatuses[i] = c
 		}
-		checkSighting(t, s, Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods}))
+		checkVerdict(t, s, Observe(Observation{Stored: s.stored, Job: s.job, Pods: s.pods}))
 	})
 }

@@ -14,57 +14,62 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// The caches of the informers can be behind the cluster for as long as their lists and watches fail. What is missing in
-// them proves nothing, so every conclusion from an absence asks the API server first, as the garbage collector does
-// (absentOwnerCache and attemptToDeleteItem in k8s.io/kubernetes/pkg/controller/garbagecollector). An error is no
+// The informers' caches can be behind the cluster for as long as their lists and watches fail, so the absence of an
+// object proves nothing. Before anything is concluded from it, the API server is asked, as the garbage collector does
+// (absentOwnerCache and attemptToDeleteItem in k8s.io/kubernetes/pkg/controller/garbagecollector). An error is not an
 // answer.
 
-// liveJob asks the API server for the Job of a stored job, which the cache lacks. It returns nil when the API server
-// says that there is none, and another Job of this name when there is one. Any other answer, such as 403 or 429, is an
-// error.
-func (w *Watcher) liveJob(ctx context.Context, stored ci.Job) (found *batchv1.Job, err error) {
-	for _, s := range w.spaces {
-		job, err := w.client.BatchV1().Jobs(s.name).Get(ctx, string(stored.Name), metav1.GetOptions{})
+// liveJob asks the API server for the Job of a stored job, which the caches lack. It returns the Job of another launch
+// if there is only that, and nil if there is none. An answer such as 403 or 429 is an error.
+func (w *Watcher) liveJob(ctx context.Context, stored ci.Job) (*batchv1.Job, error) {
+	var other *batchv1.Job
+	for _, c := range w.caches {
+		job, err := w.cfg.Client.BatchV1().Jobs(c.namespace).Get(ctx, string(stored.Name), metav1.GetOptions{})
 		switch {
 		case apierrors.IsNotFound(err):
 		case err != nil:
-			return nil, fmt.Errorf("look for job %s: %w", stored.Name, err)
+			return nil, fmt.Errorf("get job %s: %w", stored.Name, err)
 		case string(job.UID) == stored.UID:
 			return job, nil
 		default:
-			found = job
+			other = job
 		}
 	}
-	return found, nil
+	return other, nil
 }
 
-// podsOf returns the pods that the Job of a stored job controls, by UID. Those in the cache are enough while the Job
-// goes on, or once they have all ended. Otherwise they are read from the API server, and also when the cache was found
-// to be stale.
+// podsOf returns the pods that the Job of a stored job controls, by UID. The caches are sufficient while the Job is
+// running, or when all of the pods have ended. Otherwise, and if the caches were found to be stale, the API server is
+// asked.
 func (w *Watcher) podsOf(ctx context.Context, stored ci.Job, job *batchv1.Job, stale bool) ([]*corev1.Pod, error) {
-	cached, err := w.seenPods(podsNamed(stored.Name))
+	cached, err := w.cachedPods(podSelector(stored.Name))
 	if err != nil {
 		return nil, err
 	}
-	own := controlledBy(stored.UID, cached)
-	goesOn := job != nil && job.DeletionTimestamp == nil && len(job.Status.Conditions) == 0
-	ended := len(own) > 0 && !slices.ContainsFunc(own, alive)
-	if stored.Settled || ended || !stale && goesOn && (len(own) > 0 || !stored.State.Final()) {
-		return own, nil
+	pods := controlledBy(stored.UID, cached)
+	if stored.Settled {
+		return pods, nil
+	}
+	if len(pods) > 0 && !slices.ContainsFunc(pods, isAlive) {
+		return pods, nil
+	}
+	jobRuns := job != nil && job.DeletionTimestamp == nil && len(job.Status.Conditions) == 0
+	if !stale && jobRuns && (len(pods) > 0 || !stored.State.Final()) {
+		return pods, nil
 	}
 	return w.livePods(ctx, stored, job)
 }
 
-// livePods asks the API server for the pods that the Job of a stored job controls: in the Job's namespace or, when the
-// Job is gone (nil), in all of them.
+// livePods asks the API server for the pods that the Job of a stored job controls: in the Job's namespace, or in all
+// namespaces if the Job is gone (nil).
 func (w *Watcher) livePods(ctx context.Context, stored ci.Job, job *batchv1.Job) ([]*corev1.Pod, error) {
 	var pods []*corev1.Pod
-	for _, s := range w.spaces {
-		if job != nil && job.Namespace != s.name {
+	for _, c := range w.caches {
+		if job != nil && job.Namespace != c.namespace {
 			continue
 		}
-		options := metav1.ListOptions{LabelSelector: podsNamed(stored.Name).String()}
-		list, err := w.client.CoreV1().Pods(s.name).List(ctx, options)
+		options := metav1.ListOptions{LabelSelector: podSelector(stored.Name).String()}
+		list, err := w.cfg.Client.CoreV1().Pods(c.namespace).List(ctx, options)
 		if err != nil {
 			return nil, fmt.Errorf("pods of %s: %w", stored.Name, err)
 		}
@@ -75,7 +80,19 @@ func (w *Watcher) livePods(ctx context.Context, stored ci.Job, job *batchv1.Job)
 	return controlledBy(stored.UID, pods), nil
 }
 
-// podsNamed selects the pods of the Jobs of a name.
-func podsNamed(name ci.JobName) labels.Selector {
-	return labels.SelectorFromSet(labels.Set{"batch.kubernetes.io/job-name": string(name)})
+// podSelector selects the pods of all Jobs of a name.
+func podSelector(name ci.JobName) labels.Selector {
+	return labels.SelectorFromSet(labels.Set{batchv1.JobNameLabel: string(name)})
+}
+
+// controlledBy returns those of the pods whose controller has a UID.
+func controlledBy(uid string, pods []*corev1.Pod) []*corev1.Pod {
+	var controlled []*corev1.Pod
+	for _, p := range pods {
+		owner := metav1.GetControllerOf(p)
+		if owner != nil && string(owner.UID) == uid {
+			controlled = append(controlled, p)
+		}
+	}
+	return controlled
 }

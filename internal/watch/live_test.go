@@ -15,14 +15,14 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// api answers direct reads of the API server, which then disagrees with the caches that watched filled.
+// api answers direct reads of the API server, which then differs from the caches that watched filled.
 type api struct {
 	scene *scene // what the cluster really has
-	err   error  // what every direct read gets instead
+	err   error  // returned by every direct read instead
 }
 
 func (a *api) answer(w *Watcher) {
-	client := w.client.(*fake.Clientset)
+	client := w.cfg.Client.(*fake.Clientset)
 	client.PrependReactor("get", "jobs", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		name := action.(clienttesting.GetAction).GetName()
 		switch {
@@ -47,7 +47,7 @@ func (a *api) answer(w *Watcher) {
 	})
 }
 
-// staleCaches are caches that lack something which would end the job.
+// staleCaches returns changes of caches that would end the job if they were true.
 func staleCaches() map[string]func(cache *scene) {
 	return map[string]func(cache *scene){
 		"no Job and no pod":            func(s *scene) { s.job, s.pods = nil, nil },
@@ -64,14 +64,15 @@ func staleCaches() map[string]func(cache *scene) {
 
 func now() *metav1.Time { t := metav1.Now(); return &t }
 
-// Nothing follows from what a cache lacks: the API server is asked, and what it has counts.
+// TestH1StaleCacheIsCheckedAgainstTheCluster: if the cache lacks something, the API server is asked, and its answer
+// counts.
 func TestH1StaleCacheIsCheckedAgainstTheCluster(t *testing.T) {
 	for name, stale := range staleCaches() {
 		t.Run(name, func(t *testing.T) {
 			s := passed()
 			stale(s)
 			w, c := watched(t, s)
-			w.Jobs = long{c.db}
+			w.cfg.Jobs = long{c.db}
 			(&api{scene: passed()}).answer(w)
 			if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
 				t.Fatal(err)
@@ -81,7 +82,7 @@ func TestH1StaleCacheIsCheckedAgainstTheCluster(t *testing.T) {
 	}
 }
 
-// An API server that does not answer proves nothing: the job stays as it is and is looked at again.
+// TestH1NoAnswerMeansNoConclusion: if the API server does not answer, the job stays as it is and is reconciled again.
 func TestH1NoAnswerMeansNoConclusion(t *testing.T) {
 	jobs := schema.GroupResource{Group: "batch", Resource: "jobs"}
 	refusals := []error{
@@ -96,7 +97,7 @@ func TestH1NoAnswerMeansNoConclusion(t *testing.T) {
 			s := passed()
 			stale(s)
 			w, c := watched(t, s)
-			w.Jobs = long{c.db}
+			w.cfg.Jobs = long{c.db}
 			cluster := &api{}
 			cluster.answer(w)
 			for _, cluster.err = range refusals {
@@ -109,17 +110,17 @@ func TestH1NoAnswerMeansNoConclusion(t *testing.T) {
 	}
 }
 
-// The cache still shows the Job of a lost launch when the job, launched again, has ended. It is not removed by its
-// name.
+// TestH1OldJobInTheCacheDoesNotEndTheNew: if the cache still has the Job of an earlier launch when the new one has
+// ended, the new one is not removed by its name.
 func TestH1OldJobInTheCacheDoesNotEndTheNew(t *testing.T) {
 	s := passed()
-	seen := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
+	seen := Observe(Observation{Stored: s.stored, Job: s.job, Pods: s.pods})
 	s.job.UID = "uid-0"
 	w, c := watched(t, s)
 	if _, err := c.db.Observe(t.Context(), seen.Job); err != nil {
 		t.Fatal(err)
 	}
-	w.Logs = &book{open: []string{"2-test"}}
+	w.cfg.Logs = &logs{open: []string{"2-test"}}
 	live := &api{scene: passed(), err: errors.New("cut")}
 	live.answer(w)
 	if w.reconcile(t.Context(), "yaci-r1-1") == nil {
@@ -132,17 +133,18 @@ func TestH1OldJobInTheCacheDoesNotEndTheNew(t *testing.T) {
 	c.check(t, ci.Success)
 }
 
-// A Job whose pods the cache lacks keeps its finalizer until the logs of the pods that the cluster has are stored.
+// TestH1LogsOfPodsThatTheCacheLacks: a Job whose pods the cache lacks keeps its finalizer until the logs of the pods in
+// the cluster are stored.
 func TestH1LogsOfPodsThatTheCacheLacks(t *testing.T) {
 	cluster := passed()
 	for i := range cluster.pod().Status.ContainerStatuses {
 		cluster.pod().Status.ContainerStatuses[i].State.Terminated.ContainerID = "x"
 	}
 	s := passed()
-	seen := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
+	seen := Observe(Observation{Stored: s.stored, Job: s.job, Pods: s.pods})
 	s.pods = nil
 	w, c := watched(t, s)
-	w.Logs = &book{open: []string{"2-test"}}
+	w.cfg.Logs = &logs{open: []string{"2-test"}}
 	live := &api{scene: cluster}
 	live.answer(w)
 	if _, err := c.db.Observe(t.Context(), seen.Job); err != nil {
@@ -158,14 +160,16 @@ func TestH1LogsOfPodsThatTheCacheLacks(t *testing.T) {
 	c.check(t, ci.Success)
 }
 
-// An event says that the Job controller could not make a pod at first. The pod it made afterwards is not in the cache.
+// TestH1RefusalIsOldWhenThereIsAPod: an event says that the Job controller could not create a pod at first, and the
+// cache does not have the pod that it created afterwards.
 func TestH1RefusalIsOldWhenThereIsAPod(t *testing.T) {
 	s := passed()
 	s.pods = nil
 	w, c := watched(t, s)
-	w.Jobs = long{c.db}
+	w.cfg.Jobs = long{c.db}
 	(&api{scene: passed()}).answer(w)
-	w.client.(*fake.Clientset).PrependReactor("list", "events", func(clienttesting.Action) (bool, runtime.Object, error) {
+	client := w.cfg.Client.(*fake.Clientset)
+	client.PrependReactor("list", "events", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, &corev1.EventList{Items: []corev1.Event{{Reason: "FailedCreate", Message: "Error creating: no"}}}, nil
 	})
 	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {

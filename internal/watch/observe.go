@@ -11,116 +11,178 @@ import (
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// View is all that Observe may know: nil and empty are cases, not mistakes.
-type View struct {
+// Observation is the input of Observe.
+type Observation struct {
 	Stored ci.Job        // as the database has it
 	Job    *batchv1.Job  // nil: there is none of that name
-	Pods   []*corev1.Pod // those that the Job controls, by UID
+	Pods   []*corev1.Pod // that the Job controls, by UID
 
-	Refusal  string         // what the cluster says when it does not take the Job's pod
-	Nodes    []*corev1.Node // of the cluster, when its pod has none; empty: not known
-	Now      time.Time
-	Patience time.Duration // how long a pod may wait for a node, or for the quota
+	Refusal        string         // why the cluster does not create the Job's pod, in its own words; empty: it does
+	Nodes          []*corev1.Node // of the cluster, if the pod has none; empty: unknown
+	Now            time.Time
+	PendingTimeout time.Duration // how long a pod may wait for a node, or for the quota
 }
 
-// Sighting is where a job stands.
-type Sighting struct {
-	Job    ci.Job
-	Cloned bool          // the clone container is done with its Secret
-	Note   string        // of the clone container, for an operator
-	Stop   bool          // the outcome is known although containers still run
-	Lost   string        // the cluster lost the job for this reason, and it shall be run again
-	Linger bool          // YACI's containers have ended, and one that admission has added keeps the pod running
-	Wait   time.Duration // the outcome counts when it is still seen after this time
+// Verdict is the output of Observe.
+type Verdict struct {
+	Job          ci.Job        // with its new state, message and steps
+	Cloned       bool          // the clone container has ended, so its Secret is not needed any more
+	Note         string        // of the clone container, for the operator; usually empty
+	Stop         bool          // containers still run although the outcome is known
+	Interruption string        // why the cluster ended the pod, so that the job must be requeued; empty: it must not
+	PodLingers   bool          // only containers that admission added keep the pod running
+	ConfirmAfter time.Duration // the verdict counts if it is still the same after this time
 
-	nodes  []*corev1.Node
-	blamed string // a step that was skipped because of another's failure
+	nodes        []*corev1.Node
+	skippedByErr string // a step that was skipped because of a failure
 }
 
-// Observe says where a job stands.
-func Observe(v View) Sighting {
-	s := Sighting{Job: v.Stored, nodes: v.Nodes}
-	s.Job.Steps = slices.Clone(v.Stored.Steps)
-	s.Job.Services = slices.Clone(v.Stored.Services)
+// Observe returns the state of a job. It is pure: it changes nothing that it is given.
+func Observe(o Observation) Verdict {
+	v := Verdict{Job: o.Stored, nodes: o.Nodes}
+	v.Job.Steps = slices.Clone(o.Stored.Steps)
+	v.Job.Services = slices.Clone(o.Stored.Services)
+	exists := o.Job != nil && string(o.Job.UID) == o.Stored.UID
 	switch {
-	case v.Job == nil || string(v.Job.UID) != v.Stored.UID || v.Job.DeletionTimestamp != nil && (len(v.Pods) == 0 || slices.ContainsFunc(v.Pods, alive)):
-		s.end(ci.Cancelled, "Cancelled: the Job was deleted outside YACI.")
-		s.Stop = v.Job != nil && string(v.Job.UID) == v.Stored.UID // its finalizer keeps the pods running
-	case len(v.Pods) == 0:
-		s.withoutPod(v)
-	case len(v.Pods) > 1:
-		s.lose("its Job controller started it twice") // as one may that has lost its API server
+	case !exists || deletedUnfinished(o):
+		v.end(ci.Cancelled, "Cancelled: the Job was deleted outside YACI.")
+		v.Stop = exists // its finalizer keeps the pods running
+	case len(o.Pods) == 0:
+		v.observeWithoutPod(o)
+	case len(o.Pods) > 1: // possible if the Job controller lost its connection to the API server
+		v.interrupt("the Job controller created a second pod")
 	default:
-		s.pod(v, v.Pods[0])
+		v.observePod(o, o.Pods[0])
 	}
-	return s
+	return v
 }
 
-// detail keeps the cluster's own words, which the job's page shows and a status does not.
-func (s *Sighting) detail(words string) { s.Job.Detail = ci.CleanText(words, maxDetail) }
-
-// end sets the outcome. Steps that have none are over with the job.
-func (s *Sighting) end(state ci.State, message string) {
-	s.Job.State, s.Job.Message = state, ci.CleanText(message, maxMessage)
-	s.Job.InferStepStates()
+// deletedUnfinished reports whether a Job was deleted before all of its pods ended.
+func deletedUnfinished(o Observation) bool {
+	return o.Job.DeletionTimestamp != nil && (len(o.Pods) == 0 || slices.ContainsFunc(o.Pods, isAlive))
 }
 
-// pod reads the one pod of the job.
-func (s *Sighting) pod(v View, pod *corev1.Pod) {
-	seen := containers(pod)
-	clone := seen[runner.CloneContainer].State.Terminated
-	s.Cloned, s.Note = clone != nil, noteOf(clone)
-	all, some, dead := s.steps(seen)
-	s.services(seen)
-	by := causeOf(pod, s.name)
-	if by == (cause{}) {
-		by = s.lostContainers(pod)
+// setDetail stores the cluster's own words. The page of the job shows them; a status does not.
+func (v *Verdict) setDetail(words string) { v.Job.Detail = ci.CleanText(words, maxDetail) }
+
+// end sets the outcome of the job, and of its steps that have none.
+func (v *Verdict) end(state ci.State, message string) {
+	v.Job.State = state
+	v.Job.Message = ci.CleanText(message, maxMessage)
+	v.Job.InferStepStates()
+}
+
+// observePod reads the pod of the job.
+func (v *Verdict) observePod(o Observation, pod *corev1.Pod) {
+	statuses := containerStatuses(pod)
+	clone := statuses[runner.CloneContainer].State.Terminated
+	v.Cloned = clone != nil
+	v.Note = noteOf(clone)
+	progress := v.readSteps(statuses)
+	v.readServices(statuses)
+
+	cause := interruptionOf(pod, v.displayName)
+	if cause == (interruption{}) {
+		cause = v.lostContainers(pod)
 	}
-	over := all || !alive(pod)
-	s.Linger = all && alive(pod) && s.foreign(pod, func(t *corev1.ContainerStateTerminated) bool { return t == nil })
+	stepsEnded := progress.ended == len(v.Job.Steps)
+	podOver := stepsEnded || !isAlive(pod)
+	v.PodLingers = stepsEnded && isAlive(pod) && v.anyAdded(pod, isUnfinished)
+	deadline := deadlineExceeded(o.Job) && pod.Status.Phase != corev1.PodSucceeded
+
 	switch {
-	case timeIsOver(v.Job) && pod.Status.Phase != corev1.PodSucceeded && s.passed(pod):
-		s.verdict(pod, cause{}) // before the time was over; what it ended was not YACI's
-	case timeIsOver(v.Job) && pod.Status.Phase != corev1.PodSucceeded:
-		if over || unscheduled(pod) != "" { // until then the containers are being told to end
-			s.timedOut(v.Job, pod)
+	case deadline && v.allPassed(pod): // what the deadline ended was not YACI's
+		v.endBySteps(pod, interruption{})
+	case deadline:
+		if podOver || unschedulable(pod) != "" { // until then the containers are being stopped
+			v.timedOut(o.Job, pod)
 		}
-	case s.Cloned && clone.ExitCode != 0:
-		s.blame(by, cloneMessage(clone))
-		if by.detail == "" {
-			s.startDetail(seen, runner.CloneContainer)
+	case v.Cloned && clone.ExitCode != 0:
+		v.endBy(cause, cloneError(clone))
+		if cause.detail == "" {
+			v.setStartErrorDetail(statuses, runner.CloneContainer)
 		}
-		s.Stop = alive(pod)
-	case over:
-		s.verdict(pod, by)
-	case by != cause{}:
-		s.blame(by, "")
-		s.Wait = grace // for its containers to end, so that nothing runs twice at once
-	case dead:
-		s.verdict(pod, by)
-		s.Stop = true
-	case !some && s.deadService(seen) != "":
-		s.end(ci.Error, s.deadService(seen))
-		s.startDetail(seen, s.serviceContainers()...)
-		s.Stop = true
+		v.Stop = isAlive(pod)
+	case podOver:
+		v.endBySteps(pod, cause)
+	case cause != interruption{}:
+		v.endBy(cause, "")
+		v.ConfirmAfter = startGrace // time for its containers to end, so that nothing runs twice at once
+	case progress.recordMissing:
+		v.endBySteps(pod, cause)
+		v.Stop = true
+	case progress.ended == 0 && v.failedService(statuses) >= 0:
+		v.endByService(statuses, v.failedService(statuses))
 	default:
-		s.blocked(pod, v.Patience)
+		v.checkPending(pod, o.PendingTimeout)
 	}
 }
 
-// containers are the statuses of a pod's containers by name. It copies, because the pod belongs to the informer.
-func containers(pod *corev1.Pod) map[string]corev1.ContainerStatus {
-	seen := map[string]corev1.ContainerStatus{}
-	for _, c := range allContainers(pod) {
-		seen[c.Name] = c
+// containerStatuses returns the statuses of a pod's containers by name. It copies them, because the pod belongs to the
+// informer.
+func containerStatuses(pod *corev1.Pod) map[string]corev1.ContainerStatus {
+	statuses := map[string]corev1.ContainerStatus{}
+	for _, s := range allStatuses(pod) {
+		statuses[s.Name] = s
 	}
-	return seen
+	return statuses
 }
 
-func allContainers(pod *corev1.Pod) []corev1.ContainerStatus {
+func allStatuses(pod *corev1.Pod) []corev1.ContainerStatus {
 	return slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
 }
 
-func alive(pod *corev1.Pod) bool {
+// isAlive reports whether a pod's phase is not final.
+func isAlive(pod *corev1.Pod) bool {
 	return pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
+}
+
+// ownContainers returns the names of the containers that YACI puts into the pod of a job. Containers that admission has
+// added neither delay nor change an outcome.
+func ownContainers(job ci.Job) map[string]bool {
+	names := map[string]bool{runner.CloneContainer: true}
+	for _, step := range job.Steps {
+		names[step.Container] = true
+	}
+	for _, service := range job.Services {
+		names[service.Container] = true
+	}
+	return names
+}
+
+// anyAdded reports whether condition holds for a container that admission added to the pod. Init containers do not
+// count. The argument of condition is nil while the container has not ended.
+func (v *Verdict) anyAdded(pod *corev1.Pod, condition func(*corev1.ContainerStateTerminated) bool) bool {
+	own := ownContainers(v.Job)
+	statuses := containerStatuses(pod)
+	return slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool {
+		return !own[c.Name] && condition(statuses[c.Name].State.Terminated)
+	})
+}
+
+func isUnfinished(t *corev1.ContainerStateTerminated) bool { return t == nil }
+
+func hasFailed(t *corev1.ContainerStateTerminated) bool { return t != nil && t.ExitCode != 0 }
+
+// displayName returns the name that the file gives to the step or service of a container, as a subject of a message.
+func (v *Verdict) displayName(container string) string {
+	for _, step := range v.Job.Steps {
+		if step.Container == container {
+			return short(step.Name)
+		}
+	}
+	for _, service := range v.Job.Services {
+		if service.Container == container {
+			return "Service " + short(service.Name)
+		}
+	}
+	return container
+}
+
+// short cuts a long name, so that a status has room for the rest of its message.
+func short(name string) string {
+	if r := []rune(name); len(r) > 60 {
+		return string(r[:59]) + "…"
+	}
+	return name
 }

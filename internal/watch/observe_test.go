@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// scene is a job of two steps, build and test, whose pod has passed; each case changes something.
+// scene is a job of two steps, build and test, whose pod has passed. Each test case changes something.
 type scene struct {
 	stored ci.Job
 	job    *batchv1.Job
@@ -110,13 +111,13 @@ const (
 
 func (s *scene) pod() *corev1.Pod { return s.pods[0] }
 
-// live has the pod run with these two steps.
+// live makes the pod run with these two steps.
 func (s *scene) live(build, test corev1.ContainerStatus) {
 	s.pod().Status.Phase = corev1.PodRunning
 	s.pod().Status.ContainerStatuses = []corev1.ContainerStatus{build, test}
 }
 
-// over has the pod failed with these two steps.
+// over makes the pod fail with these two steps.
 func (s *scene) over(build, test corev1.ContainerStatus) {
 	s.live(build, test)
 	s.pod().Status.Phase = corev1.PodFailed
@@ -131,7 +132,7 @@ func (s *scene) service(c corev1.ContainerStatus) {
 	s.pod().Status.InitContainerStatuses = append(s.pod().Status.InitContainerStatuses, c)
 }
 
-// sidecar says in the pod's spec that a container is a service.
+// sidecar makes a container a service in the pod's spec.
 func (s *scene) sidecar(name string) {
 	always := corev1.ContainerRestartPolicyAlways
 	s.pod().Spec.InitContainers = append(s.pod().Spec.InitContainers, corev1.Container{Name: name, RestartPolicy: &always})
@@ -147,6 +148,12 @@ func (s *scene) condition(kind batchv1.JobConditionType, reason, message string)
 }
 
 func (s *scene) deleting() { s.pod().DeletionTimestamp = &metav1.Time{Time: time.UnixMilli(5000)} }
+
+// unreadable returns the message about the step test if its record is invalid.
+func unreadable(exit int) string {
+	return fmt.Sprintf("test exited with code %d and an unreadable result, "+
+		"which a process of the step may have overwritten. Retry the run.", exit)
+}
 
 func TestObserve(t *testing.T) {
 	const stopped = `{"exit":143,"started":4000,"finished":5000,"stopped":true,"reason":"stopped from outside"}`
@@ -166,7 +173,12 @@ func TestObserve(t *testing.T) {
 		"passed just before the time limit": {func(s *scene) {
 			s.condition(batchv1.JobFailureTarget, "DeadlineExceeded", "x")
 		}, ci.Success, "Passed in 1m13s", false},
-		"phase not written yet": {func(s *scene) { s.pod().Status.Phase = corev1.PodRunning }, ci.Success, "Passed in 1m13s", false},
+		"phase not written yet": {
+			func(s *scene) { s.pod().Status.Phase = corev1.PodRunning },
+			ci.Success,
+			"Passed in 1m13s",
+			false,
+		},
 		"phase not written yet, and the service's end neither": {func(s *scene) {
 			s.pod().Status.Phase = corev1.PodRunning
 			s.service(running("db"))
@@ -180,55 +192,71 @@ func TestObserve(t *testing.T) {
 		"phase unknown": {func(s *scene) { s.pod().Status.Phase = corev1.PodUnknown }, ci.Running, "", false},
 		"phase failed": {func(s *scene) {
 			s.pod().Status.Phase = corev1.PodFailed
-		}, ci.Error, "The cluster counts the pod as failed although each step passed; retry the run.", false},
+		}, ci.Error, "All steps passed, but Kubernetes reports the pod as failed. Retry the run.", false},
 		"a container is missing": {func(s *scene) {
 			s.pod().Status.ContainerStatuses = s.pod().Status.ContainerStatuses[:1]
-		}, ci.Error, "test left no proof that it passed; retry the run.", false},
+		}, ci.Error, "test did not report a result. Retry the run.", false},
 		"no record": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, "")
-		}, ci.Error, "test ended with 0 without a record; the container was stopped from outside. Retry the run.", false},
+		}, ci.Error, "test exited with code 0 and reported no result: its container was stopped from outside. Retry " +
+			"the run.", false},
 		"record cut short": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, `{"exit":0,"started":4000,"fini`)
-		}, ci.Error, "test ended with 0 and an invalid record, which a process of the step may have overwritten. Retry the run.", false},
+		}, ci.Error, "test exited with code 0 and an unreadable result, which a process of the step may have " +
+			"overwritten. Retry the run.", false},
 		"record of an unfinished step": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, `{"exit":0,"started":4000}`)
-		}, ci.Error, "test ended with 0 and an invalid record, which a process of the step may have overwritten. Retry the run.", false},
+		}, ci.Error, unreadable(0), false},
 		"record says 0, kubelet says 1": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 1, pass)
-		}, ci.Error, "test ended with 1 and an invalid record, which a process of the step may have overwritten. Retry the run.", false},
+		}, ci.Error, "test exited with code 1 and an unreadable result, which a process of the step may have " +
+			"overwritten. Retry the run.", false},
 		"record says 1, kubelet says 0": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, `{"exit":1,"started":4000,"finished":5000}`)
-		}, ci.Error, "test ended with 0 and an invalid record, which a process of the step may have overwritten. Retry the run.", false},
+		}, ci.Error, unreadable(0), false},
 		"nothing was run": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, `{"exit":0,"finished":5000}`)
-		}, ci.Error, "test ended with 0 and an invalid record, which a process of the step may have overwritten. Retry the run.", false},
+		}, ci.Error, unreadable(0), false},
 		"a script that traps TERM and ends with 0": {func(s *scene) {
-			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, `{"exit":0,"started":4000,"finished":5000,"stopped":true,"reason":"stopped from outside"}`)
+			s.pod().Status.ContainerStatuses[1] = ended(
+				"2-test",
+				0,
+				`{"exit":0,"started":4000,"finished":5000,"stopped":true,"reason":"stopped from outside"}`,
+			)
 		}, ci.Error, "test: stopped from outside", false},
 		"skipped for a failure that nobody has": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, skipped)
-		}, ci.Error, "test was skipped for a failure that no step recorded; retry the run.", false},
+		}, ci.Error, "test was skipped because of a failure, but no step reported one. Retry the run.", false},
 		"skipped because nothing failed": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[1] = ended("2-test", 0, notNeeded)
 		}, ci.Success, "Passed in 2.1s", false},
 		"all skipped": {func(s *scene) {
-			s.pod().Status.ContainerStatuses = []corev1.ContainerStatus{ended("1-build", 0, notNeeded), ended("2-test", 0, notNeeded)}
-		}, ci.Error, "No step ran, so nothing has passed; look at the when of the steps.", false},
+			s.pod().Status.ContainerStatuses = []corev1.ContainerStatus{
+				ended("1-build", 0, notNeeded),
+				ended("2-test", 0, notNeeded),
+			}
+		}, ci.Error, "No step ran. Check the when conditions of the steps.", false},
 		"a failure that is allowed": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[0] = ended("1-build", 0, `{"exit":3,"started":2000,"finished":4000,"allowed":true}`)
 		}, ci.Success, "Passed in 1m13s; build failed, which is allowed", false},
-		"no steps": {func(s *scene) { s.stored.Steps = nil }, ci.Error, "No step ran, so nothing has passed; look at the when of the steps.", false},
+		"no steps": {
+			func(s *scene) { s.stored.Steps = nil },
+			ci.Error,
+			"No step ran. Check the when conditions of the steps.",
+			false,
+		},
 
 		"C8 an init container that was added failed": {func(s *scene) {
 			s.over(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
 			s.pod().Spec.InitContainers = append(s.pod().Spec.InitContainers, corev1.Container{Name: "proxy-init"})
 			s.pod().Status.InitContainerStatuses = append(s.pod().Status.InitContainerStatuses, ended("proxy-init", 1, ""))
-		}, ci.Error, "The init container proxy-init, which the cluster added to the job's pod, ended with 1 (Error). Ask the operator of the cluster.", false},
+		}, ci.Error, "The init container proxy-init, which the cluster added to the pod, exited with code 1 (Error). " +
+			"Ask the operator of the cluster.", false},
 		"C8 a sidecar that was added failed": {func(s *scene) {
 			s.over(ended("1-build", 0, pass), waiting("2-test", "", ""))
 			s.sidecar("proxy")
 			s.pod().Status.InitContainerStatuses = append(s.pod().Status.InitContainerStatuses, ended("proxy", 1, ""))
-		}, ci.Error, "test left no proof that it passed; retry the run.", false},
+		}, ci.Error, "test did not report a result. Retry the run.", false},
 
 		// the person's code
 		"failed": {func(s *scene) {
@@ -258,33 +286,41 @@ func TestObserve(t *testing.T) {
 		"out of memory": {func(s *scene) {
 			s.live(ended("1-build", 137, ""), running("2-test"))
 			s.pod().Status.ContainerStatuses[0].State.Terminated.Reason = "OOMKilled"
-		}, ci.Error, "build ran out of memory (limit 512Mi); raise resources.memory.", true},
+		}, ci.Error, "Out of memory: build used its 512Mi limit. Raise resources.memory.", true},
 		"a child ran out of memory, so the command failed": {func(s *scene) {
 			s.over(ended("1-build", 1, `{"exit":1,"started":2000,"finished":4000,"oom":1}`), ended("2-test", 0, skipped))
-		}, ci.Error, "build ran out of memory (limit 512Mi); raise resources.memory.", false},
+		}, ci.Error, "Out of memory: build used its 512Mi limit. Raise resources.memory.", false},
 		"a child ran out of memory, which is allowed": {func(s *scene) {
-			s.pod().Status.ContainerStatuses[0] = ended("1-build", 0, `{"exit":1,"started":2000,"finished":4000,"oom":1,"allowed":true}`)
+			s.pod().Status.ContainerStatuses[0] = ended(
+				"1-build",
+				0,
+				`{"exit":1,"started":2000,"finished":4000,"oom":1,"allowed":true}`,
+			)
 		}, ci.Success, "Passed in 1m13s; build failed, which is allowed", false},
 		"the command alone ran out of memory": {func(s *scene) {
 			s.over(ended("1-build", 137, `{"exit":137,"started":2000,"finished":4000}`), ended("2-test", 0, skipped))
 			s.pod().Status.ContainerStatuses[0].State.Terminated.Reason = "OOMKilled"
-		}, ci.Error, "build ran out of memory (limit 512Mi); raise resources.memory.", false},
+		}, ci.Error, "Out of memory: build used its 512Mi limit. Raise resources.memory.", false},
 		"a child ran out of memory, the command passed": {func(s *scene) {
 			s.pod().Status.ContainerStatuses[0].State.Terminated.Reason = "OOMKilled"
 		}, ci.Success, "Passed in 1m13s", false},
 		"killed from outside": {func(s *scene) {
 			s.live(ended("1-build", 137, ""), running("2-test"))
-		}, ci.Error, "build ended with 137 without a record; the container was stopped from outside. Retry the run.", true},
+		}, ci.Error, "build exited with code 137 and reported no result: its container was stopped from outside. " +
+			"Retry the run.", true},
 		"a waiting step is killed": {func(s *scene) {
 			s.live(running("1-build"), ended("2-test", 137, ""))
-		}, ci.Error, "test ended with 137 without a record; the container was stopped from outside. Retry the run.", true},
+		}, ci.Error, "test exited with code 137 and reported no result: its container was stopped from outside. Retry " +
+			"the run.", true},
 		"no shell in the image": {func(s *scene) {
-			s.over(ended("1-build", 127, `{"exit":127,"started":2000,"finished":2001,"broken":true,"reason":"the image has no sh"}`), ended("2-test", 0, skipped))
+			s.over(ended("1-build", 127, `{"exit":127,"started":2000,"finished":2001,"broken":true,"reason":"the image `+
+				`has no sh"}`), ended("2-test", 0, skipped))
 		}, ci.Error, "build: the image has no sh", false},
 		"the container did not start": {func(s *scene) {
 			s.live(ended("1-build", 128, "exec format error"), running("2-test"))
 			s.pod().Status.ContainerStatuses[0].State.Terminated.Reason = "StartError"
-		}, ci.Error, "build could not start: its program is not built for the architecture of the node. Use an image for it, or one for several architectures.", true},
+		}, ci.Error, "build could not start: its program is not built for the node's architecture. Use an image for " +
+			"it, or one for several architectures.", true},
 		"first wrong step counts": {func(s *scene) {
 			s.over(ended("1-build", 1, `{"exit":1,"started":2000,"finished":4000}`), ended("2-test", 137, ""))
 		}, ci.Failure, "build failed in 2.0s (exit 1)", false},
@@ -299,7 +335,8 @@ func TestObserve(t *testing.T) {
 		"YACI's own image": {func(s *scene) {
 			s.live(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
 			s.clone(waiting("clone", "ErrImageNeverPull", "not present"))
-		}, ci.Error, "clone cannot start with image alpine: the image is not present on the node, and the cluster does not pull it.", true},
+		}, ci.Error, "clone cannot start with image alpine: the image is not present on the node, and the cluster " +
+			"does not pull it.", true},
 		"starting": {func(s *scene) {
 			s.live(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
 			s.clone(running("clone"))
@@ -309,11 +346,11 @@ func TestObserve(t *testing.T) {
 		"a service ended before the steps": {func(s *scene) {
 			s.service(corev1.ContainerStatus{Name: "s1-db", LastTerminationState: ended("", 1, "").State})
 			s.live(running("1-build"), running("2-test"))
-		}, ci.Error, "Service db ended with 1 (Error) before a step was done; look at its log.", true},
+		}, ci.Error, "Service db exited with code 1 (Error) before any step finished. See its log.", true},
 		"a service ended, then a step failed": {func(s *scene) {
 			s.service(corev1.ContainerStatus{Name: "s1-db", LastTerminationState: ended("", 1, "").State})
 			s.over(ended("1-build", 2, `{"exit":2,"started":2000,"finished":4000}`), ended("2-test", 0, skipped))
-		}, ci.Failure, "build failed in 2.0s (exit 2) (service db ended with 1: Error)", false},
+		}, ci.Failure, "build failed in 2.0s (exit 2) (service db exited with code 1: Error)", false},
 		"a service's image": {func(s *scene) {
 			s.service(waiting("s1-db", "ImagePullBackOff", "not found"))
 			s.live(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
@@ -327,7 +364,7 @@ func TestObserve(t *testing.T) {
 		"clone left no record": {func(s *scene) {
 			s.over(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
 			s.clone(ended("clone", 137, ""))
-		}, ci.Error, "Could not prepare the job: the clone container ended with 137 (Error).", false},
+		}, ci.Error, "Could not prepare the job: the clone container exited with code 137 (Error).", false},
 		"evicted while cloning": {func(s *scene) {
 			s.over(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
 			s.clone(ended("clone", 137, ""))
@@ -361,10 +398,12 @@ func TestObserve(t *testing.T) {
 				Reason:  "EvictionByEvictionAPI",
 				Message: "drain",
 			}}
-		}, ci.Error, "Its node was drained, or the pod evicted. Retry the run.", false},
+		}, ci.Error, "Its node was drained, or the pod was evicted. Retry the run.", false},
 		"may be preempted": {func(s *scene) {
 			s.live(running("1-build"), running("2-test"))
-			s.pod().Status.Conditions = []corev1.PodCondition{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "PreemptionByScheduler"}}
+			s.pod().Status.Conditions = []corev1.PodCondition{
+				{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "PreemptionByScheduler"},
+			}
 		}, ci.Running, "", false},
 		"pod deleted by somebody": {func(s *scene) {
 			s.live(running("1-build"), running("2-test"))
@@ -380,35 +419,74 @@ func TestObserve(t *testing.T) {
 			s.job.Spec.ActiveDeadlineSeconds = &limit
 			s.over(ended("1-build", 0, pass), ended("2-test", 143, stopped))
 			s.condition(batchv1.JobFailed, "DeadlineExceeded", "x")
-		}, ci.Failure, "Timed out after 1m30s, in test; raise timeout of the job.", false},
+		}, ci.Failure, "Timed out after 1m30s in test. Raise the timeout of the job.", false},
 		"timed out in the clone": {func(s *scene) {
 			s.over(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
 			s.clone(ended("clone", 143, ""))
 			s.condition(batchv1.JobFailed, "DeadlineExceeded", "x")
-		}, ci.Error, "Timed out while the commit was fetched; raise timeout of the job, or fetch less (clone).", false},
+		}, ci.Error, "Timed out while fetching the commit. Raise the timeout of the job, or fetch less (see clone).", false},
 		"timed out, no node": {func(s *scene) {
 			s.live(waiting("1-build", "", ""), waiting("2-test", "", ""))
 			s.pod().Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{
-				{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/1 nodes are available: 1 Insufficient cpu."}}}
+				{
+					Type:    corev1.PodScheduled,
+					Status:  corev1.ConditionFalse,
+					Message: "0/1 nodes are available: 1 Insufficient cpu.",
+				}}}
 			s.condition(batchv1.JobFailed, "DeadlineExceeded", "x")
-		}, ci.Error, "Timed out: no node had room for the job: no node has enough free CPU.", false},
+		}, ci.Error, "Timed out before the job had a node: no node has enough free CPU.", false},
 		"waits for a node": {func(s *scene) {
 			s.pod().Status = corev1.PodStatus{Phase: corev1.PodPending}
 		}, ci.Running, "", false},
 
 		// the Job
-		"no pod yet":             {func(s *scene) { s.pods = nil }, ci.Running, "", false},
-		"suspended, as by Kueue": {func(s *scene) { s.pods = nil; s.condition(batchv1.JobSuspended, "JobSuspended", "x") }, ci.Running, "", false},
-		"no pod, timed out":      {func(s *scene) { s.pods = nil; s.condition(batchv1.JobFailed, "DeadlineExceeded", "x") }, ci.Error, "Timed out before any step was done; look at what the cluster was busy with.", false},
-		"no pod, Job failed":     {func(s *scene) { s.pods = nil; s.condition(batchv1.JobFailed, "BackoffLimitExceeded", "why") }, ci.Error, "The pod vanished (BackoffLimitExceeded). Retry the run.", false},
-		"no pod, Job complete":   {func(s *scene) { s.pods = nil; s.condition(batchv1.JobComplete, "", "") }, ci.Error, "The job's pod vanished before its outcome could be read; retry it.", false},
+		"no pod yet": {func(s *scene) { s.pods = nil }, ci.Running, "", false},
+		"suspended, as by Kueue": {
+			func(s *scene) { s.pods = nil; s.condition(batchv1.JobSuspended, "JobSuspended", "x") },
+			ci.Running,
+			"",
+			false,
+		},
+		"no pod, timed out": {
+			func(s *scene) { s.pods = nil; s.condition(batchv1.JobFailed, "DeadlineExceeded", "x") },
+			ci.Error,
+			"Timed out before any step finished. The cluster may be overloaded: check node and scheduler events.",
+			false,
+		},
+		"no pod, Job failed": {
+			func(s *scene) { s.pods = nil; s.condition(batchv1.JobFailed, "BackoffLimitExceeded", "why") },
+			ci.Error,
+			"The pod disappeared (BackoffLimitExceeded). Retry the run.",
+			false,
+		},
+		"no pod, Job complete": {
+			func(s *scene) { s.pods = nil; s.condition(batchv1.JobComplete, "", "") },
+			ci.Error,
+			"The pod disappeared before its outcome could be read. Retry the run.",
+			false,
+		},
 		"Job being deleted, no pod": {func(s *scene) {
 			s.pods = nil
 			s.job.DeletionTimestamp = &metav1.Time{Time: time.UnixMilli(5000)}
 		}, ci.Cancelled, "Cancelled: the Job was deleted outside YACI.", true},
-		"Job deleted":          {func(s *scene) { s.job, s.pods = nil, nil }, ci.Cancelled, "Cancelled: the Job was deleted outside YACI.", false},
-		"Job deleted, pod not": {func(s *scene) { s.job = nil }, ci.Cancelled, "Cancelled: the Job was deleted outside YACI.", false},
-		"Job of another UID":   {func(s *scene) { s.job.UID = "uid-2" }, ci.Cancelled, "Cancelled: the Job was deleted outside YACI.", false},
+		"Job deleted": {
+			func(s *scene) { s.job, s.pods = nil, nil },
+			ci.Cancelled,
+			"Cancelled: the Job was deleted outside YACI.",
+			false,
+		},
+		"Job deleted, pod not": {
+			func(s *scene) { s.job = nil },
+			ci.Cancelled,
+			"Cancelled: the Job was deleted outside YACI.",
+			false,
+		},
+		"Job of another UID": {
+			func(s *scene) { s.job.UID = "uid-2" },
+			ci.Cancelled,
+			"Cancelled: the Job was deleted outside YACI.",
+			false,
+		},
 		"Job being deleted": {func(s *scene) {
 			s.live(running("1-build"), running("2-test"))
 			s.job.DeletionTimestamp = &metav1.Time{Time: time.UnixMilli(5000)}
@@ -421,7 +499,7 @@ func TestObserve(t *testing.T) {
 			s := passed()
 			c.change(s)
 			s.keep(t)
-			got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
+			got := Observe(Observation{Stored: s.stored, Job: s.job, Pods: s.pods})
 			if got.Job.State != c.state || got.Job.Message != c.message || got.Stop != c.stop {
 				t.Errorf("%s %q stop=%v\nwant %s %q stop=%v", got.Job.State, got.Job.Message, got.Stop, c.state, c.message, c.stop)
 			}
@@ -443,7 +521,7 @@ func TestObserveReadsTheRecords(t *testing.T) {
 		ended("1-build", 2, `{"exit":2,"started":2000,"finished":4000,"bytes":12,"lines":1,"attempts":3}`),
 		ended("2-test", 0, skipped),
 	)
-	got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
+	got := Observe(Observation{Stored: s.stored, Job: s.job, Pods: s.pods})
 	want := ci.Step{
 		Name:      "build",
 		Container: "1-build",
@@ -460,7 +538,7 @@ func TestObserveReadsTheRecords(t *testing.T) {
 	}
 }
 
-// The Secret is needed until the clone container has ended, well or badly.
+// TestCloned: the Secret is needed until the clone container has ended, in whatever way.
 func TestCloned(t *testing.T) {
 	for name, c := range map[string]struct {
 		clone corev1.ContainerStatus
@@ -476,32 +554,32 @@ func TestCloned(t *testing.T) {
 		s := passed()
 		s.live(waiting("1-build", "PodInitializing", ""), waiting("2-test", "PodInitializing", ""))
 		s.clone(c.clone)
-		got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
+		got := Observe(Observation{Stored: s.stored, Job: s.job, Pods: s.pods})
 		if got.Cloned != c.want || got.Note != c.note {
 			t.Errorf("%s: cloned %v, note %q", name, got.Cloned, got.Note)
 		}
 	}
 }
 
-// What Observe is shown belongs to the informer's cache.
+// TestObserveLeavesTheCacheAlone: Observe does not change its input, which belongs to the informer's cache.
 func TestObserveLeavesTheCacheAlone(t *testing.T) {
 	s := passed()
 	s.live(running("1-build"), running("2-test"))
 	inits := make([]corev1.ContainerStatus, 1, 8)
 	inits[0] = ended("clone", 0, "")
 	s.pod().Status.InitContainerStatuses = inits
-	Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
+	Observe(Observation{Stored: s.stored, Job: s.job, Pods: s.pods})
 	if extra := inits[:2][1].Name; extra != "" {
 		t.Errorf("Observe wrote %s into the pod's slice", extra)
 	}
 }
 
-// O11: how often a step was run is kept, and a pod cannot claim more than a file can ask for.
+// TestO11AttemptsOfAStep: the number of attempts is stored, and a pod cannot claim more than a file can ask for.
 func TestO11AttemptsOfAStep(t *testing.T) {
 	for claimed, want := range map[string]int{"2": 2, "99": 10, "-1": 0} {
 		s := passed()
 		s.over(ended("1-build", 0, `{"started":2000,"finished":4000,"attempts":`+claimed+`}`), ended("2-test", 0, skipped))
-		if got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods}).Job.Steps[0].Attempts; got != want {
+		if got := Observe(Observation{Stored: s.stored, Job: s.job, Pods: s.pods}).Job.Steps[0].Attempts; got != want {
 			t.Errorf("%s attempts are kept as %d, want %d", claimed, got, want)
 		}
 	}

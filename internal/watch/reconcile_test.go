@@ -20,7 +20,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
-// cluster notes what the watcher does in it, and what the database said at that moment.
+// cluster notes the calls of the watcher, and the state that the database had at that moment.
 type cluster struct {
 	db    *store.Store
 	calls []string
@@ -36,23 +36,25 @@ func (c *cluster) note(ctx context.Context, verb string, name ci.JobName) error 
 	return c.err
 }
 
-func (c *cluster) DropSecret(ctx context.Context, name ci.JobName) error {
+func (c *cluster) DeleteJobSecret(ctx context.Context, name ci.JobName) error {
 	return c.note(ctx, "drop", name)
 }
-func (c *cluster) Stop(ctx context.Context, name ci.JobName) error { return c.note(ctx, "stop", name) }
-func (c *cluster) Release(ctx context.Context, name ci.JobName) error {
+func (c *cluster) DeleteJob(ctx context.Context, name ci.JobName) error {
+	return c.note(ctx, "stop", name)
+}
+func (c *cluster) RemoveFinalizer(ctx context.Context, name ci.JobName) error {
 	return c.note(ctx, "release", name)
 }
 
-// book notes what is followed; some of it is open still.
-type book struct{ followed, open []string }
+// logs is a Logs that notes what is followed, and returns open from Open.
+type logs struct{ followed, open []string }
 
-func (b *book) Follow(_ context.Context, job ci.Job, pod, container string, _ bool) {
+func (b *logs) Follow(_ context.Context, job ci.Job, pod, container string, _ bool) {
 	b.followed = append(b.followed, job.UID+"/"+pod+"/"+container)
 }
-func (b *book) Open(context.Context, ci.Job, []string) ([]string, error) { return b.open, nil }
+func (b *logs) Open(context.Context, ci.Job, []string) ([]string, error) { return b.open, nil }
 
-// watched is a watcher whose caches hold the scene, over a real database that holds its job.
+// watched returns a watcher whose caches contain the scene, with a real database that contains its job.
 func watched(t *testing.T, s *scene) (*Watcher, *cluster) {
 	t.Helper()
 	db := stored(t, s)
@@ -64,22 +66,23 @@ func watched(t *testing.T, s *scene) (*Watcher, *cluster) {
 	for _, p := range s.pods {
 		objects = append(objects, p)
 	}
-	w, err := New(fake.NewClientset(objects...), []string{"other", "builds"}, Watcher{
-		Jobs:     db,
-		Outcomes: db,
-		Logs:     &book{},
-		Cluster:  c,
-		Changed:  func() {},
-		Log:      slog.New(slog.DiscardHandler),
+	w, err := New(Config{
+		Client:     fake.NewClientset(objects...),
+		Namespaces: []string{"other", "builds"},
+		Jobs:       db,
+		Outcomes:   db,
+		Logs:       &logs{},
+		Cluster:    c,
+		Log:        slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range w.spaces {
+	for _, s := range w.caches {
 		s.factory.Start(t.Context().Done())
 	}
 	if !cache.WaitForCacheSync(t.Context().Done(), w.synced...) {
-		t.Fatal("no cache")
+		t.Fatal("the caches are not filled")
 	}
 	return w, c
 }
@@ -142,7 +145,7 @@ func (c *cluster) check(t *testing.T, state ci.State, calls ...string) {
 
 func TestReconcileWritesTheOutcome(t *testing.T) {
 	w, c := watched(t, passed())
-	for range 2 { // again is harmless
+	for range 2 { // the second changes nothing
 		if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
 			t.Fatal(err)
 		}
@@ -166,8 +169,8 @@ func TestReconcileDropsTheSecretOnceWhenCloned(t *testing.T) {
 	c.check(t, ci.Running, "drop while running")
 }
 
-// The outcome is written before the Job is stopped. Otherwise a crash in between
-// would leave a job that seems to have been deleted by somebody.
+// TestReconcileStopsAfterTheOutcomeIsWritten: the outcome is stored before the Job is deleted. Otherwise a crash in
+// between would leave a job that somebody seems to have deleted.
 func TestReconcileStopsAfterTheOutcomeIsWritten(t *testing.T) {
 	s := passed()
 	s.live(running("1-build"), waiting("2-test", "InvalidImageName", "x"))
@@ -178,13 +181,13 @@ func TestReconcileStopsAfterTheOutcomeIsWritten(t *testing.T) {
 	c.check(t, ci.Error, "drop while running", "stop while error", "release while error")
 }
 
-// A stop that did not succeed, or that a crash prevented, is repeated.
+// TestReconcileRepeatsTheStop: a deletion that failed, or that a crash prevented, is repeated.
 func TestReconcileRepeatsTheStop(t *testing.T) {
 	s := passed()
 	s.live(running("1-build"), waiting("2-test", "InvalidImageName", "x"))
 	w, c := watched(t, s)
-	seen := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
-	if _, err := c.db.Observe(t.Context(), seen.Job); err != nil { // and here came the crash
+	seen := Observe(Observation{Stored: s.stored, Job: s.job, Pods: s.pods})
+	if _, err := c.db.Observe(t.Context(), seen.Job); err != nil { // then the server crashes
 		t.Fatal(err)
 	}
 	c.err = errors.New("unreachable")
@@ -198,7 +201,8 @@ func TestReconcileRepeatsTheStop(t *testing.T) {
 	c.check(t, ci.Error, "stop while error", "stop while error", "release while error")
 }
 
-// A Secret that could not be deleted keeps the job from ending, so that it is tried again.
+// TestReconcileDoesNotEndWithASecretLeft: a job does not end while its Secret cannot be deleted, so that it is tried
+// again.
 func TestReconcileDoesNotEndWithASecretLeft(t *testing.T) {
 	w, c := watched(t, passed())
 	c.err = errors.New("unreachable")
@@ -231,14 +235,16 @@ func TestReconcileLeavesOthersAlone(t *testing.T) {
 	}
 }
 
-// The cache of pods may be behind that of Jobs: before a job ends for want of a pod, the cluster is asked.
+// TestReconcileAsksForAPodThatTheCacheLacks: the cache of pods may be behind that of Jobs, so the cluster is asked
+// before a job ends because it has no pod.
 func TestReconcileAsksForAPodThatTheCacheLacks(t *testing.T) {
 	s := passed()
 	s.condition("Complete", "", "")
 	pods := s.pods
 	s.pods = nil
 	w, c := watched(t, s)
-	w.client.(*fake.Clientset).PrependReactor("list", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+	client := w.cfg.Client.(*fake.Clientset)
+	client.PrependReactor("list", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, &corev1.PodList{Items: []corev1.Pod{*pods[0]}}, nil
 	})
 	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
@@ -247,7 +253,7 @@ func TestReconcileAsksForAPodThatTheCacheLacks(t *testing.T) {
 	c.check(t, ci.Success, "drop while running", "release while success")
 }
 
-// long shows jobs as if they had been launched long ago.
+// long returns jobs as if they had been launched an hour ago.
 type long struct{ *store.Store }
 
 func (l long) Job(ctx context.Context, name ci.JobName) (ci.Job, error) {
@@ -260,7 +266,7 @@ func TestReconcileEndsAJobThatIsGone(t *testing.T) {
 	s := passed()
 	s.job, s.pods = nil, nil
 	w, c := watched(t, s)
-	w.Jobs = long{c.db}
+	w.cfg.Jobs = long{c.db}
 	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
 		t.Fatal(err)
 	}
@@ -271,13 +277,14 @@ func TestReconcileEndsAJobThatIsGone(t *testing.T) {
 	}
 }
 
-// What was cancelled in the database is ended in the cluster, until it is.
+// TestReconcileEndsWhatWasCancelled: a job that was cancelled in the database is deleted in the cluster, and that is
+// repeated until it is gone.
 func TestReconcileEndsWhatWasCancelled(t *testing.T) {
 	s := passed()
 	s.live(running("1-build"), running("2-test"))
 	w, c := watched(t, s)
-	b := &book{open: []string{"1-build"}}
-	w.Logs = b
+	b := &logs{open: []string{"1-build"}}
+	w.cfg.Logs = b
 	ok, err := c.db.CancelRun(t.Context(), "r1", "Cancelled by the API.")
 	if err != nil || !ok {
 		t.Fatal(ok, err)
@@ -293,7 +300,7 @@ func TestReconcileEndsWhatWasCancelled(t *testing.T) {
 	c.check(t, ci.Cancelled, "drop while cancelled", "drop while cancelled", "stop while cancelled")
 	s.job.DeletionTimestamp, s.job.Finalizers = &metav1.Time{Time: time.Now()}, []string{metav1.FinalizerDeleteDependents}
 	b.open = nil
-	if err := w.spaces[1].factory.Batch().V1().Jobs().Informer().GetStore().Update(s.job); err != nil {
+	if err := w.caches[1].factory.Batch().V1().Jobs().Informer().GetStore().Update(s.job); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -311,7 +318,8 @@ func TestReconcileEndsWhatWasCancelled(t *testing.T) {
 	)
 }
 
-// A crash, or a cancellation, between the making of a Job and its record leaves a Job that nobody waits for.
+// TestReconcileRemovesAJobThatCameTooLate: a crash or a cancellation between the creation of a Job and its record
+// leaves a Job that is removed.
 func TestReconcileRemovesAJobThatCameTooLate(t *testing.T) {
 	s := passed()
 	s.stored.State = ci.Queued
@@ -326,7 +334,8 @@ func TestReconcileRemovesAJobThatCameTooLate(t *testing.T) {
 	c.check(t, ci.Cancelled, "drop while cancelled", "stop while cancelled", "release while cancelled")
 }
 
-// The Job controller deletes pods when the time is up, and says so a moment later.
+// TestReconcileDoubtsADeletedPod: the Job controller deletes pods when the deadline is exceeded, and says so a moment
+// later.
 func TestReconcileDoubtsADeletedPod(t *testing.T) {
 	s := passed()
 	s.live(running("1-build"), running("2-test"))
@@ -338,18 +347,19 @@ func TestReconcileDoubtsADeletedPod(t *testing.T) {
 		}
 	}
 	c.check(t, ci.Running)
-	w.doubts["yaci-r1-1"] = doubt{-grace, grace}
+	w.pending["yaci-r1-1"] = pendingVerdict{since: -startGrace, confirmAfter: startGrace}
 	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
 		t.Fatal(err)
 	}
 	c.check(t, ci.Queued, "drop while running")
 	job, err := c.db.Job(t.Context(), "yaci-r1-1")
-	if err != nil || len(job.Losses) != 1 || job.Losses[0].Why != deleted || job.UID != "uid-1" {
+	if err != nil || len(job.Losses) != 1 || job.Losses[0].Why != podDeleted || job.UID != "uid-1" {
 		t.Errorf("job %+v, %v", job, err)
 	}
 }
 
-// A Job is kept until its logs are stored. A log that is stored is not followed again.
+// TestReconcileKeepsTheJobUntilItsLogsAreStored: a Job is kept until its logs are stored. A log that is stored is not
+// followed again.
 func TestReconcileKeepsTheJobUntilItsLogsAreStored(t *testing.T) {
 	s := passed()
 	for i := range s.pod().Status.ContainerStatuses {
@@ -357,8 +367,8 @@ func TestReconcileKeepsTheJobUntilItsLogsAreStored(t *testing.T) {
 		s.pod().Status.ContainerStatuses[i].ContainerID = "x"
 	}
 	w, c := watched(t, s)
-	b := &book{open: []string{"2-test"}}
-	w.Logs = b
+	b := &logs{open: []string{"2-test"}}
+	w.cfg.Logs = b
 	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
 		t.Fatal(err)
 	}
@@ -378,7 +388,7 @@ func TestReconcileKeepsTheJobUntilItsLogsAreStored(t *testing.T) {
 	}
 }
 
-// Run follows the cluster to the outcome, and comes to rest when it is told to.
+// TestRun: Run follows the cluster to the outcome, and returns when its context ends.
 func TestRun(t *testing.T) {
 	s := passed()
 	final := s.pod().DeepCopy()
@@ -386,13 +396,15 @@ func TestRun(t *testing.T) {
 	db := stored(t, s)
 	client := fake.NewClientset(s.job, s.pod())
 	ended := make(chan struct{})
-	w, err := New(client, []string{"builds"}, Watcher{
-		Jobs:     db,
-		Outcomes: db,
-		Logs:     &book{},
-		Cluster:  &cluster{db: db},
-		Changed:  func() { close(ended) },
-		Log:      slog.New(slog.DiscardHandler),
+	w, err := New(Config{
+		Client:     client,
+		Namespaces: []string{"builds"},
+		Jobs:       db,
+		Outcomes:   db,
+		Logs:       &logs{},
+		Cluster:    &cluster{db: db},
+		Changed:    func() { close(ended) },
+		Log:        slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,77 +6,139 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// tellAfter is how long a launched job must have waited before people are told.
-const tellAfter = 5 * time.Second
+// reportAfter is how long a launched job must have been waiting before that is stored and shown.
+const reportAfter = 5 * time.Second
 
-// waitsFor says what a launched job waits for in the cluster: the reason in one
-// word (ci.WaitNode and so on), a sentence, and the cluster's own words; all empty
-// when it waits for nothing that is worth telling. again, when positive, is when
-// to look again.
-func waitsFor(v View) (w wait, again time.Duration) {
-	if len(v.Pods) == 0 {
-		switch {
-		case v.Job == nil:
-		case v.Job.Spec.Suspend != nil && *v.Job.Spec.Suspend:
-			return later(v, v.Stored.Started, wait{reason: ci.WaitKueue, why: "Waiting: Kueue has not admitted the job yet."})
-		case strings.Contains(v.Refusal, exceeded):
-			lacks, why := quotaShortage(v.Refusal)
-			return wait{ci.QuotaWait(lacks), "Waiting: " + why + ".", v.Refusal}, 0
-		}
-		return wait{}, 0
+// waitReason is what a launched job is waiting for; the zero value means nothing that is worth showing.
+type waitReason struct {
+	key     string // a ci.Wait constant, or the result of ci.QuotaWait
+	message string // a sentence
+	detail  string // the cluster's own words
+}
+
+// waitReasonOf returns what a launched job is waiting for in the cluster. If checkAfter is positive, the answer may be
+// another one after that time.
+func waitReasonOf(o Observation) (reason waitReason, checkAfter time.Duration) {
+	if len(o.Pods) == 0 {
+		return waitReasonWithoutPod(o)
 	}
-	pod := v.Pods[len(v.Pods)-1]
-	scheduled := condition(pod, corev1.PodScheduled)
-	if !alive(pod) || pod.DeletionTimestamp != nil || scheduled == nil {
-		return wait{}, 0
+	pod := o.Pods[len(o.Pods)-1]
+	scheduled := podCondition(pod, corev1.PodScheduled)
+	if !isAlive(pod) || pod.DeletionTimestamp != nil || scheduled == nil {
+		return waitReason{}, 0
 	}
 	since := scheduled.LastTransitionTime.Time
 	if scheduled.Status != corev1.ConditionTrue {
 		_, why := nodeShortage(scheduled.Message)
-		return later(v, since, wait{ci.WaitNode, "Waiting: " + why + ".", scheduled.Message})
+		return afterDelay(o, since, waitReason{
+			key:     ci.WaitNode,
+			message: "Waiting: " + why + ".",
+			detail:  scheduled.Message,
+		})
 	}
-	if images := pulled(pod); images != "" {
-		return later(v, since, wait{reason: ci.WaitImage, why: "Waiting: " + images + " is being pulled."})
+	if image := imageBeingPulled(pod); image != "" {
+		return afterDelay(o, since, waitReason{
+			key:     ci.WaitImage,
+			message: "Waiting: image " + image + " is being pulled.",
+		})
 	}
-	return wait{}, 0
+	return waitReason{}, 0
 }
 
-// wait is what a launched job waits for: in one word, in a sentence, and in the cluster's own words.
-type wait struct{ reason, why, detail string }
-
-// later tells nothing of what has not lasted yet.
-func later(v View, since time.Time, w wait) (wait, time.Duration) {
-	if left := tellAfter - v.Now.Sub(since); left > 0 {
-		return wait{}, left
+func waitReasonWithoutPod(o Observation) (waitReason, time.Duration) {
+	if o.Job == nil {
+		return waitReason{}, 0
 	}
-	return w, 0
+	if o.Job.Spec.Suspend != nil && *o.Job.Spec.Suspend {
+		return afterDelay(o, o.Stored.Started, waitReason{
+			key:     ci.WaitKueue,
+			message: "Waiting: Kueue has not admitted the job yet.",
+		})
+	}
+	if strings.Contains(o.Refusal, quotaExceeded) {
+		lacks, why := quotaShortage(o.Refusal)
+		return waitReason{
+			key:     ci.QuotaWait(lacks),
+			message: "Waiting: " + why + ".",
+			detail:  o.Refusal,
+		}, 0
+	}
+	return waitReason{}, 0
 }
 
-// pulled names the image that a pod waits for: that of the first container that
-// has not begun although the pod's sandbox stands. It is empty once a step runs.
-func pulled(pod *corev1.Pod) string {
-	c := condition(pod, corev1.PodReadyToStartContainers)
-	if c == nil || c.Status != corev1.ConditionTrue {
+// afterDelay returns a reason if it has lasted for reportAfter, else the time until it has.
+func afterDelay(o Observation, since time.Time, reason waitReason) (waitReason, time.Duration) {
+	if left := reportAfter - o.Now.Sub(since); left > 0 {
+		return waitReason{}, left
+	}
+	return reason, 0
+}
+
+// imageBeingPulled returns the image that a pod is waiting for: that of the first container that has not started
+// although the pod's sandbox is ready. It returns "" once a step's container runs.
+func imageBeingPulled(pod *corev1.Pod) string {
+	ready := podCondition(pod, corev1.PodReadyToStartContainers)
+	if ready == nil || ready.Status != corev1.ConditionTrue {
 		return ""
 	}
-	seen, image := containers(pod), ""
+	statuses := containerStatuses(pod)
+	image := ""
 	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
-		state := seen[c.Name].State
-		if state.Waiting == nil {
-			if c.Name != runner.CloneContainer && c.RestartPolicy == nil {
+		waiting := statuses[c.Name].State.Waiting
+		if waiting == nil {
+			isStep := c.Name != runner.CloneContainer && c.RestartPolicy == nil
+			if isStep {
 				return ""
 			}
 			continue
 		}
-		if image == "" &&
-			slices.Contains([]string{"ContainerCreating", "ErrImagePull", "ImagePullBackOff"}, state.Waiting.Reason) {
-			image = "image " + c.Image
+		switch waiting.Reason {
+		case "ContainerCreating", "ErrImagePull", "ImagePullBackOff":
+			if image == "" {
+				image = c.Image
+			}
 		}
 	}
 	return image
+}
+
+// Unplaced returns how many of these launched jobs have no node yet but may get one, and an obstacle for each that the
+// scheduler cannot place. Until the caches are filled, all jobs count as pending.
+func (w *Watcher) Unplaced(jobs []ci.JobName) (pending int, blocked []ci.Obstacle) {
+	pods, err := w.cachedPods(labels.Everything())
+	if err != nil { // cannot happen: it is a cache
+		return len(jobs), nil
+	}
+	unplaced := map[ci.JobName]*corev1.Pod{}
+	placed := map[ci.JobName]bool{}
+	for _, p := range pods {
+		if p.Spec.NodeName != "" {
+			placed[jobOfPod(p)] = true
+		} else {
+			unplaced[jobOfPod(p)] = p
+		}
+	}
+	for _, name := range jobs {
+		if placed[name] {
+			continue
+		}
+		message := unschedulable(unplaced[name])
+		if message == "" {
+			pending++
+			continue
+		}
+		lacks, why := nodeShortage(message)
+		blocked = append(blocked, ci.Obstacle{
+			Job:   name,
+			Lacks: lacks,
+			Why:   why,
+		})
+	}
+	return pending, blocked
 }

@@ -101,7 +101,7 @@ func (s *server) lines() string {
 
 // nextJob waits for the next job that the server launches.
 func (s *server) nextJob(ctx context.Context) (j job, err error) {
-	launched := regexp.MustCompile(`msg=launched .*job=(\S+) .*sha=([0-9a-f]*)`)
+	launched := regexp.MustCompile(`msg="launched job" .*job=(\S+) .*sha=([0-9a-f]*)`)
 	err = every(ctx, func() bool {
 		all := launched.FindAllStringSubmatch(s.lines(), -1)
 		if len(all) <= s.seen {
@@ -117,7 +117,7 @@ func (s *server) nextJob(ctx context.Context) (j job, err error) {
 // follow hands on what a job's steps write, line by line, until it has ended,
 // and returns its state.
 func (s *server) follow(ctx context.Context, j job, line func(string)) (state string, err error) {
-	end := regexp.MustCompile(`msg=ended .*job=` + regexp.QuoteMeta(j.name) + ` state=(\S+)`)
+	end := regexp.MustCompile(`msg="job finished" .*job=` + regexp.QuoteMeta(j.name) + ` state=(\S+)`)
 	shown := 0
 	err = every(ctx, func() bool {
 		ended := end.FindStringSubmatch(s.lines()) // asked first, so that the output read next is whole

@@ -7,7 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// keep leaves of a scene what the informers keep.
+// keep reduces a scene to what the informers keep.
 func (s *scene) keep(t *testing.T) {
 	t.Helper()
 	var objects []any

@@ -10,13 +10,13 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// TestC19SilentRegistriesOfOthers: repositories whose registries never answer take no more than their share of the
-// askers, so that the first image of another one is asked for within seconds, and a second try soon.
+// TestC19SilentRegistriesOfOthers: repositories whose registries never answer use no more than their share of the
+// lookups. The first image of another repository is looked up within seconds, and a second try follows soon.
 func TestC19SilentRegistriesOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := &Queue{inquiries: map[ci.JobName]*inquiry{}}
+		q := &Queue{lookups: map[ci.JobName]*imageLookup{}}
 		add := func(name string, repo int64, tries int) {
-			q.inquiries[ci.JobName(name)] = &inquiry{
+			q.lookups[ci.JobName(name)] = &imageLookup{
 				job:   ci.JobName(name),
 				repo:  repo,
 				since: time.Now(),
@@ -28,17 +28,17 @@ func TestC19SilentRegistriesOfOthers(t *testing.T) {
 				add(fmt.Sprintf("silent-%d-%d", repo, i), repo, 0)
 			}
 		}
-		end := func(one *inquiry) { // as Queue.ask does
+		end := func(one *imageLookup) { // as Queue.runLookup does
 			q.mu.Lock()
 			defer q.mu.Unlock()
-			one.asking = false
+			one.active = false
 			one.tries++
-			one.until = time.Now().Add(min(time.Second<<min(one.tries, 10), askPause))
+			one.next = time.Now().Add(min(time.Second<<min(one.tries, 10), maxLookupPause))
 		}
 		var running atomic.Int64
 		asked, most := map[ci.JobName]time.Time{}, int64(0)
 		second := func() {
-			for _, one := range q.dueInquiries() {
+			for _, one := range q.dueLookups() {
 				asked[one.job] = time.Now()
 				if one.repo >= 6 {
 					end(one)
@@ -46,7 +46,7 @@ func TestC19SilentRegistriesOfOthers(t *testing.T) {
 				}
 				running.Add(1)
 				go func() {
-					time.Sleep(askTime)
+					time.Sleep(lookupTimeout)
 					end(one)
 					running.Add(-1)
 				}()
@@ -72,19 +72,19 @@ func TestC19SilentRegistriesOfOthers(t *testing.T) {
 			if !ok || at.Sub(added) > 2*time.Second {
 				t.Fatalf("the first image of another repository is asked for after %v", at.Sub(added))
 			}
-			for range askTime / time.Second {
+			for range lookupTimeout / time.Second {
 				second()
 			}
 			at, ok = asked[again]
-			if !ok || at.Sub(added) > askTime+3*time.Second {
+			if !ok || at.Sub(added) > lookupTimeout+3*time.Second {
 				t.Fatalf("a second try of another repository comes after %v", at.Sub(added))
 			}
-			delete(q.inquiries, first)
-			delete(q.inquiries, again)
+			delete(q.lookups, first)
+			delete(q.lookups, again)
 		}
-		if most >= askers {
-			t.Errorf("repositories with silent registries take %d of %d askers", most, askers)
+		if most >= maxLookups {
+			t.Errorf("repositories with silent registries take %d of %d lookups", most, maxLookups)
 		}
-		time.Sleep(askTime) // the last ones end
+		time.Sleep(lookupTimeout) // the last ones end
 	})
 }

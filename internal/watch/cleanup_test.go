@@ -11,16 +11,17 @@ import (
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// free notes what is removed, also of jobs that no database knows.
-type free struct{ calls []string }
+// callRecorder is a Cluster that notes the calls, also for jobs that the database does not know.
+type callRecorder struct{ calls []string }
 
-func (f *free) note(verb string) error { f.calls = append(f.calls, verb); return nil }
+func (f *callRecorder) note(verb string) error { f.calls = append(f.calls, verb); return nil }
 
-func (f *free) DropSecret(context.Context, ci.JobName) error { return f.note("drop") }
-func (f *free) Stop(context.Context, ci.JobName) error       { return f.note("stop") }
-func (f *free) Release(context.Context, ci.JobName) error    { return f.note("release") }
+func (f *callRecorder) DeleteJobSecret(context.Context, ci.JobName) error { return f.note("drop") }
+func (f *callRecorder) DeleteJob(context.Context, ci.JobName) error       { return f.note("stop") }
+func (f *callRecorder) RemoveFinalizer(context.Context, ci.JobName) error { return f.note("release") }
 
-// A Job of this installation whose row the database has lost is removed after a while. All others are left alone.
+// TestH7JobsWithoutARow: a Job of this installation whose row the database has lost is removed after a while. All
+// others are left alone.
 func TestH7JobsWithoutARow(t *testing.T) {
 	const own = "11111111-own"
 	mark := func(s *scene, installation string) {
@@ -50,8 +51,8 @@ func TestH7JobsWithoutARow(t *testing.T) {
 			s := passed()
 			c.change(s)
 			w, _ := watched(t, s)
-			f := &free{}
-			w.Cluster, w.Installation = f, own
+			f := &callRecorder{}
+			w.cfg.Cluster, w.cfg.Installation = f, own
 			job := ci.JobName(s.job.Name)
 			for range 2 {
 				if err := w.reconcile(t.Context(), job); err != nil {
@@ -62,7 +63,7 @@ func TestH7JobsWithoutARow(t *testing.T) {
 				t.Errorf("%q at once", f.calls)
 			}
 			for uid := range w.orphans {
-				w.orphans[uid] = time.Now().Add(-orphanAfter)
+				w.orphans[uid] = time.Now().Add(-orphanAge)
 			}
 			cluster := &api{scene: s, err: errors.New("cut")}
 			cluster.answer(w)

@@ -49,17 +49,19 @@ func (w *world) SaveImages(_ context.Context, name ci.JobName, images []ci.Image
 	return w.writeErr
 }
 
-// asking returns a queue of some jobs, of which each has an image of its own name, and runs it until the test ends.
-func asking(t *testing.T, r *registry, names ...ci.JobName) (*world, *queue.Queue) {
+// withLookups returns a queue of some jobs, each with an image of its own name, and runs its lookups until the test
+// ends.
+func withLookups(t *testing.T, r *registry, names ...ci.JobName) (*world, *queue.Queue) {
 	w := newWorld(append(names, "plain")...)
 	for i := range names {
 		w.jobs[i].Images = []ci.Image{{Name: string(names[i])}}
 	}
-	q := w.queue(10)
-	q.Registry = r
+	cfg := w.config(10)
+	cfg.Registry = r
+	q := newQueue(cfg)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { q.AskRegistries(ctx); close(ended) }()
+	go func() { q.RunLookups(ctx); close(ended) }()
 	t.Cleanup(func() { cancel(); <-ended })
 	return w, q
 }
@@ -76,11 +78,11 @@ func passes(t *testing.T, q *queue.Queue, lasting time.Duration) {
 	}
 }
 
-// TestC19RegistriesAreAskedBesideTheQueue: the job with an unknown image waits without a slot, and nobody else does.
+// TestC19RegistriesAreAskedBesideTheQueue: only the job with an unknown image waits, and it takes no slot.
 func TestC19RegistriesAreAskedBesideTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &registry{takes: 8 * time.Second, err: map[string]error{}}
-		w, q := asking(t, r, "slow")
+		w, q := withLookups(t, r, "slow")
 		passes(t, q, time.Second)
 		same(t, "launched while the registry is silent", w.launched, "plain")
 		passes(t, q, 10*time.Second)
@@ -91,10 +93,10 @@ func TestC19RegistriesAreAskedBesideTheQueue(t *testing.T) {
 		if len(r.asked) != 1 || r.anonymous[0] {
 			t.Errorf("asked %q, anonymously %t", r.asked, r.anonymous)
 		}
-		if len(w.told) != 1 || w.told[0] != "slow: Waiting: 1st in line, its registry is asked what the image runs." {
-			t.Errorf("told %q", w.told)
+		if len(w.saved) != 1 || w.saved[0] != "slow: Waiting: 1st in line, looking up its image in the registry." {
+			t.Errorf("told %q", w.saved)
 		}
-		// The same image again, as after a lost pod: nobody is asked.
+		// When the job is launched again, as after a lost pod, no registry is asked.
 		w.job("slow").State = ci.Queued
 		passes(t, q, 2*time.Second)
 		same(t, "launched once more", w.launched, "plain", "slow", "slow")
@@ -104,7 +106,7 @@ func TestC19RegistriesAreAskedBesideTheQueue(t *testing.T) {
 	})
 }
 
-// TestC19RegistryTrouble: what may pass is tried again for a while, what does not ends the job at once.
+// TestC19RegistryTrouble: a transient error is retried for a while, and a permanent one ends the job at once.
 func TestC19RegistryTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &registry{err: map[string]error{
@@ -112,15 +114,16 @@ func TestC19RegistryTrouble(t *testing.T) {
 			"down":  errors.New("registry r.test did not answer (timeout)"),
 			"later": errors.New("registry r.test answered 503"),
 		}}
-		w, q := asking(t, r, "gone", "down", "later")
+		w, q := withLookups(t, r, "gone", "down", "later")
 		w.fork = true
 		passes(t, q, 5*time.Second)
-		if j := w.job("gone"); j.State != ci.Error || j.Message != "Image gone: not found." {
-			t.Errorf("gone: %+v", j)
+		gone := w.job("gone")
+		if gone.State != ci.Error || gone.Message != "Image gone: not found." {
+			t.Errorf("gone: %+v", gone)
 		}
-		if told := strings.Join(w.told, "\n"); !strings.Contains(
+		if told := strings.Join(w.saved, "\n"); !strings.Contains(
 			told,
-			"down: Waiting: 1st in line, its registry is asked again: registry r.test did not answer (timeout).",
+			"down: Waiting: 1st in line, looking up its image again: registry r.test did not answer (timeout).",
 		) {
 			t.Errorf("told %s", told)
 		}
@@ -130,8 +133,8 @@ func TestC19RegistryTrouble(t *testing.T) {
 		passes(t, q, 12*time.Minute)
 		j := w.job("down")
 		if j.State != ci.Error ||
-			!strings.HasPrefix(j.Message, "Registry r.test did not answer (timeout). YACI tried for 10m") ||
-			!strings.HasSuffix(j.Message, "Retry later, or set run on the step.") {
+			!strings.HasPrefix(j.Message, "Registry r.test did not answer (timeout). YACI gave up after 10m") ||
+			!strings.HasSuffix(j.Message, "Retry the run later, or set run on the step.") {
 			t.Errorf("down: %+v", j)
 		}
 		if len(r.asked) > 30 {
@@ -145,15 +148,15 @@ func TestC19RegistryTrouble(t *testing.T) {
 	})
 }
 
-// TestC19OneRepositoryDoesNotTakeAllAskers: another repository's job is not behind those of a slow registry.
-func TestC19OneRepositoryDoesNotTakeAllAskers(t *testing.T) {
+// TestC19LookupsPerRepository: one repository has at most four lookups at the same time.
+func TestC19LookupsPerRepository(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &registry{takes: 25 * time.Second, err: map[string]error{}}
 		var names []ci.JobName
 		for i := range 20 {
 			names = append(names, ci.JobName(fmt.Sprintf("slow-%02d", i)))
 		}
-		w, q := asking(t, r, names...)
+		w, q := withLookups(t, r, names...)
 		passes(t, q, 10*time.Second)
 		if len(r.asked) != 4 {
 			t.Errorf("%d jobs of one repository were asked for at once, want 4", len(r.asked))

@@ -14,18 +14,18 @@ import (
 )
 
 const (
-	maxBody      = 1 << 20  // bytes of one answer
+	maxBody      = 1 << 20  // bytes of one response
 	maxHeaders   = 64 << 10 // bytes of its headers
 	maxRedirects = 10       // of one request
 )
 
-// Listed are the registries that an operator lists, by host and port, with the scheme that each speaks. They alone may
-// be in private networks, and they alone may speak plain HTTP.
-type Listed map[string]string
+// AllowList maps the host and port of registries to their schemes. The operator lists them. Only these registries may
+// be in private networks, and only these may use plain HTTP.
+type AllowList map[string]string
 
-// ParseListed reads entries like registry.internal:5000 and http://10.0.0.5:5000.
-func ParseListed(entries []string) (Listed, error) {
-	listed := Listed{}
+// ParseAllowList parses entries like registry.internal:5000 and http://10.0.0.5:5000.
+func ParseAllowList(entries []string) (AllowList, error) {
+	allowed := AllowList{}
 	for _, entry := range entries {
 		text := entry
 		if !strings.Contains(text, "://") {
@@ -36,12 +36,12 @@ func ParseListed(entries []string) (Listed, error) {
 			u.Scheme != "http" && u.Scheme != "https" {
 			return nil, fmt.Errorf("%q is not a registry like registry.internal:5000 or http://10.0.0.5:5000", entry)
 		}
-		listed[hostPort(u)] = u.Scheme
+		allowed[hostPort(u)] = u.Scheme
 	}
-	return listed, nil
+	return allowed, nil
 }
 
-// hostPort returns the address of a URL as it is dialled.
+// hostPort returns the address that is dialled for a URL.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
@@ -55,24 +55,28 @@ func dialAny(ctx context.Context, network, address string) (net.Conn, error) {
 	return dial.Context(ctx, network, address)
 }
 
-// guarded returns a transport that reaches public addresses, and the listed ones. Every request of the library passes
-// through it: redirects, and those to the token service that a registry names.
-func guarded(listed Listed) http.RoundTripper {
+// guardedTransport returns a transport that reaches public addresses and allowed ones. All requests of the library pass
+// through it, including redirects and requests to the token service that a registry names.
+func guardedTransport(allowed AllowList) http.RoundTripper {
 	transport := newTransport(func(ctx context.Context, network, address string) (net.Conn, error) {
-		if _, ok := listed[strings.ToLower(address)]; ok {
+		if _, ok := allowed[strings.ToLower(address)]; ok {
 			return dial.Context(ctx, network, address)
 		}
 		return dial.Public(ctx, network, address)
 	})
-	return bounded{inner: transport, guard: true, listed: listed}
+	return limitedTransport{
+		inner:   transport,
+		guard:   true,
+		allowed: allowed,
+	}
 }
 
-// newTransport returns a transport without proxies, which would make the connections in its place.
+// newTransport returns a transport without proxies, which would connect to any address.
 func newTransport(dialer func(ctx context.Context, network, address string) (net.Conn, error)) *http.Transport {
 	return &http.Transport{
 		DialContext:            dialer,
 		TLSHandshakeTimeout:    5 * time.Second,
-		ResponseHeaderTimeout:  askTime,
+		ResponseHeaderTimeout:  lookupTimeout,
 		MaxResponseHeaderBytes: maxHeaders,
 		MaxIdleConns:           20,
 		IdleConnTimeout:        15 * time.Second,
@@ -81,26 +85,27 @@ func newTransport(dialer func(ctx context.Context, network, address string) (net
 	}
 }
 
-// bounded bounds the answers of another transport, and with guard refuses what only listed registries may do.
-type bounded struct {
-	inner  http.RoundTripper
-	guard  bool
-	listed Listed
+// limitedTransport limits the size of responses. With guard, it also refuses plain HTTP to registries that are not
+// allowed.
+type limitedTransport struct {
+	inner   http.RoundTripper
+	guard   bool
+	allowed AllowList
 }
 
-// RoundTrip makes one request.
-func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
-	if b.guard && req.URL.Scheme != "https" && b.listed[hostPort(req.URL)] != req.URL.Scheme {
-		return nil, errRefused("does not speak https")
+// RoundTrip performs one request.
+func (t limitedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if t.guard && req.URL.Scheme != "https" && t.allowed[hostPort(req.URL)] != req.URL.Scheme {
+		return nil, refusedError("does not speak https")
 	}
 	redirects := 0
 	for resp := req.Response; resp != nil && resp.Request != nil; resp = resp.Request.Response {
-		// go-containerregistry replaces the limit of net/http by a check of its own
-		if redirects++; redirects >= maxRedirects {
-			return nil, errRefused("redirects for ever")
+		redirects++
+		if redirects >= maxRedirects { // go-containerregistry disables the limit of net/http
+			return nil, refusedError("has too many redirects")
 		}
 	}
-	resp, err := b.inner.RoundTrip(req)
+	resp, err := t.inner.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
@@ -108,12 +113,12 @@ func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// errRefused is why a request was not made, or an answer not read.
-type errRefused string
+// refusedError says why a request was not made, or a response not read.
+type refusedError string
 
-func (e errRefused) Error() string { return string(e) }
+func (e refusedError) Error() string { return string(e) }
 
-// limitedBody ends with an error instead of more than some bytes.
+// limitedBody returns an error instead of more than a number of bytes.
 type limitedBody struct {
 	io.ReadCloser
 	left int64
@@ -122,7 +127,7 @@ type limitedBody struct {
 // Read reads up to the limit.
 func (b *limitedBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, errRefused(fmt.Sprintf("sent more than %d bytes", maxBody))
+		return 0, refusedError(fmt.Sprintf("sent more than %d bytes", maxBody))
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)

@@ -25,7 +25,7 @@ func (s *scene) inject(c corev1.ContainerStatus) {
 	s.pod().Status.ContainerStatuses = append(s.pod().Status.ContainerStatuses, c)
 }
 
-// TestG7StepStates: what runs is seen from the containers, also of a step that prints nothing.
+// TestG7StepStates: which step runs is seen from the containers, even if it prints nothing.
 func TestG7StepStates(t *testing.T) {
 	const done = `{"exit":0,"started":2000,"finished":4000}`
 	const failed = `{"exit":2,"started":2000,"finished":4000,"failed":true}`
@@ -38,21 +38,39 @@ func TestG7StepStates(t *testing.T) {
 		want        string // states of build and test
 		started     int64  // of the last one that runs, in milliseconds
 	}{
-		"the first":              {nil, runningSince("1-build", 2), runningSince("2-test", 2), "running queued", 2000},
-		"the second":             {nil, ended("1-build", 0, done), runningSince("2-test", 2), "success running", 4000},
-		"not after a failure":    {nil, ended("1-build", 2, failed), runningSince("2-test", 2), "failure queued", 0},
-		"at once":                {parallel, runningSince("1-build", 2), runningSince("2-test", 3), "running running", 3000},
-		"always":                 {always, ended("1-build", 2, failed), runningSince("2-test", 2), "failure running", 4000},
-		"after a failure":        {onFailure, ended("1-build", 2, failed), runningSince("2-test", 2), "failure running", 4000},
+		"the first":           {nil, runningSince("1-build", 2), runningSince("2-test", 2), "running queued", 2000},
+		"the second":          {nil, ended("1-build", 0, done), runningSince("2-test", 2), "success running", 4000},
+		"not after a failure": {nil, ended("1-build", 2, failed), runningSince("2-test", 2), "failure queued", 0},
+		"at once":             {parallel, runningSince("1-build", 2), runningSince("2-test", 3), "running running", 3000},
+		"always":              {always, ended("1-build", 2, failed), runningSince("2-test", 2), "failure running", 4000},
+		"after a failure": {
+			onFailure,
+			ended("1-build", 2, failed),
+			runningSince("2-test", 2),
+			"failure running",
+			4000,
+		},
 		"not when nothing fails": {onFailure, ended("1-build", 0, done), runningSince("2-test", 2), "success queued", 0},
-		"being created":          {nil, waiting("1-build", "ContainerCreating", ""), waiting("2-test", "ContainerCreating", ""), "queued queued", 0},
-		"a plan of other length": {[]byte(`{"plan.json":"[]"}`), runningSince("1-build", 2), runningSince("2-test", 2), "running queued", 2000},
+		"being created": {
+			nil,
+			waiting("1-build", "ContainerCreating", ""),
+			waiting("2-test", "ContainerCreating", ""),
+			"queued queued",
+			0,
+		},
+		"a plan of other length": {
+			[]byte(`{"plan.json":"[]"}`),
+			runningSince("1-build", 2),
+			runningSince("2-test", 2),
+			"running queued",
+			2000,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := passed()
 			s.stored.Files = c.files
 			s.live(c.build, c.test)
-			got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
+			got := Observe(Observation{Stored: s.stored, Job: s.job, Pods: s.pods})
 			var states []string
 			started := int64(0)
 			for _, st := range got.Job.Steps {
@@ -98,7 +116,7 @@ func TestG7Services(t *testing.T) {
 			}
 			s.sidecar("s1-db")
 			s.service(c.db)
-			got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
+			got := Observe(Observation{Stored: s.stored, Job: s.job, Pods: s.pods})
 			if got.Job.Services[0].State != c.want {
 				t.Errorf("%+v of a job in %s, want %s", got.Job.Services[0], got.Job.State, c.want)
 			}
@@ -113,15 +131,15 @@ func TestG7Services(t *testing.T) {
 func TestG7ImageOfAStep(t *testing.T) {
 	s := passed()
 	s.live(runningSince("1-build", 2), waiting("2-test", "ErrImageNeverPull", "not present"))
-	got := Observe(View{Stored: s.stored, Job: s.job, Pods: s.pods})
+	got := Observe(Observation{Stored: s.stored, Job: s.job, Pods: s.pods})
 	if got.Job.Steps[0].State != ci.Cancelled || got.Job.Steps[1].State != ci.Error ||
 		!strings.Contains(got.Job.Steps[1].Reason, "not present") {
 		t.Errorf("%+v", got.Job.Steps)
 	}
 }
 
-// TestC8InjectedContainers: containers that admission has added neither delay nor
-// change an outcome, and do not keep the pod once it is known.
+// TestC8InjectedContainers: containers that admission has added neither delay nor change an outcome, and do not keep
+// the pod once it is known.
 func TestC8InjectedContainers(t *testing.T) {
 	never, gone := running("istio-proxy"), ended("istio-proxy", 1, "")
 	for name, c := range map[string]struct {
@@ -181,11 +199,14 @@ func TestC8InjectedContainers(t *testing.T) {
 			s.inject(waiting("istio-proxy", "ImagePullBackOff", "x"))
 		}, ci.Success, "Passed in 1m13s", true},
 		"out of time in a step": {func(s *scene) {
-			s.over(ended("1-build", 0, `{"exit":0,"started":2000,"finished":4000}`), ended("2-test", 143, `{"exit":143,"started":4000,"finished":5000,"stopped":true}`))
+			s.over(
+				ended("1-build", 0, `{"exit":0,"started":2000,"finished":4000}`),
+				ended("2-test", 143, `{"exit":143,"started":4000,"finished":5000,"stopped":true}`),
+			)
 			s.inject(ended("istio-proxy", 0, ""))
 			s.condition(batchv1.JobFailed, "DeadlineExceeded", "x")
 			s.job.Spec.ActiveDeadlineSeconds = new(int64)
-		}, ci.Failure, "Timed out after 0.0s, in test; raise timeout of the job.", false},
+		}, ci.Failure, "Timed out after 0.0s in test. Raise the timeout of the job.", false},
 		"a native sidecar": {func(s *scene) {
 			s.pod().Status.Phase = corev1.PodRunning
 			s.sidecar("istio-proxy")
@@ -194,25 +215,26 @@ func TestC8InjectedContainers(t *testing.T) {
 		"a step has no proof": {func(s *scene) {
 			s.live(ended("1-build", 0, `{"exit":0,"started":2000,"finished":4000}`), ended("2-test", 0, ""))
 			s.inject(never)
-		}, ci.Error, "test ended with 0 without a record; the container was stopped from outside. Retry the run.", true},
+		}, ci.Error, "test exited with code 0 and reported no result: its container was stopped from outside. Retry " +
+			"the run.", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := passed()
 			c.change(s)
 			s.keep(t)
-			got := Observe(View{
-				Stored:   s.stored,
-				Job:      s.job,
-				Pods:     s.pods,
-				Patience: time.Minute,
+			got := Observe(Observation{
+				Stored:         s.stored,
+				Job:            s.job,
+				Pods:           s.pods,
+				PendingTimeout: time.Minute,
 			})
-			if got.Job.State != c.state || got.Job.Message != c.message || got.Linger != c.linger || got.Lost != "" {
+			if got.Job.State != c.state || got.Job.Message != c.message || got.PodLingers != c.linger || got.Interruption != "" {
 				t.Errorf(
 					"%s %q linger=%v lost=%q\nwant %s %q linger=%v",
 					got.Job.State,
 					got.Job.Message,
-					got.Linger,
-					got.Lost,
+					got.PodLingers,
+					got.Interruption,
 					c.state,
 					c.message,
 					c.linger,
@@ -222,19 +244,20 @@ func TestC8InjectedContainers(t *testing.T) {
 	}
 }
 
-// TestC8LingeringPodIsEnded: the Job goes when its logs are stored, not before.
+// TestC8LingeringPodIsEnded: a pod that only an added container keeps running is deleted when its logs are stored, and
+// not before.
 func TestC8LingeringPodIsEnded(t *testing.T) {
 	s := passed()
 	s.pod().Status.Phase = corev1.PodRunning
 	s.inject(running("istio-proxy"))
 	w, c := watched(t, s)
-	logs := &book{open: []string{"2-test"}}
-	w.Logs = logs
+	kept := &logs{open: []string{"2-test"}}
+	w.cfg.Logs = kept
 	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
 		t.Fatal(err)
 	}
 	c.check(t, ci.Success, "drop while running")
-	logs.open = nil
+	kept.open = nil
 	if err := w.reconcile(t.Context(), "yaci-r1-1"); err != nil {
 		t.Fatal(err)
 	}

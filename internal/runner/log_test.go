@@ -19,9 +19,12 @@ func TestParseProgressMarker(t *testing.T) {
 		}
 	}
 	for _, line := range []string{
-		"", "\n", "\x1b_yaci", "\x1b_yaci \n", "\x1b_yaci 1 1\x1b\\", "\x1b_yaci 1\x1b\\\n", "\x1b_yaci 1 1 1\x1b\\\n", "x\x1b_yaci 1 1\x1b\\\n",
-		"\x1b_yaci -1 1\x1b\\\n", "\x1b_yaci +1 1\x1b\\\n", "\x1b_yaci 1  1\x1b\\\n", "\x1b_yaci  1\x1b\\\n", "\x1b_yaci 1 \x1b\\\n", "\x1b_yaci 1_0 100\x1b\\\n",
-		"\x1b_yaci 2 1\x1b\\\n", "\x1b_yaci= 1 1\x1b\\\n", "\x1b_yaci 9223372036854775807 9223372036854775807\x1b\\\n", "\x1b_yaci 1 1" + big + "\x1b\\\n",
+		"", "\n", "\x1b_yaci", "\x1b_yaci \n", "\x1b_yaci 1 1\x1b\\", "\x1b_yaci 1\x1b\\\n",
+		"\x1b_yaci 1 1 1\x1b\\\n", "x\x1b_yaci 1 1\x1b\\\n",
+		"\x1b_yaci -1 1\x1b\\\n", "\x1b_yaci +1 1\x1b\\\n", "\x1b_yaci 1  1\x1b\\\n",
+		"\x1b_yaci  1\x1b\\\n", "\x1b_yaci 1 \x1b\\\n", "\x1b_yaci 1_0 100\x1b\\\n",
+		"\x1b_yaci 2 1\x1b\\\n", "\x1b_yaci= 1 1\x1b\\\n",
+		"\x1b_yaci 9223372036854775807 9223372036854775807\x1b\\\n", "\x1b_yaci 1 1" + big + "\x1b\\\n",
 		"\x1b_yaci 0x1 0x1\x1b\\\n", "\x1b_yaci " + strings.Repeat("0", 100) + " 1\x1b\\\n",
 	} {
 		if m, ok := ParseProgressMarker([]byte(line)); ok {
@@ -38,7 +41,7 @@ func TestStepOutput(t *testing.T) {
 	}
 }
 
-// FuzzProgressMarker reads any line, and any text in two pieces as in one.
+// FuzzProgressMarker parses any line, and checks that cutting a text in two does not change what is unescaped.
 func FuzzProgressMarker(f *testing.F) {
 	f.Add([]byte("\x1b_yaci 3 14\x1b\\\n"), 3)
 	f.Add([]byte("\x1b_yaci=\x1b\x1b_yaci=="), 8)
