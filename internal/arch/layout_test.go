@@ -44,7 +44,7 @@ func looseLayout() map[string]int {
 		"internal/heal":           1,
 		"internal/metrics":        1,
 		"internal/report":         8,
-		"internal/server":         26,
+		"internal/server":         25,
 		"internal/setup":          5,
 		"internal/store":          99,
 		"internal/store/pgtest":   1,

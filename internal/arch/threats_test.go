@@ -49,7 +49,7 @@ func threats() map[string]string {
 		"CVE-2026-58439":      "internal/flow TestWhatVoidsAnApproval", // kept after a retarget
 		"PAC ok-to-test race": "internal/flow TestApprovalRace",
 		"SRVKP-7238":          "internal/flow TestOKToTestWhenTheHeadMayHaveMoved",
-		"Drone 10879":         "internal/arch TestOneGate",          // restart went round the gate
+		"Drone 10879":         "internal/store TestJobsNeedAPermit", // restart went round the gate
 		"imposter commits":    "internal/flow TestStartRefused",     // a fork's commit by the repository's address
 		"Woodpecker #2357":    "internal/web TestPrivateIsNotFound", // a repository was found by who may not see it
 		"Woodpecker #1469":    "cmd/yaci TestOperatorsSee",          // metrics for everybody

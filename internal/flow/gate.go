@@ -14,10 +14,14 @@ import (
 // Changes is where jobs come into being. This file is its only caller, and each
 // call here checks a permit of the gate; internal/arch holds both.
 type Changes interface {
-	CreateRun(ctx context.Context, delivery int64, run *ci.Run, attempt ci.NewAttempt) error
-	AddAttempt(ctx context.Context, delivery int64, run ci.Run, attempt ci.NewAttempt) (bool, error)
-	ApproveRun(ctx context.Context, delivery int64, run ci.Run, a ci.Approval, attempt ci.NewAttempt) (bool, error)
-	ReplaceAttempt(ctx context.Context, delivery int64, run ci.Run, attempt ci.NewAttempt) (bool, error)
+	CreateRun(ctx context.Context, permit decide.Permit, delivery int64, run *ci.Run, attempt ci.NewAttempt) error
+	AddAttempt(ctx context.Context, permit decide.Permit, delivery int64, run ci.Run, attempt ci.NewAttempt) (bool, error)
+	ApproveRun(
+		ctx context.Context, permit decide.Permit, delivery int64, run ci.Run, a ci.Approval, attempt ci.NewAttempt,
+	) (bool, error)
+	ReplaceAttempt(
+		ctx context.Context, permit decide.Permit, delivery int64, run ci.Run, attempt ci.NewAttempt,
+	) (bool, error)
 	AwaitPull(ctx context.Context, ev ci.Event) error
 	ForgetPull(ctx context.Context, ev ci.Event) error
 	AwaitsPull(ctx context.Context, ev ci.Event) (bool, error)
@@ -93,7 +97,7 @@ func (f *Flow) create(ctx context.Context, p decide.Permit, delivery int64, run 
 		return err
 	}
 	failpoint.Hit(failpoint.RunCompiled)
-	if err := f.Changes.CreateRun(ctx, delivery, run, attempt); err != nil {
+	if err := f.Changes.CreateRun(ctx, p, delivery, run, attempt); err != nil {
 		return err
 	}
 	failpoint.Hit(failpoint.RunStored)
@@ -106,7 +110,7 @@ func (f *Flow) attempt(ctx context.Context, p decide.Permit, delivery int64, run
 	if err := permitted(p, run, attempt.Jobs); err != nil {
 		return err
 	}
-	added, err := f.Changes.AddAttempt(ctx, delivery, run, attempt)
+	added, err := f.Changes.AddAttempt(ctx, p, delivery, run, attempt)
 	if err != nil {
 		return err
 	}
@@ -128,7 +132,7 @@ func (f *Flow) replaceAttempt(
 	if err := permitted(p, run, attempt.Jobs); err != nil {
 		return false, err
 	}
-	replaced, err := f.Changes.ReplaceAttempt(ctx, delivery, run, attempt)
+	replaced, err := f.Changes.ReplaceAttempt(ctx, p, delivery, run, attempt)
 	if err == nil && replaced {
 		f.Queued()
 	}
@@ -148,7 +152,7 @@ func (f *Flow) release(
 		return err
 	}
 	a.At = f.Clock.Now()
-	changed, err := f.Changes.ApproveRun(ctx, delivery, run, a, attempt)
+	changed, err := f.Changes.ApproveRun(ctx, p, delivery, run, a, attempt)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/citest"
 	"github.com/yaci-ci/yaci/internal/citest/citesttest"
+	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/github"
 	"github.com/yaci-ci/yaci/internal/heal"
 	"github.com/yaci-ci/yaci/internal/store"
@@ -140,7 +141,7 @@ func (w *world) know(branch string, sha ci.SHA) {
 			},
 		},
 	}
-	if err := w.db.CreateRun(w.Context(), 0, &run, ci.NewAttempt{}); err != nil {
+	if err := w.db.CreateRun(w.Context(), decide.Permit{}, 0, &run, ci.NewAttempt{}); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -398,7 +399,7 @@ func TestLimitedInstallation(t *testing.T) {
 				},
 			},
 		}
-		if err := w.db.CreateRun(t.Context(), 0, &run, ci.NewAttempt{}); err != nil {
+		if err := w.db.CreateRun(t.Context(), decide.Permit{}, 0, &run, ci.NewAttempt{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/logs"
 	"github.com/yaci-ci/yaci/internal/runner"
 	"github.com/yaci-ci/yaci/internal/store"
@@ -154,6 +155,7 @@ func newWorldIn(t *testing.T, where string, text []byte, limit int64) *world {
 	})
 	run := ci.Run{
 		ID:      "r1",
+		Event:   ci.Event{Kind: ci.API},
 		Attempt: 1,
 		State:   ci.Queued,
 		Created: time.Now(),
@@ -167,7 +169,7 @@ func newWorldIn(t *testing.T, where string, text []byte, limit int64) *world {
 		Files:    []byte("{}"),
 		Steps:    []ci.Step{{Name: "test", Container: id.Container, State: ci.Queued}},
 	}
-	must(t, db.CreateRun(t.Context(), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{job}}))
+	must(t, db.CreateRun(t.Context(), permit(run.Event), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{job}}))
 	must(t, db.Launched(t.Context(), job.Name, id.UID))
 	w.job, err = db.Job(t.Context(), job.Name)
 	must(t, err)
@@ -639,4 +641,12 @@ func TestNoteBehindALineThatWasCutOff(t *testing.T) {
 	if !last.Note || last.Number != 3 {
 		t.Errorf("the log ends with %+v, want a note with number 3", last)
 	}
+}
+
+// permit returns a permit of the gate for jobs of an event, whatever its action is.
+func permit(ev ci.Event) decide.Permit {
+	ev.PRAction = map[ci.Kind]string{ci.PullRequest: "opened", ci.MergeGroup: "checks_requested"}[ev.Kind]
+	ev.Deleted, ev.SkipCI = false, false
+	_, p := decide.Gate(ev, decide.Known{Forks: decide.ForksAlways})
+	return p
 }

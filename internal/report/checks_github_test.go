@@ -69,7 +69,7 @@ func TestStatusAndCheckReachGitHub(t *testing.T) {
 		Files:    []byte("{}"),
 		Steps:    []ci.Step{{Name: "vet", Container: "1-vet", State: ci.Queued}},
 	}
-	fine(t, db.CreateRun(t.Context(), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{queued}}))
+	fine(t, db.CreateRun(t.Context(), permit(run.Event), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{queued}}))
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	sender := &report.Sender{
 		Outbox:   db,

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/report"
 	"github.com/yaci-ci/yaci/internal/store"
 )
@@ -185,7 +186,8 @@ func (w *world) startIn(repo ci.Repo, sha ci.SHA) {
 		Manifest: []byte("{}"),
 		Files:    []byte("{}"),
 	}
-	if err := w.outbox.CreateRun(w.Context(), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{job}}); err != nil {
+	attempt := ci.NewAttempt{Jobs: []ci.NewJob{job}}
+	if err := w.outbox.CreateRun(w.Context(), permit(run.Event), 0, &run, attempt); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -325,4 +327,12 @@ func TestStopLeavesTheStatusDue(t *testing.T) {
 	if len(due) != 1 || due[0].Attempts != 0 {
 		t.Errorf("due %+v", due)
 	}
+}
+
+// permit returns a permit of the gate for jobs of an event, whatever its action is.
+func permit(ev ci.Event) decide.Permit {
+	ev.PRAction = map[ci.Kind]string{ci.PullRequest: "opened", ci.MergeGroup: "checks_requested"}[ev.Kind]
+	ev.Deleted, ev.SkipCI = false, false
+	_, p := decide.Gate(ev, decide.Known{Forks: decide.ForksAlways})
+	return p
 }

@@ -233,7 +233,7 @@ func apiFront(t testing.TB) (http.Handler, *operator) {
 				Actor:  ci.Actor{ID: 7, Login: "ada"},
 			},
 		}
-		must(db.CreateRun(ctx, 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{{
+		must(db.CreateRun(ctx, permit(run.Event), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{{
 			Name:     ci.JobNameOf(id, 1),
 			Run:      id,
 			Attempt:  1,

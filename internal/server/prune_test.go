@@ -12,6 +12,7 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/config"
+	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -43,7 +44,8 @@ func TestPruneTakesLogsToo(t *testing.T) {
 		}
 		log := ci.LogID{UID: "uid-" + string(id), Container: "1-test"}
 		file := filepath.Join(where.LogStore, log.UID, log.Container, "000000.zst")
-		for _, err := range []error{db.CreateRun(ctx, 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{job}}), observe(ctx, db, ci.Job{
+		attempt := ci.NewAttempt{Jobs: []ci.NewJob{job}}
+		for _, err := range []error{db.CreateRun(ctx, permit(run.Event), 0, &run, attempt), observe(ctx, db, ci.Job{
 			Name:     job.Name,
 			Run:      id,
 			Attempt:  1,
@@ -76,4 +78,12 @@ func TestPruneTakesLogsToo(t *testing.T) {
 func observe(ctx context.Context, db *store.Store, job ci.Job) error {
 	_, err := db.Observe(ctx, job)
 	return err
+}
+
+// permit returns a permit of the gate for jobs of an event, whatever its action is.
+func permit(ev ci.Event) decide.Permit {
+	ev.PRAction = map[ci.Kind]string{ci.PullRequest: "opened", ci.MergeGroup: "checks_requested"}[ev.Kind]
+	ev.Deleted, ev.SkipCI = false, false
+	_, p := decide.Gate(ev, decide.Known{Forks: decide.ForksAlways})
+	return p
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 )
 
 // Approval returns the approval of a run for its present base, or nil.
@@ -30,9 +31,10 @@ func (s *Store) Approval(ctx context.Context, run ci.Run) (*ci.Approval, error) 
 // ApproveRun records an approval, and takes the held attempt that it is for to
 // its new state, with its jobs. delivery ends with it (0: none). It reports
 // false, and changes nothing, when the run is not held any more or its pull
-// request has got another base since the run was read.
+// request has got another base since the run was read. The permit is as for [Store.CreateRun].
 func (s *Store) ApproveRun(
 	ctx context.Context,
+	permit decide.Permit,
 	delivery int64,
 	run ci.Run,
 	a ci.Approval,
@@ -66,7 +68,7 @@ func (s *Store) ApproveRun(
 			run.ID, run.Retargets, a.SHA, a.Base, a.Digest, a.By.ID, a.By.Login, a.Via, millis(a.At)); err != nil {
 			return err
 		}
-		return s.beginAttempt(ctx, tx, run, attempt, plans, delivery, fmt.Sprintf("Approved run %s.", run.ID))
+		return s.beginAttempt(ctx, tx, permit, run, attempt, plans, delivery, fmt.Sprintf("Approved run %s.", run.ID))
 	})
 	if err != nil {
 		return false, fmt.Errorf("approve run %s: %w", run.ID, err)
@@ -77,9 +79,10 @@ func (s *Store) ApproveRun(
 // ReplaceAttempt starts a new attempt of a run for a new event of its commit, which the verdict of the old attempt
 // does not cover: what has not ended of the old one is cancelled, and the event takes the place of the old one.
 // delivery ends with it (0: none). It reports false, and changes nothing, when another attempt was faster. A new
-// base branch voids the approval, which is why run.Retargets counts them.
+// base branch voids the approval, which is why run.Retargets counts them. The permit is as for [Store.CreateRun].
 func (s *Store) ReplaceAttempt(
 	ctx context.Context,
+	permit decide.Permit,
 	delivery int64,
 	run ci.Run,
 	attempt ci.NewAttempt,
@@ -125,6 +128,7 @@ func (s *Store) ReplaceAttempt(
 		return s.beginAttempt(
 			ctx,
 			tx,
+			permit,
 			run,
 			attempt,
 			plans,

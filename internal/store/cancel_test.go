@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -19,7 +20,7 @@ func cancel(t *testing.T, s *store.Store) {
 	second.Title = "second"
 	second.Needs = []ci.JobName{"yaci-r1-1"}
 	jobs[0].Title, jobs[0].Steps = "first", []ci.Step{{Name: "test", Container: "1-test", State: ci.Queued}}
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: append(jobs, second)}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: append(jobs, second)}))
 	must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
 	for _, want := range []bool{true, false} { // the first ends it, and the second finds it ended
 		got, err := s.CancelRun(ctx, "r1", "Cancelled by @ada.")
@@ -67,7 +68,7 @@ func cancelRaces(t *testing.T, s *store.Store) {
 			ctx := t.Context()
 			id := ci.RunID(fmt.Sprintf("r%d", i))
 			run, jobs := pushRun(id, "refs/heads/"+string(id))
-			must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+			must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 			if c.then != "launched" {
 				must(t, s.Launched(ctx, jobs[0].Name, "uid-1"))
 			}
@@ -109,7 +110,7 @@ func cancelHeldRun(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, _ := pushRun("r1", "refs/pull/1/head")
 	run.State = ci.Held
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{}))
+	must(t, s.CreateRun(ctx, decide.Permit{}, 0, run, ci.NewAttempt{}))
 	ok, err := s.CancelRun(ctx, "r1", "Cancelled by the API.")
 	if err != nil || !ok {
 		t.Fatalf("%v, %v", ok, err)

@@ -14,7 +14,7 @@ func TestHealing(t *testing.T) { both(t, healing) }
 func healing(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	must(t, s.AddDelivery(ctx, ci.NewDelivery{
 		HookID:  1,
 		GUID:    "g",

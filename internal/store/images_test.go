@@ -20,7 +20,7 @@ func keptImages(t *testing.T, s *store.Store) {
 	for i := range jobs {
 		jobs[i].Images = []ci.Image{{Name: "tools/scan:1"}}
 	}
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	known := []ci.Image{{
 		Name:       "tools/scan:1",
 		Pinned:     "tools/scan@sha256:11",
@@ -66,7 +66,7 @@ func countedImages(t *testing.T, s *store.Store) {
 		for i := range jobs {
 			jobs[i].Images = []ci.Image{{Name: "tools/scan:1"}}
 		}
-		must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+		must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 		return jobs
 	}
 	first := create("r1")

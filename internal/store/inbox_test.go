@@ -37,7 +37,7 @@ func deliveriesAndWhatTheyLedTo(t *testing.T, s *store.Store) {
 	must(t, err)
 	must(t, s.FailDelivery(ctx, due[0].ID, "panic: boom"))
 	run, jobs := pushRun("r1", "refs/heads/main")
-	must(t, s.CreateRun(ctx, due[1].ID, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), due[1].ID, run, ci.NewAttempt{Jobs: jobs}))
 
 	list, err := s.Deliveries(ctx, "", 0, 10)
 	must(t, err)

@@ -29,7 +29,7 @@ func TestDeposed(t *testing.T) {
 	old, err := s.Lead(ctx)
 	must(t, err)
 	run, jobs := pushRun("r1", "refs/heads/main")
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	must(t, old.Launched(ctx, "yaci-r1-1", "uid-1"))
 	job, err := s.Job(ctx, "yaci-r1-1")
 	must(t, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -56,7 +57,7 @@ func listed(t *testing.T, s *store.Store) {
 		if i == 2 {
 			run.State, run.Finished = ci.Queued, time.Time{}
 		}
-		must(t, s.CreateRun(t.Context(), 0, &run, ci.NewAttempt{}))
+		must(t, s.CreateRun(t.Context(), decide.Permit{}, 0, &run, ci.NewAttempt{}))
 	}
 }
 
@@ -174,7 +175,7 @@ func repositories(t *testing.T, s *store.Store) {
 			Ref:    "refs/heads/main",
 			Branch: "main",
 		}
-		must(t, s.CreateRun(ctx, 0, &ci.Run{
+		must(t, s.CreateRun(ctx, decide.Permit{}, 0, &ci.Run{
 			ID:      ci.RunID(fmt.Sprintf("m%d", i)),
 			Event:   ev,
 			Attempt: 1,
@@ -210,7 +211,7 @@ func runJobsAndTimes(t *testing.T, s *store.Store) {
 		Files:    []byte("{}"),
 		Needs:    []ci.JobName{"yaci-r1-1"},
 	})
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	must(t, s.Launched(ctx, "yaci-r1-1", "u"))
 	got, err := s.Run(ctx, "r1")
 	must(t, err)
@@ -239,7 +240,7 @@ func runJobsAndTimes(t *testing.T, s *store.Store) {
 	run.Message = "wrong"
 	run.Finished = time.Now()
 	wrong := ci.BrokenFile{Content: "stpes:", Problems: []ci.Problem{{Line: 1, Column: 1, Text: "unknown"}}}
-	added, err := s.AddAttempt(ctx, 0, *run, ci.NewAttempt{Broken: wrong})
+	added, err := s.AddAttempt(ctx, decide.Permit{}, 0, *run, ci.NewAttempt{Broken: wrong})
 	if err != nil || !added {
 		t.Fatalf("second attempt: %v %v", added, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -37,10 +38,10 @@ func load(t *testing.T, s *store.Store) {
 	loaded(ci.Load{Deliveries: 1, Failed: 1})
 
 	run, jobs := pushRun("r1", "refs/heads/main")
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	waiting, _ := pushRun("r2", "refs/heads/other")
 	waiting.State, waiting.Event.SHA = ci.Held, "other"
-	must(t, s.CreateRun(ctx, 0, waiting, ci.NewAttempt{}))
+	must(t, s.CreateRun(ctx, decide.Permit{}, 0, waiting, ci.NewAttempt{}))
 	loaded(ci.Load{
 		Deliveries: 1,
 		Failed:     1,

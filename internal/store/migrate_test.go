@@ -52,7 +52,7 @@ func outOfOrder(t *testing.T, s *store.Store) {
 	before, err := s.Schema(ctx)
 	must(t, err)
 	run, jobs := pushRun("waits", "refs/heads/topic")
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	for _, statement := range []string{
 		`UPDATE runs SET awaits_pr = 7`,
 		`DROP TABLE awaits`,
@@ -186,7 +186,7 @@ func text(t *testing.T, s *store.Store) {
 	}
 	run, jobs := pushRun("r1", "refs/heads/\xff")
 	run.Event.Title, jobs[0].Title = "nul \x00 and \xff", "what? 'quoted' \"twice\" \U0001F600"
-	must(t, s.CreateRun(ctx, due[0].ID, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), due[0].ID, run, ci.NewAttempt{Jobs: jobs}))
 	job, err := s.Job(ctx, jobs[0].Name)
 	must(t, err)
 	if job.Title != jobs[0].Title {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -20,7 +21,7 @@ func runNumbers(t *testing.T, s *store.Store) {
 		run, _ := pushRun(id, "refs/heads/main")
 		run.Event.Repo.ID, run.Event.SHA = repo, ci.SHA(strings.Repeat(digit, 40))
 		run.State, run.Finished = ci.Skipped, time.Now()
-		must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{}))
+		must(t, s.CreateRun(ctx, decide.Permit{}, 0, run, ci.NewAttempt{}))
 		return run.Number
 	}
 	same(t, "first", int64(1), number("r1", 1, "1"))

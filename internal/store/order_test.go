@@ -17,7 +17,7 @@ func jobOrder(t *testing.T, s *store.Store) {
 	now := at(0)
 	s.SetNow(func() time.Time { return now })
 	run, jobs := matrix("rorder0000", 12)
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	var want []ci.JobName
 	for _, j := range jobs {
 		want = append(want, j.Name)

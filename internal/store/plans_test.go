@@ -52,7 +52,7 @@ func smallPlans(t *testing.T, s *store.Store) {
 	for _, j := range jobs {
 		plain += int64(len(j.Manifest) + len(j.Files))
 	}
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	if stored := storedBytes(t, s); stored > plain/20 {
 		t.Errorf("%d bytes of plans take %d", plain, stored)
 	}
@@ -83,7 +83,7 @@ func smallPlans(t *testing.T, s *store.Store) {
 		t.Errorf("%d bytes are left of ended jobs", stored)
 	}
 	run, jobs = matrix("r2", 3)
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	_, err := s.CancelRun(ctx, run.ID, "Cancelled.")
 	must(t, err)
 	if stored := storedBytes(t, s); stored != 0 {
@@ -100,7 +100,7 @@ func planLimit(t *testing.T, s *store.Store) {
 	refused := 0
 	for n := range 100 {
 		run, jobs := matrix(ci.RunID(fmt.Sprintf("r%d", n)), 2)
-		must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+		must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 		stored, err := s.Run(ctx, run.ID)
 		must(t, err)
 		if stored.State == ci.Error {
@@ -116,7 +116,7 @@ func planLimit(t *testing.T, s *store.Store) {
 	}
 	other, jobs := matrix("other", 2)
 	other.Event.Repo.ID = 2
-	must(t, s.CreateRun(ctx, 0, other, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(other.Event), 0, other, ci.NewAttempt{Jobs: jobs}))
 	stored, err := s.Run(ctx, "other")
 	if err != nil || stored.State != ci.Queued {
 		t.Errorf("another repository's run %+v, %v", stored, err)
@@ -129,7 +129,7 @@ func TestS16OldPlansAreRead(t *testing.T) { both(t, oldPlans) }
 func oldPlans(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	_, err := s.Writer().Exec(`UPDATE jobs SET manifest = '{"a":1}', files = '{"b":"c"}', base = ''`)
 	must(t, err)
 	got, err := s.Job(ctx, jobs[0].Name)
@@ -147,7 +147,7 @@ func upgradePlans(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	for _, id := range []ci.RunID{"waits", "runs", "ended"} {
 		run, jobs := pushRun(id, "refs/heads/"+string(id))
-		must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+		must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	}
 	must(t, s.DownTo(ctx, 62))
 	old := `{"manifest": "` + strings.Repeat("as it was ", 60_000) + `"}`
@@ -171,7 +171,7 @@ func upgradePlans(t *testing.T, s *store.Store) {
 	}
 	s.LimitPlans(1 << 20) // two old plans are more
 	run, jobs := pushRun("next", "refs/heads/next")
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	if run, err := s.Run(ctx, "next"); err != nil || run.State != ci.Error ||
 		!strings.Contains(run.Message, "YACI_REPO_STORE_LIMIT") {
 		t.Errorf("beyond the limit: %+v, %v", run, err)

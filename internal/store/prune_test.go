@@ -18,7 +18,7 @@ func ended(t *testing.T, s *store.Store, id ci.RunID, ref string, at time.Time) 
 	run, jobs := pushRun(id, ref)
 	run.Event.SHA = ci.SHA(id)
 	jobs[0].Group, jobs[0].Needs = "g", []ci.JobName{"other"}
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	must(t, s.Launched(ctx, jobs[0].Name, "uid-"+string(id)))
 	job, err := s.Job(ctx, jobs[0].Name)
 	must(t, err)

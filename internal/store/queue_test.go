@@ -29,7 +29,7 @@ func theQueue(t *testing.T, s *store.Store) {
 		Manifest: []byte("{}"),
 		Files:    []byte("{}"),
 	}
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: append(jobs, second)}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: append(jobs, second)}))
 	list, err := s.Contenders(ctx)
 	must(t, err)
 	if len(list) != 2 || !list[0].Ready || list[1].Ready || list[0].Person != 7 || list[0].Login != "ada" || list[0].RepoName != "ada/hello" ||

@@ -24,7 +24,7 @@ func reasons(t *testing.T, s *store.Store) {
 	must(t, s.FailDelivery(ctx, due[0].ID, "canary"))
 	must(t, s.DeferDelivery(ctx, due[1].ID, "canary", time.Hour))
 	run, jobs := pushRun("r1", "refs/heads/main")
-	must(t, s.CreateRun(ctx, due[2].ID, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), due[2].ID, run, ci.NewAttempt{Jobs: jobs}))
 	lead, err := s.Lead(ctx)
 	must(t, err)
 	must(t, lead.Pause(ctx, 3, time.Hour, false, "canary"))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -31,7 +32,7 @@ func learnRepo(t *testing.T, s *store.Store) {
 			Ref:    "refs/heads/main",
 			Branch: "main",
 		}
-		must(t, s.CreateRun(ctx, 0, &ci.Run{
+		must(t, s.CreateRun(ctx, decide.Permit{}, 0, &ci.Run{
 			ID:      id,
 			Event:   ev,
 			Attempt: 1,
@@ -119,7 +120,7 @@ func visibilityOfEvents(t *testing.T, s *store.Store) {
 			SHA:  ci.SHA(strings.Repeat("abc"[i:i+1], 40)),
 			Ref:  "refs/heads/main",
 		}
-		must(t, s.CreateRun(t.Context(), 0, &ci.Run{
+		must(t, s.CreateRun(t.Context(), decide.Permit{}, 0, &ci.Run{
 			ID:      ci.RunID("r" + "abc"[i:i+1]),
 			Event:   ev,
 			Attempt: 1,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -89,7 +90,7 @@ func keepsAttempt(t *testing.T, s *store.Store) {
 	job.Finished = time.Time{} // of a job in a final state
 	attempt := store.Fill[ci.NewAttempt]()
 	attempt.Jobs = []ci.NewJob{job}
-	must(t, s.CreateRun(ctx, 0, &run, attempt))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, &run, attempt))
 	same(t, "number", int64(1), run.Number)
 
 	got, err := s.Run(ctx, run.ID)
@@ -158,9 +159,9 @@ func keepsApproval(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("rheld", "refs/pull/1/head")
 	run.Event.Repo.ID, run.State = 2, ci.Held
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{}))
+	must(t, s.CreateRun(ctx, decide.Permit{}, 0, run, ci.NewAttempt{}))
 	want := store.Fill[ci.Approval]()
-	changed, err := s.ApproveRun(ctx, 0, *run, want, ci.NewAttempt{Jobs: jobs})
+	changed, err := s.ApproveRun(ctx, permit(run.Event), 0, *run, want, ci.NewAttempt{Jobs: jobs})
 	must(t, err)
 	same(t, "approved", true, changed)
 	got, err := s.Approval(ctx, *run)

@@ -5,15 +5,23 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 )
 
-// CreateRun stores a run with its jobs and its first status, and ends the
-// delivery that led to it (0: none), all or nothing. It sets run.Number. When
-// the same event already has a run, the delivery ends and nothing else happens.
-func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, attempt ci.NewAttempt) error {
+// CreateRun stores a run with its jobs and its first status, and ends the delivery that led to it (0: none), all or
+// nothing. It sets run.Number. If the same event already has a run, the delivery ends and nothing else happens. Jobs
+// that are not finished need a permit for the event of the run; otherwise the error is [decide.ErrNoPermit], wrapped.
+func (s *Store) CreateRun(
+	ctx context.Context,
+	permit decide.Permit,
+	delivery int64,
+	run *ci.Run,
+	attempt ci.NewAttempt,
+) error {
 	err := s.tx(ctx, func(tx *sql.Tx) error {
 		event, err := encodeEvent(run.Event)
 		if err != nil {
@@ -73,7 +81,7 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, atte
 				return err
 			}
 		}
-		return s.beginAttempt(ctx, tx, *run, attempt, plans, delivery, fmt.Sprintf("Run %s.", run.ID))
+		return s.beginAttempt(ctx, tx, permit, *run, attempt, plans, delivery, fmt.Sprintf("Run %s.", run.ID))
 	})
 	if err != nil {
 		return fmt.Errorf("create run %s: %w", run.ID, err)
@@ -81,11 +89,12 @@ func (s *Store) CreateRun(ctx context.Context, delivery int64, run *ci.Run, atte
 	return nil
 }
 
-// AddAttempt stores the next attempt of a finished run, and ends the delivery
-// that asked for it (0: none). It reports false when the run is not finished,
-// another attempt was faster, or its pull request has got another base since the run was read.
+// AddAttempt stores the next attempt of a finished run, and ends the delivery that asked for it (0: none). It reports
+// false when the run is not finished, another attempt was faster, or its pull request has got another base since the
+// run was read. The permit is as for [Store.CreateRun].
 func (s *Store) AddAttempt(
 	ctx context.Context,
+	permit decide.Permit,
 	delivery int64,
 	run ci.Run,
 	attempt ci.NewAttempt,
@@ -106,7 +115,7 @@ func (s *Store) AddAttempt(
 			return nil
 		}
 		added = true
-		return s.beginAttempt(ctx, tx, run, attempt, plans, delivery, fmt.Sprintf("Run %s again.", run.ID))
+		return s.beginAttempt(ctx, tx, permit, run, attempt, plans, delivery, fmt.Sprintf("Run %s again.", run.ID))
 	})
 	if err != nil {
 		return false, fmt.Errorf("attempt %d of run %s: %w", run.Attempt, run.ID, err)
@@ -116,7 +125,14 @@ func (s *Store) AddAttempt(
 
 // beginAttempt stores what an attempt consists of, ends the delivery that it came from (0: none), and settles the run.
 func (s *Store) beginAttempt(
-	ctx context.Context, tx *sql.Tx, run ci.Run, attempt ci.NewAttempt, plans []plan, delivery int64, reason string,
+	ctx context.Context,
+	tx *sql.Tx,
+	permit decide.Permit,
+	run ci.Run,
+	attempt ci.NewAttempt,
+	plans []plan,
+	delivery int64,
+	reason string,
 ) error {
 	if err := keepBroken(ctx, tx, run, attempt.Broken); err != nil {
 		return err
@@ -124,7 +140,7 @@ func (s *Store) beginAttempt(
 	if err := keepAwaits(ctx, tx, run.Event, attempt.Awaits); err != nil {
 		return err
 	}
-	if err := s.addJobs(ctx, tx, attempt.Jobs, plans); err != nil {
+	if err := s.addJobs(ctx, tx, permit, run.Event, attempt.Jobs, plans); err != nil {
 		return err
 	}
 	if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, reason); err != nil {
@@ -133,8 +149,22 @@ func (s *Store) beginAttempt(
 	return s.settle(ctx, tx, run.ID, run.Attempt)
 }
 
-// addJobs stores the jobs of an attempt. [Store.settle] then decides which of them may be launched.
-func (s *Store) addJobs(ctx context.Context, tx *sql.Tx, jobs []ci.NewJob, plans []plan) error {
+// addJobs stores the jobs of an attempt, if the gate permits them or all of them are finished, because they were
+// skipped or keep an earlier result. It is the only way for a job into the database. [Store.settle] then decides which
+// of them may be launched.
+func (s *Store) addJobs(
+	ctx context.Context,
+	tx *sql.Tx,
+	permit decide.Permit,
+	ev ci.Event,
+	jobs []ci.NewJob,
+	plans []plan,
+) error {
+	if slices.ContainsFunc(jobs, func(j ci.NewJob) bool { return !j.State.Final() }) {
+		if err := permit.Check(ev); err != nil {
+			return err
+		}
+	}
 	now := s.now().UnixMilli()
 	for i, j := range jobs {
 		if j.State.Final() && j.Finished.IsZero() { // skipped from the start

@@ -81,7 +81,7 @@ func TestRunToStatus(t *testing.T) { both(t, runToStatus) }
 func runToStatus(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	if run.Number != 1 {
 		t.Errorf("number %d", run.Number)
 	}
@@ -145,7 +145,7 @@ func sameMeaningIsOneRun(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	for _, id := range []ci.RunID{"r1", "r2"} {
 		run, jobs := pushRun(id, "refs/heads/main")
-		must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+		must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	}
 	queued := queuedJobs(t, s)
 	if len(queued) != 1 {
@@ -160,7 +160,7 @@ func worstRunShows(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	for _, id := range []ci.RunID{"r1", "r2"} {
 		run, jobs := pushRun(id, "refs/heads/"+string(id))
-		must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+		must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	}
 	for i, state := range []ci.State{ci.Failure, ci.Success} {
 		id := ci.RunID([]string{"r1", "r2"}[i])
@@ -181,7 +181,7 @@ func TestAttempt(t *testing.T) { both(t, attempt) }
 func attempt(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	next, _ := pushRun("r1", "refs/heads/main")
 	next.Attempt = 2
 	again := []ci.NewJob{{
@@ -192,10 +192,11 @@ func attempt(t *testing.T, s *store.Store) {
 		Manifest: []byte("{}"),
 		Files:    []byte("{}"),
 	}}
-	if added, err := s.AddAttempt(ctx, 0, *next, ci.NewAttempt{Jobs: again}); err != nil || added {
+	added, err := s.AddAttempt(ctx, permit(next.Event), 0, *next, ci.NewAttempt{Jobs: again})
+	if err != nil || added {
 		t.Errorf("a running run was retried: %v %v", added, err)
 	}
-	_, err := s.Observe(ctx, ci.Job{
+	_, err = s.Observe(ctx, ci.Job{
 		Name:    "yaci-r1-1",
 		Run:     "r1",
 		Attempt: 1,
@@ -204,7 +205,7 @@ func attempt(t *testing.T, s *store.Store) {
 	})
 	must(t, err)
 	for i, want := range []bool{true, false} {
-		added, err := s.AddAttempt(ctx, 0, *next, ci.NewAttempt{Jobs: again})
+		added, err := s.AddAttempt(ctx, permit(next.Event), 0, *next, ci.NewAttempt{Jobs: again})
 		if err != nil || added != want {
 			t.Errorf("retry %d: %v %v", i, added, err)
 		}
@@ -218,7 +219,7 @@ func lost(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
 	jobs[0].Steps = []ci.Step{{Name: "test", Container: "1-test", State: ci.Queued}}
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	must(t, s.StatusSent(ctx, due(ctx, t, s, "pending"), time.Minute))
 	for i := 1; i <= 2; i++ {
 		must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
@@ -253,7 +254,7 @@ func TestSettled(t *testing.T) { both(t, settled) }
 func settled(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	run, jobs := pushRun("r1", "refs/heads/main")
-	must(t, s.CreateRun(ctx, 0, run, ci.NewAttempt{Jobs: jobs}))
+	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	count := func(want int) {
 		t.Helper()
 		left, err := s.UnsettledJobs(ctx)

@@ -20,7 +20,7 @@ func unfinishedOf(t *testing.T, s *store.Store) {
 			Name:         fmt.Sprintf("hello%d", n),
 			Installation: installation,
 		}
-		must(t, s.CreateRun(t.Context(), 0, run, ci.NewAttempt{Jobs: jobs}))
+		must(t, s.CreateRun(t.Context(), permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	}
 	cancelled, err := s.CancelRun(t.Context(), "r1", "Cancelled.")
 	if err != nil || !cancelled {

@@ -567,7 +567,8 @@ func continueVersion(t *testing.T, s *store.Store, release int) {
 	ctx := t.Context()
 	repeated := versionRun("rpassed000", 0)
 	repeated.ID = "rrepeated0"
-	must(t, s.CreateRun(ctx, 0, repeated, ci.NewAttempt{Jobs: []ci.NewJob{versionJob("rrepeated0", 1)}}))
+	attempt := ci.NewAttempt{Jobs: []ci.NewJob{versionJob("rrepeated0", 1)}}
+	must(t, s.CreateRun(ctx, permit(repeated.Event), 0, repeated, attempt))
 	if _, err := s.Run(ctx, "rrepeated0"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("an event that has a run got another: %v", err)
 	}
@@ -575,7 +576,7 @@ func continueVersion(t *testing.T, s *store.Store, release int) {
 	next := versionRun("rpassed000", 100)
 	next.ID = "rnext00000"
 	next.Event.SHA = versionSHA("7")
-	must(t, s.CreateRun(ctx, 0, next, ci.NewAttempt{Jobs: []ci.NewJob{versionJob(next.ID, 1)}}))
+	must(t, s.CreateRun(ctx, permit(next.Event), 0, next, ci.NewAttempt{Jobs: []ci.NewJob{versionJob(next.ID, 1)}}))
 	same(t, "number of the next run", int64(len(versionIDs(release))), next.Number) // the command has none
 
 	job := launch(t, s, "yaci-rwaiting00-1", "uid-waiting")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -250,7 +251,8 @@ func writeRuns(t *testing.T, s *store.Store, delivery int64) {
 	ctx := t.Context()
 	create := func(delivery int64, id ci.RunID, created int, jobs ...ci.NewJob) {
 		t.Helper()
-		must(t, s.CreateRun(ctx, delivery, versionRun(id, created), ci.NewAttempt{Jobs: jobs}))
+		run := versionRun(id, created)
+		must(t, s.CreateRun(ctx, permit(run.Event), delivery, run, ci.NewAttempt{Jobs: jobs}))
 	}
 
 	create(delivery, "rpassed000", 0, versionJob("rpassed000", 1))
@@ -299,7 +301,8 @@ func writeRuns(t *testing.T, s *store.Store, delivery int64) {
 	observe(t, s, job)
 	again := *versionRun("rfailed000", 2)
 	again.Attempt = 2
-	added, err := s.AddAttempt(ctx, 0, again, ci.NewAttempt{Jobs: []ci.NewJob{versionJob("rfailed000", 2)}})
+	attempt := ci.NewAttempt{Jobs: []ci.NewJob{versionJob("rfailed000", 2)}}
+	added, err := s.AddAttempt(ctx, permit(again.Event), 0, again, attempt)
 	must(t, err)
 	if !added {
 		t.Fatal("no second attempt")
@@ -330,7 +333,7 @@ func writeRuns(t *testing.T, s *store.Store, delivery int64) {
 		Content:  "x: y\n",
 		Problems: []ci.Problem{{Line: 1, Column: 3, Text: "unknown key"}, {Line: 2, Column: 1, Text: "no steps"}},
 	}
-	must(t, s.CreateRun(ctx, 0, broken, ci.NewAttempt{Broken: file}))
+	must(t, s.CreateRun(ctx, decide.Permit{}, 0, broken, ci.NewAttempt{Broken: file}))
 	writeForks(t, s)
 }
 
@@ -339,10 +342,10 @@ func writeForks(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	held := versionRun("rheld00000", 6)
 	held.State, held.Message = ci.Held, "Waiting for approval."
-	must(t, s.CreateRun(ctx, 0, held, ci.NewAttempt{Awaits: []int{}}))
+	must(t, s.CreateRun(ctx, decide.Permit{}, 0, held, ci.NewAttempt{Awaits: []int{}}))
 	approved := versionRun("rapproved0", 7)
 	approved.State, approved.Message = ci.Held, "Waiting for approval."
-	must(t, s.CreateRun(ctx, 0, approved, ci.NewAttempt{}))
+	must(t, s.CreateRun(ctx, decide.Permit{}, 0, approved, ci.NewAttempt{}))
 	approved.State, approved.Message = ci.Queued, "Waiting."
 	approval := ci.Approval{
 		SHA:    versionSHA("2"),
@@ -353,7 +356,7 @@ func writeForks(t *testing.T, s *store.Store) {
 		At:     at(50),
 	}
 	changed, err := s.ApproveRun(
-		ctx,
+		ctx, permit(approved.Event),
 		0,
 		*approved,
 		approval,

@@ -219,7 +219,7 @@ func TestS4HostileRecords(t *testing.T) {
 			State:   ci.Queued,
 			Created: time.Now(),
 		}
-		if err := db.CreateRun(t.Context(), 0, &run, ci.NewAttempt{Jobs: jobs}); err != nil {
+		if err := db.CreateRun(t.Context(), permit(run.Event), 0, &run, ci.NewAttempt{Jobs: jobs}); err != nil {
 			t.Fatal(err)
 		}
 		for _, job := range jobs {

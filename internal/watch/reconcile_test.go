@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -121,7 +122,7 @@ func stored(t *testing.T, s *scene) *store.Store {
 		Created: time.Now(),
 	}
 	job := queued(s.stored)
-	if err := db.CreateRun(t.Context(), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{job}}); err != nil {
+	if err := db.CreateRun(t.Context(), permit(run.Event), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{job}}); err != nil {
 		t.Fatal(err)
 	}
 	if s.stored.State == ci.Running {
@@ -431,4 +432,12 @@ func TestRun(t *testing.T) {
 	if err := <-stopped; err != nil {
 		t.Errorf("Run returned %v", err)
 	}
+}
+
+// permit returns a permit of the gate for jobs of an event, whatever its action is.
+func permit(ev ci.Event) decide.Permit {
+	ev.PRAction = map[ci.Kind]string{ci.PullRequest: "opened", ci.MergeGroup: "checks_requested"}[ev.Kind]
+	ev.Deleted, ev.SkipCI = false, false
+	_, p := decide.Gate(ev, decide.Known{Forks: decide.ForksAlways})
+	return p
 }

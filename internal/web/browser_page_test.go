@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 )
 
 // everyPage stores something for every page to show and looks at each: at the first
@@ -44,7 +45,7 @@ func everyPage(b *tab, look func(path string)) {
 		Content:  "image: golang:1.26\nstpes:\n  - go test ./... -run 'a very long line that does not fit into a narrow window at all, whatever one does'\n",
 		Problems: []ci.Problem{{Line: 2, Column: 1, Text: `unknown key "stpes". Did you mean "steps"?`}},
 	}
-	must(b.t, b.db.CreateRun(b.t.Context(), 0, &broken, ci.NewAttempt{Broken: file}))
+	must(b.t, b.db.CreateRun(b.t.Context(), decide.Permit{}, 0, &broken, ci.NewAttempt{Broken: file}))
 	mine, held := p.failed(b.world), p.held(b.world)
 	p.delivered(b.world)
 	const longest = "maintainer-maintainer-maintainer-abcdef"

@@ -7,6 +7,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 )
 
 // signIn is the way of people who may write: to a private run, through GitHub, and what they can do there.
@@ -117,6 +118,6 @@ func (p *people) held(w *world) ci.Run {
 	}))
 	due, err := w.db.DueDeliveries(w.t.Context(), 1)
 	must(w.t, err)
-	must(w.t, w.db.CreateRun(w.t.Context(), due[0].ID, &run, ci.NewAttempt{}))
+	must(w.t, w.db.CreateRun(w.t.Context(), decide.Permit{}, due[0].ID, &run, ci.NewAttempt{}))
 	return run
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/logs"
 	"github.com/yaci-ci/yaci/internal/store"
 	"github.com/yaci-ci/yaci/internal/web"
@@ -157,7 +158,7 @@ func (w *world) runAt(sha ci.SHA, event ci.Event, steps ...ci.Step) ci.Run {
 	if len(steps) > 0 {
 		queued.Steps = steps
 	}
-	must(w.t, w.db.CreateRun(w.t.Context(), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{queued}}))
+	must(w.t, w.db.CreateRun(w.t.Context(), permit(run.Event), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{queued}}))
 	if len(steps) == 0 {
 		return run
 	}
@@ -292,4 +293,12 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// permit returns a permit of the gate for jobs of an event, whatever its action is.
+func permit(ev ci.Event) decide.Permit {
+	ev.PRAction = map[ci.Kind]string{ci.PullRequest: "opened", ci.MergeGroup: "checks_requested"}[ev.Kind]
+	ev.Deleted, ev.SkipCI = false, false
+	_, p := decide.Gate(ev, decide.Known{Forks: decide.ForksAlways})
+	return p
 }
