@@ -78,7 +78,8 @@ func TestCloneCutByTime(t *testing.T) {
 	sha := w.pushFrom(clone, "image: IMAGE\ntimeout: 5s\nsteps: ['true']\n")
 	st := w.final(r, sha)
 	if st.State != "error" ||
-		st.Description != "Timed out after 5.0s while fetching the commit. Raise the timeout of the job, or fetch less (see clone)." {
+		st.Description != "Timed out after 5.0s while fetching the commit. "+
+			"Raise the timeout of the job, or fetch less (see clone)." {
 		t.Errorf("%s: %s", st.State, st.Description)
 	}
 }
