@@ -80,7 +80,7 @@ func TestC17RepositoryOfTheOrigin(t *testing.T) {
 			t.Fatal(string(out))
 		}
 	}
-	s, err := Take(t.Context(), dir)
+	s, err := TakeSnapshot(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,12 +13,12 @@ import (
 	"strings"
 )
 
-// Snapshot is a working tree as one commit without parents.
+// Snapshot is a working tree as a git commit without parents.
 type Snapshot struct {
 	Commit string // full id
-	Branch string // that is checked out; empty: none
-	Repo   string // owner/name of the remote origin; local/DIRECTORY if there is none
-	Pack   string // path of the git pack that has the commit
+	Branch string // the current branch; empty: HEAD is detached
+	Repo   string // owner/name of the remote origin, or local/DIRECTORY without one
+	Pack   string // path of a git pack with the commit
 	Bytes  int64  // of the pack
 
 	dir string
@@ -27,13 +27,13 @@ type Snapshot struct {
 // Close deletes the pack.
 func (s *Snapshot) Close() error { return os.RemoveAll(s.dir) }
 
-// Take makes a snapshot of the repository around a directory: all files but the
-// ignored ones. Its objects and its index are apart from the repository's.
-func Take(ctx context.Context, dir string) (*Snapshot, error) {
+// TakeSnapshot takes a snapshot of the working tree that contains dir: all files that git does not ignore. It uses an
+// object directory and an index of its own, so the repository does not change. The caller must call Close.
+func TakeSnapshot(ctx context.Context, dir string) (*Snapshot, error) {
 	g := git{ctx: ctx, dir: dir}
 	top, err := g.run(nil, "rev-parse", "--show-toplevel")
 	if err != nil {
-		return nil, fmt.Errorf("no working tree of git: %w", err)
+		return nil, fmt.Errorf("not a git working tree: %w", err)
 	}
 	s := &Snapshot{}
 	if s.dir, err = os.MkdirTemp("", "yaci-exec-"); err != nil {
@@ -46,32 +46,10 @@ func Take(ctx context.Context, dir string) (*Snapshot, error) {
 	return s, nil
 }
 
+// take commits and packs the working tree in g.dir.
 func (s *Snapshot) take(g git) error {
-	objects, err := g.run(nil, "rev-parse", "--path-format=absolute", "--git-path", "objects")
-	if err != nil {
+	if err := s.prepare(&g); err != nil {
 		return err
-	}
-	index, err := g.run(nil, "rev-parse", "--path-format=absolute", "--git-path", "index")
-	if err != nil {
-		return err
-	}
-	own := filepath.Join(s.dir, "index")
-	if data, err := os.ReadFile(index); err == nil { // which knows most files already; a new repository has none
-		if err := os.WriteFile(own, data, 0o600); err != nil {
-			return err
-		}
-	}
-	if err := os.Mkdir(filepath.Join(s.dir, "objects"), 0o700); err != nil {
-		return err
-	}
-	g.env = []string{
-		"GIT_INDEX_FILE=" + own,
-		"GIT_OBJECT_DIRECTORY=" + filepath.Join(s.dir, "objects"),
-		"GIT_ALTERNATE_OBJECT_DIRECTORIES=" + objects,
-		"GIT_AUTHOR_NAME=yaci",
-		"GIT_AUTHOR_EMAIL=yaci@localhost",
-		"GIT_COMMITTER_NAME=yaci",
-		"GIT_COMMITTER_EMAIL=yaci@localhost",
 	}
 	if _, err := g.run(nil, "add", "--all"); err != nil {
 		return err
@@ -86,15 +64,47 @@ func (s *Snapshot) take(g git) error {
 	if s.Branch, err = g.run(nil, "branch", "--show-current"); err != nil {
 		return err
 	}
-	origin, _ := g.run(nil, "remote", "get-url", "origin") // it fails when there is none
+	origin, _ := g.run(nil, "remote", "get-url", "origin") // it fails if there is none
 	s.Repo = repoName(origin, g.dir)
 	return s.pack(g)
 }
 
-// remotePath is the end of a remote's address: https://host/owner/name.git, git@host:owner/name.
+// prepare makes g use an object directory and an index in s.dir. The index is a copy of the repository's, so that git
+// need not read unchanged files.
+func (s *Snapshot) prepare(g *git) error {
+	objects, err := g.run(nil, "rev-parse", "--path-format=absolute", "--git-path", "objects")
+	if err != nil {
+		return err
+	}
+	index, err := g.run(nil, "rev-parse", "--path-format=absolute", "--git-path", "index")
+	if err != nil {
+		return err
+	}
+	ownIndex := filepath.Join(s.dir, "index")
+	if data, err := os.ReadFile(index); err == nil { // a new repository has none
+		if err := os.WriteFile(ownIndex, data, 0o600); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(filepath.Join(s.dir, "objects"), 0o700); err != nil {
+		return err
+	}
+	g.env = []string{
+		"GIT_INDEX_FILE=" + ownIndex,
+		"GIT_OBJECT_DIRECTORY=" + filepath.Join(s.dir, "objects"),
+		"GIT_ALTERNATE_OBJECT_DIRECTORIES=" + objects,
+		"GIT_AUTHOR_NAME=yaci",
+		"GIT_AUTHOR_EMAIL=yaci@localhost",
+		"GIT_COMMITTER_NAME=yaci",
+		"GIT_COMMITTER_EMAIL=yaci@localhost",
+	}
+	return nil
+}
+
+// remotePath matches the end of a remote's URL: https://host/owner/name.git, git@host:owner/name.
 var remotePath = regexp.MustCompile(`[/:]([\w.-]+)/([\w.-]+?)(?:\.git)?/?$`)
 
-// repoName reads owner/name out of a remote's address, or makes a name of the directory.
+// repoName returns owner/name from a remote's URL, or local/ and the name of the directory.
 func repoName(origin, dir string) string {
 	if m := remotePath.FindStringSubmatch(origin); m != nil {
 		return m[1] + "/" + m[2]
@@ -102,7 +112,7 @@ func repoName(origin, dir string) string {
 	return "local/" + filepath.Base(dir)
 }
 
-// Ref is the full name of the branch; without one, the commit itself, as a detached HEAD has it.
+// Ref returns the full name of the branch or, with a detached HEAD, the id of the commit.
 func (s *Snapshot) Ref() string {
 	if s.Branch == "" {
 		return s.Commit
@@ -110,6 +120,7 @@ func (s *Snapshot) Ref() string {
 	return "refs/heads/" + s.Branch
 }
 
+// pack writes the commit to a git pack.
 func (s *Snapshot) pack(g git) error {
 	s.Pack = filepath.Join(s.dir, "pack")
 	to, err := os.Create(s.Pack)
@@ -124,14 +135,15 @@ func (s *Snapshot) pack(g git) error {
 	return errors.Join(err, to.Close())
 }
 
-// git is how git is called.
+// git calls git.
 type git struct {
 	ctx context.Context
 	dir string
 	env []string
-	to  *os.File // for what it prints; nil: returned
+	to  *os.File // receives the output; nil: run returns it
 }
 
+// run runs git and returns what it prints. The error contains the last line of its error output.
 func (g git) run(in io.Reader, args ...string) (string, error) {
 	cmd := exec.CommandContext(g.ctx, "git", args...)
 	var out, errs bytes.Buffer
@@ -150,7 +162,7 @@ func (g git) run(in io.Reader, args ...string) (string, error) {
 	return strings.TrimSpace(out.String()), nil
 }
 
-// String says what is sent.
+// String describes what is sent.
 func (s *Snapshot) String() string {
 	return fmt.Sprintf("working tree %.7s, %.1f MB packed", s.Commit, float64(s.Bytes)/1e6)
 }

@@ -42,7 +42,7 @@ func TestTake(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := do("", "status", "--porcelain") + do("", "count-objects")
-	s, err := Take(t.Context(), filepath.Join(dir, "sub"))
+	s, err := TakeSnapshot(t.Context(), filepath.Join(dir, "sub"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestTake(t *testing.T) {
 	if _, err := os.Stat(s.dir); !os.IsNotExist(err) {
 		t.Errorf("%s is left: %v", s.dir, err)
 	}
-	_, err = Take(t.Context(), t.TempDir())
+	_, err = TakeSnapshot(t.Context(), t.TempDir())
 	if err == nil || !strings.Contains(err.Error(), "no working tree of git") {
 		t.Errorf("outside: %v", err)
 	}

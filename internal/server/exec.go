@@ -36,7 +36,7 @@ func Exec(ctx context.Context, e Execution, stdout, stderr io.Writer) (state ci.
 		return "", err
 	}
 	errs := terminal.New(stderr, os.Getenv)
-	tree, err := exec.Take(ctx, e.Dir)
+	tree, err := exec.TakeSnapshot(ctx, e.Dir)
 	if err != nil {
 		return "", err
 	}
