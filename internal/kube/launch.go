@@ -27,7 +27,7 @@ const Finalizer = "yaci.dev/outcome"
 // launch uses it. A job that the cluster refuses leaves no Secret. The Job of an earlier launch that was lost is
 // deleted before.
 func (c *Cluster) Launch(ctx context.Context, launch ci.Launch) (string, error) {
-	name := launch.Job.Name
+	name := launch.Name
 	job, err := c.jobFromManifest(launch)
 	if err != nil {
 		return "", err
