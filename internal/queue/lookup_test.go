@@ -94,7 +94,7 @@ func TestC19RegistriesAreAskedBesideTheQueue(t *testing.T) {
 			t.Errorf("asked %q, anonymously %t", r.asked, r.anonymous)
 		}
 		if len(w.saved) != 1 || w.saved[0] != "slow: Waiting: 1st in line, looking up its image in the registry." {
-			t.Errorf("told %q", w.saved)
+			t.Errorf("saved %q", w.saved)
 		}
 		// When the job is launched again, as after a lost pod, no registry is asked.
 		w.job("slow").State = ci.Queued
@@ -121,11 +121,11 @@ func TestC19RegistryTrouble(t *testing.T) {
 		if gone.State != ci.Error || gone.Message != "Image gone: not found." {
 			t.Errorf("gone: %+v", gone)
 		}
-		if told := strings.Join(w.saved, "\n"); !strings.Contains(
-			told,
+		if saved := strings.Join(w.saved, "\n"); !strings.Contains(
+			saved,
 			"down: Waiting: 1st in line, looking up its image again: registry r.test did not answer (timeout).",
 		) {
-			t.Errorf("told %s", told)
+			t.Errorf("saved %s", saved)
 		}
 		r.answers("later", nil)
 		passes(t, q, 30*time.Second)

@@ -413,7 +413,7 @@ func TestFullCluster(t *testing.T) {
 	want := []string{"a: Waiting: 1st in line, the cluster is full: no node has enough free CPU.",
 		"b: Waiting: 2nd in line, the cluster is full: no node has enough free CPU."}
 	if !slices.Equal(w.saved, want) {
-		t.Errorf("told %q", w.saved)
+		t.Errorf("saved %q", w.saved)
 	}
 	w.blocked, w.underway = nil, 24 // of 25
 	if err := q.Pass(t.Context()); err != nil {

@@ -47,11 +47,16 @@ type cachedTag struct {
 	expires time.Time
 }
 
-// New returns a client for a server. It reaches public addresses and the registries in allowed. If keychain is nil, no
-// credentials are used.
-func New(allowed AllowList, keychain Keychain) *Client {
-	c := newClient(guardedTransport(allowed), keychain)
-	c.allowed = allowed
+// Config holds the settings of a Client.
+type Config struct {
+	Allowed  AllowList // registries that may be in private networks; nil: none
+	Keychain Keychain  // nil: no credentials are used
+}
+
+// New returns a client for a server. It reaches public addresses and allowed registries.
+func New(cfg Config) *Client {
+	c := newClient(guardedTransport(cfg.Allowed), cfg.Keychain)
+	c.allowed = cfg.Allowed
 	return c
 }
 

@@ -120,12 +120,12 @@ func imageOf(t *testing.T, config v1.Config) v1.Image {
 	return made
 }
 
-func (s *server) listed() AllowList { return AllowList{s.host(): "http"} }
+func (s *server) allowed() AllowList { return AllowList{s.host(): "http"} }
 
 func TestC19PublicRegistry(t *testing.T) {
 	s := newServer(t)
 	digest := s.push(t, "tools/scan:1", v1.Config{Entrypoint: []string{"/scan", "-q"}, Cmd: []string{"--help"}})
-	c := New(s.listed(), nil)
+	c := New(Config{Allowed: s.allowed()})
 	image := s.host() + "/tools/scan:1"
 	got, err := c.Image(t.Context(), image, false)
 	if err != nil {
@@ -202,7 +202,7 @@ func TestC19Formats(t *testing.T) {
 	s.push(t, "relative:1", v1.Config{Entrypoint: []string{"./bin/x"}, WorkingDir: "/app"})
 	s.push(t, "in-path:1", v1.Config{Entrypoint: []string{"x"}, WorkingDir: "/app"})
 	s.push(t, "nothing:1", v1.Config{})
-	c := New(s.listed(), nil)
+	c := New(Config{Allowed: s.allowed()})
 	for image, want := range map[string]string{
 		"oci:1": "oci", "index:several": "own", "index:foreign": "first", "relative:1": "/app/bin/x",
 		"in-path:1": "x", "nothing:1": "",
@@ -263,7 +263,7 @@ func TestC19PrivateRegistry(t *testing.T) {
 				}
 			})
 			image := s.host() + "/team/private:1"
-			c := New(s.listed(), keysFor(t, s.host()+"/team"))
+			c := New(Config{Allowed: s.allowed(), Keychain: keysFor(t, s.host()+"/team")})
 			got, err := c.Image(t.Context(), image, false)
 			if err != nil || got.Entrypoint[0] != "x" {
 				t.Fatalf("with credentials: %+v, %v", got, err)
@@ -272,13 +272,17 @@ func TestC19PrivateRegistry(t *testing.T) {
 			s.auth = nil
 			s.mu.Unlock()
 			for who, ask := range map[string]func() (ci.Image, error){
-				"a fork":      func() (ci.Image, error) { return c.Image(t.Context(), image, true) },
-				"without any": func() (ci.Image, error) { return New(s.listed(), nil).Image(t.Context(), image, false) },
+				"a fork": func() (ci.Image, error) { return c.Image(t.Context(), image, true) },
+				"without any": func() (ci.Image, error) {
+					return New(Config{
+						Allowed: s.allowed(),
+					}).Image(t.Context(), image, false)
+				},
 				"without a file": func() (ci.Image, error) {
-					return New(s.listed(), Credentials("/nowhere")).Image(t.Context(), image, false)
+					return New(Config{Allowed: s.allowed(), Keychain: Credentials("/nowhere")}).Image(t.Context(), image, false)
 				},
 				"of another project": func() (ci.Image, error) {
-					return New(s.listed(), keysFor(t, s.host()+"/other")).Image(t.Context(), image, false)
+					return New(Config{Allowed: s.allowed(), Keychain: keysFor(t, s.host()+"/other")}).Image(t.Context(), image, false)
 				},
 			} {
 				_, err := ask()
@@ -314,7 +318,7 @@ func TestC19CredentialsStayAtTheirHost(t *testing.T) {
 		}
 		http.Redirect(w, r, storage.URL+r.URL.Path, http.StatusTemporaryRedirect)
 	})
-	c := New(AllowList{s.host(): "http", storage.host(): "http"}, keysFor(t, s.host()))
+	c := New(Config{Allowed: AllowList{s.host(): "http", storage.host(): "http"}, Keychain: keysFor(t, s.host())})
 	if _, err := c.Image(t.Context(), s.host()+"/x:1", false); err != nil {
 		t.Fatal(err)
 	}
@@ -366,7 +370,7 @@ func TestC19RegistryInAPrivateNetwork(t *testing.T) {
 		"169.254.169.254:1",
 		"0.0.0.0:" + port,
 	} {
-		ask(New(nil, nil), host+"/x:1")
+		ask(New(Config{}), host+"/x:1")
 	}
 	s := newServer(t)
 	for _, target := range []string{
@@ -392,7 +396,7 @@ func TestC19RegistryInAPrivateNetwork(t *testing.T) {
 		} {
 			s.answers(answer)
 			t.Log(what, target)
-			ask(New(s.listed(), keysFor(t, s.host())), s.host()+"/x:1")
+			ask(New(Config{Allowed: s.allowed(), Keychain: keysFor(t, s.host())}), s.host()+"/x:1")
 		}
 	}
 }
@@ -438,7 +442,7 @@ func TestC19RegistryTrouble(t *testing.T) {
 		}, true, `is not supported`},
 	} {
 		s.answers(c.answer)
-		_, err := New(s.listed(), nil).Image(t.Context(), s.host()+"/x:1", false)
+		_, err := New(Config{Allowed: s.allowed()}).Image(t.Context(), s.host()+"/x:1", false)
 		if err == nil || errors.Is(err, ci.ErrInvalid) != c.final ||
 			!strings.Contains(err.Error(), strings.ReplaceAll(c.want, "HOST", s.host())) {
 			t.Errorf("%s: final %t: %v", name, errors.Is(err, ci.ErrInvalid), err)
@@ -457,7 +461,7 @@ func TestC19RedirectsForEver(t *testing.T) {
 			http.Redirect(w, r, r.URL.Path+"x", http.StatusTemporaryRedirect)
 		}
 	})
-	_, err := New(s.listed(), nil).Image(t.Context(), s.host()+"/x:1", false)
+	_, err := New(Config{Allowed: s.allowed()}).Image(t.Context(), s.host()+"/x:1", false)
 	if !errors.Is(err, ci.ErrInvalid) || !strings.Contains(err.Error(), "registry "+s.host()+" has too many redirects") {
 		t.Error(err)
 	}
@@ -478,14 +482,14 @@ func TestC19RegistrySilent(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	_, err := New(s.listed(), nil).Image(ctx, s.host()+"/x:1", false)
+	_, err := New(Config{Allowed: s.allowed()}).Image(ctx, s.host()+"/x:1", false)
 	if err == nil || errors.Is(err, ci.ErrInvalid) ||
 		!strings.Contains(err.Error(), "registry "+s.host()+" did not answer in time") {
 		t.Errorf("silent: %v", err)
 	}
 	gone := newServer(t)
 	gone.Close()
-	_, err = New(gone.listed(), nil).Image(t.Context(), gone.host()+"/x:1", false)
+	_, err = New(Config{Allowed: gone.allowed()}).Image(t.Context(), gone.host()+"/x:1", false)
 	if err == nil || errors.Is(err, ci.ErrInvalid) ||
 		!strings.Contains(err.Error(), "did not answer (connection refused)") {
 		t.Errorf("nobody listens: %v", err)
@@ -494,7 +498,7 @@ func TestC19RegistrySilent(t *testing.T) {
 		"no-such-registry.invalid/x": "there is no registry no-such-registry.invalid",
 		"UPPER":                      "is not the name of an image",
 	} {
-		_, err := New(nil, nil).Image(t.Context(), image, false)
+		_, err := New(Config{}).Image(t.Context(), image, false)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Logf("%s: %v", image, err) // names are looked up differently on machines without DNS
 		}
@@ -514,7 +518,9 @@ func TestC19HostileImages(t *testing.T) {
 		"large": {Labels: map[string]string{"x": strings.Repeat("x", 2*maxBody)}, Cmd: []string{"x"}},
 	} {
 		s.push(t, "x:"+tag, config)
-		if _, err := New(s.listed(), nil).Image(t.Context(), s.host()+"/x:"+tag, false); !errors.Is(err, ci.ErrInvalid) {
+		if _, err := New(Config{
+			Allowed: s.allowed(),
+		}).Image(t.Context(), s.host()+"/x:"+tag, false); !errors.Is(err, ci.ErrInvalid) {
 			t.Errorf("%s: %v", tag, err)
 		}
 	}

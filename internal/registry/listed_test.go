@@ -36,7 +36,7 @@ func TestC19ListedByName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		client := New(listed, nil)
+		client := New(Config{Allowed: listed})
 		client.transport = limitedTransport{
 			inner: newTransport(func(ctx context.Context, network, address string) (net.Conn, error) {
 				if _, ok := listed[address]; !ok {
@@ -140,7 +140,7 @@ func TestC19AnswersAreNotRepeated(t *testing.T) {
 		},
 	} {
 		s.answers(c.answer)
-		_, err := New(s.listed(), nil).Image(t.Context(), s.host()+"/x:1", false)
+		_, err := New(Config{Allowed: s.allowed()}).Image(t.Context(), s.host()+"/x:1", false)
 		if err == nil || !strings.Contains(err.Error(), strings.ReplaceAll(c.says, "HOST", s.host())) {
 			t.Errorf("%s: %v", what, err)
 		}

@@ -134,7 +134,10 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 		CloneURL:     t.gh.CloneURL,
 		Access:       db,
 		Wake:         b.queued.ring,
-		Registry:     registry.New(allowed, registry.Credentials(cfg.RegistryConfig)),
+		Registry: registry.New(registry.Config{
+			Allowed:  allowed,
+			Keychain: registry.Credentials(cfg.RegistryConfig),
+		}),
 	})
 	if err != nil {
 		return err
