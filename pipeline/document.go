@@ -137,7 +137,8 @@ func (e *aliasExpander) exceeded(n *yaml.Node) {
 	if len(e.problems) > 0 {
 		return
 	}
-	text := fmt.Sprintf("nested more than %d levels deep, or more than %d values after aliases are expanded", maxDepth, maxNodes)
+	text := fmt.Sprintf("nested more than %d levels deep, or more than %d values after aliases are "+
+		"expanded", maxDepth, maxNodes)
 	if e.bytesLeft < 0 {
 		text = fmt.Sprintf("more than %d bytes of text after aliases are expanded", MaxRunBytes)
 	}

@@ -48,9 +48,13 @@ func TestC11(t *testing.T) {
 	}{
 		"nothing": {"{A: b}", map[string]string{"A": "b", "CI": "true", "YACI": "true", "YACI_BRANCH": "main", "GITHUB_REF": "refs/heads/main",
 			"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}},
-		"CI":     {"{CI: 'false'}", map[string]string{"CI": "false", "YACI": "true"}},
-		"GitHub": {"{GITHUB_SHA: mine, GITHUB_TOKEN: x}", map[string]string{"GITHUB_SHA": "mine", "GITHUB_TOKEN": "x", "GITHUB_REPOSITORY": "ada/hello"}},
-		"git": {"{GIT_CONFIG_COUNT: '2', GIT_CONFIG_KEY_0: user.name, GIT_CONFIG_VALUE_0: x, GIT_CONFIG_KEY_1: a.b, GIT_CONFIG_VALUE_1: y}",
+		"CI": {"{CI: 'false'}", map[string]string{"CI": "false", "YACI": "true"}},
+		"GitHub": {
+			"{GITHUB_SHA: mine, GITHUB_TOKEN: x}",
+			map[string]string{"GITHUB_SHA": "mine", "GITHUB_TOKEN": "x", "GITHUB_REPOSITORY": "ada/hello"},
+		},
+		"git": {"{GIT_CONFIG_COUNT: '2', GIT_CONFIG_KEY_0: user.name, GIT_CONFIG_VALUE_0: x, GIT_CONFIG_KEY_1: a.b, " +
+			"GIT_CONFIG_VALUE_1: y}",
 			map[string]string{"GIT_CONFIG_COUNT": "3", "GIT_CONFIG_KEY_0": "user.name", "GIT_CONFIG_VALUE_0": "x", "GIT_CONFIG_KEY_1": "a.b",
 				"GIT_CONFIG_VALUE_1": "y", "GIT_CONFIG_KEY_2": "safe.directory", "GIT_CONFIG_VALUE_2": "*"}},
 		"git without a count": {"{GIT_CONFIG_KEY_0: user.name, GIT_CONFIG_VALUE_0: x}",

@@ -91,7 +91,8 @@ func foreignKeys() map[string][]foreignKey {
 			{"allow_failure", "allow_failure", "write allow_failure: true on the step"},
 			{"on", "", "on belongs at the top of the file; write when on a step to run it for some events only"},
 			{"outputs", "",
-				"jobs cannot pass files or values to each other; put the steps into one job, where they share " + runner.WorkspaceDir},
+				"jobs cannot pass files or values to each other; put the steps into one job, where they " +
+					"share " + runner.WorkspaceDir},
 			{"tags", "", "a job cannot choose its nodes; remove it"},
 			{"dist", "image", "each step runs in an image: write image, for example image: golang:1.26"},
 			{"branches", "when",

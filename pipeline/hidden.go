@@ -55,7 +55,8 @@ func findLineBreaks(data []byte) (found Problems) {
 			continue
 		}
 		r, _ := utf8.DecodeRune(line[i:])
-		text := fmt.Sprintf("U+%04X ends a line in YAML, but most editors do not show that. Remove it, or write a line feed", r)
+		text := fmt.Sprintf("U+%04X ends a line in YAML, but most editors do not show that. Remove it, or write a line "+
+			"feed", r)
 		found = append(found, Problem{number, utf8.RuneCount(line[:i]) + 1, text})
 	}
 	return found

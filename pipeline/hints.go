@@ -213,7 +213,8 @@ func valueHint(value []byte, text string) string {
 	}
 
 	closed := len(value) > 1 && bytes.IndexByte(value[1:], first)+1 == len(value)-1
-	aliasError := strings.Contains(text, "alphabetic") || strings.Contains(text, "whitespace") || strings.Contains(text, "anchor")
+	aliasError := strings.Contains(text, "alphabetic") || strings.Contains(text, "whitespace") ||
+		strings.Contains(text, "anchor")
 	switch {
 	case first == '*' && aliasError:
 		return "a value that begins with * must be in quotes, for example '*.go'"

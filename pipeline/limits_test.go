@@ -93,15 +93,16 @@ func TestS1Limits(t *testing.T) {
 		"words: aliases":                        "run has more than 65536 bytes",
 		"lists: of exit codes":                  "on_exit has 15001 values; at most 200 are allowed",
 		"patterns: many":                        "the file has more than 2000 patterns. Use fewer, more general ones",
-		"patterns: stars":                       ":1:5: matching the patterns of on.pull_request.paths (1001 of them) and those before against 3000 changed paths",
-		"patterns: alternatives":                "Write several patterns of at most 500 bytes and 64 alternatives",
-		"env: of many jobs":                     ":4904:3: there are 4900 jobs; at most 50 are allowed",
-		"scripts: aliases in jobs, titles":      ":2:6: more than 16777216 bytes of text after aliases are expanded",
-		"working_directory: of cells":           "working_directory has 160000 bytes; at most 1000 are allowed",
-		"amounts: exponents":                    `:3:30: cpu "1e9999999" is not a quantity. Write for example 500m, 2 or 512Mi`,
-		"amounts: largest":                      `:2:18: cpu "9E" is more than any node has; at most 100k is allowed`,
-		"problems: tags":                        "and at least 150 more problems. The rest of the file was not read",
-		"problems: in each cell":                `image "-0x" is not the name of an image`,
+		"patterns: stars": ":1:5: matching the patterns of on.pull_request.paths (1001 of them) and " +
+			"those before against 3000 changed paths",
+		"patterns: alternatives":           "Write several patterns of at most 500 bytes and 64 alternatives",
+		"env: of many jobs":                ":4904:3: there are 4900 jobs; at most 50 are allowed",
+		"scripts: aliases in jobs, titles": ":2:6: more than 16777216 bytes of text after aliases are expanded",
+		"working_directory: of cells":      "working_directory has 160000 bytes; at most 1000 are allowed",
+		"amounts: exponents":               `:3:30: cpu "1e9999999" is not a quantity. Write for example 500m, 2 or 512Mi`,
+		"amounts: largest":                 `:2:18: cpu "9E" is more than any node has; at most 100k is allowed`,
+		"problems: tags":                   "and at least 150 more problems. The rest of the file was not read",
+		"problems: in each cell":           `image "-0x" is not the name of an image`,
 	} {
 		if shown, _ := meet([]byte(corpus[name]), in); !strings.Contains(shown, want) {
 			t.Errorf("%s: %.400s\nwant %s", name, shown, want)

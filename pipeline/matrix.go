@@ -135,7 +135,8 @@ func (d *decoder) matrixValues(n *yaml.Node, name string) []string {
 		d.problem(n, `matrix.%s must be a list, for example ["1.25", "1.26"]`, name)
 		return nil
 	case len(n.Content) > maxListItems:
-		d.problem(n, "matrix.%s has %d values; a matrix can have at most %d combinations", name, len(n.Content), MaxCombinations)
+		d.problem(n, "matrix.%s has %d values; a matrix can have at most %d "+
+			"combinations", name, len(n.Content), MaxCombinations)
 		return nil
 	}
 	values := d.stringList(n, name)

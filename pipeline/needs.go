@@ -19,7 +19,8 @@ func (d *decoder) resolveStepNeeds(j *Job) {
 		s.after = edges[i]
 		needsNothing := s.Needs == nil || len(*s.Needs) == 0
 		if s.When.Status == "failure" && len(edges[i]) == 0 && needsNothing {
-			d.problem(s.When.at("status"), "this step never runs: when.status is failure, but no step comes before it that could fail")
+			d.problem(s.When.at("status"), "this step never runs: when.status is failure, but no step comes before it that "+
+				"could fail")
 		}
 	}
 	d.checkCycle(edges, names, func(i int) *yaml.Node { return j.Steps[i].at("needs") })

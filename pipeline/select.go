@@ -290,7 +290,8 @@ func (f *File) FilterSteps(names []string, values map[string]string) error {
 			return fmt.Errorf("no matrix of the file has a variable %s", name)
 		}
 		if len(kept) == 0 {
-			return fmt.Errorf("%s has no value %q in the file's matrix; it has %s", name, values[name], strings.Join(others, ", "))
+			return fmt.Errorf("%s has no value %q in the file's matrix; it has "+
+				"%s", name, values[name], strings.Join(others, ", "))
 		}
 		jobs = kept
 	}

@@ -147,7 +147,8 @@ func (b *builder) checkSecrets(s *Step) {
 			b.problem(s.at("secrets"), "%s", reason)
 			continue
 		}
-		b.problem(s.at("secrets"), "secret %s is not granted to this repository for %s. Ask the operator of the server to grant it",
+		b.problem(s.at("secrets"), "secret %s is not granted to this repository for %s. Ask the operator of the server to "+
+			"grant it",
 			name, b.in.describe())
 	}
 }

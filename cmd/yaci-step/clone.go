@@ -10,9 +10,9 @@ import (
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// checkClone returns an error if anything of a request could be an option to git.
-// Everything in it comes from YACI, and still ids must be hexadecimal, and names
-// valid names of refs, which follow "refs/".
+// checkClone returns an error if part of a request could be an option to git. Everything in it
+// comes from YACI. Still, ids must be hexadecimal, and names must be valid names of refs, which
+// follow "refs/".
 func checkClone(c runner.Clone) error {
 	if !isCommit(c.SHA) {
 		return fmt.Errorf("%q is not a full commit id", c.SHA)
@@ -30,14 +30,13 @@ func checkClone(c runner.Clone) error {
 	return nil
 }
 
-// history reports whether more than the commit itself is wanted. Then the
-// branches that people compare with are there too.
+// history reports whether more than the commit itself is fetched. Then the branches that people
+// compare with are fetched too.
 func history(c runner.Clone) bool { return c.Depth != 1 || c.Merge != "" }
 
-// clone fetches exactly one commit by its id, and the refs that r asks for.
-// notes are for the server's log: what was tried again after a wait, and which
-// refs are not as the event said.
-func clone(at layout, r runner.Clone, wait func(time.Duration)) (notes []string, err error) {
+// clone fetches one commit by its id, and the refs that c asks for. The notes are for the server's
+// log: commands that were retried, and refs that differ from the event.
+func clone(paths podPaths, r runner.Clone, wait func(time.Duration)) (notes []string, err error) {
 	u, err := url.Parse(r.URL)
 	if err != nil || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
 		return nil, fmt.Errorf("%q is not an http(s) URL without credentials", r.URL)
@@ -46,13 +45,13 @@ func clone(at layout, r runner.Clone, wait func(time.Duration)) (notes []string,
 		return nil, err
 	}
 	g := repository{
-		dir:  at.workspace,
+		dir:  paths.workspace,
 		url:  u,
-		home: at.bin,
+		home: paths.bin,
 		lfs:  r.LFS,
 		wait: wait,
 	}
-	if err := g.readAccess(at.seed); err != nil {
+	if err := g.readAccess(paths.payload); err != nil {
 		return nil, err
 	}
 	if err := g.git("init", "--quiet", "."); err != nil {
@@ -73,13 +72,13 @@ func clone(at layout, r runner.Clone, wait func(time.Duration)) (notes []string,
 			return g.notes, err
 		}
 	}
-	return g.notes, g.survive()
+	return g.notes, g.ignoreOwnerChanges()
 }
 
-// survive has git's index stay right when the files get another owner, and
-// other inodes with it, before the first step. Otherwise plumbing commands, as
-// git diff-index, would take every file for changed.
-func (g *repository) survive() error {
+// ignoreOwnerChanges configures git so that its index stays valid when the files get another owner,
+// and new inodes, before the first step. Otherwise plumbing commands such as git diff-index would
+// report every file as changed.
+func (g *repository) ignoreOwnerChanges() error {
 	if err := g.git("config", "core.checkStat", "minimal"); err != nil {
 		return err
 	}
@@ -91,8 +90,8 @@ func isCommit(id string) bool {
 }
 
 // isRefName reports whether a name can follow refs/heads/ or refs/tags/
-// (git-scm.com/docs/git-check-ref-format). What git would take and a refspec
-// would read as something else is refused with the rest.
+// (git-scm.com/docs/git-check-ref-format). It also rejects names that git accepts but that have a
+// meaning in a refspec.
 func isRefName(name string) bool {
 	for part := range strings.SplitSeq(name, "/") {
 		if part == "" || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock") {
@@ -105,8 +104,7 @@ func isRefName(name string) bool {
 	return !special && !strings.Contains(name, "..") && !strings.Contains(name, "@{") && !strings.HasSuffix(name, ".")
 }
 
-// fetch brings the commit, and the refs that are wanted. Merging needs the
-// history of both sides.
+// fetch fetches the commit and the refs that are wanted. Merging needs the history of both sides.
 func (g *repository) fetch(r runner.Clone) error {
 	args := []string{"fetch", "--quiet", "--no-tags", "--no-recurse-submodules"}
 	if r.Depth != 0 && r.Merge == "" {
@@ -118,20 +116,20 @@ func (g *repository) fetch(r runner.Clone) error {
 	}
 	if history(r) {
 		if err := g.findDefaultBranch(); err != nil {
-			g.note("the default branch is not known: " + err.Error())
+			g.note("find default branch: " + err.Error())
 		}
 	}
 	refs := g.refspecs(r)
-	err := g.remote(append(args, refs...)...)
+	err := g.gitRemote(append(args, refs...)...)
 	if err != nil && len(refs) > 0 && missingRef(err) {
-		// A tag or branch was deleted since the event. The commit is what counts.
+		// A tag or branch was deleted after the event. The commit is what matters.
 		g.note("fetched without other refs: " + err.Error())
-		err = g.remote(args...)
+		err = g.gitRemote(args...)
 	}
 	return err
 }
 
-// refspecs are the refs to fetch beside the commit. None of them is checked out.
+// refspecs returns the refs to fetch besides the commit. None of them is checked out.
 func (g *repository) refspecs(r runner.Clone) (refs []string) {
 	switch {
 	case r.Depth == 0:
@@ -150,13 +148,13 @@ func (g *repository) refspecs(r runner.Clone) (refs []string) {
 	return refs
 }
 
-// missingRef reports whether git says that a ref or a commit is not there.
+// missingRef reports whether git failed because a ref or a commit does not exist.
 func missingRef(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "couldn't find remote ref") || strings.Contains(text, "not our ref")
 }
 
-// findDefaultBranch asks which branch the remote's HEAD is.
+// findDefaultBranch asks the server which branch its HEAD is.
 func (g *repository) findDefaultBranch() error {
 	out, err := g.output("ls-remote", "--symref", "origin", "HEAD")
 	if err != nil {
@@ -172,9 +170,9 @@ func (g *repository) findDefaultBranch() error {
 	return nil
 }
 
-// setRefs makes the refs agree with the event: its tag names the commit of the
-// run, and with history origin/HEAD and the pull request's base branch exist.
-// What fails is a note, since the commit itself is there.
+// setRefs makes the refs agree with the event: its tag points to the commit of the run, and with
+// history, origin/HEAD and the base branch of the pull request exist. Errors become notes, because
+// the commit itself is there.
 func (g *repository) setRefs(r runner.Clone) {
 	has := func(ref, commit string) bool {
 		got, err := g.output("rev-parse", "--verify", "--quiet", ref+"^{commit}")
@@ -186,7 +184,7 @@ func (g *repository) setRefs(r runner.Clone) {
 		}
 	}
 	if r.Tag != "" && !has("refs/tags/"+r.Tag, r.SHA) {
-		g.note("the tag " + r.Tag + " was moved or deleted after the event; here it is the commit of the event")
+		g.note("the tag " + r.Tag + " was moved or deleted after the event; the workspace has it at the commit of the event")
 		set("update-ref", "refs/tags/"+r.Tag, r.SHA)
 	}
 	if !history(r) {
@@ -200,7 +198,7 @@ func (g *repository) setRefs(r runner.Clone) {
 	}
 }
 
-// checkout leaves the commit in the workspace, or what a merge into base would be.
+// checkout checks out a commit, or the result of merging it into base.
 func (g *repository) checkout(sha, base string) error {
 	if base == "" {
 		return g.git("checkout", "--quiet", "--detach", sha)
@@ -209,7 +207,7 @@ func (g *repository) checkout(sha, base string) error {
 		return err
 	}
 	if err := g.git("merge", "--quiet", "--no-edit", "-m", "Merge "+sha+" into "+base, sha); err != nil {
-		return fmt.Errorf("%.7s cannot be merged into %.7s; merge or rebase the pull request (%w)", sha, base, err)
+		return fmt.Errorf("%.7s cannot be merged into %.7s. Merge or rebase the pull request (%w)", sha, base, err)
 	}
 	return nil
 }

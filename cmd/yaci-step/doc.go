@@ -1,16 +1,17 @@
-// Command yaci-step runs inside the pod of a job. It is static and uses the
-// standard library only, because it must start in images that hold nothing.
+// Command yaci-step is the runner inside the pod of a job. It is linked statically, and imports only
+// the standard library and small packages of YACI, because it must start in images that contain
+// nothing else.
 //
-//	yaci-step prepare   in the clone container, the pod's first init container: copy
-//	                    itself, the plan and the scripts to where the steps read them,
-//	                    prepare the hand-over directory, then fetch the commit
-//	yaci-step run N     in the container of step N (from 0): wait for the steps that
-//	                    it needs, run the script, record how it ended
+//	yaci-step prepare   in the clone container, the pod's first init container: copies itself, the
+//	                    plan and the scripts to where the steps read them, prepares the hand-over
+//	                    directory, and fetches the commit
+//	yaci-step run N     in the container of step N (from 0): waits for the steps that it needs, runs
+//	                    the command, and records how it ended
 //
-// Steps hand over through files in a shared directory, in which each step can
-// write to its own sub-directory only (handover.go). The server reads another form
-// of the same record in the container's termination message (record.go).
+// internal/runner defines the protocol with the server. Steps hand over to each other through files
+// in a shared directory, where each step can write to its own subdirectory only (handover.go). The
+// server reads the same record from the container's termination message (record.go).
 //
-// Invariant: the exit code of the process is the step's, and a record is
-// written before it exits.
+// Invariant: the exit code of the process is that of the step, and the record is written before the
+// process exits.
 package main

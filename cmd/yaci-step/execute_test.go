@@ -29,15 +29,20 @@ func TestC10NotFound(t *testing.T) {
 		exit   int
 		reason string // a part
 	}{
-		"list":                      {list("golangci-lint-missing", "run"), 127, "golangci-lint-missing: command not found in the image"},
-		"script":                    {shell("golangci-lint-missing run"), 127, ""},
-		"list, path":                {list("./missing"), 127, "./missing: command not found in the image"},
-		"script, path":              {shell("./missing"), 127, ""},
-		"list, not executable":      {list("./plain"), 126, "cannot be executed; look at its mode (chmod +x)"},
-		"script, not executable":    {shell("./plain"), 126, ""},
-		"list, a directory":         {list("./dir"), 126, "cannot be executed"},
-		"list, no interpreter":      {list("./orphan"), 127, "the interpreter or dynamic loader that it needs is not in the image"},
-		"a shell that is not there": {runner.StepPlan{Command: []string{"zsh-missing"}, Script: "x", AllowFailure: true}, 127, "or write run as a list to do without a shell"},
+		"list": {list("golangci-lint-missing", "run"), 127, "golangci-lint-missing: command not " +
+			"found in the image"},
+		"script":                 {shell("golangci-lint-missing run"), 127, ""},
+		"list, path":             {list("./missing"), 127, "./missing: command not found in the image"},
+		"script, path":           {shell("./missing"), 127, ""},
+		"list, not executable":   {list("./plain"), 126, "cannot be executed. Check its mode (chmod +x)"},
+		"script, not executable": {shell("./plain"), 126, ""},
+		"list, a directory":      {list("./dir"), 126, "cannot be executed"},
+		"list, no interpreter":   {list("./orphan"), 127, "its interpreter or dynamic loader is not in the image"},
+		"a shell that is not there": {
+			runner.StepPlan{Command: []string{"zsh-missing"}, Script: "x", AllowFailure: true},
+			127,
+			"or write run as a list, which needs no shell",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPodOf(t, c.plan)
@@ -79,9 +84,14 @@ func TestF26Architecture(t *testing.T) {
 		other, machine = "amd64", 62
 	}
 	for name, c := range map[string]struct{ file, interpreter, reason string }{
-		"program": {elf(machine), "", "./app is built for the architecture " + other + ", and this node is " + runtime.GOARCH + ": use an image and programs for linux/" + runtime.GOARCH},
-		"text":    {"echo hello\n", "", "./app is neither a program for the architecture of this node (" + runtime.GOARCH + ") nor a script that begins with #!"},
-		"script":  {"#!WORKSPACE/sh -e\n", elf(machine), "/sh is built for the architecture " + other},
+		"program": {
+			elf(machine),
+			"",
+			"./app is built for the architecture " + other + ", but this node is " + runtime.GOARCH + ". Use an image and programs for linux/" + runtime.GOARCH,
+		},
+		"text": {"echo hello\n", "", "./app is neither a program for the architecture of this node " +
+			"(" + runtime.GOARCH + ") nor a script with a #! line"},
+		"script": {"#!WORKSPACE/sh -e\n", elf(machine), "/sh is built for the architecture " + other},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPodOf(t, runner.StepPlan{Command: []string{"./app"}})
@@ -209,7 +219,7 @@ func TestC20StoppedWithItsCommand(t *testing.T) {
 		stop <- syscall.SIGTERM
 		ended <- syscall.WaitStatus(syscall.SIGTERM)
 		c := command{}
-		if c.watchOver(cmd.Process.Pid, stop, ended); !c.stopped {
+		if c.supervise(cmd.Process.Pid, stop, ended); !c.stopped {
 			t.Fatalf("try %d: it was not stopped", i)
 		}
 	}

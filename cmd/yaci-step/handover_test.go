@@ -33,7 +33,7 @@ func (p pod) startWaiting() (*exec.Cmd, <-chan struct{}) {
 	return cmd, ended
 }
 
-func (p pod) layout() layout { return layout{sync: filepath.Join(p.dir, "sync")} }
+func (p pod) podPaths() podPaths { return podPaths{sync: filepath.Join(p.dir, "sync")} }
 
 // TestS13RecordOfAnotherKind puts things in place of the record of a step that
 // its own processes could leave there. Those that wait for it do not take them
@@ -47,7 +47,7 @@ func TestS13RecordOfAnotherKind(t *testing.T) {
 		"directory":  func(path string) error { return os.Mkdir(path, 0o755) },
 		"FIFO":       func(path string) error { return syscall.Mkfifo(path, 0o666) },
 		"too large": func(path string) error {
-			return os.WriteFile(path, []byte(passed+strings.Repeat(" ", factBytes)), 0o644)
+			return os.WriteFile(path, []byte(passed+strings.Repeat(" ", maxFileBytes)), 0o644)
 		},
 		"endless device": func(path string) error { return os.Symlink("/dev/zero", path) },
 		"symbolic link": func(path string) error {
@@ -82,20 +82,20 @@ func TestS13RecordOfAnotherKind(t *testing.T) {
 // one that it waits for has ended, nor much later.
 func TestS14Wake(t *testing.T) {
 	type hold struct {
-		early func(t *testing.T, at *net.UnixAddr) // before the step waits
-		late  func(t *testing.T, at *net.UnixAddr)
+		early func(t *testing.T, paths *net.UnixAddr) // before the step waits
+		late  func(t *testing.T, paths *net.UnixAddr)
 	}
 	for name, c := range map[string]hold{
 		"nobody": {},
-		"name taken": {early: func(t *testing.T, at *net.UnixAddr) {
-			conn, err := net.ListenUnixgram("unixgram", at)
+		"name taken": {early: func(t *testing.T, paths *net.UnixAddr) {
+			conn, err := net.ListenUnixgram("unixgram", paths)
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { conn.Close() })
 		}},
-		"flooded": {late: func(t *testing.T, at *net.UnixAddr) {
-			conn, err := net.DialUnix("unixgram", nil, at)
+		"flooded": {late: func(t *testing.T, paths *net.UnixAddr) {
+			conn, err := net.DialUnix("unixgram", nil, paths)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestS14Wake(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPod(t, "true", "touch ran")
-			address := wakeAddress(p.layout(), 1)
+			address := wakeAddress(p.podPaths(), 1)
 			if c.early != nil {
 				c.early(t, address)
 			}
@@ -144,7 +144,7 @@ func TestS14Wake(t *testing.T) {
 				t.Errorf("record %+v", r)
 			}
 			// The bound is the polling interval; a busy machine may add to it.
-			if late := time.Duration(r.Started-finished) * time.Millisecond; late > lookEvery+2*time.Second {
+			if late := time.Duration(r.Started-finished) * time.Millisecond; late > pollEvery+2*time.Second {
 				t.Errorf("it started %v later", late)
 			}
 		})
@@ -155,7 +155,7 @@ func TestS14Wake(t *testing.T) {
 func TestS14Unwoken(t *testing.T) {
 	p := newPod(t, "true", "touch ran")
 	_, ended := p.startWaiting()
-	own := layout{own: stepDir(p.layout(), 0)}
+	own := podPaths{own: stepDir(p.podPaths(), 0)}
 	if err := handOver(runner.Record{Started: 1, Finished: 2}, own); err != nil {
 		t.Fatal(err)
 	}

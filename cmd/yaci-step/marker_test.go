@@ -176,7 +176,7 @@ func printedBy(t *testing.T, random *rand.Rand) (want []byte, record [2]int64, l
 	}
 	o.copy(&pieces{text: text, random: random, before: func() {
 		if random.IntN(2) == 0 {
-			o.marked = time.Time{} // a marker is due
+			o.markedAt = time.Time{} // a marker is due
 		}
 	}})
 	record[0], record[1] = o.totals()

@@ -101,7 +101,7 @@ func TestMaskCanaries(t *testing.T) {
 		}
 		out := masked(t, secrets, chunked(random, text.String()))
 		for _, s := range secrets {
-			for _, form := range forms(s) {
+			for _, form := range encodings(s) {
 				if strings.Contains(out, form) {
 					t.Fatalf("seed %d: %q is visible as %q", seed, s, form)
 				}
@@ -162,7 +162,7 @@ func TestMaskRefusesShortValues(t *testing.T) {
 	for _, value := range []string{"", "abc"} {
 		_, err := newMasker([]string{"TOKEN"}, func(string) string { return value })
 		if err == nil ||
-			err.Error() != "secret TOKEN has fewer than 4 characters, which cannot be masked; choose a longer one" {
+			err.Error() != "secret TOKEN has fewer than 4 characters and cannot be masked. Choose a longer one" {
 			t.Errorf("%q: %v", value, err)
 		}
 	}
@@ -177,7 +177,7 @@ func FuzzMask(f *testing.F) {
 	f.Add("aaaa", "aaaaaab", uint8(1))
 	f.Add("a\nbbbb\nc", "bbbb", uint8(2))
 	f.Fuzz(func(t *testing.T, secret, text string, size uint8) {
-		if len(secret) < minSecret || strings.Contains(secret, "***") || strings.Trim(secret, "*") == "" {
+		if len(secret) < minSecretBytes || strings.Contains(secret, "***") || strings.Trim(secret, "*") == "" {
 			t.Skip()
 		}
 		var chunks [][]byte
@@ -187,7 +187,7 @@ func FuzzMask(f *testing.F) {
 		}
 		out := masked(t, []string{secret}, chunks)
 		hit := false
-		for _, form := range forms(secret) {
+		for _, form := range encodings(secret) {
 			hit = hit || strings.Contains(text, form)
 			if !strings.Contains(form, "*") && strings.Contains(out, form) {
 				t.Errorf("%q is visible in %q", form, out)
@@ -234,7 +234,7 @@ func TestSecretsAreMasked(t *testing.T) {
 	if r.Bytes != int64(len(outputs[0])) || r.Lines != 3 {
 		t.Errorf("record %+v", r)
 	}
-	want := "secret NO_SUCH_SECRET has fewer than 4 characters, which cannot be masked; choose a longer one"
+	want := "secret NO_SUCH_SECRET has fewer than 4 characters and cannot be masked. Choose a longer one"
 	r = pod.record("1")
 	if !r.Broken || r.Reason != want || strings.Contains(outputs[1], "never") {
 		t.Errorf("record %+v, output %q", r, outputs[1])

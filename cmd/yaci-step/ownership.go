@@ -18,34 +18,33 @@ import (
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// The workspace belongs to the user of the step that runs, so that the step can
-// change it, and git and others trust it. When the file names one user for all
-// steps, the clone container has made it as that user and there is nothing to do.
-// Otherwise nobody knows the users before the containers have started:
+// The workspace belongs to the user of the step that runs, so that the step can change it, and git and
+// other programs trust it. If the file sets one user for all steps, the clone container has created
+// it as that user, and there is nothing to do. Otherwise nobody knows the users before the containers
+// have started:
 //
-//   - The clone container makes a workspace that any user can take over. The first
-//     step adopts it before any command runs; steps that start beside it wait for that.
-//   - Steps of one class have the same user, as far as the file tells. Between steps
-//     of different classes the workspace changes hands when their users differ: a
-//     step that root ran gives it away, another one lets others write to its files.
+//   - The clone container creates a workspace that any user can take over. The first step adopts it
+//     before any command runs. Steps that start at the same time wait for that.
+//   - Steps of one class have the same user, as far as the file tells. Between steps of different
+//     classes the workspace changes hands if their users differ: a step of root gives it away, and
+//     another one makes its files writable for others.
 //
-// Every step publishes what the others need to know in its own hand-over
-// directory. A step that publishes something untrue harms the files of its own
-// job only, which it can change anyway.
+// Each step publishes facts for the others in its own hand-over directory. A step that publishes a
+// false one harms only the files of its own job, which it can change anyway.
 const (
-	userFact    = "user"    // user and group of a step, once its container has started
-	adoptedFact = "adopted" // the workspace has been adopted
-	takesFact   = "takes"   // the step is about to start, and waits for the workspace
-	gaveFact    = "gave-"   // and the index of the step that can go on
+	userFact    = "user"    // user and group of a step; published when its container has started
+	adoptedFact = "adopted" // the step has adopted the workspace
+	takesFact   = "takes"   // the step is about to start and waits for the workspace
+	gaveFact    = "gave-"   // with the index of the step that got the workspace
 )
 
-// giveTimeout bounds how long a step waits for the workspace: the step that gives
-// it has ended, so only an unusual end of its runner can take longer.
+// giveTimeout limits how long a step waits for the workspace. The step that gives it has ended, so
+// it takes longer only if that step's runner ended abnormally.
 const giveTimeout = time.Minute
 
-// ownership is one step's part in this.
+// ownership hands the workspace over for one step.
 type ownership struct {
-	at       layout
+	paths    podPaths
 	plans    []runner.StepPlan
 	index    int
 	uid, gid int
@@ -54,9 +53,9 @@ type ownership struct {
 	giving sync.WaitGroup
 }
 
-func newOwnership(at layout, plans []runner.StepPlan, index int, say func(string)) *ownership {
+func newOwnership(paths podPaths, plans []runner.StepPlan, index int, say func(string)) *ownership {
 	return &ownership{
-		at:    at,
+		paths: paths,
 		plans: plans,
 		index: index,
 		uid:   os.Geteuid(),
@@ -65,12 +64,12 @@ func newOwnership(at layout, plans []runner.StepPlan, index int, say func(string
 	}
 }
 
-// adopter returns the step that adopts the workspace, or -1.
+// adopter returns the index of the step that adopts the workspace, or -1.
 func adopter(plans []runner.StepPlan) int {
 	return slices.IndexFunc(plans, func(p runner.StepPlan) bool { return p.Adopt })
 }
 
-// givers returns the steps that step k may have to get the workspace from.
+// givers returns the steps from which step k may have to take the workspace.
 func givers(plans []runner.StepPlan, k int) (from []int) {
 	first := adopter(plans)
 	if len(plans[k].Needs) == 0 && first >= 0 && first != k {
@@ -81,7 +80,7 @@ func givers(plans []runner.StepPlan, k int) (from []int) {
 	return slices.DeleteFunc(from, func(i int) bool { return plans[i].Class == plans[k].Class })
 }
 
-// takers returns the steps that may have to get the workspace from step i.
+// takers returns the steps to which step i may have to give the workspace.
 func takers(plans []runner.StepPlan, i int) (to []int) {
 	for k := range plans {
 		if slices.Contains(givers(plans, k), i) {
@@ -91,13 +90,13 @@ func takers(plans []runner.StepPlan, i int) (to []int) {
 	return to
 }
 
-// mixed reports whether the steps are of several classes.
-func mixed(plans []runner.StepPlan) bool {
+// hasSeveralClasses reports whether the steps are of more than one class.
+func hasSeveralClasses(plans []runner.StepPlan) bool {
 	return slices.ContainsFunc(plans, func(p runner.StepPlan) bool { return p.Class != plans[0].Class })
 }
 
-// reaches reports whether step from must end before step to starts.
-func reaches(plans []runner.StepPlan, from, to int) bool {
+// comesBefore reports whether step from must end before step to starts.
+func comesBefore(plans []runner.StepPlan, from, to int) bool {
 	seen := make([]bool, len(plans))
 	var up func(int) bool
 	up = func(i int) bool {
@@ -113,26 +112,26 @@ func reaches(plans []runner.StepPlan, from, to int) bool {
 	return up(to)
 }
 
-// alone reports whether no step of another class can run beside step i.
-func alone(plans []runner.StepPlan, i int) bool {
+// runsAlone reports whether no step of another class can run at the same time as step i.
+func runsAlone(plans []runner.StepPlan, i int) bool {
 	for k := range plans {
-		if plans[k].Class != plans[i].Class && !reaches(plans, i, k) && !reaches(plans, k, i) {
+		if plans[k].Class != plans[i].Class && !comesBefore(plans, i, k) && !comesBefore(plans, k, i) {
 			return false
 		}
 	}
 	return true
 }
 
-// announce publishes this step's user, when another step may have to know it.
+// announce publishes this step's user, if another step may need it.
 func (o *ownership) announce() error {
-	if !mixed(o.plans) {
+	if !hasSeveralClasses(o.plans) {
 		return nil
 	}
-	return o.tell(userFact, fmt.Sprintf("%d %d", o.uid, o.gid))
+	return o.publishFact(userFact, fmt.Sprintf("%d %d", o.uid, o.gid))
 }
 
-// begin makes the workspace this step's own, as far as that is possible and no
-// step beside it is disturbed. The steps that this one needs have ended.
+// begin makes the workspace this step's own, as far as that is possible without disturbing a step
+// that runs at the same time. The steps that this one needs have ended.
 func (o *ownership) begin() error {
 	if err := o.adopt(); err != nil {
 		return fmt.Errorf("workspace: %w", err)
@@ -140,33 +139,32 @@ func (o *ownership) begin() error {
 	if err := o.take(); err != nil {
 		return fmt.Errorf("workspace: %w", err)
 	}
-	if o.uid == 0 && mixed(o.plans) && alone(o.plans, o.index) {
-		o.note(o.own())
+	if o.uid == 0 && hasSeveralClasses(o.plans) && runsAlone(o.plans, o.index) {
+		o.warn(o.takeForRoot())
 	}
-	o.trust()
+	o.trustInGit()
 	return nil
 }
 
-// adopt takes the workspace over from the clone container, or waits until the
-// step has done so whose part that is.
+// adopt takes the workspace over from the clone container, or waits until the adopter has done so.
 func (o *ownership) adopt() error {
 	first := adopter(o.plans)
 	switch {
 	case first < 0:
 		return nil
 	case first != o.index && len(o.plans[o.index].Needs) == 0:
-		_, err := o.await(first, adoptedFact, 0)
+		_, err := o.awaitFact(first, adoptedFact, 0)
 		return err
 	case first != o.index:
 		return nil
 	}
-	info, err := os.Lstat(o.at.workspace)
+	info, err := os.Lstat(o.paths.workspace)
 	if err != nil {
 		return err
 	}
 	if o.uid == 0 || o.uid == ownerOf(info) {
-		o.note(chownTree(o.at.workspace, o.uid, o.gid, true))
-	} else if err := copyTree(o.at.workspace); err != nil {
+		o.warn(chownTree(o.paths.workspace, o.uid, o.gid, true))
+	} else if err := copyTree(o.paths.workspace); err != nil {
 		return err
 	}
 	for _, k := range takers(o.plans, o.index) {
@@ -174,12 +172,12 @@ func (o *ownership) adopt() error {
 			o.giving.Go(func() { o.give(k) })
 		}
 	}
-	return o.tell(adoptedFact, "")
+	return o.publishFact(adoptedFact, "")
 }
 
 // take asks the steps before this one for the workspace, and waits for it.
 func (o *ownership) take() error {
-	if o.uid == 0 { // which needs nobody's leave
+	if o.uid == 0 { // root can change everything
 		return nil
 	}
 	var from []int
@@ -195,15 +193,15 @@ func (o *ownership) take() error {
 	if len(from) == 0 {
 		return nil
 	}
-	if err := o.tell(takesFact, ""); err != nil {
+	if err := o.publishFact(takesFact, ""); err != nil {
 		return err
 	}
 	for _, i := range from {
-		if _, err := o.await(i, fmt.Sprint(gaveFact, o.index), giveTimeout); err != nil {
+		if _, err := o.awaitFact(i, fmt.Sprint(gaveFact, o.index), giveTimeout); err != nil {
 			return err
 		}
 	}
-	info, err := os.Lstat(o.at.workspace)
+	info, err := os.Lstat(o.paths.workspace)
 	if err == nil && ownerOf(info) != o.uid {
 		o.say(fmt.Sprintf("the workspace belongs to user %d, whose files are open to user %d of this step; "+
 			"set user: to one number for all steps to avoid this", ownerOf(info), o.uid))
@@ -211,8 +209,8 @@ func (o *ownership) take() error {
 	return nil
 }
 
-// finish gives the workspace to the steps that come next. It returns when all
-// have it that need it, which may be after their containers have started.
+// finish gives the workspace to the steps that come next. It returns when all of them have it,
+// which may be after their containers have started.
 func (o *ownership) finish() {
 	for _, k := range takers(o.plans, o.index) {
 		if len(o.plans[k].Needs) > 0 {
@@ -229,54 +227,55 @@ func (o *ownership) finish() {
 	}
 }
 
-// give waits until step k takes the workspace, and lets it have it.
+// give waits until step k takes the workspace, and gives it access.
 func (o *ownership) give(k int) {
 	uid, gid, err := o.userOf(k, 0)
 	if err != nil || uid == o.uid || uid == 0 {
 		return
 	}
-	if _, err := o.await(k, takesFact, 0); err != nil {
+	if _, err := o.awaitFact(k, takesFact, 0); err != nil {
 		return
 	}
-	// The step's log is complete by now, so that step k says what is not as it should be.
-	if o.uid == 0 && reaches(o.plans, o.index, k) && alone(o.plans, k) {
-		_ = chownTree(o.at.workspace, uid, gid, false)
+	// Errors are not reported here, because the log of this step is complete. Step k reports a workspace that is not
+	// its own.
+	if o.uid == 0 && comesBefore(o.plans, o.index, k) && runsAlone(o.plans, k) {
+		_ = chownTree(o.paths.workspace, uid, gid, false)
 	} else {
-		_ = shareTree(o.at.workspace, o.uid)
+		_ = shareTree(o.paths.workspace, o.uid)
 	}
-	_ = o.tell(fmt.Sprint(gaveFact, k), "")
+	_ = o.publishFact(fmt.Sprint(gaveFact, k), "")
 }
 
-// own makes root the owner of a workspace that another step's user owned.
-func (o *ownership) own() error {
-	info, err := os.Lstat(o.at.workspace)
+// takeForRoot makes root the owner of a workspace that belonged to another step's user.
+func (o *ownership) takeForRoot() error {
+	info, err := os.Lstat(o.paths.workspace)
 	if err != nil || ownerOf(info) == o.uid {
 		return err
 	}
-	return chownTree(o.at.workspace, o.uid, o.gid, false)
+	return chownTree(o.paths.workspace, o.uid, o.gid, false)
 }
 
-// note says what went wrong and does not keep the step from running.
-func (o *ownership) note(err error) {
+// warn prints an error that does not keep the step from running.
+func (o *ownership) warn(err error) {
 	if err != nil {
 		o.say("workspace: " + err.Error())
 	}
 }
 
-// tell publishes a fact about this step.
-func (o *ownership) tell(fact, text string) error {
-	if err := publish(o.at, fact, []byte(text)); err != nil {
+// publishFact publishes a fact about this step.
+func (o *ownership) publishFact(fact, text string) error {
+	if err := publish(o.paths, fact, []byte(text)); err != nil {
 		return fmt.Errorf("publish %s: %w", fact, err)
 	}
 	return nil
 }
 
-// await returns a fact about another step as soon as it is published. limit
-// bounds the time; 0 is none.
-func (o *ownership) await(step int, fact string, limit time.Duration) (string, error) {
+// awaitFact returns a fact about another step as soon as it is published, or an error after limit.
+// A limit of 0 means none.
+func (o *ownership) awaitFact(step int, fact string, limit time.Duration) (string, error) {
 	end := time.Now().Add(limit)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		data, err := published(o.at, step, fact)
+		data, err := readPublished(o.paths, step, fact)
 		if err == nil {
 			return string(data), nil
 		}
@@ -292,7 +291,7 @@ func (o *ownership) await(step int, fact string, limit time.Duration) (string, e
 
 // userOf returns the user and the group of another step.
 func (o *ownership) userOf(step int, limit time.Duration) (uid, gid int, err error) {
-	text, err := o.await(step, userFact, limit)
+	text, err := o.awaitFact(step, userFact, limit)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -307,18 +306,18 @@ func (o *ownership) userOf(step int, limit time.Duration) (uid, gid int, err err
 	return uid, gid, nil
 }
 
-// trust has git and libgit2 trust the workspace without the variables that YACI
-// sets, as after sudo or env -i: root says so for all users of its container,
-// another user for itself when the workspace is not its own.
-func (o *ownership) trust() {
+// trustInGit makes git and libgit2 trust the workspace without the variables that YACI sets, for
+// example after sudo or env -i. Root does so for all users of its container, and another user for
+// itself if the workspace is not its own.
+func (o *ownership) trustInGit() {
 	const trusted = "[safe]\n\tdirectory = *\n"
 	if o.uid == 0 {
 		if _, err := exec.LookPath("git"); err == nil {
-			o.note(appendOnce(o.at.gitconfig, trusted))
+			o.warn(appendOnce(o.paths.gitconfig, trusted))
 		}
 		return
 	}
-	info, err := os.Lstat(o.at.workspace)
+	info, err := os.Lstat(o.paths.workspace)
 	if err != nil || ownerOf(info) == o.uid {
 		return
 	}
@@ -328,11 +327,12 @@ func (o *ownership) trust() {
 	}
 	path := filepath.Join(dir, "git", "config")
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
-		o.note(appendOnce(path, trusted))
+		o.warn(appendOnce(path, trusted))
 	}
 }
 
-// appendOnce adds lines to a file unless it has them.
+// appendOnce appends lines to a file that does not contain them. It returns nil if the file cannot
+// be written.
 func appendOnce(path, lines string) error {
 	data, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) || strings.Contains(string(data), lines) {
@@ -340,7 +340,7 @@ func appendOnce(path, lines string) error {
 	}
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return nil // a root file system that is read-only, or that has no such directory
+		return nil // the root file system is read-only or has no such directory
 	}
 	if err != nil {
 		return err

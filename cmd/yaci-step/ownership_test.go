@@ -70,7 +70,8 @@ git config user.name x; git status --porcelain >/dev/null; git -c user.email=x@y
 rm -f deep/er/x; echo again > deep/er/x
 `, uid, uid, uid)
 	}
-	owns := "test \"$(stat -c %u README)\" = \"$(id -u)\"\ntest \"$(stat -c %a deep)\" = 755\ntest \"$(stat -c %a gradlew)\" = 755\n"
+	owns := "test \"$(stat -c %u README)\" = \"$(id -u)\"\ntest \"$(stat -c %a deep)\" = 755\ntest \"$(stat -c %a " +
+		"gradlew)\" = 755\n"
 	step := func(script string, class int, needs ...int) runner.StepPlan {
 		return runner.StepPlan{
 			Script:  script,
@@ -89,16 +90,31 @@ rm -f deep/er/x; echo again > deep/er/x
 		{"root", []runner.StepPlan{step(owns+root, 0), step(owns+root, 0, 0)}, []int{0, 0}, nil},
 		{"one user", []runner.StepPlan{step(owns+user, 0), step(owns+user, 0, 0)}, []int{1000, 1000}, nil},
 		{"two images of one user", []runner.StepPlan{step(owns+user, 0), step(owns+user, 1, 0)}, []int{1000, 1000}, nil},
-		{"root, then a user, then root", []runner.StepPlan{step(owns+root, 0), step(owns+user, 1, 0), step(owns+root, 0, 1)}, []int{0, 1000, 0}, nil},
-		{"a user, then root, then the user", []runner.StepPlan{step(owns+user, 0), step(owns+root, 1, 0), step(owns+user, 0, 1)}, []int{1000, 0, 1000}, nil},
+		{
+			"root, then a user, then root",
+			[]runner.StepPlan{step(owns+root, 0), step(owns+user, 1, 0), step(owns+root, 0, 1)},
+			[]int{0, 1000, 0},
+			nil,
+		},
+		{
+			"a user, then root, then the user",
+			[]runner.StepPlan{step(owns+user, 0), step(owns+root, 1, 0), step(owns+user, 0, 1)},
+			[]int{1000, 0, 1000},
+			nil,
+		},
 		{"root keeps modes", []runner.StepPlan{step("umask 077; echo key > key; mkdir -m 700 private", 0),
-			step(owns+"test $(stat -c %a key) = 600; cat key; test $(stat -c %a private) = 700; touch private/x", 1, 0)}, []int{0, 1000}, nil},
-		{"a user, then another", []runner.StepPlan{step(owns+user, 0), step("git() { command git -c safe.directory='*' \"$@\"; }; echo more >> README; rm deep/er/x; touch deep/er/y made/new; git status >/dev/null", 1, 0)}, []int{1000, 2000}, []int{1}},
+			step(owns+"test $(stat -c %a key) = 600; cat key; test $(stat -c %a private) = 700; touch "+
+				"private/x", 1, 0)}, []int{0, 1000}, nil},
+		{"a user, then another", []runner.StepPlan{step(owns+user, 0), step("git() { command git -c safe.directory='*' "+
+			"\"$@\"; }; echo more >> README; rm deep/er/x; touch deep/er/y made/new; git status "+
+			">/dev/null", 1, 0)}, []int{1000, 2000}, []int{1}},
 		{"a user, then another, then root", []runner.StepPlan{step(user, 0), step("echo more >> README", 1, 0),
 			step("test $(stat -c %u README) = 0\n"+root, 2, 1)}, []int{1000, 2000, 0}, []int{1}},
-		{"two beside each other", []runner.StepPlan{step("for i in $(seq 400); do test -e other && exit 0; sleep 0.05; done; exit 1", 0),
+		{"two beside each other", []runner.StepPlan{step("for i in $(seq 400); do test -e other && exit 0; sleep 0.05; "+
+			"done; exit 1", 0),
 			step("echo x >> README; touch other", 1)}, []int{0, 1000}, []int{1}},
-		{"two of one user beside each other", []runner.StepPlan{step(owns+"for i in $(seq 400); do test -e other && exit 0; sleep 0.05; done; exit 1", 0),
+		{"two of one user beside each other", []runner.StepPlan{step(owns+"for i in $(seq 400); do test -e other && exit "+
+			"0; sleep 0.05; done; exit 1", 0),
 			step(owns+"touch other", 0)}, []int{1000, 1000}, nil},
 		{"a skipped step between", []runner.StepPlan{step(root, 0), {
 			Script:  "false",
@@ -149,11 +165,11 @@ func TestC4Givers(t *testing.T) {
 		t.Errorf("takers of 0: %v", got)
 	}
 	for i, want := range []bool{false, false, true, true, true} {
-		if alone(plans, i) != want {
+		if runsAlone(plans, i) != want {
 			t.Errorf("step %d is alone: %v", i, !want)
 		}
 	}
-	if adopter(plans[1:]) != -1 || mixed(plans[3:]) || !mixed(plans) {
+	if adopter(plans[1:]) != -1 || hasSeveralClasses(plans[3:]) || !hasSeveralClasses(plans) {
 		t.Error("adopter or mixed")
 	}
 }

@@ -13,28 +13,28 @@ import (
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// prepare is the clone container. Its own failures are YACI's, never the
-// user's, so the record always carries a sentence.
-func prepare(at layout) int {
+// prepare is the program of the clone container. Its errors are YACI's and never the user's, so the
+// record always has a reason.
+func prepare(paths podPaths) int {
 	syscall.Umask(0o022)
 	out := newOutput()
 	r := runner.Record{Started: now()}
 	c := runner.ParseClone(os.Getenv)
-	revocation := startRevocation(at, c.RevokeURL)
+	revocation := startRevocation(paths, c.RevokeURL)
 	var plans []runner.StepPlan
 	err := runner.CheckVersion(os.Getenv(runner.VersionVariable))
 	if err == nil {
-		plans, err = seed(at)
+		plans, err = installFiles(paths)
 	}
 	if err != nil {
 		fail(&r, "prepare", err)
 	} else {
-		at.workspace = filepath.Join(at.volume, runner.WorkspacePath)
-		at.homes = filepath.Join(at.volume, runner.HomesPath)
-		prepareWorkspace(at, c, &r)
+		paths.workspace = filepath.Join(paths.volume, runner.WorkspacePath)
+		paths.homes = filepath.Join(paths.volume, runner.HomesPath)
+		prepareWorkspace(paths, c, &r)
 	}
 	if err := revocation.finish(); err != nil {
-		r.Note = strings.TrimPrefix(r.Note+"; the clone token was not given back: "+err.Error(), "; ")
+		r.Note = strings.TrimPrefix(r.Note+"; revoke clone token: "+err.Error(), "; ")
 	}
 
 	budget := 0
@@ -43,36 +43,35 @@ func prepare(at layout) int {
 	}
 	finish(&r, out)
 	defer out.drain(os.Stdout)
-	if err := report(r, at, budget); err != nil {
+	if err := report(r, paths, budget); err != nil {
 		out.say(err.Error())
 		return max(r.Exit, 1)
 	}
 	return r.Exit
 }
 
-// prepareWorkspace makes the directories of the volume, and brings the commit.
-// When the users of the steps are not known, any of them can take the workspace
-// over from here (ownership.go).
-func prepareWorkspace(at layout, c runner.Clone, r *runner.Record) {
-	err := errors.Join(os.MkdirAll(at.workspace, 0o755), os.MkdirAll(at.homes, 0o755),
-		os.Chmod(at.homes, 0o777|os.ModeSticky))
+// prepareWorkspace creates the directories of the volume and fetches the commit. If the users of
+// the steps are not known, any of them can take the workspace over afterwards (ownership.go).
+func prepareWorkspace(paths podPaths, c runner.Clone, r *runner.Record) {
+	err := errors.Join(os.MkdirAll(paths.workspace, 0o755), os.MkdirAll(paths.homes, 0o755),
+		os.Chmod(paths.homes, 0o777|os.ModeSticky))
 	if err != nil {
 		fail(r, "prepare", err)
 		return
 	}
-	fetch(at, c, r)
+	fetch(paths, c, r)
 	if r.Failed || c.Owned {
 		return
 	}
-	if err := openDirectories(at.workspace); err != nil {
+	if err := openDirectories(paths.workspace); err != nil {
 		fail(r, "prepare", err)
 	}
 }
 
-// fetch brings the commit into the workspace.
-func fetch(at layout, c runner.Clone, r *runner.Record) {
+// fetch fetches the commit into the workspace.
+func fetch(paths podPaths, c runner.Clone, r *runner.Record) {
 	if c.Pack {
-		if err := unpack(at, c.SHA, os.Stdin); err != nil {
+		if err := unpack(paths, c.SHA, os.Stdin); err != nil {
 			fail(r, "unpack", err)
 		}
 		return
@@ -80,7 +79,7 @@ func fetch(at layout, c runner.Clone, r *runner.Record) {
 	if c.URL == "" {
 		return
 	}
-	notes, err := clone(at, c, time.Sleep)
+	notes, err := clone(paths, c, time.Sleep)
 	r.Note = strings.Join(notes, "; ")
 	if err != nil {
 		fail(r, "clone", err)
@@ -94,10 +93,10 @@ func fail(r *runner.Record, what string, err error) {
 	r.Failed = true
 }
 
-// seed puts the plan, the scripts and the runner where the steps see them, and
-// prepares their hand-over. It returns the plan.
-func seed(at layout) ([]runner.StepPlan, error) {
-	entries, err := os.ReadDir(at.seed)
+// installFiles copies the plan, the scripts and the runner to where the steps read them, and
+// prepares their hand-over directory. It returns the plan.
+func installFiles(paths podPaths) ([]runner.StepPlan, error) {
+	entries, err := os.ReadDir(paths.payload)
 	if err != nil {
 		return nil, err
 	}
@@ -105,14 +104,14 @@ func seed(at layout) ([]runner.StepPlan, error) {
 		if e.Name() == runner.TokenFile || e.Name() == runner.RepositoriesFile || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		if err := copyFile(filepath.Join(at.seed, e.Name()), filepath.Join(at.bin, e.Name()), 0o644); err != nil {
+		if err := copyFile(filepath.Join(paths.payload, e.Name()), filepath.Join(paths.bin, e.Name()), 0o644); err != nil {
 			return nil, err
 		}
 	}
-	if _, err := os.Stat(filepath.Join(at.bin, runner.PlanFile)); err != nil {
-		return nil, fmt.Errorf("the job's Secret is gone: %w", err)
+	if _, err := os.Stat(filepath.Join(paths.bin, runner.PlanFile)); err != nil {
+		return nil, fmt.Errorf("the job's Secret was deleted: %w", err)
 	}
-	plans, err := readPlans(at.bin)
+	plans, err := readPlans(paths.bin)
 	if err != nil {
 		return nil, err
 	}
@@ -120,10 +119,10 @@ func seed(at layout) ([]runner.StepPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := copyFile(self, filepath.Join(at.bin, runner.Program), 0o755); err != nil {
+	if err := copyFile(self, filepath.Join(paths.bin, runner.Program), 0o755); err != nil {
 		return nil, err
 	}
-	return plans, makeHandOver(at, len(plans))
+	return plans, prepareHandOver(paths, len(plans))
 }
 
 func copyFile(from, to string, mode os.FileMode) error {
@@ -141,4 +140,25 @@ func copyFile(from, to string, mode os.FileMode) error {
 		return err
 	}
 	return out.Close()
+}
+
+// unpack reads one commit as a git pack, which yaci exec sends, and checks it out. A pack contains
+// its own length and checksum, so it does not matter how the stream is closed.
+func unpack(paths podPaths, sha string, pack io.Reader) error {
+	if !isCommit(sha) {
+		return fmt.Errorf("%q is not a full commit id", sha)
+	}
+	g := repository{dir: paths.workspace, home: paths.bin}
+	if err := g.git("init", "--quiet", "."); err != nil {
+		return err
+	}
+	from := g
+	from.stdin = pack
+	if err := from.git("index-pack", "--stdin"); err != nil {
+		return err
+	}
+	if err := g.checkout(sha, ""); err != nil {
+		return err
+	}
+	return g.ignoreOwnerChanges()
 }

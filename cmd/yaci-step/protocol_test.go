@@ -95,7 +95,7 @@ func TestProtocol(t *testing.T) {
 		t.Errorf("no step asked whether the service is ready: %v", err)
 	}
 	for _, fact := range []string{adoptedFact, userFact} { // steps of several classes
-		if _, err := published(layoutIn(p.dir), 0, fact); err != nil {
+		if _, err := readPublished(layoutIn(p.dir), 0, fact); err != nil {
 			t.Error(err)
 		}
 	}
@@ -422,26 +422,26 @@ func checkEveryField(t *testing.T, values []reflect.Value) {
 // checkMounts: what the server mounts is where the runner looks.
 func checkMounts(t *testing.T, job *batchv1.Job) {
 	t.Helper()
-	at := podLayout()
-	paths := func(c corev1.Container) (list []string) {
+	paths := defaultPaths()
+	mountPaths := func(c corev1.Container) (list []string) {
 		for _, m := range c.VolumeMounts {
 			list = append(list, m.MountPath)
 		}
 		return list
 	}
 	spec := job.Spec.Template.Spec
-	if got, want := paths(spec.InitContainers[0]), []string{at.bin, at.sync, at.volume, at.seed}; !slices.Equal(
+	if got, want := mountPaths(spec.InitContainers[0]), []string{paths.bin, paths.sync, paths.volume, paths.payload}; !slices.Equal(
 		got,
 		want,
 	) {
 		t.Errorf("the clone container has %v, want %v", got, want)
 	}
 	for i, c := range spec.Containers {
-		if got, want := paths(c), []string{at.bin, at.sync, at.own, at.workspace, at.homes}; !slices.Equal(got, want) {
+		if got, want := mountPaths(c), []string{paths.bin, paths.sync, paths.own, paths.workspace, paths.homes}; !slices.Equal(got, want) {
 			t.Errorf("step %d has %v, want %v", i, got, want)
 		}
-		if own := filepath.Join(at.sync, c.VolumeMounts[2].SubPath); own != stepDir(at, i) {
-			t.Errorf("step %d writes to %s, and the others look in %s", i, own, stepDir(at, i))
+		if own := filepath.Join(paths.sync, c.VolumeMounts[2].SubPath); own != stepDir(paths, i) {
+			t.Errorf("step %d writes to %s, and the others look in %s", i, own, stepDir(paths, i))
 		}
 	}
 }
@@ -465,7 +465,8 @@ func TestProtocolClone(t *testing.T) {
 		in   pipeline.Input
 		text string
 	}{
-		{in, "image: a\nclone: {depth: 5, tags: true, submodules: true, lfs: true, merge: true}\nuser: 1000\nsteps: [make]\n"},
+		{in, "image: a\nclone: {depth: 5, tags: true, submodules: true, lfs: true, merge: true}\nuser: 1000\nsteps: " +
+			"[make]\n"},
 		{tag, "image: a\non: {push: {tags: [\"*\"]}}\nsteps: [make]\n"},
 		{pack, "image: a\nsteps: [make]\n"},
 	} {

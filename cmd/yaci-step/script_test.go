@@ -50,12 +50,15 @@ func TestC13Script(t *testing.T) {
 		"a silent failure": {loud("true\ntest -d src\necho built"),
 			"::group::Run true\n  true\n  test -d src\n  echo built\n::endgroup::\nyaci-step: exit code 1\n"},
 		"workflow commands": {loud("cat <<'X' >/dev/null\n::endgroup::\n::error file=a.go,line=1::no\nX\n"),
-			"::group::Run cat <<'X' >/dev/null\n  cat <<'X' >/dev/null\n  ::endgroup::\n  ::error file=a.go,line=1::no\n  X\n::endgroup::\n"},
+			"::group::Run cat <<'X' >/dev/null\n  cat <<'X' >/dev/null\n  ::endgroup::\n  ::error file=a.go,line=1::no\n  X\n" +
+				"::endgroup::\n"},
 		"control characters": {loud("true '\x1b[2J\r\u009b'"),
 			"::group::Run true '\\x1b[2J\\x0d\\x9b'\n  true '\\x1b[2J\\x0d\\x9b'\n::endgroup::\n"},
-		"a list":   {runner.StepPlan{Command: []string{"printf", "%s\n", "a b", "it's", "", "$x"}}, "::group::Run printf '%s\n  printf '%s\n  ' 'a b' 'it'\\''s' '' '$x'\n::endgroup::\na b\nit's\n\n$x\n"},
-		"a secret": {secret("true hush-hush; echo $KEY"), "::group::Run true ***; echo $KEY\n  true ***; echo $KEY\n::endgroup::\n***\n"},
-		"quiet":    {script("exit 3"), ""},
+		"a list": {runner.StepPlan{Command: []string{"printf", "%s\n", "a b", "it's", "", "$x"}}, "::group::Run printf " +
+			"'%s\n  printf '%s\n  ' 'a b' 'it'\\''s' '' '$x'\n::endgroup::\na b\nit's\n\n$x\n"},
+		"a secret": {secret("true hush-hush; echo $KEY"), "::group::Run true ***; echo $KEY\n  true ***; echo $KEY\n" +
+			"::endgroup::\n***\n"},
+		"quiet": {script("exit 3"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, log, r := runOne(t, c.plan, "KEY=hush-hush")
@@ -223,13 +226,15 @@ X
 		"last argument":      "set +e; true a b; false x y; echo \"$_ $?\"; (exit 5); echo $_",
 		"conditions":         "if false; then echo a; fi; false || echo b; ! true; while false; do :; done; echo $?",
 		"set +e":             "set +e; false x y; echo \"$? $_\"; true | false | true; echo \"${PIPESTATUS[*]} $?\"",
-		"set -e in a shell":  "(set +e; false; echo c); bash -c 'false; echo d'; x=$(false; echo e); echo $x; (false; echo no)",
-		"functions":          "f() { false; echo no; }; f || echo $?; if f; then echo yes; fi; g() { return 3; }; g",
-		"own traps":          "trap 'echo err $? $LINENO' ERR; trap 'echo exit $?' EXIT; f() { false; }; set -E; f",
-		"trap on EXIT":       "trap 'echo exit $?; exit 8' EXIT; false",
-		"trap on ERR":        "trap 'echo err $?' ERR; (exit 4); echo no",
-		"errtrace":           "set -E; f() { (false); echo no; }; f",
-		"environment":        "env | sort; declare -F; set -o; shopt; echo $- $0 $# $BASH_ENV \"${BASH_SOURCE[*]}\"; compgen -v | grep -v _",
+		"set -e in a shell": "(set +e; false; echo c); bash -c 'false; echo d'; x=$(false; echo e); echo $x; (false; " +
+			"echo no)",
+		"functions":    "f() { false; echo no; }; f || echo $?; if f; then echo yes; fi; g() { return 3; }; g",
+		"own traps":    "trap 'echo err $? $LINENO' ERR; trap 'echo exit $?' EXIT; f() { false; }; set -E; f",
+		"trap on EXIT": "trap 'echo exit $?; exit 8' EXIT; false",
+		"trap on ERR":  "trap 'echo err $?' ERR; (exit 4); echo no",
+		"errtrace":     "set -E; f() { (false); echo no; }; f",
+		"environment": "env | sort; declare -F; set -o; shopt; echo $- $0 $# $BASH_ENV \"${BASH_SOURCE[*]}\"; " +
+			"compgen -v | grep -v _",
 		"jobs":               "false & wait $! || echo $?; sleep 0 & wait; coproc cat; false",
 		"a signal":           "kill -TERM $$; sleep 5",
 		"another signal":     "trap 'echo term; exit 5' TERM; kill -TERM $$; sleep 5",
@@ -242,7 +247,8 @@ X
 		"extdebug":           "shopt -s extdebug inherit_errexit; x=$(false; true)",
 		"posix":              "set -o posix; false",
 		"eval":               "eval 'true; (exit 3)'",
-		"nested":             "bash -e -c 'trap -p ERR EXIT; false' || echo $?; bash -c 'trap -p ERR EXIT; echo ${BASH_ENV-unset}'",
+		"nested": "bash -e -c 'trap -p ERR EXIT; false' || echo $?; bash -c 'trap -p ERR EXIT; echo " +
+			"${BASH_ENV-unset}'",
 	}
 	shells := map[string][]string{
 		"bash -ex":     {"bash", "-ex"},

@@ -14,17 +14,18 @@ import (
 	"github.com/yaci-ci/yaci/internal/threads"
 )
 
-// reservedThreads are enough for the runtime while a step uses up all processes that its pod may have.
+// reservedThreads are enough for the Go runtime while a step uses all processes that its pod may
+// have.
 const reservedThreads = 12
 
-// step is one container's life: wait, run, record. It returns the exit code. A step whose plan has no command runs what
-// the image is made to run, which is imageCommand.
-func step(index int, imageCommand []string, at layout) int {
+// step runs one step: it waits, runs the command, and records how it ended. It returns the exit
+// code. A step whose plan has no command runs imageCommand, the command of its image.
+func step(index int, imageCommand []string, paths podPaths) int {
 	caught := catchSignals()
 	begin := caught.exitOnStop()
 	out := newOutput()
 	r := runner.Record{}
-	plans, err := readPlans(at.bin)
+	plans, err := readPlans(paths.bin)
 	var p runner.StepPlan
 	var owner *ownership
 	switch {
@@ -36,12 +37,12 @@ func step(index int, imageCommand []string, at layout) int {
 		if len(p.Command) == 0 {
 			p.Command = imageCommand
 		}
-		owner = newOwnership(at, plans, index, out.say)
+		owner = newOwnership(paths, plans, index, out.say)
 		if err = owner.announce(); err != nil {
 			break
 		}
-		r.Failed = awaitNeeds(at, index, p.Needs)
-		if err = setHome(at.homes, p.OwnHome); err == nil {
+		r.Failed = awaitNeeds(paths, index, p.Needs)
+		if err = setHome(paths.homes, p.OwnHome); err == nil {
 			err = owner.begin()
 		}
 	}
@@ -54,10 +55,10 @@ func step(index int, imageCommand []string, at layout) int {
 		r.Skipped = true
 		r.Reason = r.Why()
 	default:
-		run(p, at, &r, out, caught.stop, begin)
+		run(p, paths, &r, out, caught.stop, begin)
 	}
-	begin() // a record can be written now
-	code := end(r, plans, index, at, out)
+	begin() // from here on, the record is written before the process ends
+	code := finishStep(r, plans, index, paths, out)
 	if owner != nil {
 		owner.finish()
 	}
@@ -65,11 +66,11 @@ func step(index int, imageCommand []string, at layout) int {
 }
 
 // awaitNeeds waits for the steps before, and reports whether one of them failed.
-func awaitNeeds(at layout, index int, needs []int) (failed bool) {
+func awaitNeeds(paths podPaths, index int, needs []int) (failed bool) {
 	if len(needs) == 0 {
 		return false
 	}
-	w := newWaiter(at, index)
+	w := newWaiter(paths, index)
 	defer w.close()
 	for _, need := range needs {
 		if w.await(need).Failed {
@@ -79,9 +80,9 @@ func awaitNeeds(at layout, index int, needs []int) (failed bool) {
 	return failed
 }
 
-// run makes the attempts that the plan allows. It calls begin before the first one,
-// and passes signals from stop on to the command.
-func run(p runner.StepPlan, at layout, r *runner.Record, out *output, stop <-chan os.Signal, begin func()) {
+// run makes the attempts that the plan allows. It calls begin before the first one, and passes
+// signals from stop to the command.
+func run(p runner.StepPlan, paths podPaths, r *runner.Record, out *output, stop <-chan os.Signal, begin func()) {
 	for _, s := range p.Ready {
 		if err := awaitService(s); err != nil {
 			r.Exit = 1
@@ -91,14 +92,14 @@ func run(p runner.StepPlan, at layout, r *runner.Record, out *output, stop <-cha
 		}
 	}
 	r.Started = now()
-	if err := enter(at.workspace, p.Dir); err != nil {
+	if err := enterWorkingDir(paths.workspace, p.Dir); err != nil {
 		r.Started, r.Attempts = now(), 1
 		r.Exit, r.Reason = 1, err.Error()
 		return
 	}
 	argv := p.Command
 	if p.Script != "" {
-		argv = append(slices.Clone(argv), filepath.Join(at.bin, p.Script))
+		argv = append(slices.Clone(argv), filepath.Join(paths.bin, p.Script))
 	}
 	mask, err := newMasker(p.Mask, commandVariable)
 	if err != nil {
@@ -108,7 +109,7 @@ func run(p runner.StepPlan, at layout, r *runner.Record, out *output, stop <-cha
 		return
 	}
 	out.mask = mask
-	if err := printScript(p, at, out); err != nil {
+	if err := printScript(p, paths, out); err != nil {
 		r.Exit = 1
 		r.Reason = err.Error()
 		r.Broken = true
@@ -116,12 +117,12 @@ func run(p runner.StepPlan, at layout, r *runner.Record, out *output, stop <-cha
 	}
 	env := commandEnvironment()
 	if p.Script != "" {
-		env = append(env, trapFor(p, argv[len(argv)-1], at, env)...)
+		env = append(env, installTrap(p, argv[len(argv)-1], paths, env)...)
 	}
 	threads.Reserve(reservedThreads)
 	begin()
-	killed := killedForMemory(at.cgroup)
-	defer func() { recordUsage(r, at, killed) }()
+	killed := countOOMKills(paths.cgroup)
+	defer func() { recordUsage(r, paths, killed) }()
 	for r.Attempts = 1; ; r.Attempts++ {
 		c := command{
 			argv:    argv,
@@ -131,7 +132,7 @@ func run(p runner.StepPlan, at layout, r *runner.Record, out *output, stop <-cha
 			timeout: time.Duration(p.TimeoutMS) * time.Millisecond,
 			out:     out,
 		}
-		os.Remove(filepath.Join(at.own, failureFile)) // of an attempt before
+		os.Remove(filepath.Join(paths.own, failureFile)) // of the previous attempt
 		c.execute()
 		r.Exit = c.exit
 		r.Reason = mask.text(c.reason)
@@ -140,7 +141,7 @@ func run(p runner.StepPlan, at layout, r *runner.Record, out *output, stop <-cha
 		r.Broken = c.broken
 		last := r.Exit == 0 || c.stopped || c.broken || c.stuck || r.Attempts >= p.Attempts ||
 			len(p.OnExit) > 0 && !slices.Contains(p.OnExit, r.Exit)
-		if why := explain(p, at, c, last); why != "" {
+		if why := explain(p, paths, c, last); why != "" {
 			out.say(why)
 		}
 		if last {
@@ -150,14 +151,14 @@ func run(p runner.StepPlan, at layout, r *runner.Record, out *output, stop <-cha
 	}
 }
 
-// explain returns a line for the log of a command that failed and gave no reason:
-// which line of the script it was, or else the exit code, unless another line says it.
-func explain(p runner.StepPlan, at layout, c command, last bool) string {
+// explain returns a message for the log about a command that failed without a reason: the line of
+// the script, or else the exit code. It returns "" if another message has the exit code.
+func explain(p runner.StepPlan, paths podPaths, c command, last bool) string {
 	if c.exit == 0 || c.reason != "" {
 		return ""
 	}
 	if p.Script != "" {
-		if why := failedCommand(at, c.argv[len(c.argv)-1], c.exit, c.out.mask); why != "" {
+		if why := failedCommand(paths, c.argv[len(c.argv)-1], c.exit, c.out.mask); why != "" {
 			return why
 		}
 	}
@@ -167,17 +168,17 @@ func explain(p runner.StepPlan, at layout, c command, last bool) string {
 	return fmt.Sprintf("exit code %d", c.exit)
 }
 
-// enter makes working_directory the current directory. That it is missing is a
-// mistake of the file or of a step before, so it fails the step.
-func enter(workspace, dir string) error {
+// enterWorkingDir makes working_directory the current directory. If it is missing, the step fails:
+// that is a mistake in the file or in an earlier step.
+func enterWorkingDir(workspace, dir string) error {
 	if dir == "" {
 		return nil
 	}
 	err := os.Chdir(filepath.Join(workspace, dir))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("working_directory %s does not exist in the workspace; "+
-			"correct it, or create the directory in an earlier step", dir)
+		return fmt.Errorf("working_directory %s does not exist in the workspace. "+
+			"Correct it, or create the directory in an earlier step", dir)
 	case errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("working_directory %s is not a directory", dir)
 	case errors.Is(err, fs.ErrPermission):
@@ -188,7 +189,7 @@ func enter(workspace, dir string) error {
 	return nil
 }
 
-// readPlans reads the plan file of a directory.
+// readPlans reads the plan file in a directory.
 func readPlans(dir string) ([]runner.StepPlan, error) {
 	data, err := os.ReadFile(filepath.Join(dir, runner.PlanFile))
 	if err != nil {
@@ -197,26 +198,26 @@ func readPlans(dir string) ([]runner.StepPlan, error) {
 	return runner.ParsePlan(data)
 }
 
-// end records how the step ended, hands over and returns the container's exit
-// code, which is 0 for a failure that is allowed. A record that cannot be written
-// fails the step: success without proof is no success.
-func end(r runner.Record, plans []runner.StepPlan, index int, at layout, out *output) int {
+// finishStep records how the step ended, hands over, and returns the container's exit code, which
+// is 0 for an allowed failure. If a record cannot be written, the step fails: success without proof
+// is not success.
+func finishStep(r runner.Record, plans []runner.StepPlan, index int, paths podPaths, out *output) int {
 	var p runner.StepPlan
 	if index < len(plans) {
 		p = plans[index]
 	}
-	// What is no failure of the step's own ends the job in error, so no step that needs this one may start.
+	// A step that was stopped or did not start ends the job in error, so no step that needs it may start.
 	unproven := r.Stopped || r.Broken
 	r.Allowed = p.AllowFailure && r.Exit != 0 && !unproven
 	r.Failed = r.Failed || r.Exit != 0 && !r.Allowed || unproven
 	finish(&r, out)
 	defer out.drain(os.Stdout)
-	for _, err := range []error{report(r, at, p.RecordBytes), handOver(r, at)} {
+	for _, err := range []error{report(r, paths, p.RecordBytes), handOver(r, paths)} {
 		if err != nil {
 			out.say(err.Error())
 			return max(r.Exit, 1)
 		}
 	}
-	wake(at, plans, index)
+	wake(paths, plans, index)
 	return r.ExitCode()
 }

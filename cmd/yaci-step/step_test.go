@@ -18,7 +18,7 @@ import (
 // TestMain lets the test binary stand in for the runner: steps are processes, as in a pod.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "credential" { // as git calls its helper
-		os.Exit(dispatch(os.Args[1:], layout{}))
+		os.Exit(dispatch(os.Args[1:], podPaths{}))
 	}
 	if f := treeFunctions()[os.Getenv("YACI_STEP_TEST_TREE")]; f != nil {
 		if err := f(os.Getenv("YACI_STEP_TEST_DIR")); err != nil {
@@ -33,13 +33,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func layoutIn(dir string) layout {
+func layoutIn(dir string) podPaths {
 	name := os.Getenv("YACI_STEP_TEST_NAME")
-	return layout{
+	return podPaths{
 		bin:         dir + "/bin",
 		sync:        dir + "/sync",
 		own:         filepath.Join(dir, "sync", name),
-		seed:        dir + "/seed",
+		payload:     dir + "/seed",
 		volume:      dir,
 		workspace:   dir + "/workspace",
 		homes:       dir + "/home",
@@ -181,11 +181,31 @@ func TestWhenAndAllowed(t *testing.T) {
 		ran   string // y or n for each step
 		codes []int
 	}{
-		"failure":            {[]runner.StepPlan{step("exit 1", "", false), step("true", "", false, 0), step("true", "failure", false, 1), step("true", "always", false, 2), step("true", "", false, 3)}, "ynyyn", []int{1, 0, 0, 0, 0}},
-		"allowed":            {[]runner.StepPlan{step("exit 7", "", true), step("true", "", false, 0), step("true", "failure", false, 1), step("true", "", false, 2)}, "yyny", []int{0, 0, 0, 0}},
-		"all pass":           {[]runner.StepPlan{step("true", "", false), step("true", "failure", false, 0), step("true", "always", false, 1)}, "yny", []int{0, 0, 0}},
-		"another branch":     {[]runner.StepPlan{step("exit 1", "", false), step("true", "", false), step("true", "", false, 0, 1), step("true", "", false, 1)}, "yyny", []int{1, 0, 0, 0}},
-		"the last one fails": {[]runner.StepPlan{step("true", "", false), step("exit 2", "always", false, 0)}, "yy", []int{0, 2}},
+		"failure": {
+			[]runner.StepPlan{step("exit 1", "", false), step("true", "", false, 0), step("true", "failure", false, 1), step("true", "always", false, 2), step("true", "", false, 3)},
+			"ynyyn",
+			[]int{1, 0, 0, 0, 0},
+		},
+		"allowed": {
+			[]runner.StepPlan{step("exit 7", "", true), step("true", "", false, 0), step("true", "failure", false, 1), step("true", "", false, 2)},
+			"yyny",
+			[]int{0, 0, 0, 0},
+		},
+		"all pass": {
+			[]runner.StepPlan{step("true", "", false), step("true", "failure", false, 0), step("true", "always", false, 1)},
+			"yny",
+			[]int{0, 0, 0},
+		},
+		"another branch": {
+			[]runner.StepPlan{step("exit 1", "", false), step("true", "", false), step("true", "", false, 0, 1), step("true", "", false, 1)},
+			"yyny",
+			[]int{1, 0, 0, 0},
+		},
+		"the last one fails": {
+			[]runner.StepPlan{step("true", "", false), step("exit 2", "always", false, 0)},
+			"yy",
+			[]int{0, 2},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPodOf(t, c.plans...)
@@ -378,7 +398,8 @@ func TestShErrexitAndMissingShell(t *testing.T) {
 	cmd.Run()
 	r := p.record("0")
 	if r.Exit != 127 || r.Broken ||
-		r.Reason != "sh: command not found in the image; install it, or use an image that has it, or write run as a list to do without a shell (exit 127)" {
+		r.Reason != "sh: command not found in the image. Install it, or use an image that has it, or write run as a list, "+
+			"which needs no shell (exit 127)" {
 		t.Errorf("record %+v, want 127 and a sentence", r)
 	}
 }

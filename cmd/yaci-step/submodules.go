@@ -10,9 +10,9 @@ import (
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// submodules fetches them, theirs too. What cannot be read gets advice.
+// submodules fetches submodules recursively. If one cannot be read, the error says what to do.
 func (g *repository) submodules(r runner.Clone) error {
-	err := g.retry(transientPauses, "submodule", "--quiet", "update", "--init", "--recursive", "--depth=1")
+	err := g.retry(transientDelays, "submodule", "--quiet", "update", "--init", "--recursive", "--depth=1")
 	if err == nil {
 		return nil
 	}
@@ -22,8 +22,8 @@ func (g *repository) submodules(r runner.Clone) error {
 	return fmt.Errorf("submodules: %w", err)
 }
 
-// unreadable are git's words for a repository that the run has no access to.
-func unreadable() []string {
+// accessErrors returns what git prints about a repository that the run may not read.
+func accessErrors() []string {
 	return []string{
 		"could not read Username for",
 		"Authentication failed for",
@@ -37,25 +37,25 @@ func unreadable() []string {
 	}
 }
 
-// clonedFrom finds the address and the path in git's words for a submodule that
-// it could not clone: clone of 'ADDRESS' into submodule path 'PATH' failed.
-func clonedFrom(output string) (address, path string, ok bool) {
+// parseFailedSubmodule returns the address and the path of a submodule from git's message: clone of
+// 'ADDRESS' into submodule path 'PATH' failed.
+func parseFailedSubmodule(output string) (address, path string, ok bool) {
 	_, rest, _ := strings.Cut(output, "clone of '")
 	address, rest, found := strings.Cut(rest, "' into submodule path '")
 	path, _, ok = strings.Cut(rest, "' failed")
 	return address, path, found && ok && !strings.Contains(address+path, "\n")
 }
 
-// submoduleAdvice is a sentence about a submodule that this run may not read, or
-// empty when something else is wrong.
+// submoduleAdvice returns what to do about a submodule that the run may not read, or "" for another
+// error.
 func (g *repository) submoduleAdvice(failed error, fork bool) string {
 	var git *gitError
 	if !errors.As(failed, &git) {
 		return ""
 	}
 	says := func(words string) bool { return strings.Contains(git.output, words) }
-	address, path, ok := clonedFrom(git.output)
-	if !ok || !slices.ContainsFunc(unreadable(), says) {
+	address, path, ok := parseFailedSubmodule(git.output)
+	if !ok || !slices.ContainsFunc(accessErrors(), says) {
 		return ""
 	}
 	path = strings.TrimPrefix(path, g.dir+"/")
@@ -72,11 +72,11 @@ func (g *repository) submoduleAdvice(failed error, fork bool) string {
 		return fmt.Sprintf("%s. Private repositories of another owner cannot be read, because %s and %s have different "+
 			"installations of the GitHub App. Copy it to %s, or make it public.", said, ownOwner, owner, ownOwner)
 	}
-	return fmt.Sprintf("%s. If it exists and is private, who administers %s can allow it: yaci repo allow %s --from %s",
+	return fmt.Sprintf("%s. If it is private, an administrator of %s can allow it: yaci repo allow %s --from %s",
 		said, name, name, own)
 }
 
-// repositoryAt is owner/name of an address of origin's host; empty for other hosts.
+// repositoryAt returns owner/name for an address on origin's host, or "" for another host.
 func (g *repository) repositoryAt(address string) string {
 	for _, rule := range g.sshAsHTTP() {
 		if path, ok := strings.CutPrefix(address, rule[1]); ok {

@@ -234,18 +234,75 @@ func TestC7Submodules(t *testing.T) {
 		{"ssh:// with a port", "ssh://git@" + host + ":22/acme/public.git", public, nil, "", "", nil},
 		{"allowed", f.url + "/acme/schemas.git", inner, []string{"acme/schemas"}, "", "", []string{"acme/schemas"}},
 		{"allowed, without .git", f.url + "/acme/schemas", inner, []string{"acme/schemas"}, "", "", []string{"acme/schemas"}},
-		{"allowed, by ssh", "git@" + host + ":acme/schemas.git", inner, []string{"acme/schemas"}, "", "", []string{"acme/schemas"}},
-		{"allowed, in other letters", f.url + "/Acme/Schemas.git", inner, []string{"acme/schemas"}, "", "", []string{"acme/schemas"}},
-		{"allowed, in a submodule", f.url + "/acme/nested.git", nested, []string{"acme/schemas"}, "", "", []string{"acme/schemas"}},
+		{
+			"allowed, by ssh",
+			"git@" + host + ":acme/schemas.git",
+			inner,
+			[]string{"acme/schemas"},
+			"",
+			"",
+			[]string{"acme/schemas"},
+		},
+		{
+			"allowed, in other letters",
+			f.url + "/Acme/Schemas.git",
+			inner,
+			[]string{"acme/schemas"},
+			"",
+			"",
+			[]string{"acme/schemas"},
+		},
+		{
+			"allowed, in a submodule",
+			f.url + "/acme/nested.git",
+			nested,
+			[]string{"acme/schemas"},
+			"",
+			"",
+			[]string{"acme/schemas"},
+		},
 		{"not allowed", f.url + "/acme/hidden.git", hidden, []string{"acme/schemas"}, "",
-			"the submodule sub cannot be read from " + f.url + "/acme/hidden.git. If it exists and is private, who administers acme/hidden can allow it: " +
+			"the submodule sub cannot be read from " + f.url + "/acme/hidden.git. If it is private, an administrator of " +
+				"administers acme/hidden can allow it: " +
 				"yaci repo allow acme/hidden --from acme/app", nil},
-		{"not allowed, by ssh", "git@" + host + ":acme/hidden.git", hidden, nil, "", "yaci repo allow acme/hidden --from acme/app", nil},
+		{
+			"not allowed, by ssh",
+			"git@" + host + ":acme/hidden.git",
+			hidden,
+			nil,
+			"",
+			"yaci repo allow acme/hidden --from acme/app",
+			nil,
+		},
 		{"of a fork", f.url + "/acme/hidden.git", hidden, nil, "true", "Runs of forks read public repositories only.", nil},
 		{"renamed", f.url + "/old/name.git", public, nil, "", "", nil},
-		{"renamed and allowed", f.url + "/old/schemas.git", inner, []string{"acme/schemas"}, "", "", []string{"acme/schemas"}},
-		{"renamed and not allowed", f.url + "/old/hidden.git", hidden, []string{"acme/schemas"}, "", "the submodule sub cannot be read", nil},
-		{"moved to another host", elsewhere.URL + "/lib.git", inner, []string{"acme/schemas"}, "", "", []string{"acme/schemas"}},
+		{
+			"renamed and allowed",
+			f.url + "/old/schemas.git",
+			inner,
+			[]string{"acme/schemas"},
+			"",
+			"",
+			[]string{"acme/schemas"},
+		},
+		{
+			"renamed and not allowed",
+			f.url + "/old/hidden.git",
+			hidden,
+			[]string{"acme/schemas"},
+			"",
+			"the submodule sub cannot be read",
+			nil,
+		},
+		{
+			"moved to another host",
+			elsewhere.URL + "/lib.git",
+			inner,
+			[]string{"acme/schemas"},
+			"",
+			"",
+			[]string{"acme/schemas"},
+		},
 		{"of another owner", f.url + "/other/lib.git", other, []string{"acme/schemas"}, "",
 			"acme and other have different installations of the GitHub App. Copy it to acme, or make it public.", nil},
 	} {
@@ -340,7 +397,8 @@ func TestC6LFS(t *testing.T) {
 
 	os.RemoveAll(filepath.Join(f.dir, "acme/app.git"))
 	pointer := strings.Replace(stored, "sha256:", "sha256:0", 1)
-	pointer = pointer[:len("version https://git-lfs.github.com/spec/v1\noid sha256:")+64] + pointer[strings.Index(pointer, "\nsize"):]
+	pointer = pointer[:len("version https://git-lfs.github.com/spec/v1\noid "+
+		"sha256:")+64] + pointer[strings.Index(pointer, "\nsize"):]
 	sha = f.repo("acme/app", map[string]string{".gitattributes": attributes, "gone.bin": pointer}, nil)
 	_, err = f.clone(sha, nil, lfs)
 	if err == nil || !strings.Contains(err.Error(), "Object does not exist on the server") ||

@@ -10,21 +10,19 @@ import (
 	"time"
 )
 
-// The functions of this file change the owner and the modes of a whole tree,
-// which a repository and the processes of steps have filled. They go down by
-// os.Root, one directory at a time, so no symlink leads them elsewhere, and they
-// open regular files and directories only. Hard links cannot lead elsewhere
-// either, since the workspace is a mount of its own.
+// The functions in this file change the owners and modes of a whole tree, which a repository and the
+// processes of steps have filled. They descend with os.Root, one directory at a time, so that no
+// symlink leads them elsewhere, and open only regular files and directories. Hard links cannot lead
+// elsewhere either, because the workspace is a mount of its own.
 
-// maxTreeDepth bounds how deep they go: each level holds a file descriptor.
+// maxTreeDepth limits the depth, because each level holds a file descriptor.
 const maxTreeDepth = 2000
 
-// errDeep says that a part of the tree was left as it is.
-var errDeep = fmt.Errorf("directories nested more than %d deep were left as they are", maxTreeDepth)
+// errTooDeep says that a part of the tree was not changed.
+var errTooDeep = fmt.Errorf("directories nested more than %d deep were left as they are", maxTreeDepth)
 
-// visit calls f for every entry below a directory, children before their
-// directory. It goes on after an error and returns the first one. What vanishes
-// meanwhile is no error.
+// visit calls f for every entry below a directory, children before their directory. It continues
+// after an error and returns the first one. An entry that disappears meanwhile is not an error.
 func visit(dir string, f func(parent *os.Root, e fs.DirEntry) error) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -44,7 +42,7 @@ func visitRoot(root *os.Root, depth int, f func(parent *os.Root, e fs.DirEntry) 
 	keep(err)
 	for _, e := range entries {
 		if e.IsDir() && depth == 0 {
-			keep(errDeep)
+			keep(errTooDeep)
 			continue
 		}
 		if e.IsDir() {
@@ -69,8 +67,8 @@ func readDir(root *os.Root) ([]fs.DirEntry, error) {
 	return d.ReadDir(-1)
 }
 
-// openDirectories lets every user write to the directories of a tree, so that
-// the first step can make the tree its own, whoever it is.
+// openDirectories lets every user write to the directories of a tree, so that the first step can
+// take the tree over, whatever its user is.
 func openDirectories(dir string) error {
 	err := visit(dir, func(parent *os.Root, e fs.DirEntry) error {
 		if !e.IsDir() {
@@ -81,8 +79,8 @@ func openDirectories(dir string) error {
 	return errors.Join(err, os.Chmod(dir, 0o777))
 }
 
-// chownTree gives a tree to a user. With gitModes directories get git's own
-// mode, 755, after openDirectories. Only root can do this.
+// chownTree gives a tree to a user. With gitModes, directories get the mode that git gives them,
+// 755, after openDirectories. Only root can do this.
 func chownTree(dir string, uid, gid int, gitModes bool) error {
 	err := visit(dir, func(parent *os.Root, e fs.DirEntry) error {
 		err := parent.Lchown(e.Name(), uid, gid)
@@ -98,8 +96,8 @@ func chownTree(dir string, uid, gid int, gitModes bool) error {
 	return err
 }
 
-// shareTree lets every user read and write what this user owns in a tree, and
-// enter or execute it if its owner can.
+// shareTree lets every user read and write what a user owns in a tree, and enter or execute it if
+// its owner can.
 func shareTree(dir string, uid int) error {
 	share := func(mode fs.FileMode) fs.FileMode {
 		if mode.IsDir() || mode.Perm()&0o111 != 0 {
@@ -124,7 +122,7 @@ func shareTree(dir string, uid int) error {
 	return err
 }
 
-// ownerOf is the user id of a file, or -1.
+// ownerOf returns the user id of a file's owner, or -1.
 func ownerOf(info fs.FileInfo) int {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return int(stat.Uid)
@@ -132,11 +130,10 @@ func ownerOf(info fs.FileInfo) int {
 	return -1
 }
 
-// copyTree makes a tree its caller's own without the right to chown: it replaces
-// each file by a copy and each directory by a new one. It runs after
-// openDirectories and before any command of a step. The object stores of git and
-// Git LFS are moved, since nobody changes the files in them and git does not ask
-// for their owner. The directory itself stays: it is a mount.
+// copyTree makes the caller the owner of a tree without the right to chown: it replaces each file
+// by a copy and each directory by a new one. It runs after openDirectories and before any command
+// of a step. The object stores of git and Git LFS are moved instead: nobody changes the files in
+// them, and git does not check their owner. The directory itself stays, because it is a mount.
 func copyTree(dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -162,9 +159,8 @@ func copyTree(dir string) error {
 	return errors.Join(err, root.Remove(staging))
 }
 
-// copyInto moves every entry of a directory but to itself to its subdirectory
-// to, which staged is, as copies, and removes the originals. inGit says that the
-// directory is within a .git.
+// copyInto replaces every entry of root, except to, by a copy in the subdirectory to, which staged
+// is open on. inGit says that root is inside a .git.
 func copyInto(root, staged *os.Root, to string, depth int, inGit bool) error {
 	entries, err := readDir(root)
 	if err != nil {
@@ -179,7 +175,7 @@ func copyInto(root, staged *os.Root, to string, depth int, inGit bool) error {
 		case e.IsDir() && inGit && name == "objects", !e.IsDir() && !e.Type().IsRegular():
 			err = root.Rename(name, target)
 		case e.IsDir() && depth == 0:
-			err = errDeep
+			err = errTooDeep
 		case e.IsDir():
 			err = replaceDir(root, name, to, depth, inGit || name == ".git")
 		default:
@@ -192,8 +188,8 @@ func copyInto(root, staged *os.Root, to string, depth int, inGit bool) error {
 	return nil
 }
 
-// replaceDir replaces a directory and everything below it. The new one is made
-// inside the old one, with the name that to has, and then moved into to.
+// replaceDir replaces a directory and everything below it. The new one is made inside the old one,
+// under the name that to has, and then moved into to.
 func replaceDir(root *os.Root, name, to string, depth int, inGit bool) error {
 	staging := to
 	sub, err := root.OpenRoot(name)
@@ -218,7 +214,8 @@ func replaceDir(root *os.Root, name, to string, depth int, inGit bool) error {
 	return root.Remove(name)
 }
 
-// replaceFile copies a file with its mode and time, which git's index has, and removes it.
+// replaceFile copies a file with its mode and time, which git's index contains, and removes the
+// original.
 func replaceFile(root, staged *os.Root, name string) error {
 	in, err := root.Open(name)
 	if err != nil {

@@ -38,7 +38,7 @@ image: IMAGE
 services:
   - {name: db, image: IMAGE, command: [sleep, "600"], ready: {tcp: 8080, timeout: 1s}}
 steps: ['true']
-`, "error", "service db was not ready: port 8080 took no connection within 1s"},
+`, "error", "service db was not ready: port 8080 accepted no connection within 1s"},
 		{"matrix", `
 image: IMAGE
 matrix: {v: ["1", "2", "3"]}

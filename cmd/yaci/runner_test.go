@@ -68,7 +68,7 @@ steps:
 			"c10-list",
 			"image: IMAGE\nsteps: [{name: lint, run: [golangci-lint, run]}]\n",
 			"failure",
-			`lint failed in .*: golangci-lint: command not found in the image; .* \(exit 127\)`,
+			`lint failed in .*: golangci-lint: command not found in the image\. .* \(exit 127\)`,
 			time.Minute,
 		},
 		{

@@ -13,20 +13,19 @@ import (
 	"github.com/yaci-ci/yaci/internal/wire"
 )
 
-// RepoAccess decides which repositories the runs of another one may read. The
-// errors are ci.ErrInvalid, wrapped, with a sentence for who asked, and
-// ci.ErrNotFound for what was not allowed.
+// RepoAccess lets the runs of one repository read another one. An error that wraps ci.ErrInvalid
+// has a message for the caller. Disallow returns ci.ErrNotFound if the access was not allowed.
 type RepoAccess interface {
 	Allow(ctx context.Context, repo, from string, by ci.Actor) (ci.RepoAccess, error)
 	Disallow(ctx context.Context, repo, from int64, by ci.Actor) error
 }
 
-// AccessList lists what RepoAccess has allowed.
+// AccessList lists the access that RepoAccess has allowed.
 type AccessList interface {
 	Access(ctx context.Context) ([]ci.RepoAccess, error)
 }
 
-const maxAccessCall = 4 << 10
+const maxAccessBytes = 4 << 10
 
 // ListAccess answers GET /api/v1/access.
 func (a *API) ListAccess(w http.ResponseWriter, r *http.Request) {
@@ -42,17 +41,17 @@ func (a *API) ListAccess(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, map[string]any{"access": out})
 }
 
-// AllowAccess answers POST /api/v1/access: the runs of one repository may read another one.
+// AllowAccess answers POST /api/v1/access: it lets the runs of one repository read another one.
 func (a *API) AllowAccess(w http.ResponseWriter, r *http.Request) {
 	var asked struct{ Repo, From string }
-	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAccessCall))
+	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAccessBytes))
 	in.DisallowUnknownFields()
 	err := in.Decode(&asked)
 	if err != nil || asked.Repo == "" || asked.From == "" {
-		Problem(w, http.StatusBadRequest, `the body is JSON like {"repo": "acme/schemas", "from": "acme/app"}`)
+		Problem(w, http.StatusBadRequest, `the body must be JSON, for example {"repo": "acme/schemas", "from": "acme/app"}`)
 		return
 	}
-	allowed, err := a.RepoAccess.Allow(r.Context(), asked.Repo, asked.From, ci.Actor{Login: nameOf(r)})
+	allowed, err := a.RepoAccess.Allow(r.Context(), asked.Repo, asked.From, ci.Actor{Login: callerName(r)})
 	switch {
 	case errors.Is(err, ci.ErrInvalid):
 		Problem(w, http.StatusConflict, err.Error())
@@ -68,12 +67,12 @@ func (a *API) RemoveAccess(w http.ResponseWriter, r *http.Request) {
 	repo, err := strconv.ParseInt(chi.URLParam(r, "repo"), 10, 64)
 	from, err2 := strconv.ParseInt(chi.URLParam(r, "from"), 10, 64)
 	if errors.Join(err, err2) != nil {
-		Problem(w, http.StatusBadRequest, "repositories are named by their numeric ids, as GET /api/v1/access lists them")
+		Problem(w, http.StatusBadRequest, "repositories must be numeric ids, as in GET /api/v1/access")
 		return
 	}
-	switch err := a.RepoAccess.Disallow(r.Context(), repo, from, ci.Actor{Login: nameOf(r)}); {
+	switch err := a.RepoAccess.Disallow(r.Context(), repo, from, ci.Actor{Login: callerName(r)}); {
 	case errors.Is(err, ci.ErrNotFound):
-		Problem(w, http.StatusNotFound, "this access was not allowed")
+		Problem(w, http.StatusNotFound, "access not found")
 	case err != nil:
 		a.internal(w, r, err)
 	default:

@@ -117,7 +117,7 @@ func TestAnswers(t *testing.T) {
 			query: "sha=6113728f27a",
 			path:  "done",
 			code:  400,
-			want:  "at least 12 digits of it; this run is of sha=6113728f27ae82c7b1a177c8d03f9e96e0adf246",
+			want:  "at least 12 digits. This run has sha=6113728f27ae82c7b1a177c8d03f9e96e0adf246",
 		},
 		{call: a.Approve, query: "sha=6113728f27ae", path: "nope", code: 404, want: "no run"},
 		{call: a.Retry, query: "id=busy", path: "done", code: 200, want: `"run":"done"`},

@@ -25,7 +25,7 @@ func TestFor(t *testing.T) {
 		a, _ := newAPI(c.token)
 		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("Authorization", c.header)
-		a.For(ci.ScopeAdmin)(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) })(w, r)
+		a.RequireScope(ci.ScopeAdmin)(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) })(w, r)
 		if w.Code != c.code || (c.code == 401) != (w.Header().Get("WWW-Authenticate") != "") {
 			t.Errorf("token %q, header %q: %d, want %d", c.token, c.header, w.Code, c.code)
 		}

@@ -12,16 +12,17 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Inbox is what people may see of the deliveries, and do to them.
+// Inbox lists and retries deliveries. RetryDelivery returns false for a delivery that cannot be
+// retried.
 type Inbox interface {
 	Deliveries(ctx context.Context, state ci.DeliveryState, before int64, limit int) ([]ci.Delivery, error)
 	RetryDelivery(ctx context.Context, id int64) (bool, error)
 }
 
-// maxDeliveries bounds one answer.
+// maxDeliveries is the most deliveries in one answer.
 const maxDeliveries = 200
 
-// delivery is one of them as JSON.
+// delivery is a delivery as JSON.
 type delivery struct {
 	ID       int64      `json:"id"`
 	GUID     string     `json:"guid"`
@@ -35,13 +36,14 @@ type delivery struct {
 	State    string     `json:"state"` // pending, done, ignored or failed
 	Reason   string     `json:"reason,omitempty"`
 	Run      string     `json:"run,omitempty"`
-	Attempts int        `json:"attempts,omitempty"` // tries that failed
-	Due      *time.Time `json:"due,omitempty"`      // of the next one
-	Origin   string     `json:"origin,omitempty"`   // listed or compared, when no webhook brought it
+	Attempts int        `json:"attempts,omitempty"` // failed attempts to handle it
+	Due      *time.Time `json:"due,omitempty"`      // time of the next attempt
+	Origin   string     `json:"origin,omitempty"`   // listed or compared, if it did not arrive as a webhook
 }
 
-// Deliveries answers GET /api/v1/deliveries: the newest first, and what each led
-// to. state= selects, limit= is at most 200, before= is the id to go on from.
+// Deliveries answers GET /api/v1/deliveries: deliveries, newest first, with their results. The
+// query parameter state filters, limit is at most 200, and before is the id of the last delivery of
+// the previous page.
 func (a *API) Deliveries(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	limit, before := 50, int64(0)
@@ -53,7 +55,7 @@ func (a *API) Deliveries(w http.ResponseWriter, r *http.Request) {
 		before, err2 = strconv.ParseInt(q.Get("before"), 10, 64)
 	}
 	if err != nil || err2 != nil || limit < 1 || limit > maxDeliveries {
-		Problem(w, http.StatusBadRequest, "limit is a number from 1 to 200, and before the id of a delivery")
+		Problem(w, http.StatusBadRequest, "limit must be from 1 to 200, and before the id of a delivery")
 		return
 	}
 	list, err := a.Inbox.Deliveries(r.Context(), ci.DeliveryState(q.Get("state")), before, limit)
@@ -87,8 +89,8 @@ func (a *API) Deliveries(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, out)
 }
 
-// RetryDelivery answers POST /api/v1/deliveries/{delivery}/retry: one that was
-// set aside or ignored is handled again.
+// RetryDelivery answers POST /api/v1/deliveries/{delivery}/retry: it handles a failed or ignored
+// delivery again.
 func (a *API) RetryDelivery(w http.ResponseWriter, r *http.Request) {
 	id, err := strconv.ParseInt(chi.URLParam(r, "delivery"), 10, 64)
 	if err != nil {
@@ -101,7 +103,7 @@ func (a *API) RetryDelivery(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		a.internal(w, r, err)
 	case !changed:
-		Problem(w, http.StatusConflict, "the delivery has led to a run, or waits to be tried already; retry the run instead")
+		Problem(w, http.StatusConflict, "the delivery has started a run or is already waiting; retry the run instead")
 	default:
 		reply(w, http.StatusOK, map[string]any{"id": id, "state": ci.DeliveryPending})
 	}

@@ -77,7 +77,7 @@ func TestDeliveries(t *testing.T) {
 		{"GET", "?before=x", 400, "from 1 to 200"},
 		{"GET", "?state=broken", 500, "internal error"},
 		{"POST", "/7/retry", 200, `"pending"`},
-		{"POST", "/8/retry", 409, "has led to a run"},
+		{"POST", "/8/retry", 409, "has started a run"},
 		{"POST", "/9/retry", 500, "internal error"},
 		{"POST", "/10/retry", 404, "no delivery"},
 		{"POST", "/x/retry", 404, "no delivery"},

@@ -1,5 +1,4 @@
-// Package api is the HTTP surface for programs: POST /run, GET /get, POST
-// /retry and what is under /api/v1, each with an API token. internal/server mounts it.
-//
-// Invariant: nobody is let in without a token, and each route names the scope that it needs.
+// Package api serves the HTTP API under /api/v1, and the older calls /run, /get and /retry. Callers
+// identify themselves by tokens with scopes. openapi.json describes the API; internal/server defines
+// the routes.
 package api

@@ -28,13 +28,14 @@ type Repos interface {
 	Repos(ctx context.Context, sight ci.Sight) ([]ci.RepoSummary, error)
 }
 
-// everything is what the holder of the API token may see.
-func everything() ci.Sight { return ci.Sight{All: true} }
+// allRepos is what holders of API tokens may see.
+func allRepos() ci.Sight { return ci.Sight{All: true} }
 
 const maxRuns = 100 // in one answer
 
-// ListRuns answers GET /api/v1/runs: the newest first. repo, number, sha, branch, pr, event,
-// state and author select; next of the answer is after of the following call.
+// ListRuns answers GET /api/v1/runs: runs, newest first. The query parameters repo, number, sha,
+// branch, pr, event, state and author filter. The field next is the value of after for the next
+// page.
 func (a *API) ListRuns(w http.ResponseWriter, r *http.Request) {
 	f, err := a.filter(r)
 	switch {
@@ -75,7 +76,7 @@ func (a *API) ListRuns(w http.ResponseWriter, r *http.Request) {
 func (a *API) filter(r *http.Request) (f ci.RunFilter, err error) {
 	q := r.URL.Query()
 	f = ci.RunFilter{
-		Sight:  everything(),
+		Sight:  allRepos(),
 		Branch: q.Get("branch"),
 		Kind:   ci.Kind(q.Get("event")),
 		State:  ci.State(q.Get("state")),
@@ -85,24 +86,24 @@ func (a *API) filter(r *http.Request) (f ci.RunFilter, err error) {
 	if text := q.Get("limit"); text != "" {
 		f.Limit, err = strconv.Atoi(text)
 		if err != nil || f.Limit < 1 || f.Limit > maxRuns {
-			return f, fmt.Errorf("%w: limit is a number from 1 to %d", ci.ErrInvalid, maxRuns)
+			return f, fmt.Errorf("%w: limit must be from 1 to %d", ci.ErrInvalid, maxRuns)
 		}
 	}
 	if text := q.Get("pr"); text != "" {
 		f.PR, err = strconv.Atoi(text)
 		if err != nil || f.PR < 1 {
-			return f, fmt.Errorf("%w: pr is the number of a pull request", ci.ErrInvalid)
+			return f, fmt.Errorf("%w: pr must be the number of a pull request", ci.ErrInvalid)
 		}
 	}
 	if text := q.Get("number"); text != "" {
 		f.Number, err = strconv.ParseInt(text, 10, 64)
 		if err != nil || f.Number < 1 || q.Get("repo") == "" {
-			return f, fmt.Errorf("%w: number is that of a run of repo", ci.ErrInvalid)
+			return f, fmt.Errorf("%w: number must be the number of a run, together with repo", ci.ErrInvalid)
 		}
 	}
 	f.SHA = ci.SHA(q.Get("sha"))
 	if f.SHA != "" && (len(f.SHA) < 7 || strings.Trim(string(f.SHA), "0123456789abcdef") != "") {
-		return f, fmt.Errorf("%w: sha is at least seven digits of a commit, in lower case", ci.ErrInvalid)
+		return f, fmt.Errorf("%w: sha must be at least seven lower-case digits of a commit id", ci.ErrInvalid)
 	}
 	if f.After, err = ci.ParseCursor(q.Get("after")); err != nil {
 		return f, err
@@ -125,7 +126,7 @@ func (a *API) GetRun(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// run finds the run that an address means, or answers that there is none.
+// run finds the run of a request, or answers 404 and returns false.
 func (a *API) run(w http.ResponseWriter, r *http.Request) (ci.Run, bool) {
 	one, err := a.Runs.Run(r.Context(), ci.RunID(chi.URLParam(r, "run")))
 	if errors.Is(err, ci.ErrNotFound) {
@@ -139,7 +140,8 @@ func (a *API) run(w http.ResponseWriter, r *http.Request) (ci.Run, bool) {
 	return one, true
 }
 
-// ListJobs answers GET /api/v1/runs/{run}/jobs: those of all attempts, or of attempt=.
+// ListJobs answers GET /api/v1/runs/{run}/jobs: the jobs of all attempts, or of the query parameter
+// attempt.
 func (a *API) ListJobs(w http.ResponseWriter, r *http.Request) {
 	one, ok := a.run(w, r)
 	if !ok {
@@ -150,7 +152,7 @@ func (a *API) ListJobs(w http.ResponseWriter, r *http.Request) {
 		var err error
 		attempt, err = strconv.Atoi(text)
 		if err != nil || attempt < 1 {
-			Problem(w, http.StatusBadRequest, "attempt is a number from 1")
+			Problem(w, http.StatusBadRequest, "attempt must be a number from 1")
 			return
 		}
 	}
@@ -168,7 +170,7 @@ func (a *API) ListJobs(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, map[string]any{"jobs": out})
 }
 
-// GetJob answers GET /api/v1/runs/{run}/jobs/{job}, and below it /steps with the steps alone.
+// GetJob answers GET /api/v1/runs/{run}/jobs/{job}.
 func (a *API) GetJob(w http.ResponseWriter, r *http.Request) {
 	if j, ok := a.job(w, r); ok {
 		reply(w, http.StatusOK, wire.OfJob(j))
@@ -182,14 +184,14 @@ func (a *API) ListSteps(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// job finds the job that an address means, or answers that there is none.
+// job finds the job of a request, or answers 404 and returns false.
 func (a *API) job(w http.ResponseWriter, r *http.Request) (ci.Job, bool) {
 	j, err := a.Jobs.Job(r.Context(), ci.JobName(chi.URLParam(r, "job")))
 	if err == nil && j.Run != ci.RunID(chi.URLParam(r, "run")) {
 		err = ci.ErrNotFound
 	}
 	if errors.Is(err, ci.ErrNotFound) {
-		Problem(w, http.StatusNotFound, "the run has no job of this name")
+		Problem(w, http.StatusNotFound, "there is no job of this name in the run")
 		return j, false
 	}
 	if err != nil {
@@ -199,9 +201,9 @@ func (a *API) job(w http.ResponseWriter, r *http.Request) (ci.Job, bool) {
 	return j, true
 }
 
-// ListRepos answers GET /api/v1/repos: each with its newest run.
+// ListRepos answers GET /api/v1/repos: each repository with its newest run.
 func (a *API) ListRepos(w http.ResponseWriter, r *http.Request) {
-	list, err := a.Repos.Repos(r.Context(), everything())
+	list, err := a.Repos.Repos(r.Context(), allRepos())
 	if err != nil {
 		a.internal(w, r, err)
 		return
@@ -217,4 +219,24 @@ func (a *API) ListRepos(w http.ResponseWriter, r *http.Request) {
 		})
 	}
 	reply(w, http.StatusOK, map[string]any{"repos": out})
+}
+
+// Queue returns all waiting jobs in order.
+type Queue interface {
+	Positions(ctx context.Context) ([]ci.Place, error)
+}
+
+// ListQueue answers GET /api/v1/queue: all jobs that wait, in the order in which they will start,
+// with the reason and an estimate of the remaining seconds.
+func (a *API) ListQueue(w http.ResponseWriter, r *http.Request) {
+	places, err := a.Queue.Positions(r.Context())
+	if err != nil {
+		a.internal(w, r, err)
+		return
+	}
+	jobs := make([]wire.QueuedJob, len(places))
+	for i, p := range places {
+		jobs[i] = wire.OfPlace(p)
+	}
+	reply(w, http.StatusOK, jobs)
 }

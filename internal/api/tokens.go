@@ -17,8 +17,8 @@ import (
 	"github.com/yaci-ci/yaci/internal/wire"
 )
 
-// Tokens is the list of API tokens. AddToken's error is ci.ErrTaken, wrapped, for
-// a name that is there, and RevokeToken's ci.ErrNotFound for an id that is not.
+// Tokens stores API tokens. AddToken returns an error that wraps ci.ErrTaken for a name in use, and
+// RevokeToken one that wraps ci.ErrNotFound for an unknown id.
 type Tokens interface {
 	AddToken(ctx context.Context, t ci.Token) error
 	Tokens(ctx context.Context) ([]ci.Token, error)
@@ -26,8 +26,8 @@ type Tokens interface {
 }
 
 const (
-	maxTokenName = 100 // characters
-	maxTokenCall = 4 << 10
+	maxTokenName  = 100 // characters
+	maxTokenBytes = 4 << 10
 )
 
 // ListTokens answers GET /api/v1/tokens.
@@ -44,15 +44,15 @@ func (a *API) ListTokens(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, map[string]any{"tokens": out})
 }
 
-// CreateToken answers POST /api/v1/tokens with the token, this once. It keeps
-// no answer for an Idempotency-Key: the secret would be in it.
+// CreateToken answers POST /api/v1/tokens with a new token, which is shown only once. It supports
+// no Idempotency-Key, because the stored response would contain the token.
 func (a *API) CreateToken(w http.ResponseWriter, r *http.Request) {
 	var asked struct {
 		Name    string
 		Scope   ci.Scope
 		Expires time.Time
 	}
-	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxTokenCall))
+	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxTokenBytes))
 	in.DisallowUnknownFields()
 	now := a.Clock.Now().UTC().Truncate(time.Millisecond)
 	switch err := in.Decode(&asked); {
@@ -60,10 +60,10 @@ func (a *API) CreateToken(w http.ResponseWriter, r *http.Request) {
 		Problem(
 			w,
 			http.StatusBadRequest,
-			`the body is JSON like {"name": "laptop", "scope": "read", "expires": "2027-01-31T00:00:00Z"}`,
+			`the body must be JSON, for example {"name": "laptop", "scope": "read", "expires": "2027-01-31T00:00:00Z"}`,
 		)
 		return
-	case !goodName(asked.Name):
+	case !isValidTokenName(asked.Name):
 		Problem(w, http.StatusBadRequest, "name is required: up to 100 characters that say what the token is for")
 		return
 	case !slices.Contains(ci.Scopes(), asked.Scope):
@@ -73,22 +73,22 @@ func (a *API) CreateToken(w http.ResponseWriter, r *http.Request) {
 		Problem(w, http.StatusBadRequest, "expires is in the past")
 		return
 	}
-	id, secret := newSecret()
+	id, secret := newToken()
 	t := ci.Token{
 		ID:      id,
 		Name:    asked.Name,
 		Scope:   asked.Scope,
-		Hash:    hashOf(secret),
+		Hash:    hashToken(secret),
 		Created: now,
 		Expires: asked.Expires,
 	}
 	switch err := a.Tokens.AddToken(r.Context(), t); {
 	case errors.Is(err, ci.ErrTaken):
-		Problem(w, http.StatusConflict, "there is a token of this name; revoke it first, or take another name")
+		Problem(w, http.StatusConflict, "there is a token of this name; revoke it first, or choose another name")
 	case err != nil:
 		a.internal(w, r, err)
 	default:
-		a.Log.Info("token created", "id", id, "name", t.Name, "scope", string(t.Scope), "by", callerOf(r))
+		a.Log.Info("token created", "id", id, "name", t.Name, "scope", string(t.Scope), "by", tokenIDOf(r))
 		out := wire.OfToken(t)
 		out.Token = secret
 		w.Header().Set("Cache-Control", "no-store")
@@ -96,14 +96,14 @@ func (a *API) CreateToken(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// goodName reports whether people can read a name in a list.
-func goodName(name string) bool {
+// isValidTokenName reports whether a name is readable in a list.
+func isValidTokenName(name string) bool {
 	return name != "" && strings.TrimSpace(name) == name && utf8.ValidString(name) &&
 		utf8.RuneCountInString(name) <= maxTokenName &&
 		!strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// RevokeToken answers DELETE /api/v1/tokens/{token}. The next call with it is refused.
+// RevokeToken answers DELETE /api/v1/tokens/{token}. The token is rejected from the next call on.
 func (a *API) RevokeToken(w http.ResponseWriter, r *http.Request) {
 	id := chi.URLParam(r, "token")
 	switch err := a.Tokens.RevokeToken(r.Context(), id); {
@@ -112,7 +112,7 @@ func (a *API) RevokeToken(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		a.internal(w, r, err)
 	default:
-		a.Log.Info("token revoked", "id", id, "by", callerOf(r))
+		a.Log.Info("token revoked", "id", id, "by", tokenIDOf(r))
 		reply(w, http.StatusOK, map[string]any{"id": id})
 	}
 }

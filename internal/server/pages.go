@@ -31,12 +31,12 @@ func pagesOf(cfg config.Pages, db *store.Store, logbook web.Logbook, log *slog.L
 func withGitHub(pages *web.Pages, cfg config.Pages, gh *github.Client, spine *flow.Flow) *web.Pages {
 	if gh != nil {
 		pages.Site = gh.Site()
-		pages.Visibility = newVisibility(gh)
+		pages.PublicChecker = newVisibility(gh)
 	}
 	if !cfg.SignIn() {
 		return pages
 	}
-	pages.GitHub, pages.Changes = gh.SignIn(cfg.ClientID, cfg.ClientSecret, pages.URL+"/-/signed-in"), spine
+	pages.GitHub, pages.Actions = gh.SignIn(cfg.ClientID, cfg.ClientSecret, pages.URL+"/-/signed-in"), spine
 	pages.Refusals = []error{
 		flow.ErrNotAllowed,
 		flow.ErrNotFinished,

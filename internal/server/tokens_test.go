@@ -44,13 +44,13 @@ func TestTokensAreStoredHashed(t *testing.T) {
 	t.Cleanup(func() { db.Close() })
 	log := slog.New(slog.DiscardHandler)
 	a := &api.API{
-		Token:  "t",
-		Keys:   db,
-		Tokens: db,
-		Memory: db,
-		Repos:  db,
-		Runs:   db,
-		Log:    log,
+		Token:       "t",
+		Keys:        db,
+		Tokens:      db,
+		Idempotency: db,
+		Repos:       db,
+		Runs:        db,
+		Log:         log,
 	}
 	h := routes(nil, a, pagesOf(config.Pages{}, db, nil, log), metrics.New(db), &readiness{})
 	made := makeToken(t, h, "laptop", ci.ScopeRead)

@@ -52,7 +52,7 @@ func (p *painter) paint(text string) template.HTML {
 		out = ""
 	}
 	if rest > 0 {
-		out += `<span class="cut-off"> … ` + size(int64(rest)) + ` more in the raw log</span>`
+		out += `<span class="cut-off"> … ` + formatBytes(int64(rest)) + ` more in the raw log</span>`
 	}
 	return template.HTML(out)
 }

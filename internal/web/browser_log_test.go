@@ -162,7 +162,8 @@ func longLog(t *testing.T, b *tab) {
 		t.Error("lines are missing, doubled or not in order")
 	}
 	t.Logf(
-		"%d lines: first paint after %.0f ms; %d frames of scrolling, median %.0f ms, 99th of 100 %.0f ms, longest %.0f ms; %d lines in the page",
+		"%d lines: first paint after %.0f ms; %d frames of scrolling, median %.0f ms, 99th of 100 %.0f ms, longest %.0f "+
+			"ms; %d lines in the page",
 		lines,
 		paint,
 		len(frames),
@@ -226,7 +227,8 @@ func firstError(t *testing.T, b *tab) {
 func groups(_ *testing.T, b *tab) {
 	const script = "::group::Run make <b>\n  make <b>\n  echo done\n::endgroup::\n"
 	b.prints["1-build"] = script + "compiled\n"
-	b.prints["2-test"] = script + "hello\n::group::Unit\nfine\n::group::More\nerror: not so fine\n::endgroup::\n::group::Unended\nlast\n"
+	b.prints["2-test"] = script + "hello\n::group::Unit\nfine\n::group::More\nerror: not so fine\n::endgroup::\n" +
+		"::group::Unended\nlast\n"
 	b.run(pushed(), ci.Step{Name: "build", Container: "1-build", State: ci.Success},
 		ci.Step{
 			Name:      "test",

@@ -42,7 +42,8 @@ func everyPage(b *tab, look func(path string)) {
 		Finished: time.Now(),
 	}
 	file := ci.BrokenFile{
-		Content:  "image: golang:1.26\nstpes:\n  - go test ./... -run 'a very long line that does not fit into a narrow window at all, whatever one does'\n",
+		Content: "image: golang:1.26\nstpes:\n  - go test ./... -run 'a very long line that does not fit into a narrow " +
+			"window at all, whatever one does'\n",
 		Problems: []ci.Problem{{Line: 2, Column: 1, Text: `unknown key "stpes". Did you mean "steps"?`}},
 	}
 	must(b.t, b.db.CreateRun(b.t.Context(), decide.Permit{}, 0, &broken, ci.NewAttempt{Broken: file}))

@@ -21,7 +21,8 @@ func past(file string, run ci.RunID, began, ended time.Time) error {
 		return err
 	}
 	defer raw.Close()
-	for _, table := range []string{"runs SET created = ?1, started = ?1, finished = ?2 WHERE id = ?3", "jobs SET created = ?1, started = ?1, finished = ?2 WHERE run = ?3"} {
+	for _, table := range []string{"runs SET created = ?1, started = ?1, finished = ?2 WHERE id = ?3", "jobs SET " +
+		"created = ?1, started = ?1, finished = ?2 WHERE run = ?3"} {
 		if _, err := raw.Exec("UPDATE "+table, began.UnixMilli(), ended.UnixMilli(), string(run)); err != nil {
 			return err
 		}
@@ -40,8 +41,10 @@ func shots(t *testing.T, b *tab) {
 	b.also = p.hub.URL()
 	p.hub.Browse("grace")
 	b.prints["1-vet"], b.prints["2-build"] = "", "go: downloading golang.org/x/net v0.61.0\n"
-	b.prints["3-test"] = "\x1b[32mok\x1b[0m  \tgithub.com/ada/hello/greet\t0.412s\n\x1b[1m=== RUN   TestGoodbye\x1b[0m\n    goodbye_test.go:17: Goodbye() = \"Good bye\", want \"Goodbye\"\n" +
-		"\x1b[31m--- FAIL: TestGoodbye (0.00s)\x1b[0m\n\x1b[31mFAIL\x1b[0m\n\x1b[31mFAIL\x1b[0m\tgithub.com/ada/hello/bye\t0.207s\n\x1b[31mFAIL\x1b[0m\n"
+	b.prints["3-test"] = "\x1b[32mok\x1b[0m  \tgithub.com/ada/hello/greet\t0.412s\n\x1b[1m=== RUN   " +
+		"TestGoodbye\x1b[0m\n    goodbye_test.go:17: Goodbye() = \"Good bye\", want \"Goodbye\"\n" +
+		"\x1b[31m--- FAIL: TestGoodbye (0.00s)\x1b[0m\n\x1b[31mFAIL\x1b[0m\n" +
+		"\x1b[31mFAIL\x1b[0m\tgithub.com/ada/hello/bye\t0.207s\n\x1b[31mFAIL\x1b[0m\n"
 	hello := p.of()
 	for i := range 24 {
 		title := []string{"Say hello in Welsh", "greet: fewer allocations", "Update golang.org/x/net to v0.61.0", "Say goodbye"}[i%4]

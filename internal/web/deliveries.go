@@ -9,7 +9,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Inbox tells what became of deliveries. repos selects those of repositories; nil: all.
+// Inbox lists deliveries. repos selects those of repositories; nil selects all.
 type Inbox interface {
 	DeliveriesOf(
 		ctx context.Context,
@@ -20,28 +20,40 @@ type Inbox interface {
 	) ([]ci.Delivery, error)
 }
 
-// deliveriesPage is what came from GitHub, newest first, with what each led to.
+// deliveriesPage lists deliveries, newest first, with their results.
 type deliveriesPage struct {
 	State  ci.DeliveryState
 	States []ci.DeliveryState
-	List   []led
+	List   []deliveryRow
 	Older  string
 }
 
-type led struct {
+// deliveryRow is a delivery with the run that it started.
+type deliveryRow struct {
 	ci.Delivery
-	Page string // of the run that it led to
+	RunPage string // path of the run's page; "" if there is none
+	RunName string
 }
 
-// Like is the state of a run that a delivery's is drawn as.
-func (l led) Like() ci.State {
-	return map[ci.DeliveryState]ci.State{ci.DeliveryPending: ci.Queued, ci.DeliveryDone: ci.Success, ci.DeliveryIgnored: ci.Skipped, ci.DeliveryFailed: ci.Error}[l.State]
+// IconState returns the state of runs whose icon stands for the delivery's state.
+func (l deliveryRow) IconState() ci.State {
+	switch l.State {
+	case ci.DeliveryPending:
+		return ci.Queued
+	case ci.DeliveryDone:
+		return ci.Success
+	case ci.DeliveryIgnored:
+		return ci.Skipped
+	case ci.DeliveryFailed:
+		return ci.Error
+	}
+	return ""
 }
 
-// deliveries are for the operator, and for people of repositories that they may
-// write to: what is refused, and why, is not for strangers.
+// deliveries shows all deliveries to the operator, and to others those of repositories to which
+// they can write. What is refused, and why, is not for strangers.
 func (p *Pages) deliveries(w http.ResponseWriter, r *http.Request) error {
-	if !p.seesDeliveries(r) {
+	if !p.canViewDeliveries(r) {
 		return ci.ErrNotFound
 	}
 	var repos []int64
@@ -58,7 +70,7 @@ func (p *Pages) deliveries(w http.ResponseWriter, r *http.Request) error {
 		var err error
 		before, err = strconv.ParseInt(text, 10, 64)
 		if err != nil || before < 1 {
-			return fmt.Errorf("%w: before=%.40s is no delivery", ci.ErrInvalid, text)
+			return fmt.Errorf("%w: before=%.40s is not the id of a delivery", ci.ErrInvalid, text)
 		}
 	}
 	list, err := p.Inbox.DeliveriesOf(r.Context(), repos, v.State, before, pageSize+1)
@@ -70,13 +82,14 @@ func (p *Pages) deliveries(w http.ResponseWriter, r *http.Request) error {
 		v.Older = with(r.URL, "before", strconv.FormatInt(list[pageSize-1].ID, 10))
 	}
 	for _, d := range list {
-		page := ""
+		row := deliveryRow{Delivery: d}
 		if d.Run != "" {
-			if run, err := p.Runs.Run(r.Context(), d.Run); err == nil { // else it is gone since
-				page = run.Page()
+			if run, err := p.Runs.Run(r.Context(), d.Run); err == nil { // the run may have been pruned
+				row.RunPage = run.Page()
+				row.RunName = runName(run)
 			}
 		}
-		v.List = append(v.List, led{d, page})
+		v.List = append(v.List, row)
 	}
 	return p.show(w, r, http.StatusOK, "deliveries.html", layout{
 		Title: "Deliveries",
@@ -86,6 +99,6 @@ func (p *Pages) deliveries(w http.ResponseWriter, r *http.Request) error {
 	}, v)
 }
 
-func (p *Pages) seesDeliveries(r *http.Request) bool {
+func (p *Pages) canViewDeliveries(r *http.Request) bool {
 	return p.Sight.All || len(readerOf(r).Reach.Writes) > 0
 }

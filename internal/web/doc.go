@@ -1,14 +1,14 @@
-// Package web is what people look at: pages made on the server that work
-// without JavaScript and are live with it, logs, and the badge. internal/server
-// mounts [Pages.Routes]; templates and static files are inside the binary.
+// Package web serves the pages for people: runs, logs, the queue, deliveries and the badge. Pages are
+// rendered on the server, work without JavaScript, and update themselves with it. internal/server
+// mounts [Pages.Routes]; templates and static files are part of the binary.
 //
-// A page is a pure function of what the database holds and of what its reader
-// may see ([ci.Sight]). Live states come by fetching the same page again, live
-// logs by server-sent events that resume where they broke off.
+// A page depends only on the database and on what its reader may see ([ci.Sight]). To update itself, a
+// page is fetched again. Logs of running steps arrive as server-sent events, which resume after an
+// interruption.
 //
-// Who has signed in ([Sessions]) may change runs by forms ([Changes]).
+// People who have signed in ([Sessions]) can act on runs with forms ([Actions]).
 //
-// Invariants: what is out of sight answers as what does not exist, and nothing
-// that came from outside reaches a page but through html/template or the
-// terminal emulator, under a policy that allows no script but YACI's own files.
+// Invariants: what a reader may not see gets the same answer as what does not exist. Text from outside
+// reaches a page only through html/template or the terminal emulator, under a content security
+// policy that allows no scripts but YACI's own files.
 package web

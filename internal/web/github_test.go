@@ -55,7 +55,7 @@ func (w *world) signing(url string) *people {
 		MemoryLimit:       "1Gi",
 		DiskLimit:         "1Gi",
 	}
-	w.pages.Changes = &flow.Flow{
+	w.pages.Actions = &flow.Flow{
 		Inbox:    w.db,
 		Runs:     w.db,
 		Changes:  w.db,

@@ -13,18 +13,18 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// pageSize is how many runs a page lists.
+// pageSize is the number of runs or deliveries on a page.
 const pageSize = 40
 
-// listPage is a list of runs under a filter.
+// listPage is a list of runs that match a filter.
 type listPage struct {
-	Repo     *ci.Repo // nil: runs of all
+	Repo     *ci.Repo // nil: runs of all repositories
 	Query    url.Values
 	Filtered bool
 	Runs     []ci.Run
 	Counts   map[ci.State]int
-	First    string // address of the newest ones; empty when these are they
-	Older    string // address of the next page; empty at the end
+	First    string // address of the first page; "" on that page
+	Older    string // address of the next page; "" on the last one
 	Chart    *chart
 	Badge    string // Markdown
 	States   []ci.State
@@ -47,7 +47,7 @@ func (p *Pages) list(w http.ResponseWriter, r *http.Request) error {
 	}, l)
 }
 
-// listOf reads a filter from the address and gets its runs.
+// listOf parses the filter in the query and finds its runs.
 func (p *Pages) listOf(r *http.Request, f ci.RunFilter) (*listPage, error) {
 	q := r.URL.Query()
 	l := &listPage{Query: q, Kinds: []ci.Kind{ci.Push, ci.PullRequest, ci.Tag, ci.MergeGroup, ci.API},
@@ -67,7 +67,7 @@ func (p *Pages) listOf(r *http.Request, f ci.RunFilter) (*listPage, error) {
 		var err error
 		f.PR, err = strconv.Atoi(text)
 		if err != nil || f.PR < 1 {
-			return nil, fmt.Errorf("%w: %.40q is no number of a pull request", ci.ErrInvalid, text)
+			return nil, fmt.Errorf("%w: %.40q is not the number of a pull request", ci.ErrInvalid, text)
 		}
 	}
 	var err error
@@ -82,7 +82,7 @@ func (p *Pages) listOf(r *http.Request, f ci.RunFilter) (*listPage, error) {
 		l.Runs = l.Runs[:pageSize]
 		l.Older = with(r.URL, "after", ci.CursorOf(l.Runs[pageSize-1]).String())
 	}
-	l.Runs = p.seen(r, l.Runs)
+	l.Runs = p.visibleRuns(r, l.Runs)
 	for _, name := range []string{"repo", "branch", "author", "state", "event", "pr"} {
 		l.Filtered = l.Filtered || q.Get(name) != ""
 	}
@@ -92,7 +92,7 @@ func (p *Pages) listOf(r *http.Request, f ci.RunFilter) (*listPage, error) {
 	return l, nil
 }
 
-// with is an address with one parameter set, or removed.
+// with returns an address with one query parameter set, or removed if the value is empty.
 func with(u *url.URL, name, value string) string {
 	q := u.Query()
 	q.Set(name, value)
@@ -107,13 +107,13 @@ func with(u *url.URL, name, value string) string {
 	return u.Path + "?" + q.Encode()
 }
 
-// repo finds a repository that is in sight.
+// repo finds a repository that the reader can view.
 func (p *Pages) repo(r *http.Request, owner, name string) (ci.Repo, error) {
 	repo, err := p.Repos.RepoNamed(r.Context(), owner, name)
 	if err != nil {
 		return repo, err
 	}
-	if !p.sees(r, repo) {
+	if !p.canView(r, repo) {
 		return repo, ci.ErrNotFound
 	}
 	return repo, nil
@@ -128,7 +128,7 @@ func (p *Pages) repositories(w http.ResponseWriter, r *http.Request) error {
 	for _, one := range repos {
 		all[one.Repo.ID] = one.Repo
 	}
-	hidden := p.hidden(r, all)
+	hidden := p.hiddenRepos(r, all)
 	repos = slices.DeleteFunc(repos, func(one ci.RepoSummary) bool { return hidden[one.Repo.ID] })
 	return p.show(w, r, http.StatusOK, "repositories.html", layout{
 		Title: "Repositories",
@@ -138,8 +138,8 @@ func (p *Pages) repositories(w http.ResponseWriter, r *http.Request) error {
 	}, repos)
 }
 
-// charted is how many runs the history shows.
-const charted = 60
+// chartRuns is the number of runs in the chart.
+const chartRuns = 60
 
 func (p *Pages) repository(w http.ResponseWriter, r *http.Request) error {
 	repo, err := p.repo(r, chi.URLParam(r, "owner"), chi.URLParam(r, "repo"))
@@ -159,12 +159,12 @@ func (p *Pages) repository(w http.ResponseWriter, r *http.Request) error {
 		Sight:  p.sight(r),
 		Repo:   repo.ID,
 		Branch: branch,
-		Limit:  charted,
+		Limit:  chartRuns,
 	})
 	if err != nil {
 		return err
 	}
-	l.Chart = draw(history, branch)
+	l.Chart = newChart(history, branch)
 	if p.URL != "" {
 		l.Badge = fmt.Sprintf("[![yaci](%s/badge/%s.svg)](%s/%s)", p.URL, repo.FullName(), p.URL, repo.FullName())
 	}
@@ -180,34 +180,42 @@ func (p *Pages) repository(w http.ResponseWriter, r *http.Request) error {
 	}, l)
 }
 
-// queueSize is how many runs of a state the queue shows.
-const queueSize = 50
+// maxQueueGroup is the number of runs in a group of the queue page.
+const maxQueueGroup = 50
 
-// waiting is what has not ended, in the order in which people care.
-type waiting struct {
+// queueGroup has the unfinished runs in one state.
+type queueGroup struct {
 	State ci.State
 	Title string
+	Empty string // text for no runs
 	Runs  []ci.Run
-	More  bool
+	More  bool // there are more runs
 }
 
 func (p *Pages) queue(w http.ResponseWriter, r *http.Request) error {
-	var groups []waiting
-	for _, g := range []waiting{{State: ci.Running, Title: "Running"}, {State: ci.Queued, Title: "Waiting for a place"}, {State: ci.Held, Title: "Held for approval"}} {
-		var err error
-		if g.Runs, err = p.Runs.Runs(r.Context(), ci.RunFilter{Sight: p.sight(r), State: g.State, Limit: queueSize + 1}); err != nil {
+	groups := []queueGroup{
+		{State: ci.Running, Title: "Running", Empty: "Nothing is running."},
+		{State: ci.Queued, Title: "Queued", Empty: "Nothing is waiting."},
+		{State: ci.Held, Title: "Held for approval", Empty: "Nothing is waiting for approval."},
+	}
+	for i := range groups {
+		g := &groups[i]
+		f := ci.RunFilter{Sight: p.sight(r), State: g.State, Limit: maxQueueGroup + 1}
+		runs, err := p.Runs.Runs(r.Context(), f)
+		if err != nil {
 			return err
 		}
-		if g.More = len(g.Runs) > queueSize; g.More {
-			g.Runs = g.Runs[:queueSize]
+		g.More = len(runs) > maxQueueGroup
+		if g.More {
+			runs = runs[:maxQueueGroup]
 		}
-		g.Runs = p.seen(r, g.Runs)
-		groups = append(groups, g)
+		g.Runs = p.visibleRuns(r, runs)
 	}
-	return p.show(w, r, http.StatusOK, "queue.html", layout{
+	l := layout{
 		Title: "Queue",
 		Icon:  "none",
 		Nav:   "queue",
 		Live:  true,
-	}, groups)
+	}
+	return p.show(w, r, http.StatusOK, "queue.html", l, groups)
 }

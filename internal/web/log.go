@@ -45,19 +45,19 @@ func (p *Pages) readLines(ctx context.Context, id ci.LogID, want ci.LogRange, to
 
 // logOf is a log that an address means.
 type logOf struct {
-	place
+	runTarget
 	Step ci.Step // a service is shown as a step
 	ID   ci.LogID
 }
 
 // findLog returns the log that an address means, if its reader may see it.
 func (p *Pages) findLog(r *http.Request) (logOf, error) {
-	pl, err := p.find(r)
+	pl, err := p.findTarget(r)
 	if err != nil {
 		return logOf{}, err
 	}
 	job, container := pl.Jobs[pl.Index], chi.URLParam(r, "step")
-	l := logOf{place: pl, ID: ci.LogID{UID: job.UID, Container: container}}
+	l := logOf{runTarget: pl, ID: ci.LogID{UID: job.UID, Container: container}}
 	for _, s := range job.Steps {
 		if s.Container == container {
 			l.Step = s
@@ -130,7 +130,7 @@ type linesOf struct {
 // logPage is what the page of a log shows: it is for readers without JavaScript, and for those
 // who want nothing but the log.
 type logPage struct {
-	place
+	runTarget
 	Step       ci.Step
 	Base       string // address of the step
 	Shown      []line
@@ -144,7 +144,7 @@ func (p *Pages) logPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := logPage{place: l.place, Step: l.Step, Base: r.URL.Path}
+	v := logPage{runTarget: l.place, Step: l.Step, Base: r.URL.Path}
 	if v.Log, err = p.Logbook.Extent(r.Context(), l.ID); err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func (p *Pages) liveLog(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	want.Follow = true
-	ctx, stop := p.whileSeen(r, l.Run.Event.Repo)
+	ctx, stop := p.whileVisible(r, l.Run.Event.Repo)
 	defer stop()
 	p.logServer().Events(w, r, func(send func(loghttp.Event) error) error {
 		err := p.readLines(ctx, l.ID, want.LogRange, func(shown line) error {

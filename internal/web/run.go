@@ -15,17 +15,17 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// place is what an address below a run means.
-type place struct {
+// runTarget is the run that an address names, with the attempt and the job.
+type runTarget struct {
 	Run     ci.Run
 	Attempt int
 	Jobs    []ci.Job // of that attempt
 	all     []ci.Job // of all attempts
-	Index   int      // of the job that is shown, in Jobs; -1 when there is none
+	Index   int      // of the shown job in Jobs; -1: there is none
 }
 
-// find reads the address of a run, or of one of its jobs.
-func (p *Pages) find(r *http.Request) (pl place, err error) {
+// findTarget parses the address of a run or of one of its jobs.
+func (p *Pages) findTarget(r *http.Request) (pl runTarget, err error) {
 	if pl.Run, err = p.runOf(r); err != nil {
 		return pl, err
 	}
@@ -55,7 +55,8 @@ func (p *Pages) find(r *http.Request) (pl place, err error) {
 	return pl, nil
 }
 
-// runOf finds the run of an address: of a repository as it is called now, or of none.
+// runOf finds the run that an address names: by repository and number, or by id for a run without a
+// repository.
 func (p *Pages) runOf(r *http.Request) (ci.Run, error) {
 	if id := chi.URLParam(r, "run"); id != "" {
 		run, err := p.Runs.Run(r.Context(), ci.RunID(id))
@@ -74,15 +75,15 @@ func (p *Pages) runOf(r *http.Request) (ci.Run, error) {
 	}
 	run, err := p.Runs.RunNumber(r.Context(), repo.ID, number)
 	if err == nil {
-		run.Event.Repo.Owner, run.Event.Repo.Name = repo.Owner, repo.Name // as it is called now
+		run.Event.Repo.Owner, run.Event.Repo.Name = repo.Owner, repo.Name // the current name
 	}
 	return run, err
 }
 
 // runPage is a run with one of its jobs.
 type runPage struct {
-	place
-	State    ci.State // of the attempt that is shown
+	runTarget
+	State    ci.State // of the shown attempt
 	Message  string
 	Started  time.Time
 	Finished time.Time
@@ -93,8 +94,8 @@ type runPage struct {
 	Needs    []string
 	Steps    []stepView
 	Broken   *brokenView
-	May      bool // the reader may change the run
-	Away     away
+	CanWrite bool // the reader can act on the run
+	Forge    forgeLinks
 }
 
 type tab struct {
@@ -108,27 +109,27 @@ type jobLink struct {
 	Job         ci.Job
 }
 
-// stepView is a step, or a service, with what of its log is shown at once.
+// stepView is a step or a service, with the part of its log that the page contains.
 type stepView struct {
 	ci.Step
 	Service bool
 	Log     ci.LogExtent
 	Open    bool
-	Shown   []line // of a step that went wrong: from its first error on, or else the last ones
+	Shown   []line // of a failed step: from its first error on, or its last lines
 	Base    string // address of its log
 }
 
-// byID answers for the address that contains nothing but a run's id: with the page of a run of no repository, or with a
-// redirect to the page of a repository's run. Readers who may not see that page get the same answer as for an unknown
-// id.
-func (p *Pages) byID(w http.ResponseWriter, r *http.Request) error {
+// runByID serves the address that contains only a run's id: the page of a run without a repository,
+// or a redirect to the page of another run. Readers who cannot view that page get the same answer
+// as for an unknown id.
+func (p *Pages) runByID(w http.ResponseWriter, r *http.Request) error {
 	run, err := p.Runs.Run(r.Context(), ci.RunID(chi.URLParam(r, "run")))
 	switch {
 	case err != nil:
 		return err
 	case run.Event.Repo.ID == 0:
 		return p.run(w, r)
-	case run.Number == 0 || !p.sees(r, run.Event.Repo):
+	case run.Number == 0 || !p.canView(r, run.Event.Repo):
 		return ci.ErrNotFound
 	}
 	http.Redirect(w, r, run.Page(), http.StatusFound)
@@ -136,7 +137,7 @@ func (p *Pages) byID(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Pages) run(w http.ResponseWriter, r *http.Request) error {
-	pl, err := p.find(r)
+	pl, err := p.findTarget(r)
 	if err != nil {
 		return err
 	}
@@ -144,26 +145,26 @@ func (p *Pages) run(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page.May, page.Away = may(r, pl.Run), awayFrom(p.Site, pl.Run.Event)
+	page.CanWrite, page.Forge = canWrite(r, pl.Run), newForgeLinks(p.Site, pl.Run.Event)
 	run := pl.Run
-	l := layout{Icon: string(page.State), Live: !run.State.Final() || page.drains(time.Now()), Nav: "runs"}
-	name := run.Event.Repo.FullName() + "@" + where(run)
+	l := layout{Icon: string(page.State), Live: !run.State.Final() || page.mayGetOutput(time.Now()), Nav: "runs"}
+	name := run.Event.Repo.FullName() + "@" + refText(run)
 	if run.Event.Repo.ID == 0 {
 		name = "command"
 	}
-	l.Title = fmt.Sprintf("%s #%d %s · %s", mark(page.State), run.Number, word(page.State), name)
+	l.Title = fmt.Sprintf("%s #%d %s · %s", stateSymbol(page.State), run.Number, stateText(page.State), name)
 	return p.show(w, r, http.StatusOK, "run.html", l, page)
 }
 
-// drains reports whether a log of the job that is shown may still get the last
-// words of its step. After a while it will not, whatever became of it.
-func (page *runPage) drains(now time.Time) bool {
+// mayGetOutput reports whether a log of the shown job may still grow, although the run has ended.
+// After three minutes it will not.
+func (page *runPage) mayGetOutput(now time.Time) bool {
 	return page.Job != nil && page.Job.UID != "" && now.Sub(page.Run.Finished) < 3*time.Minute &&
 		slices.ContainsFunc(page.Steps, func(s stepView) bool { return !s.Log.Closed })
 }
 
-// mark is a state in one character, for titles.
-func mark(s ci.State) string {
+// stateSymbol returns a state as one character, for titles.
+func stateSymbol(s ci.State) string {
 	switch s {
 	case ci.Success:
 		return "✓"
@@ -177,17 +178,17 @@ func mark(s ci.State) string {
 	return "–"
 }
 
-func (p *Pages) runPage(ctx context.Context, pl place) (*runPage, error) {
+func (p *Pages) runPage(ctx context.Context, pl runTarget) (*runPage, error) {
 	page := &runPage{
-		place:    pl,
-		State:    pl.Run.State,
-		Message:  pl.Run.Message,
-		Started:  pl.Run.Started,
-		Finished: pl.Run.Finished,
+		runTarget: pl,
+		State:     pl.Run.State,
+		Message:   pl.Run.Message,
+		Started:   pl.Run.Started,
+		Finished:  pl.Run.Finished,
 	}
 	base := fmt.Sprintf("%s/attempts/%d", pl.Run.Page(), pl.Attempt)
 	if pl.Attempt != pl.Run.Attempt {
-		page.past()
+		page.fillEarlierAttempt()
 	}
 	for n := range pl.Run.Attempt {
 		page.Tabs = append(
@@ -209,14 +210,14 @@ func (p *Pages) runPage(ctx context.Context, pl place) (*runPage, error) {
 		return page, nil
 	}
 	page.Job, page.Base = &pl.Jobs[pl.Index], page.Links[pl.Index].Path
-	if page.Needs, err = p.waitsFor(ctx, pl); err != nil {
+	if page.Needs, err = p.waitingFor(ctx, pl); err != nil {
 		return nil, err
 	}
 	return page, p.steps(ctx, page)
 }
 
-// past fills in what an attempt that is not the newest came to.
-func (page *runPage) past() {
+// fillEarlierAttempt sets the result of an attempt that is not the newest one.
+func (page *runPage) fillEarlierAttempt() {
 	page.State = page.stateOf(page.Attempt)
 	page.Message = ""
 	page.Started = time.Time{}
@@ -234,8 +235,8 @@ func (page *runPage) past() {
 	}
 }
 
-// stateOf is what an attempt came to: the worst of its jobs. One without jobs
-// was not run, because of its file.
+// stateOf returns the state of an attempt: the worst of its jobs. An earlier attempt without jobs
+// did not run because of its file.
 func (page *runPage) stateOf(attempt int) ci.State {
 	if attempt == page.Run.Attempt {
 		return page.Run.State
@@ -252,8 +253,8 @@ func (page *runPage) stateOf(attempt int) ci.State {
 	return state
 }
 
-// waitsFor names the jobs that the one that is shown needs and that have not passed yet.
-func (p *Pages) waitsFor(ctx context.Context, pl place) (names []string, err error) {
+// waitingFor returns the titles of the jobs for which the shown job waits.
+func (p *Pages) waitingFor(ctx context.Context, pl runTarget) (names []string, err error) {
 	job := pl.Jobs[pl.Index]
 	if job.State != ci.Queued || len(pl.Jobs) == 1 {
 		return nil, nil
@@ -271,11 +272,11 @@ func (p *Pages) waitsFor(ctx context.Context, pl place) (names []string, err err
 }
 
 const (
-	shownLines  = 100 // of a failed step's log that are on the page itself
-	beforeError = 5   // of them that are before its first error
+	shownLines  = 100 // of a failed step's log on the page
+	beforeError = 5   // of these before the first error
 )
 
-// steps fills in the steps and services of the job that is shown.
+// steps sets the steps and services of the shown job.
 func (p *Pages) steps(ctx context.Context, page *runPage) error {
 	job := page.Job
 	for _, s := range job.Services {
@@ -283,7 +284,7 @@ func (p *Pages) steps(ctx context.Context, page *runPage) error {
 	}
 	opened := false
 	for _, s := range job.Steps {
-		bad := wrong(s.State) && !s.Allowed
+		bad := isFailed(s.State) && !s.Allowed
 		view := stepView{Step: s, Open: bad && !opened}
 		opened = opened || bad
 		page.Steps = append(page.Steps, view)
@@ -304,7 +305,7 @@ func (p *Pages) steps(ctx context.Context, page *runPage) error {
 			continue
 		}
 		if s.Shown, err = p.shown(ctx, id, s.Log); err != nil {
-			p.Log.Warn("log on a page", "run", page.Run.ID, "step", s.Container, "err", err)
+			p.Log.Warn("read log for run page", "run", page.Run.ID, "step", s.Container, "err", err)
 		}
 	}
 	return nil
@@ -322,11 +323,11 @@ func serviceStep(s ci.Service) ci.Step {
 	}
 }
 
-// shown are the lines of a failed step that its page has.
+// shown returns the lines of a failed step that the page contains.
 func (p *Pages) shown(ctx context.Context, id ci.LogID, e ci.LogExtent) (lines []line, err error) {
 	from := e.Lines - shownLines + 1
 	if e.Error > 0 {
-		from = min(from, e.Error-beforeError) // near the end, all that is behind it
+		from = min(from, e.Error-beforeError) // near the end of the log, all lines after it
 	}
 	from = max(1, from)
 	err = p.readLines(ctx, id, ci.LogRange{From: from, To: min(e.Lines, from+shownLines-1), Notes: true}, func(l line) error {
@@ -337,7 +338,7 @@ func (p *Pages) shown(ctx context.Context, id ci.LogID, e ci.LogExtent) (lines [
 	return lines, err
 }
 
-// brokenView is a .yaci.yml with its mistakes at their lines.
+// brokenView is a .yaci.yml with its problems.
 type brokenView struct {
 	Lines []brokenLine
 	Count int
@@ -349,7 +350,8 @@ type brokenLine struct {
 	Problems []ci.Problem
 }
 
-// annotate puts each mistake below its line, and what is beyond the file at its end.
+// annotate puts each problem below its line, and problems after the end of the file below the last
+// line.
 func annotate(f ci.BrokenFile) *brokenView {
 	v := &brokenView{Count: len(f.Problems)}
 	for i, text := range strings.Split(strings.TrimSuffix(f.Content, "\n"), "\n") {

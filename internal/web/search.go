@@ -74,7 +74,7 @@ func (p *Pages) search(ctx context.Context, job ci.Job, what string) (hits []hit
 }
 
 func (p *Pages) searchPage(w http.ResponseWriter, r *http.Request) error {
-	pl, err := p.find(r)
+	pl, err := p.findTarget(r)
 	if err != nil {
 		return err
 	}

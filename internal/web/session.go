@@ -5,18 +5,20 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Sessions keeps who has signed in.
+// Sessions stores the sessions of people who have signed in.
 type Sessions interface {
 	AddSession(ctx context.Context, s ci.Session) error
 	SaveReach(ctx context.Context, id string, reach ci.Reach) error
@@ -25,38 +27,38 @@ type Sessions interface {
 }
 
 const (
-	reachFresh = time.Minute      // that what GitHub said of a person is taken for true
-	reachStale = 10 * time.Minute // the same, while GitHub does not answer
+	accessFreshFor = time.Minute      // before GitHub is asked again what a person can access
+	accessStaleFor = 10 * time.Minute // the same while GitHub does not answer
 )
 
-// reader is who looks at a page. The zero value has not signed in.
+// reader is the person who views a page. The zero value has not signed in.
 type reader struct {
 	ci.Session
-	secret string // what only the browser has
+	secret string // from the cookie; the database has only its hash
 }
 
 type readerKey struct{}
 
-// readerOf is who sent a request, as recognize found.
+// readerOf returns the sender of a request, as set by Pages.page.
 func readerOf(r *http.Request) reader {
 	who, _ := r.Context().Value(readerKey{}).(reader)
 	return who
 }
 
-// Login is the name of who has signed in; empty for others.
+// Login returns the GitHub login, or "" for a reader who has not signed in.
 func (r reader) Login() string { return r.Who.Login }
 
-// FormToken proves that a form is of a page that this reader was given.
+// FormToken returns the token by which a form proves that it is from a page for this reader.
 func (r reader) FormToken() string { return hex.EncodeToString(derive(r.secret, "form")) }
 
-// sent reports whether a form has this reader's token.
-func (r reader) sent(req *http.Request) bool {
+// hasValidToken reports whether a form has this reader's token.
+func (r reader) hasValidToken(req *http.Request) bool {
 	return r.ID != "" && subtle.ConstantTimeCompare([]byte(req.PostFormValue("token")), []byte(r.FormToken())) == 1
 }
 
 func derive(secret, use string) []byte {
 	key, err := hkdf.Key(sha256.New, []byte(secret), nil, "yaci "+use, 32)
-	if err != nil { // only of a length that no hash can give
+	if err != nil { // only for a key that is too long
 		panic("web: " + err.Error())
 	}
 	return key
@@ -67,7 +69,8 @@ func sessionID(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// seal hides a token from who reads the database. Each secret seals one token, so that the nonce may be fixed.
+// seal encrypts a token, so that the database alone does not reveal it. Each secret encrypts only
+// one token, so the nonce can be constant.
 func seal(secret, token string) ([]byte, error) {
 	gcm, nonce, err := sealing(secret)
 	if err != nil {
@@ -97,9 +100,9 @@ func sealing(secret string) (cipher.AEAD, []byte, error) {
 	return gcm, make([]byte, gcm.NonceSize()), nil
 }
 
-// recognize finds who sent a request, and asks GitHub again what they can do
-// when that is not fresh any more.
-func (p *Pages) recognize(r *http.Request) (reader, error) {
+// authenticate finds the sender of a request. If their access was not checked recently, it asks
+// GitHub again.
+func (p *Pages) authenticate(r *http.Request) (reader, error) {
 	cookies := r.CookiesNamed(p.cookie())
 	if p.GitHub == nil || len(cookies) == 0 {
 		return reader{}, nil
@@ -110,13 +113,13 @@ func (p *Pages) recognize(r *http.Request) (reader, error) {
 	if errors.Is(err, ci.ErrNotFound) {
 		return reader{}, nil
 	}
-	if err != nil || time.Since(who.Reach.At) < reachFresh {
+	if err != nil || time.Since(who.Reach.At) < accessFreshFor {
 		return who, err
 	}
 	return p.reach(r.Context(), who)
 }
 
-// reach asks GitHub what a reader can do.
+// reach asks GitHub what a reader can access.
 func (p *Pages) reach(ctx context.Context, who reader) (reader, error) {
 	token, err := unseal(who.secret, who.Token)
 	if err != nil {
@@ -126,11 +129,11 @@ func (p *Pages) reach(ctx context.Context, who reader) (reader, error) {
 	defer cancel()
 	reach, err := p.GitHub.Reach(ctx, token)
 	switch {
-	case errors.Is(err, ci.ErrNotFound): // GitHub has ended it
+	case errors.Is(err, ci.ErrNotFound): // the token was revoked
 		return reader{}, p.Sessions.EndSession(ctx, who.ID)
 	case err != nil:
-		p.Log.Warn("what a person can see", "login", who.Who.Login, "err", err)
-		if time.Since(who.Reach.At) > reachStale {
+		p.Log.Warn("refresh user permissions", "login", who.Who.Login, "err", err)
+		if time.Since(who.Reach.At) > accessStaleFor {
 			who.Reach = ci.Reach{}
 		}
 		return who, nil
@@ -139,7 +142,7 @@ func (p *Pages) reach(ctx context.Context, who reader) (reader, error) {
 	return who, p.Sessions.SaveReach(ctx, who.ID, reach)
 }
 
-// sight is what the sender of a request may see.
+// sight returns what the sender of a request may see.
 func (p *Pages) sight(r *http.Request) ci.Sight {
 	if p.Sight.All {
 		return p.Sight
@@ -147,8 +150,8 @@ func (p *Pages) sight(r *http.Request) ci.Sight {
 	return ci.Sight{Repos: readerOf(r).Reach.Private}
 }
 
-// cookie is the name of the one that holds a session; browsers keep one that begins
-// with __Host- from other hosts of the domain, and take it over TLS only.
+// cookie returns the name of the session cookie. Browsers protect a cookie that begins with __Host-
+// from other hosts of the domain, and accept it only over TLS.
 func (p *Pages) cookie() string {
 	if p.secure() {
 		return "__Host-yaci"
@@ -158,7 +161,7 @@ func (p *Pages) cookie() string {
 
 func (p *Pages) secure() bool { return strings.HasPrefix(p.URL, "https://") }
 
-// setCookie gives a browser something to keep for a while; no value takes it away.
+// setCookie sets a cookie, or deletes it if value is empty.
 func (p *Pages) setCookie(w http.ResponseWriter, name, value string, age time.Duration) {
 	seconds := int(age.Seconds())
 	if value == "" {
@@ -173,4 +176,101 @@ func (p *Pages) setCookie(w http.ResponseWriter, name, value string, age time.Du
 		Secure:   p.secure(),
 		SameSite: http.SameSiteLaxMode,
 	})
+}
+
+// GitHub is the OAuth API for signing in.
+type GitHub interface {
+	URL(state, verifier string) string
+	Exchange(ctx context.Context, code, verifier string) (who ci.Actor, token string, err error)
+	// Reach returns what the token's user can access. The error wraps ci.ErrNotFound for a token that is no longer valid.
+	Reach(ctx context.Context, token string) (ci.Reach, error)
+}
+
+// signInTimeout limits how long somebody can stay on GitHub's pages.
+const signInTimeout = 10 * time.Minute
+
+// signIn redirects a browser to GitHub. A cookie contains what the browser must return with, so
+// that nobody can be signed in by a link to a sign-in that somebody else began.
+func (p *Pages) signIn(w http.ResponseWriter, r *http.Request) error {
+	if p.GitHub == nil {
+		return ci.ErrNotFound
+	}
+	state, verifier := rand.Text(), rand.Text()+rand.Text() // RFC 7636 wants 43 characters at least
+	expected := url.Values{"s": {state}, "v": {verifier}, "to": {returnPath(r)}}
+	p.setCookie(w, p.cookie()+"-sign-in", expected.Encode(), signInTimeout)
+	http.Redirect(w, r, p.GitHub.URL(state, verifier), http.StatusFound)
+	return nil
+}
+
+// returnPath returns the page of this server from which a request came.
+func returnPath(r *http.Request) string {
+	from, err := url.Parse(r.Referer())
+	if err != nil || from.Host != r.Host {
+		return "/"
+	}
+	return localPath(from.RequestURI())
+}
+
+// localPath returns path if it leads to a page of this server, or /.
+func localPath(path string) string {
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n") ||
+		strings.HasPrefix(path, "/-/sign") {
+		return "/"
+	}
+	return path
+}
+
+// finishSignIn handles the redirect from GitHub.
+func (p *Pages) finishSignIn(w http.ResponseWriter, r *http.Request) error {
+	if p.GitHub == nil {
+		return ci.ErrNotFound
+	}
+	q := r.URL.Query()
+	name := p.cookie() + "-sign-in"
+	cookie, err := r.Cookie(name)
+	if err != nil {
+		return refusal("The sign-in took too long, or this browser does not accept cookies. Sign in again.")
+	}
+	p.setCookie(w, name, "", 0)
+	kept, err := url.ParseQuery(cookie.Value)
+	if err != nil || kept.Get("s") == "" ||
+		subtle.ConstantTimeCompare([]byte(kept.Get("s")), []byte(q.Get("state"))) != 1 {
+		return refusal("This sign-in was not started in this browser. Sign in again.")
+	}
+	if q.Get("code") == "" {
+		return refusal("GitHub refused the sign-in: " + q.Get("error_description") + ".")
+	}
+	who, token, err := p.GitHub.Exchange(r.Context(), q.Get("code"), kept.Get("v"))
+	if err != nil {
+		p.Log.Warn("exchange sign-in code", "err", err)
+		return refusal("GitHub did not confirm the sign-in. Try again.")
+	}
+	s := ci.Session{Who: who}
+	if s.Reach, err = p.GitHub.Reach(r.Context(), token); err != nil {
+		return err
+	}
+	secret := rand.Text() + rand.Text()
+	s.ID = sessionID(secret)
+	if s.Token, err = seal(secret, token); err != nil {
+		return err
+	}
+	if err := p.Sessions.AddSession(r.Context(), s); err != nil {
+		return err
+	}
+	p.setCookie(w, p.cookie(), secret, ci.SessionTime)
+	http.Redirect(w, r, localPath(kept.Get("to")), http.StatusSeeOther)
+	return nil
+}
+
+func (p *Pages) signOut(w http.ResponseWriter, r *http.Request) error {
+	who := readerOf(r)
+	if !who.hasValidToken(r) {
+		return errExpiredForm
+	}
+	if err := p.Sessions.EndSession(r.Context(), who.ID); err != nil {
+		return err
+	}
+	p.setCookie(w, p.cookie(), "", 0)
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+	return nil
 }

@@ -10,38 +10,39 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Visibility confirms that strangers may see a repository that is stored as public.
-type Visibility interface {
+// PublicChecker checks whether a repository that is stored as public is still public.
+type PublicChecker interface {
 	Public(ctx context.Context, repo ci.Repo) bool
 }
 
-// askedAtOnce is how many repositories of one list GitHub is asked for at a time.
-const askedAtOnce = 8
+// maxConcurrentChecks limits the questions to GitHub about one list.
+const maxConcurrentChecks = 8
 
-// sees reports whether the sender of a request may see a repository. For who sees it only because it is public, GitHub
-// is asked, since it may have become private.
-func (p *Pages) sees(r *http.Request, repo ci.Repo) bool {
+// canView reports whether the sender of a request may see a repository. For a reader who sees it
+// only because it is public, GitHub is asked, because it may have become private.
+func (p *Pages) canView(r *http.Request, repo ci.Repo) bool {
 	sight := p.sight(r)
 	switch {
 	case !sight.Sees(repo):
 		return false
-	case sight.All || slices.Contains(sight.Repos, repo.ID) || p.Visibility == nil:
+	case sight.All || slices.Contains(sight.Repos, repo.ID) || p.PublicChecker == nil:
 		return true
 	}
-	return p.Visibility.Public(r.Context(), repo)
+	return p.PublicChecker.Public(r.Context(), repo)
 }
 
-// seenEvery is how often it is looked whether who follows a log may still see it.
-const seenEvery = time.Minute
+// recheckEvery is how often the access of a reader who follows a log is checked.
+const recheckEvery = time.Minute
 
-// whileSeen returns a context that ends when the sender of a request may not see a repository any more.
-func (p *Pages) whileSeen(r *http.Request, repo ci.Repo) (context.Context, context.CancelFunc) {
+// whileVisible returns a context that ends when the sender of a request may no longer see a
+// repository.
+func (p *Pages) whileVisible(r *http.Request, repo ci.Repo) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(r.Context())
-	if p.Visibility == nil || p.sight(r).All {
+	if p.PublicChecker == nil || p.sight(r).All {
 		return ctx, cancel
 	}
 	go func() {
-		tick := time.NewTicker(seenEvery)
+		tick := time.NewTicker(recheckEvery)
 		defer tick.Stop()
 		for {
 			select {
@@ -49,7 +50,7 @@ func (p *Pages) whileSeen(r *http.Request, repo ci.Repo) (context.Context, conte
 				return
 			case <-tick.C:
 			}
-			if !p.sees(r, repo) {
+			if !p.canView(r, repo) {
 				cancel()
 				return
 			}
@@ -58,29 +59,29 @@ func (p *Pages) whileSeen(r *http.Request, repo ci.Repo) (context.Context, conte
 	return ctx, cancel
 }
 
-// seen are the runs of a list without those of repositories that the sender of a request may not see any more.
-func (p *Pages) seen(r *http.Request, runs []ci.Run) []ci.Run {
+// visibleRuns returns the runs of repositories that the sender of a request may still see.
+func (p *Pages) visibleRuns(r *http.Request, runs []ci.Run) []ci.Run {
 	repos := map[int64]ci.Repo{}
 	for _, run := range runs {
 		if run.Event.Repo.ID != 0 {
 			repos[run.Event.Repo.ID] = run.Event.Repo
 		}
 	}
-	hidden := p.hidden(r, repos)
+	hidden := p.hiddenRepos(r, repos)
 	return slices.DeleteFunc(runs, func(run ci.Run) bool { return hidden[run.Event.Repo.ID] })
 }
 
-// hidden are those of some repositories that the sender of a request may not see any more.
-func (p *Pages) hidden(r *http.Request, repos map[int64]ci.Repo) map[int64]bool {
+// hiddenRepos returns the ids of repositories that the sender of a request may no longer see.
+func (p *Pages) hiddenRepos(r *http.Request, repos map[int64]ci.Repo) map[int64]bool {
 	hidden := map[int64]bool{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, askedAtOnce)
+	slots := make(chan struct{}, maxConcurrentChecks)
 	for id, repo := range repos {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if p.sees(r, repo) {
+			if p.canView(r, repo) {
 				return
 			}
 			mu.Lock()

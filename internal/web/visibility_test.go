@@ -24,7 +24,7 @@ func TestS7HiddenSinceStored(t *testing.T) {
 		Title:  "Plans",
 	}, ci.Step{Name: "a", Container: "step-1", State: ci.Success})
 	hidden := hides{}
-	w.pages.Visibility = hidden
+	w.pages.PublicChecker = hidden
 	w.route()
 	for _, now := range []bool{false, true} {
 		hidden[public.ID] = now

@@ -21,7 +21,7 @@ type Runs interface {
 	Runs(ctx context.Context, f ci.RunFilter) ([]ci.Run, error)
 }
 
-// Jobs finds what a run consists of.
+// Jobs finds the jobs of a run.
 type Jobs interface {
 	RunJobs(ctx context.Context, run ci.RunID) ([]ci.Job, error)
 	JobNeeds(ctx context.Context, run ci.RunID) (map[ci.JobName][]ci.JobName, error)
@@ -41,26 +41,26 @@ type Logbook interface {
 	Extent(ctx context.Context, id ci.LogID) (ci.LogExtent, error)
 }
 
-// Pages answers what browsers ask for.
+// Pages serves the pages. Runs, Jobs, Repos, Logbook, Inbox and Log must be set.
 type Pages struct {
 	Runs    Runs
 	Jobs    Jobs
 	Repos   Repos
 	Logbook Logbook
 	Inbox   Inbox
-	Sight   ci.Sight // what all readers may see
+	Sight   ci.Sight // what all readers can view
 
-	Visibility Visibility // nil: what is stored as public is public
+	PublicChecker PublicChecker // nil: repositories stored as public are not checked
 
-	URL  string // of this server, without a slash at its end; empty: not known
-	Site string // where GitHub's pages are, like URL; empty: nothing links there
+	URL  string // of this server, without a trailing slash; "": not known
+	Site string // of GitHub's pages, without a trailing slash; "": no links to GitHub
 
-	GitHub   GitHub // nil: nobody can sign in, and nothing be changed
+	GitHub   GitHub // nil: signing in is off, and so are actions
 	Sessions Sessions
-	Changes  Changes
-	Refusals []error // of Changes and RepoAccess that say all to who asked
+	Actions  Actions
+	Refusals []error // errors of Actions and RepoAccess that are shown to the reader
 
-	RepoAccess RepoAccess // nil: people cannot let runs read other repositories
+	RepoAccess RepoAccess // nil: the page of repository access is off
 
 	Log *slog.Logger
 }
@@ -74,15 +74,15 @@ func (p *Pages) Routes(r chi.Router) {
 	r.Get("/queue", p.page(p.queue))
 	r.Get("/deliveries", p.page(p.deliveries))
 	r.Get("/-/sign-in", p.page(p.signIn))
-	r.Get("/-/signed-in", p.page(p.signedIn))
+	r.Get("/-/signed-in", p.page(p.finishSignIn))
 	r.Post("/-/sign-out", p.page(p.signOut))
 	r.Get(accessPath, p.page(p.access))
 	r.Post(accessPath, p.page(p.changeAccess))
 	r.Get("/{owner}/{repo}", p.page(p.repository))
-	for base, page := range map[string]handler{"/{owner}/{repo}/runs/{number}": p.run, "/-/runs/{run}": p.byID} {
+	for base, page := range map[string]handler{"/{owner}/{repo}/runs/{number}": p.run, "/-/runs/{run}": p.runByID} {
 		r.Route(base, func(r chi.Router) {
 			r.Get("/", p.page(page))
-			r.Post("/{verb}", p.page(p.act))
+			r.Post("/{verb}", p.page(p.runAction))
 			r.Get("/attempts/{attempt}", p.page(p.run))
 			r.Route("/attempts/{attempt}/jobs/{job}", func(r chi.Router) {
 				r.Get("/", p.page(p.run))
@@ -96,15 +96,16 @@ func (p *Pages) Routes(r chi.Router) {
 	}
 }
 
-// policy lets a page load YACI's own files and nothing else, so that what a log,
-// a branch or a title brings along can neither run nor phone home.
+// policy is the content security policy. A page can load YACI's own files and nothing else, so that
+// text from a log, a branch or a title can neither execute code nor send requests.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// handler is an http.HandlerFunc that returns what went wrong.
+// handler is an http.HandlerFunc that returns an error.
 type handler func(http.ResponseWriter, *http.Request) error
 
-// page makes a handler an http.HandlerFunc that answers errors by a page.
+// page returns an http.HandlerFunc that identifies the reader, and shows errors of the handler as
+// pages.
 func (p *Pages) page(h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
@@ -113,28 +114,30 @@ func (p *Pages) page(h handler) http.HandlerFunc {
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("X-Robots-Tag", "nofollow")
 		header.Set("Cache-Control", "private, no-cache")
-		who, err := p.recognize(r)
+		who, err := p.authenticate(r)
 		if err == nil {
 			r = r.WithContext(context.WithValue(r.Context(), readerKey{}, who))
 			err = h(w, r)
 		}
-		var no refusal
+		var refused refusal
 		switch {
 		case err == nil, r.Context().Err() != nil:
-		case errors.As(err, &no):
-			p.problem(w, r, http.StatusForbidden, "Not done", string(no))
+		case errors.As(err, &refused):
+			p.problem(w, r, http.StatusForbidden, "Request refused", string(refused))
 		case errors.Is(err, ci.ErrNotFound):
-			p.problem(w, r, http.StatusNotFound, "Not found", "There is nothing at this address, or you may not see it.")
+			p.problem(w, r, http.StatusNotFound, "Not found",
+				"Page not found. If this is a private repository, sign in to view it.")
 		case errors.Is(err, ci.ErrInvalid):
-			p.problem(w, r, http.StatusBadRequest, "Not understood", err.Error())
+			p.problem(w, r, http.StatusBadRequest, "Bad request", err.Error())
 		default:
-			p.Log.Error("page", "path", r.URL.Path, "err", err)
-			p.problem(w, r, http.StatusInternalServerError, "Something went wrong", "The server's log has the cause.")
+			p.Log.Error("serve page", "path", r.URL.Path, "err", err)
+			p.problem(w, r, http.StatusInternalServerError, "Internal error",
+				"Something went wrong. The server's log has the details.")
 		}
 	}
 }
 
-// NotFound answers for addresses that nobody knows.
+// NotFound serves the page for unknown addresses.
 func (p *Pages) NotFound(w http.ResponseWriter, r *http.Request) {
 	p.page(func(http.ResponseWriter, *http.Request) error { return ci.ErrNotFound })(w, r)
 }
@@ -149,25 +152,25 @@ func (p *Pages) problem(w http.ResponseWriter, r *http.Request, code int, title,
 		map[string]any{"Title": title, "Text": text},
 	)
 	if err != nil {
-		p.Log.Warn("page", "err", err)
+		p.Log.Warn("serve error page", "err", err)
 	}
 }
 
-// layout is what surrounds every page.
+// layout has the data of the frame around every page.
 type layout struct {
 	Title string
-	Icon  string // state that the favicon shows
-	Nav   string // which entry of the navigation is this one
-	Live  bool   // states may still change
+	Icon  string // state shown by the favicon
+	Nav   string // current entry of the navigation
+	Live  bool   // the page updates itself
 	Data  any
 	Now   time.Time
 
 	Reader     reader
-	SignIn     bool // people can
-	Deliveries bool // this reader may see them
+	SignIn     bool // signing in is possible
+	Deliveries bool // this reader can view them
 }
 
-// show renders a page whole before the first byte goes out.
+// show renders a page completely before it sends the first byte.
 func (p *Pages) show(w http.ResponseWriter, r *http.Request, code int, name string, l layout, data any) error {
 	t, err := pageTemplate(name)
 	if err != nil {
@@ -176,7 +179,7 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, code int, name stri
 	l.Data, l.Now = data, time.Now()
 	l.Reader = readerOf(r)
 	l.SignIn = p.GitHub != nil
-	l.Deliveries = p.seesDeliveries(r)
+	l.Deliveries = p.canViewDeliveries(r)
 	var b bytes.Buffer
 	if err := t.ExecuteTemplate(&b, "layout.html", l); err != nil {
 		return err
@@ -187,7 +190,7 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, code int, name stri
 	return err
 }
 
-// fragment renders one template alone.
+// fragment renders one template without the layout.
 func fragment(name string, data any) (template.HTML, error) {
 	t, err := pageTemplate("problem.html")
 	if err != nil {

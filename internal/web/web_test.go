@@ -37,7 +37,8 @@ func TestRunPage(t *testing.T) {
 		})
 	body := w.page("/Ada/Hello/runs/1")
 	for _, want := range []string{
-		"<h1>Say hello</h1>", "<title>✗ #1 failed · Ada/Hello@main · YACI</title>", "icon-failure.svg", "test failed in 2.0s (exit 1).", "50 Mi", "/ 512 Mi",
+		"<h1>Say hello</h1>", "<title>✗ #1 failed · Ada/Hello@main · " +
+			"YACI</title>", "icon-failure.svg", "test failed in 2.0s (exit 1).", "50 Mi", "/ 512 Mi",
 		`id="2-test:L2"`, `href="#2-test:L2"`, `<span class="term-fg31">FAIL</span> two`, `/Ada/Hello/runs/1/attempts/1/jobs/1/steps/1-build/log.txt`, "2.0s",
 		`<a class="ref" href="https://hub.test/Ada/Hello/tree/main">main</a>`, `<a href="https://hub.test/Ada/Hello/commit/`,
 	} {
@@ -92,7 +93,7 @@ func TestWaitingRunIsLiveAndSaysWhy(t *testing.T) {
 		Title:  "Fix it",
 	})
 	body := w.page("/ada/hello/runs/1")
-	for _, want := range []string{"<body data-live>", "Waiting: 2nd in line.", "<span>waiting</span>", "#7 fix", "icon-queued.svg"} {
+	for _, want := range []string{"<body data-live>", "Waiting: 2nd in line.", "<span>queued</span>", "#7 fix", "icon-queued.svg"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page has no %s", want)
 		}

@@ -36,11 +36,11 @@ func TestC5Home(t *testing.T) {
 			t.Errorf("USER=%q LOGNAME=%q", os.Getenv("USER"), os.Getenv("LOGNAME"))
 		}
 	}
-	first, err := privateHome(homes, os.Geteuid())
+	first, err := createHome(homes, os.Geteuid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := privateHome(homes, os.Geteuid())
+	again, err := createHome(homes, os.Geteuid())
 	if err != nil || again != first {
 		t.Errorf("another home for the next step: %s, %s", first, again)
 	}
@@ -48,7 +48,7 @@ func TestC5Home(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("others can read %s: %v", first, info.Mode())
 	}
-	taken, err := privateHome(homes, 4711) // the directory is not that user's
+	taken, err := createHome(homes, 4711) // the directory is not that user's
 	if err != nil || taken == filepath.Join(homes, "4711") {
 		t.Errorf("a home that another user made: %s, %v", taken, err)
 	}
@@ -56,7 +56,8 @@ func TestC5Home(t *testing.T) {
 
 func TestC5UserName(t *testing.T) {
 	passwd := filepath.Join(t.TempDir(), "passwd")
-	if err := os.WriteFile(passwd, []byte("root:x:0:0:root:/root:/bin/sh\nbroken\nnode:x:1000:1000::/home/node:/bin/sh\n"), 0o644); err != nil {
+	if err := os.WriteFile(passwd, []byte("root:x:0:0:root:/root:/bin/sh\nbroken\n"+
+		"node:x:1000:1000::/home/node:/bin/sh\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for uid, want := range map[int]string{0: "root", 1000: "node", 12345: "yaci"} {

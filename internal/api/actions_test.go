@@ -33,13 +33,13 @@ func TestCancel(t *testing.T) {
 	c := &canceller{}
 	a.Canceller = c
 	r := chi.NewRouter()
-	r.Post("/runs/{run}/cancel", a.For(ci.ScopeRun)(a.Cancel))
+	r.Post("/runs/{run}/cancel", a.RequireScope(ci.ScopeRun)(a.Cancel))
 	for id, want := range map[string]struct {
 		code int
 		text string
 	}{
 		"busy":   {http.StatusOK, `{"run":"busy","state":"cancelled"}`},
-		"done":   {http.StatusConflict, "has ended already"},
+		"done":   {http.StatusConflict, "has already ended"},
 		"nope":   {http.StatusNotFound, "no run"},
 		"broken": {http.StatusInternalServerError, "internal error"},
 	} {

@@ -9,14 +9,14 @@ import (
 //go:embed openapi.json
 var description []byte
 
-// Description answers GET /openapi.json: what the API takes and gives (OpenAPI 3.1).
+// Description answers GET /openapi.json with the description of the API (OpenAPI 3.1).
 func Description(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Write(description)
 }
 
-// Problem answers with an error as RFC 9457 has it. error is the sentence once
-// more, where it was before there were details.
+// Problem answers with an error in the format of RFC 9457. The field error repeats the message for
+// older clients.
 func Problem(w http.ResponseWriter, code int, message string) {
 	reply(w, code, problem(code, message))
 }
@@ -33,7 +33,7 @@ func problem(code int, message string) map[string]any {
 
 func reply(w http.ResponseWriter, code int, v any) {
 	body, err := json.Marshal(v)
-	if err != nil { // none of the types that are answered with can do this
+	if err != nil { // impossible for the types of this package
 		code, body = http.StatusInternalServerError, []byte("{}")
 	}
 	write(w, code, append(body, '\n'))

@@ -22,8 +22,8 @@ func TestUnpack(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	at := layout{workspace: filepath.Join(dir, "workspace"), bin: filepath.Join(dir, "bin")}
-	for _, d := range []string{at.workspace, at.bin} {
+	paths := podPaths{workspace: filepath.Join(dir, "workspace"), bin: filepath.Join(dir, "bin")}
+	for _, d := range []string{paths.workspace, paths.bin} {
 		if err := os.Mkdir(d, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -38,12 +38,12 @@ func TestUnpack(t *testing.T) {
 		"another's":       {sha, pack, "git: "},
 		"what was packed": {alone, append(pack, "more"...), ""},
 	} {
-		err := unpack(at, c.sha, bytes.NewReader(c.pack))
+		err := unpack(paths, c.sha, bytes.NewReader(c.pack))
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	got, err := os.ReadFile(filepath.Join(at.workspace, "a file"))
+	got, err := os.ReadFile(filepath.Join(paths.workspace, "a file"))
 	if err != nil || string(got) != "one" {
 		t.Errorf("%q, %v", got, err)
 	}

@@ -28,7 +28,7 @@ func TestKilledForMemory(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if got := killedForMemory(dir); got != c.want {
+		if got := countOOMKills(dir); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}
@@ -39,7 +39,7 @@ func TestUsage(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := runner.Record{}
-	recordUsage(&r, layout{cgroup: t.TempDir()}, 0)
+	recordUsage(&r, podPaths{cgroup: t.TempDir()}, 0)
 	if r.CPU <= 0 || r.Memory < 100<<10 || r.OOM != 0 {
 		t.Errorf("%+v", r)
 	}

@@ -14,7 +14,7 @@ import (
 func TestRevokeIsNoted(t *testing.T) {
 	for name, c := range map[string]struct{ yaci, token, note string }{
 		"given back": {`test "$1 $2" = "revoke-token https://hub" && test "$(cat)" = ghs_secret`, "ghs_secret\n", ""},
-		"refused":    {"echo yaci: refused; exit 1", "ghs_secret\n", "the clone token was not given back: exit status 1: yaci: refused"},
+		"refused":    {"echo yaci: refused; exit 1", "ghs_secret\n", "revoke clone token: exit status 1: yaci: refused"},
 		"no token":   {"echo called; exit 1", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestC1RevocationIsBounded(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 	r := p.record("again")
-	if r.Exit != 0 || !strings.HasPrefix(r.Note, "the clone token was not given back: signal: killed") {
+	if r.Exit != 0 || !strings.HasPrefix(r.Note, "revoke clone token: signal: killed") {
 		t.Errorf("record %+v", r)
 	}
 	took := time.Since(began)

@@ -63,15 +63,35 @@ func TestC7PersonAllowsAccess(t *testing.T) {
 		form url.Values
 		says string
 	}{
-		"nobody":               {visit(w), with(allow, token), "form is not of a page of yours"},
-		"no token":             {admin, allow, "form is not of a page of yours"},
-		"another's token":      {admin, with(allow, writerToken), "form is not of a page of yours"},
-		"who may only write":   {writer, with(allow, writerToken), "no repository ada/secret that you administer"},
-		"a name of nothing":    {writer, with(url.Values{"repo": {"ada/none"}, "from": {"ada/app"}}, writerToken), "no repository ada/none that you administer"},
-		"from what is hidden":  {admin, with(url.Values{"repo": {"ada/secret"}, "from": {"ada/hidden"}}, token), "no repository ada/hidden that you can see"},
-		"from what is not":     {admin, with(url.Values{"repo": {"ada/secret"}, "from": {"ada/none"}}, token), "no repository ada/none that you can see"},
-		"a part of an address": {admin, with(url.Values{"repo": {"ada/secret"}, "from": {"ada/app?x=y"}}, token), "no repository ada/app?x=y that you can see"},
-		"the wrong way round":  {admin, with(url.Values{"repo": {"ada/app"}, "from": {"ada/secret"}}, token), "no repository ada/app that you administer"},
+		"nobody":             {visit(w), with(allow, token), "Your session has expired"},
+		"no token":           {admin, allow, "Your session has expired"},
+		"another's token":    {admin, with(allow, writerToken), "Your session has expired"},
+		"who may only write": {writer, with(allow, writerToken), "no repository ada/secret that you administer"},
+		"a name of nothing": {
+			writer,
+			with(url.Values{"repo": {"ada/none"}, "from": {"ada/app"}}, writerToken),
+			"no repository ada/none that you administer",
+		},
+		"from what is hidden": {
+			admin,
+			with(url.Values{"repo": {"ada/secret"}, "from": {"ada/hidden"}}, token),
+			"no repository ada/hidden that you can see",
+		},
+		"from what is not": {
+			admin,
+			with(url.Values{"repo": {"ada/secret"}, "from": {"ada/none"}}, token),
+			"no repository ada/none that you can see",
+		},
+		"a part of an address": {
+			admin,
+			with(url.Values{"repo": {"ada/secret"}, "from": {"ada/app?x=y"}}, token),
+			"no repository ada/app?x=y that you can see",
+		},
+		"the wrong way round": {
+			admin,
+			with(url.Values{"repo": {"ada/app"}, "from": {"ada/secret"}}, token),
+			"no repository ada/app that you administer",
+		},
 	} {
 		rec := c.by.send("POST", path, c.form)
 		if rec.Code != http.StatusForbidden || !strings.Contains(rec.Body.String(), c.says) {
