@@ -263,7 +263,7 @@ func TestC7Submodules(t *testing.T) {
 		},
 		{"not allowed", f.url + "/acme/hidden.git", hidden, []string{"acme/schemas"}, "",
 			"the submodule sub cannot be read from " + f.url + "/acme/hidden.git. If it is private, an administrator of " +
-				"administers acme/hidden can allow it: " +
+				"acme/hidden can allow it: " +
 				"yaci repo allow acme/hidden --from acme/app", nil},
 		{
 			"not allowed, by ssh",
