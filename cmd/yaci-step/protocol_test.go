@@ -287,7 +287,7 @@ func (p *protocolPod) run() {
 		for stopped := false; ; {
 			n, err := outputs[i].Read(buf)
 			text.Write(buf[:n])
-			if i == last && !stopped && strings.Contains(text.String(), "::endgroup::\nwaits\n") {
+			if i == last && !stopped && strings.Contains(text.String(), "\nwaits\n") {
 				stopped = true
 				if err := cmds[i].Process.Signal(syscall.SIGTERM); err != nil {
 					p.t.Error(err)

@@ -25,7 +25,7 @@ const maxColumns = 120
 func looseLayout() map[string]int {
 	return map[string]int{
 		"cmd/yaci":                141,
-		"cmd/yaci-step":           63,
+		"cmd/yaci-step":           24,
 		"deploy/check":            2,
 		"deploy/local":            16,
 		"internal/api":            2,
@@ -49,8 +49,8 @@ func looseLayout() map[string]int {
 		"internal/store":          99,
 		"internal/store/pgtest":   1,
 		"internal/terminal":       2,
-		"internal/web":            84,
-		"pipeline":                140,
+		"internal/web":            62,
+		"pipeline":                51,
 		"webhook":                 13,
 	}
 }

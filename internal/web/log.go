@@ -144,7 +144,7 @@ func (p *Pages) logPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := logPage{runTarget: l.place, Step: l.Step, Base: r.URL.Path}
+	v := logPage{runTarget: l.runTarget, Step: l.Step, Base: r.URL.Path}
 	if v.Log, err = p.Logbook.Extent(r.Context(), l.ID); err != nil {
 		return err
 	}
