@@ -2,20 +2,16 @@ package ci
 
 import "time"
 
-// CheckPrefix begins the context of an entry of the outbox that is sent as a
-// check run, which has room for more than a status; its name is the rest.
-const CheckPrefix = "check:"
-
 // Check is a check run on a commit.
 type Check struct {
 	Repo        Repo
 	SHA         SHA
 	Name        string
 	Run         RunID
-	URL         string    // of the page that has all of it; empty: none
-	Status      string    // queued, in_progress or completed: GitHub's words
+	URL         string    // of the page with the details; empty if there is none
+	Status      string    // queued, in_progress or completed, as GitHub calls them
 	Conclusion  string    // of a completed one: success, failure or cancelled
-	Started     time.Time // zero until it has
+	Started     time.Time // zero before the start
 	Finished    time.Time
 	Title       string
 	Summary     string // Markdown
@@ -23,13 +19,13 @@ type Check struct {
 	Annotations []Annotation
 }
 
-// Annotation is what a check says of a line of a file.
+// Annotation is a message of a check run about lines of a file.
 type Annotation struct {
 	Path    string // from the root of the repository
 	Line    int    // from 1
 	End     int    // last line
 	Column  int    // from 1; 0: the whole line
-	Level   string // failure, warning or notice: GitHub's words
+	Level   string // failure, warning or notice, as GitHub calls them
 	Title   string
 	Message string
 }

@@ -2,12 +2,72 @@ package ci
 
 import "time"
 
+// Report is what one context of a commit says, as one reporter is to show it.
+type Report struct {
+	Reporter    string // names what shows the report, for example as a commit status or as a check run
+	Context     string // the commit shows it by this name; without run numbers, since branch protection matches names
+	State       ReportState
+	Description string // a sentence
+	Page        string // the path of the page with the details; empty if there is none
+}
+
+// ReportState is the state of a run or job in a report. There are fewer of them than values of [State], because others
+// have to understand them.
+type ReportState string
+
+// The states of reports.
+const (
+	ReportPending ReportState = "pending" // not ended yet
+	ReportSuccess ReportState = "success" // passed, or there was nothing to run
+	ReportFailure ReportState = "failure" // a step failed
+	ReportError   ReportState = "error"   // cancelled, or something other than a step went wrong
+)
+
+// Final reports whether the run or job has ended.
+func (s ReportState) Final() bool { return s != ReportPending }
+
+// ReportState returns the state in which a run or job is reported.
+func (s State) ReportState() ReportState {
+	switch s {
+	case Success, Skipped:
+		return ReportSuccess
+	case Failure:
+		return ReportFailure
+	case Error, Cancelled:
+		return ReportError
+	}
+	return ReportPending
+}
+
+// CommitRuns is everything that the reports of a commit depend on.
+type CommitRuns struct {
+	Runs []RunWithJobs // all runs of the commit, oldest first
+
+	// ExpectsEvents says that an event of the commit is stored but not handled yet, so that more runs may come. It may be
+	// false if no run and no job was skipped, because it matters only then.
+	ExpectsEvents bool
+
+	// AwaitedPull is the number of an open pull request whose next event may start a run of the commit, or 0.
+	AwaitedPull int
+
+	// Reported has the newest stored report of each context, whether it was sent or not. If the reporters of a context
+	// differ, a success takes precedence.
+	Reported map[string]ReportState
+}
+
+// RunWithJobs is a run with the jobs of its newest attempt, in the order of the file.
+type RunWithJobs struct {
+	Run  Run
+	Jobs []Job
+}
+
 // Status is a report in the outbox.
 type Status struct {
 	Repo        Repo
 	SHA         SHA
-	Context     string // the commit shows it by this name; without run numbers, since branch protection matches names
-	State       string // pending, success, failure or error
+	Reporter    string
+	Context     string
+	State       ReportState
 	Description string
 	TargetURL   string // the path of a page; the sender turns it into a URL. It is empty if there is no page.
 	Version     int64  // grows with each change; the sender confirms the version that it sent

@@ -16,6 +16,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/flow"
+	"github.com/yaci-ci/yaci/internal/report"
 	"github.com/yaci-ci/yaci/internal/store"
 	"github.com/yaci-ci/yaci/pipeline"
 )
@@ -62,6 +63,9 @@ func (*gitHub) RevokeURL() string { return "https://api.github.test/installation
 
 var errPanic = errors.New("panic")
 
+// withReports returns the option that has reports planned as commit statuses.
+func withReports() store.Option { return store.WithReports(report.Planner(report.StatusReporter)) }
+
 // world is a Flow over a real database. Its deliveries are events in JSON.
 type world struct {
 	*testing.T
@@ -73,7 +77,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"))
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"), withReports())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ func (w *world) shown() string {
 	w.must(err)
 	var list []string
 	for _, st := range due {
-		list = append(list, st.Context+" "+st.State)
+		list = append(list, st.Context+" "+string(st.State))
 	}
 	slices.Sort(list)
 	return strings.Join(list, ", ")

@@ -33,7 +33,7 @@ func upgraded(t *testing.T, file string) *world {
 	_, err = io.Copy(out, in)
 	w.must(err)
 	w.must(out.Close())
-	db, err := store.Open(t.Context(), path)
+	db, err := store.Open(t.Context(), path, withReports())
 	w.must(err)
 	t.Cleanup(func() { db.Close() })
 	w.db = db

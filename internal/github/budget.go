@@ -8,13 +8,13 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// metered tells what GitHub says with each answer of the calls that are left.
-type metered struct {
+// budgetTransport passes the headers of each answer to note, for the rate limit.
+type budgetTransport struct {
 	next http.RoundTripper
 	note func(http.Header)
 }
 
-func (m metered) RoundTrip(r *http.Request) (*http.Response, error) {
+func (m budgetTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := m.next.RoundTrip(r)
 	if err == nil {
 		m.note(res.Header)
@@ -22,9 +22,9 @@ func (m metered) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// meter keeps until when an installation has less than a fifth of its hour's
-// calls left (docs.github.com, "Rate limits for the REST API").
-func (c *Client) meter(installation int64, h http.Header) {
+// noteBudget records until when an installation has less than a fifth of its hourly calls left
+// (docs.github.com, "Rate limits for the REST API").
+func (c *Client) noteBudget(installation int64, h http.Header) {
 	limit, err1 := strconv.Atoi(h.Get("X-RateLimit-Limit"))
 	left, err2 := strconv.Atoi(h.Get("X-RateLimit-Remaining"))
 	reset, err3 := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64)
@@ -34,16 +34,16 @@ func (c *Client) meter(installation int64, h http.Header) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if left*5 < limit {
-		c.short[installation] = time.Unix(reset, 0)
+		c.lowUntil[installation] = time.Unix(reset, 0)
 	} else {
-		delete(c.short, installation)
+		delete(c.lowUntil, installation)
 	}
 }
 
-// Short is until when few calls are left for a repository's installation, so
-// that they are for what matters; a time that is past: there are enough.
-func (c *Client) Short(repo ci.Repo) time.Time {
+// LowUntil returns until when few calls are left for a repository's installation, so that they are kept for what
+// matters most. It returns a past time if there are enough.
+func (c *Client) LowUntil(repo ci.Repo) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.short[repo.Installation]
+	return c.lowUntil[repo.Installation]
 }

@@ -29,11 +29,11 @@ type Client struct {
 	// Learned is called with each answer about a repository as a whole; nil: nobody keeps them.
 	Learned func(ctx context.Context, state ci.RepoState) error
 
-	mu      sync.Mutex
-	clients map[clientKey]*github.Client
-	repos   map[int64]knownRepo // what GitHub said of each repository last
-	pages   map[pageKey]page    // answers by repository and address, to ask whether they changed
-	short   map[int64]time.Time // installations with few calls left, and until when; see meter
+	mu       sync.Mutex
+	clients  map[clientKey]*github.Client
+	repos    map[int64]knownRepo // what GitHub said of each repository last
+	pages    map[pageKey]page    // answers by repository and address, to ask whether they changed
+	lowUntil map[int64]time.Time // installations with few calls left, and until when; see noteBudget
 }
 
 // clientKey has the installation too: an App that is removed and installed again gets a new one.
@@ -77,11 +77,11 @@ func newClient(apiURL string) (*Client, error) {
 		u.Path += "/"
 	}
 	return &Client{
-		api:     u,
-		clients: map[clientKey]*github.Client{},
-		repos:   map[int64]knownRepo{},
-		pages:   map[pageKey]page{},
-		short:   map[int64]time.Time{},
+		api:      u,
+		clients:  map[clientKey]*github.Client{},
+		repos:    map[int64]knownRepo{},
+		pages:    map[pageKey]page{},
+		lowUntil: map[int64]time.Time{},
 	}, nil
 }
 
@@ -115,7 +115,7 @@ func (c *Client) clientFor(key clientKey, repo ci.Repo, perm *github.Installatio
 		clear(c.clients)
 	}
 	gh := c.client(
-		metered{c.tokenTransport(repo, perm), func(h http.Header) { c.meter(repo.Installation, h) }},
+		budgetTransport{c.tokenTransport(repo, perm), func(h http.Header) { c.noteBudget(repo.Installation, h) }},
 		redirects(repo.ID),
 	)
 	c.clients[key] = gh

@@ -317,7 +317,7 @@ func TestShort(t *testing.T) {
 		if err := c.PostStatus(t.Context(), ci.Status{Repo: repo, SHA: sha, State: "success"}); err != nil {
 			t.Fatal(err)
 		}
-		if got := c.Short(repo); got.Equal(reset) != a.short {
+		if got := c.LowUntil(repo); got.Equal(reset) != a.short {
 			t.Errorf("after %q of %q: short until %v", a.left, a.limit, got)
 		}
 	}

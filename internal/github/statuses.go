@@ -13,11 +13,11 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// plainText is told when GitHub takes no other words; the state matters more.
-const plainText = "See YACI for what happened."
+// fallbackText is the description of a status whose own description GitHub refuses; the state matters more.
+const fallbackText = "See YACI for what happened."
 
-// PostStatus shows a status on its commit. A text that GitHub refuses is sent
-// again in plain ASCII, and then as a fixed one.
+// PostStatus posts a commit status. If GitHub refuses its description, it is posted again in plain ASCII, and then
+// with a fixed description.
 func (c *Client) PostStatus(ctx context.Context, st ci.Status) error {
 	err := c.named(ctx, st.Repo, func(repo ci.Repo) error { return c.postStatus(ctx, repo, st) })
 	if err != nil {
@@ -28,23 +28,37 @@ func (c *Client) PostStatus(ctx context.Context, st ci.Status) error {
 
 func (c *Client) postStatus(ctx context.Context, repo ci.Repo, st ci.Status) error {
 	text := description(st.Description)
+	state := stateName(st.State)
 	var err error
-	for _, text := range []string{text, ascii(text), plainText} {
-		body := &github.RepoStatus{State: &st.State, Description: &text, Context: &st.Context}
+	for _, text := range []string{text, ascii(text), fallbackText} {
+		body := &github.RepoStatus{State: &state, Description: &text, Context: &st.Context}
 		if st.TargetURL != "" {
 			body.TargetURL = &st.TargetURL
 		}
 		_, _, err = c.repoClient(repo).Repositories.CreateStatus(ctx, repo.Owner, repo.Name, string(st.SHA), body)
-		if !badText(err) {
+		if !refusesText(err) {
 			break
 		}
 	}
 	return err
 }
 
-// badText reports that other words may help: GitHub refused the content, and it
-// was not for the commit or for the number of its statuses.
-func badText(err error) bool {
+// stateName returns the state of a commit status for the state of a report (docs.github.com, "Create a commit status").
+func stateName(s ci.ReportState) string {
+	switch s {
+	case ci.ReportSuccess:
+		return "success"
+	case ci.ReportFailure:
+		return "failure"
+	case ci.ReportError:
+		return "error"
+	}
+	return "pending"
+}
+
+// refusesText reports whether another description may help: GitHub refused the content, and neither because of the
+// commit nor because of the number of its statuses.
+func refusesText(err error) bool {
 	var call *github.ErrorResponse
 	if !errors.As(err, &call) || call.Response.StatusCode != http.StatusUnprocessableEntity {
 		return false
@@ -53,11 +67,13 @@ func badText(err error) bool {
 	return !strings.Contains(text, "No commit found") && !strings.Contains(text, "maximum number of statuses")
 }
 
-// maxStatusPages bounds how many contexts are looked at, by the hundred.
+// maxStatusPages bounds how many pages of a hundred contexts are read.
 const maxStatusPages = 10
 
-// ShownStatuses is the state that a commit shows of each context.
-func (c *Client) ShownStatuses(ctx context.Context, repo ci.Repo, sha ci.SHA) (shown map[string]string, err error) {
+// ShownStatuses returns the state of each context of a commit. Contexts of other programs are among them.
+func (c *Client) ShownStatuses(
+	ctx context.Context, repo ci.Repo, sha ci.SHA,
+) (shown map[string]ci.ReportState, err error) {
 	err = c.named(ctx, repo, func(repo ci.Repo) error {
 		var err error
 		shown, err = c.shownStatuses(ctx, repo, sha)
@@ -69,34 +85,28 @@ func (c *Client) ShownStatuses(ctx context.Context, repo ci.Repo, sha ci.SHA) (s
 	return shown, nil
 }
 
-func (c *Client) shownStatuses(ctx context.Context, repo ci.Repo, sha ci.SHA) (map[string]string, error) {
-	shown := map[string]string{}
+func (c *Client) shownStatuses(ctx context.Context, repo ci.Repo, sha ci.SHA) (map[string]ci.ReportState, error) {
+	shown := map[string]ci.ReportState{}
+	repositories := c.repoClient(repo).Repositories
 	for page := 1; page != 0 && page <= maxStatusPages; {
-		all, res, err := c.repoClient(
-			repo,
-		).Repositories.GetCombinedStatus(
-			ctx,
-			repo.Owner,
-			repo.Name,
-			string(sha),
-			&github.ListOptions{PerPage: 100, Page: page},
-		)
+		options := &github.ListOptions{PerPage: 100, Page: page}
+		all, res, err := repositories.GetCombinedStatus(ctx, repo.Owner, repo.Name, string(sha), options)
 		if err != nil {
 			return nil, err
 		}
 		for _, st := range all.Statuses {
-			shown[st.GetContext()] = st.GetState()
+			shown[st.GetContext()] = ci.ReportState(st.GetState()) // the four states have GitHub's names
 		}
 		page = res.NextPage
 	}
 	return shown, nil
 }
 
-// maxDescription is GitHub's limit in characters; more is refused with 422.
+// maxDescription is the length of a description that GitHub accepts, in characters. It answers longer ones with 422.
 const maxDescription = 140
 
-// description makes a text that GitHub takes: no control or invisible
-// characters, nothing outside the basic plane, at most 140 characters.
+// description returns a text that GitHub accepts: without control or invisible characters and without characters
+// outside the basic multilingual plane, cut to maxDescription.
 func description(s string) string {
 	var out []rune
 	for _, r := range s {

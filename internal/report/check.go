@@ -13,102 +13,122 @@ import (
 	"github.com/yaci-ci/yaci/internal/logscan"
 )
 
-// Runs finds what a check tells of.
+// CheckReporter is the name of [Checks] in the outbox.
+const CheckReporter = "check"
+
+// Runs finds the runs and jobs that a check run describes.
 type Runs interface {
 	RunsAt(ctx context.Context, repo int64, sha ci.SHA) ([]ci.Run, error)
 	RunJobs(ctx context.Context, run ci.RunID) ([]ci.Job, error)
 }
 
-// Logbook reads what steps have printed.
-type Logbook interface {
+// Logs reads what steps have printed.
+type Logs interface {
 	Read(ctx context.Context, id ci.LogID, want ci.LogRange, to func(ci.LogLine) error) error
 	Extent(ctx context.Context, id ci.LogID) (ci.LogExtent, error)
 }
 
-// Marker puts a check run on a commit.
-type Marker interface {
+// CheckAPI is the part of GitHub's API that check runs need.
+type CheckAPI interface {
 	PostCheck(ctx context.Context, check ci.Check) error
 }
 
-// Checks sends entries of the outbox as check runs: the outcome of the status of
-// the same name, with what the failed step printed last and what it said of lines.
-type Checks struct {
-	Clock   ci.Clock // of the database
-	Runs    Runs
-	Logbook Logbook
-	Marker  Marker
+// ChecksConfig has what [Checks] need.
+type ChecksConfig struct {
+	Runs  Runs
+	Logs  Logs
+	API   CheckAPI
+	Clock ci.Clock // of the database; nil: of this machine
+}
+
+// Checks shows reports as check runs. Besides what a commit status says, they have a table of the steps, the end of
+// the failed step's log, and its errors as annotations. Check runs need not be verified: GitHub shows the one that was
+// created last.
+type Checks struct{ cfg ChecksConfig }
+
+// NewChecks returns an error if the configuration is incomplete.
+func NewChecks(cfg ChecksConfig) (*Checks, error) {
+	if cfg.Runs == nil || cfg.Logs == nil || cfg.API == nil {
+		return nil, errors.New("report checks: runs, logs or API are missing")
+	}
+	return &Checks{cfg: cfg}, nil
 }
 
 const (
-	lastLines   = 20
-	maxLine     = 4 << 10          // bytes of a line that are kept
-	maxText     = 60 << 10         // bytes; GitHub takes 65535 characters
-	logPatience = 30 * time.Second // for the end of a log
+	lastLines = 20
+	maxLine   = 4 << 10          // bytes of a line that are kept
+	maxText   = 60 << 10         // bytes; GitHub accepts 65,535 characters
+	logWait   = 30 * time.Second // how long a check run waits for the end of the failed step's log
 )
 
-// errLogOpen puts a check off until the log is whole.
-var errLogOpen = errors.New("the log of the failed step is not complete yet")
-
-// PostStatus is the [Poster] of checks.
-func (c *Checks) PostStatus(ctx context.Context, st ci.Status) error {
-	check := ci.Check{
-		Repo:   st.Repo,
-		SHA:    st.SHA,
-		Name:   strings.TrimPrefix(st.Context, ci.CheckPrefix),
-		URL:    st.TargetURL,
-		Title:  st.Description,
-		Status: "in_progress",
-	}
-	run, jobs, err := c.find(ctx, st, check.Name)
+// Send posts a check run.
+func (c *Checks) Send(ctx context.Context, st ci.Status) error {
+	run, jobs, err := c.subject(ctx, st)
 	if err != nil {
 		return err
 	}
-	check.Run = run.ID
-	check.Started = run.Started
-	check.Summary = summary(st, jobs)
-	switch {
-	case st.State == "pending" && run.Started.IsZero():
-		check.Status = "queued"
-	case st.State != "pending":
-		check.Status = "completed"
-		check.Conclusion = "failure"
+	check := ci.Check{
+		Repo:    st.Repo,
+		SHA:     st.SHA,
+		Name:    st.Context,
+		Run:     run.ID,
+		URL:     st.TargetURL,
+		Started: run.Started,
+		Title:   st.Description,
+		Summary: summary(st, jobs),
+	}
+	check.Status, check.Conclusion = progress(st, run)
+	if st.State.Final() {
 		check.Finished = run.Finished
 		if check.Finished.IsZero() { // one job of several
 			check.Finished = st.Written
 		}
-		switch {
-		case st.State == "success":
-			check.Conclusion = "success"
-		case run.State == ci.Cancelled:
-			check.Conclusion = "cancelled"
-		default:
-			if err := c.attachLogExcerpt(ctx, &check, jobs); err != nil {
-				return err
-			}
+	}
+	if check.Conclusion == "failure" {
+		if err := c.attachLogExcerpt(ctx, &check, jobs); err != nil {
+			return err
 		}
 	}
-	return c.Marker.PostCheck(ctx, check)
+	return c.cfg.API.PostCheck(ctx, check)
 }
 
-// find returns the run whose outcome an entry is about, and its jobs, or the one job that the entry is about: of
-// all jobs of the commit with this context, the worst.
-func (c *Checks) find(ctx context.Context, st ci.Status, name string) (worst ci.Run, jobs []ci.Job, err error) {
-	runs, err := c.Runs.RunsAt(ctx, st.Repo.ID, st.SHA)
+// progress returns the status and the conclusion of a check run, in GitHub's words.
+func progress(st ci.Status, run ci.Run) (status, conclusion string) {
+	switch {
+	case !st.State.Final() && run.Started.IsZero():
+		return "queued", ""
+	case !st.State.Final():
+		return "in_progress", ""
+	case st.State == ci.ReportSuccess:
+		return "completed", "success"
+	case run.State == ci.Cancelled:
+		return "completed", "cancelled"
+	}
+	return "completed", "failure"
+}
+
+// subject returns the run that a report is about, and its jobs, or the one job that the report is about: of all jobs of
+// the commit with this context, the worst.
+func (c *Checks) subject(ctx context.Context, st ci.Status) (worst ci.Run, jobs []ci.Job, err error) {
+	runs, err := c.cfg.Runs.RunsAt(ctx, st.Repo.ID, st.SHA)
 	if err != nil || len(runs) == 0 {
 		return worst, nil, err
 	}
-	if name == ci.StatusContext {
+	if st.Context == ci.StatusContext {
 		worst = ci.Worst(runs)
-		jobs, err = c.newest(ctx, worst)
+		jobs, err = c.newestJobs(ctx, worst)
 		return worst, jobs, err
 	}
 	for _, i := range ci.Counting(runs) {
-		all, err := c.newest(ctx, runs[i])
+		all, err := c.newestJobs(ctx, runs[i])
 		if err != nil {
 			return worst, nil, err
 		}
 		for _, j := range all {
-			if strings.EqualFold(ci.JobContext(j.Title), name) && (jobs == nil || j.State.Worse(jobs[0].State)) {
+			if !strings.EqualFold(ci.JobContext(j.Title), st.Context) {
+				continue
+			}
+			if jobs == nil || j.State.Worse(jobs[0].State) {
 				worst, jobs = runs[i], []ci.Job{j}
 			}
 		}
@@ -116,9 +136,9 @@ func (c *Checks) find(ctx context.Context, st ci.Status, name string) (worst ci.
 	return worst, jobs, nil
 }
 
-// newest returns the jobs of a run's newest attempt.
-func (c *Checks) newest(ctx context.Context, run ci.Run) (jobs []ci.Job, err error) {
-	all, err := c.Runs.RunJobs(ctx, run.ID)
+// newestJobs returns the jobs of a run's newest attempt.
+func (c *Checks) newestJobs(ctx context.Context, run ci.Run) (jobs []ci.Job, err error) {
+	all, err := c.cfg.Runs.RunJobs(ctx, run.ID)
 	for _, j := range all {
 		if j.Attempt == run.Attempt {
 			jobs = append(jobs, j)
@@ -142,12 +162,12 @@ func (c *Checks) attachLogExcerpt(ctx context.Context, check *ci.Check, jobs []c
 		return nil
 	}
 	id := ci.LogID{UID: job.UID, Container: job.Steps[i].Container}
-	extent, err := c.Logbook.Extent(ctx, id)
+	extent, err := c.cfg.Logs.Extent(ctx, id)
 	if err != nil {
 		return err
 	}
-	if !extent.Closed && c.Clock.Since(job.Finished) < logPatience {
-		return errLogOpen
+	if !extent.Closed && c.cfg.Clock.Since(job.Finished) < logWait {
+		return fmt.Errorf("%w: the log of the failed step is not complete yet", ErrNotReady)
 	}
 	scanner := logscan.ErrorScanner{Repo: check.Repo.FullName()}
 	last, err := c.scan(ctx, id, &scanner)
@@ -172,11 +192,11 @@ func (c *Checks) scan(ctx context.Context, id ci.LogID, scanner *logscan.ErrorSc
 		last = last[max(0, len(last)-lastLines):]
 		return nil
 	})
-	err = c.Logbook.Read(ctx, id, ci.LogRange{From: 1}, lines.Add)
+	err = c.cfg.Logs.Read(ctx, id, ci.LogRange{From: 1}, lines.Add)
 	return last, errors.Join(err, lines.Flush())
 }
 
-// summary lists the jobs and their steps.
+// summary returns Markdown with the jobs and a table of their steps.
 func summary(st ci.Status, jobs []ci.Job) string {
 	var b strings.Builder
 	b.WriteString(html.EscapeString(st.Description) + "\n")
@@ -196,7 +216,7 @@ func summary(st ci.Status, jobs []ci.Job) string {
 	return truncated(b.String())
 }
 
-// truncated is a text that GitHub takes.
+// truncated cuts a text to the length that GitHub accepts.
 func truncated(text string) string {
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[:maxText], "") + "…"
@@ -204,14 +224,16 @@ func truncated(text string) string {
 	return text
 }
 
-// inline is a name that Markdown makes nothing of, nor a mention.
+// inline returns a name as code in Markdown. Neither Markdown nor mentions in it take effect.
 func inline(name string) string {
-	return "<code>" + strings.NewReplacer("|", "&#124;", "@", "&#64;", "`", "&#96;", "*", "&#42;", "_", "&#95;", "[", "&#91;", "\n", " ", "\r", " ").
-		Replace(html.EscapeString(name)) +
+	escaper := strings.NewReplacer(
+		"|", "&#124;", "@", "&#64;", "`", "&#96;", "*", "&#42;", "_", "&#95;", "[", "&#91;", "\n", " ", "\r", " ",
+	)
+	return "<code>" + escaper.Replace(html.EscapeString(name)) +
 		"</code>"
 }
 
-// fenced is a text that Markdown leaves alone, whatever is in it.
+// fenced returns a text as a code block in Markdown, with a fence that does not occur in it.
 func fenced(text string) string {
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[len(text)-maxText:], "")

@@ -11,8 +11,8 @@ import (
 	"github.com/yaci-ci/yaci/internal/report"
 )
 
-// told is what a check is made of, and the check that was posted.
-type told struct {
+// commit is what a check run is made of, and the check runs that were posted.
+type commit struct {
 	run    ci.Run
 	jobs   []ci.Job
 	log    string
@@ -20,23 +20,23 @@ type told struct {
 	posted []ci.Check
 }
 
-func (w *told) RunsAt(context.Context, int64, ci.SHA) ([]ci.Run, error) {
+func (w *commit) RunsAt(context.Context, int64, ci.SHA) ([]ci.Run, error) {
 	if w.run.State != ci.Failure {
 		return []ci.Run{w.run}, nil
 	}
 	passed := w.run
 	passed.ID, passed.State = "other", ci.Success
-	return []ci.Run{passed, w.run}, nil // the worst is told
+	return []ci.Run{passed, w.run}, nil // the worst is shown
 }
 
-func (w *told) RunJobs(_ context.Context, id ci.RunID) ([]ci.Job, error) {
+func (w *commit) RunJobs(_ context.Context, id ci.RunID) ([]ci.Job, error) {
 	if id != w.run.ID {
 		return nil, fmt.Errorf("jobs of %s", id)
 	}
 	return w.jobs, nil
 }
 
-func (w *told) Read(_ context.Context, _ ci.LogID, _ ci.LogRange, to func(ci.LogLine) error) error {
+func (w *commit) Read(_ context.Context, _ ci.LogID, _ ci.LogRange, to func(ci.LogLine) error) error {
 	for i, line := range strings.SplitAfter(w.log, "\n") {
 		if err := to(ci.LogLine{Number: int64(i + 1), Text: []byte(line)}); err != nil {
 			return err
@@ -45,18 +45,18 @@ func (w *told) Read(_ context.Context, _ ci.LogID, _ ci.LogRange, to func(ci.Log
 	return nil
 }
 
-func (w *told) Extent(context.Context, ci.LogID) (ci.LogExtent, error) {
+func (w *commit) Extent(context.Context, ci.LogID) (ci.LogExtent, error) {
 	return ci.LogExtent{Closed: w.closed, Error: 31}, nil
 }
 
-func (w *told) PostCheck(_ context.Context, c ci.Check) error {
+func (w *commit) PostCheck(_ context.Context, c ci.Check) error {
 	w.posted = append(w.posted, c)
 	return nil
 }
 
-func failedRun(log string) *told {
+func failedRun(log string) *commit {
 	end := time.Now()
-	return &told{
+	return &commit{
 		closed: true,
 		log:    log,
 		run: ci.Run{
@@ -90,24 +90,33 @@ func failedRun(log string) *told {
 	}
 }
 
-func (w *told) post(t *testing.T, state string) ci.Check {
+// checks returns the reporter that reads from w and posts to it.
+func (w *commit) checks(t *testing.T) *report.Checks {
 	t.Helper()
-	checks := &report.Checks{Runs: w, Logbook: w, Marker: w}
+	checks, err := report.NewChecks(report.ChecksConfig{Runs: w, Logs: w, API: w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return checks
+}
+
+func (w *commit) post(t *testing.T, state ci.ReportState) ci.Check {
+	t.Helper()
 	st := ci.Status{
 		SHA:         "abc",
-		Context:     ci.CheckPrefix + "yaci",
+		Context:     ci.StatusContext,
 		State:       state,
 		Description: "test failed in 2.0s (exit 1)",
 		TargetURL:   "https://ci.test/x#2-test",
 		Written:     time.Now(),
 	}
-	if err := checks.PostStatus(t.Context(), st); err != nil {
+	if err := w.checks(t).Send(t.Context(), st); err != nil {
 		t.Fatal(err)
 	}
 	return w.posted[len(w.posted)-1]
 }
 
-func TestCheckTellsWhatFailed(t *testing.T) {
+func TestCheckShowsWhatFailed(t *testing.T) {
 	var log strings.Builder
 	for i := range 30 {
 		fmt.Fprintf(&log, "line %d\n", i+1)
@@ -146,14 +155,13 @@ func TestCheckTellsWhatFailed(t *testing.T) {
 func TestCheckWaitsForTheLog(t *testing.T) {
 	w := failedRun("a\n")
 	w.closed = false
-	checks := &report.Checks{Runs: w, Logbook: w, Marker: w}
 	st := ci.Status{
 		SHA:     "abc",
-		Context: ci.CheckPrefix + "yaci",
+		Context: ci.StatusContext,
 		State:   "failure",
 		Written: time.Now(),
 	}
-	err := checks.PostStatus(t.Context(), st)
+	err := w.checks(t).Send(t.Context(), st)
 	if err == nil || len(w.posted) != 0 {
 		t.Errorf("posted before the log was whole: %v %v", w.posted, err)
 	}
@@ -164,7 +172,7 @@ func TestCheckWaitsForTheLog(t *testing.T) {
 func TestCheckFollowsTheState(t *testing.T) {
 	for name, c := range map[string]struct {
 		state              ci.State
-		status             string
+		reported           ci.ReportState
 		started            bool
 		wantStatus, wanted string
 	}{
@@ -177,7 +185,7 @@ func TestCheckFollowsTheState(t *testing.T) {
 		if w.run.State = c.state; !c.started {
 			w.run.Started = time.Time{}
 		}
-		got := w.post(t, c.status)
+		got := w.post(t, c.reported)
 		if got.Status != c.wantStatus || got.Conclusion != c.wanted || got.Text != "" {
 			t.Errorf("%s: %+v", name, got)
 		}

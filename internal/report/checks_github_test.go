@@ -36,10 +36,10 @@ func TestStatusAndCheckReachGitHub(t *testing.T) {
 	fine(t, err)
 	app, err := github.NewApp(hub.APIURL(), citest.AppID, hub.AppKeyPEM())
 	fine(t, err)
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"))
+	plan := report.Planner(report.StatusReporter, report.CheckReporter)
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"), store.WithReports(plan))
 	fine(t, err)
 	t.Cleanup(func() { db.Close() })
-	db.TellChecks()
 	run := ci.Run{
 		ID:      "r1",
 		Attempt: 1,
@@ -71,19 +71,29 @@ func TestStatusAndCheckReachGitHub(t *testing.T) {
 	}
 	fine(t, db.CreateRun(t.Context(), permit(run.Event), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{queued}}))
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	sender := &report.Sender{
-		Outbox:   db,
-		Troubles: db,
-		Poster:   app,
-		Classify: github.ClassifyError,
-		Pages:    "https://ci.test",
-		Look:     time.Minute,
-		Log:      log,
-		Checks:   &report.Checks{Runs: db, Logbook: printed("main.go:1:9: expected 'IDENT'\n"), Marker: app},
-	}
+	statuses, err := report.NewStatuses(app)
+	fine(t, err)
+	checks, err := report.NewChecks(report.ChecksConfig{
+		Runs: db,
+		Logs: printed("main.go:1:9: expected 'IDENT'\n"),
+		API:  app,
+	})
+	fine(t, err)
+	sender, err := report.NewSender(report.SenderConfig{
+		Outbox:      db,
+		Backoffs:    db,
+		Reporters:   map[string]report.Reporter{report.StatusReporter: statuses, report.CheckReporter: checks},
+		Classify:    github.ClassifyError,
+		PublicURL:   "https://ci.test",
+		VerifyAfter: time.Minute,
+		Log:         log,
+	})
+	fine(t, err)
 	sent := func(statuses, checks int) {
 		t.Helper()
-		for deadline := time.Now().Add(30 * time.Second); len(repo.Statuses(sha)) < statuses || len(repo.Checks(sha)) < checks; time.Sleep(10 * time.Millisecond) {
+		deadline := time.Now().Add(30 * time.Second)
+		for len(repo.Statuses(sha)) < statuses || len(repo.Checks(sha)) < checks {
+			time.Sleep(10 * time.Millisecond)
 			if time.Now().After(deadline) {
 				t.Fatalf("%d statuses, %d checks", len(repo.Statuses(sha)), len(repo.Checks(sha)))
 			}
@@ -103,19 +113,26 @@ func TestStatusAndCheckReachGitHub(t *testing.T) {
 		sent(len(repo.Statuses(sha)), len(repo.Checks(sha))+1)
 	}
 	c := repo.Checks(sha)[len(repo.Checks(sha))-1]
-	if c.Name != "yaci" || c.Conclusion != "failure" || c.Title != "vet failed in 2.0s (exit 1)." || c.ExternalID != "r1" || !strings.HasPrefix(c.DetailsURL, "https://ci.test/ada/hello/runs/1") ||
-		!strings.Contains(c.Text, "expected 'IDENT'") || len(c.Annotations) != 1 || c.Annotations[0].Path != "main.go" ||
-		c.Annotations[0].StartColumn != 9 {
-		t.Errorf("check: %+v", c)
+	if c.Name != "yaci" || c.Conclusion != "failure" || c.Title != "vet failed in 2.0s (exit 1)." {
+		t.Errorf("check %s: %s: %s", c.Name, c.Conclusion, c.Title)
+	}
+	if c.ExternalID != "r1" || !strings.HasPrefix(c.DetailsURL, "https://ci.test/ada/hello/runs/1") {
+		t.Errorf("check of run %s at %s", c.ExternalID, c.DetailsURL)
+	}
+	if !strings.Contains(c.Text, "expected 'IDENT'") {
+		t.Errorf("text %q", c.Text)
+	}
+	if len(c.Annotations) != 1 || c.Annotations[0].Path != "main.go" || c.Annotations[0].StartColumn != 9 {
+		t.Errorf("annotations %+v", c.Annotations)
 	}
 	for _, s := range repo.Statuses(sha) {
-		if strings.HasPrefix(s.Context, ci.CheckPrefix) {
+		if s.Context != ci.StatusContext {
 			t.Errorf("a check was sent as the status %+v", s)
 		}
 	}
-	due, err := db.StatusesToCheck(t.Context(), 10)
+	due, err := db.StatusesToVerify(t.Context(), report.StatusReporter, 10)
 	if err != nil || len(due) > 1 {
-		t.Errorf("to be looked for: %+v %v", due, err)
+		t.Errorf("to be verified: %+v %v", due, err)
 	}
 }
 

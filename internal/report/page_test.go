@@ -10,7 +10,8 @@ import (
 func TestStatusesLeadToPages(t *testing.T) {
 	for base, want := range map[string]string{"": "", "https://ci.test": "https://ci.test/ada/hello/runs/1#2-b"} {
 		w := newWorld(t)
-		w.sender.Pages = base
+		w.cfg.PublicURL = base
+		w.restart()
 		w.startIn(ci.Repo{ID: 1, Owner: "ada", Name: "hello"}, "c1")
 		steps := []ci.Step{{Container: "1-a", State: ci.Success}, {Container: "2-b", State: ci.Failure}}
 		if _, err := w.outbox.Observe(t.Context(), ci.Job{

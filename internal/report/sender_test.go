@@ -45,21 +45,21 @@ func (g *gitHub) PostStatus(ctx context.Context, st ci.Status) error {
 	if late != nil && late(st) {
 		return errSilent
 	}
-	g.got = append(g.got, string(st.SHA)+": "+st.State)
+	g.got = append(g.got, string(st.SHA)+": "+string(st.State))
 	return nil
 }
 
 // ShownStatuses is what was posted last.
-func (g *gitHub) ShownStatuses(_ context.Context, _ ci.Repo, sha ci.SHA) (map[string]string, error) {
+func (g *gitHub) ShownStatuses(_ context.Context, _ ci.Repo, sha ci.SHA) (map[string]ci.ReportState, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if err := g.fail[sha]; err != nil {
 		return nil, err
 	}
-	shown := map[string]string{}
+	shown := map[string]ci.ReportState{}
 	for _, text := range g.got {
 		if name, state, _ := strings.Cut(text, ": "); name == string(sha) {
-			shown[ci.StatusContext] = state
+			shown[ci.StatusContext] = ci.ReportState(state)
 		}
 	}
 	return shown, nil
@@ -71,8 +71,8 @@ var (
 	errLimit  = errors.New("429")
 )
 
-// explain is GitHub's for the errors here.
-func explain(err error, _ time.Time) ci.APIError {
+// classify is for the errors of [gitHub] what github.ClassifyError is for those of GitHub.
+func classify(err error, _ time.Time) ci.APIError {
 	return ci.APIError{NoResponse: errors.Is(err, errSilent), Permanent: errors.Is(err, errGone)}
 }
 
@@ -94,11 +94,13 @@ func (o *outbox) DueStatuses(ctx context.Context, limit int) ([]ci.Status, error
 	return due, err
 }
 
-func (o *outbox) DeferStatus(ctx context.Context, st ci.Status, reason string, wait time.Duration, silent bool) error {
+func (o *outbox) DeferStatus(
+	ctx context.Context, st ci.Status, reason string, wait time.Duration, unconfirmed bool,
+) error {
 	o.mu.Lock()
 	o.waits, o.reason = append(o.waits, wait), reason
 	o.mu.Unlock()
-	return errors.Join(o.err, o.Store.DeferStatus(ctx, st, reason, wait, silent))
+	return errors.Join(o.err, o.Store.DeferStatus(ctx, st, reason, wait, unconfirmed))
 }
 
 func (o *outbox) StatusSent(ctx context.Context, st ci.Status, check time.Duration) error {
@@ -108,39 +110,71 @@ func (o *outbox) StatusSent(ctx context.Context, st ci.Status, check time.Durati
 	return o.Store.StatusSent(ctx, st, check)
 }
 
+// world is a sender and a verifier at a real outbox and a GitHub of the test.
 type world struct {
 	*testing.T
-	outbox *outbox
-	gh     *gitHub
-	sender *report.Sender
-	check  *report.Checker
+	outbox   *outbox
+	gh       *gitHub
+	plan     func(ci.CommitRuns) []ci.Report
+	cfg      report.SenderConfig
+	sender   *report.Sender
+	verifier *report.Verifier
 }
 
 func newWorld(t *testing.T) *world {
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"))
+	w := &world{
+		T:    t,
+		gh:   &gitHub{fail: map[ci.SHA]error{}},
+		plan: report.Planner(report.StatusReporter),
+	}
+	plan := func(commit ci.CommitRuns) []ci.Report { return w.plan(commit) }
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"), store.WithReports(plan))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	w := &world{T: t, outbox: &outbox{Store: db}, gh: &gitHub{fail: map[ci.SHA]error{}}}
-	w.sender = &report.Sender{
-
-		Outbox:   w.outbox,
-		Troubles: db,
-		Poster:   w.gh,
-		Log:      slog.New(slog.DiscardHandler),
-		Classify: explain,
-		Look:     10 * time.Minute,
+	statuses, err := report.NewStatuses(w.gh)
+	if err != nil {
+		t.Fatal(err)
 	}
-	w.check = &report.Checker{
-		Statuses: db,
-		Viewer:   w.gh,
-		Log:      w.sender.Log,
-		Classify: explain,
-		Wake:     func() {},
-		Look:     10 * time.Minute,
+	w.outbox = &outbox{Store: db}
+	w.cfg = report.SenderConfig{
+		Outbox:      w.outbox,
+		Backoffs:    db,
+		Reporters:   map[string]report.Reporter{report.StatusReporter: statuses},
+		Classify:    classify,
+		VerifyAfter: 10 * time.Minute,
+		Log:         slog.New(slog.DiscardHandler),
 	}
+	w.restart()
 	return w
+}
+
+// restart makes a new sender and a new verifier by the configuration, as a server does that starts.
+func (w *world) restart() {
+	w.Helper()
+	var err error
+	w.sender, err = report.NewSender(w.cfg)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.verifier, err = report.NewVerifier(report.VerifierConfig{
+		Outbox:     w.outbox,
+		Reporters:  w.cfg.Reporters,
+		Classify:   w.cfg.Classify,
+		RetryAfter: 10 * time.Minute,
+		Log:        w.cfg.Log,
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// classifyBy makes all errors of calls mean the same.
+func (w *world) classifyBy(failure ci.APIError) {
+	w.Helper()
+	w.cfg.Classify = func(error, time.Time) ci.APIError { return failure }
+	w.restart()
 }
 
 // drain sends until nothing is due, or the outbox cannot be written.
@@ -281,11 +315,15 @@ func TestErrorPutsOff(t *testing.T) {
 }
 
 func TestGitHubsWaitCounts(t *testing.T) {
-	for asked, want := range map[time.Duration]time.Duration{0: time.Second, time.Millisecond: time.Second, time.Hour: time.Hour} {
+	for asked, want := range map[time.Duration]time.Duration{
+		0:                time.Second,
+		time.Millisecond: time.Second,
+		time.Hour:        time.Hour,
+	} {
 		w := newWorld(t)
 		w.start("a")
 		w.gh.fail["a"] = errors.New("x")
-		w.sender.Classify = func(error, time.Time) ci.APIError { return ci.APIError{Wait: asked} }
+		w.classifyBy(ci.APIError{Wait: asked})
 		if w.drain(); !slices.Equal(w.outbox.waits, []time.Duration{want}) {
 			t.Errorf("asked for %v: put off by %v, want %v", asked, w.outbox.waits, want)
 		}
@@ -301,13 +339,7 @@ func TestNotConfirmed(t *testing.T) {
 	w.drain()
 	w.drain()
 	w.want("a: pending")
-	w.sender = &report.Sender{
-		Outbox:   w.outbox,
-		Troubles: w.outbox.Store,
-		Poster:   w.gh,
-		Log:      w.sender.Log,
-		Classify: explain,
-	}
+	w.restart()
 	w.outbox.err = nil
 	w.drain()
 	w.want("a: pending", "a: pending")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +17,6 @@ import (
 	"github.com/yaci-ci/yaci/internal/metrics"
 	"github.com/yaci-ci/yaci/internal/queue"
 	"github.com/yaci-ci/yaci/internal/registry"
-	"github.com/yaci-ci/yaci/internal/report"
 	"github.com/yaci-ci/yaci/internal/store"
 	"github.com/yaci-ci/yaci/internal/watch"
 )
@@ -144,31 +142,9 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 	}
 	t.line.leading.Store(queue)
 	defer t.line.leading.Store(nil)
-	sender := &report.Sender{
-		Clock:    db.Now,
-		Outbox:   db,
-		Troubles: db,
-		Poster:   t.gh,
-		Checks: &report.Checks{
-			Clock:   db.Now,
-			Runs:    db,
-			Logbook: t.logs,
-			Marker:  t.gh,
-		},
-		Classify: github.ClassifyError,
-		Short:    t.gh.Short,
-		Wake:     b.ended.ring,
-		Look:     2 * cfg.HealEvery,
-		Pages:    strings.TrimSuffix(cfg.PublicURL, "/"),
-		Log:      log,
-	}
-	checker := &report.Checker{
-		Statuses: db,
-		Viewer:   t.gh,
-		Classify: github.ClassifyError,
-		Wake:     b.ended.ring,
-		Look:     2 * cfg.HealEvery,
-		Log:      log,
+	sender, verifier, err := t.newSender(db)
+	if err != nil {
+		return err
 	}
 
 	ctx, cancel := context.WithCancel(ctx)
@@ -187,7 +163,7 @@ func (t term) work(ctx context.Context, db *store.Store) error {
 	heal := healer(cfg, db, t.gh, b.arrived, log)
 	wg.Go(func() { loops.run(ctx, "heal", newBell(), cfg.HealEvery, limited(healTime, heal.Pass)) })
 	wg.Go(func() {
-		loops.run(ctx, "check", newBell(), min(checkEvery, cfg.HealEvery), limited(checkTime, checker.Pass))
+		loops.run(ctx, "check", newBell(), min(checkEvery, cfg.HealEvery), limited(checkTime, verifier.Pass))
 	})
 	prune := sweep(db, t.bucket, cfg.Retention, log)
 	wg.Go(func() {

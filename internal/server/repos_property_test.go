@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/config"
 	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/flow"
 	"github.com/yaci-ci/yaci/internal/github"
@@ -355,7 +356,7 @@ func newEstateWorld(t *testing.T) *estateWorld {
 		)
 	}
 	if err == nil {
-		w.db, err = store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"))
+		w.db, err = store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"), withReports(config.Config{}))
 	}
 	if err != nil {
 		t.Fatal(err)

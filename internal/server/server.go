@@ -55,9 +55,6 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	defer db.Close()
 	db.Redact = hushed(plain, cfg).text
 	db.LimitPlans(cfg.RepoStoreLimit)
-	if cfg.Checks == "on" {
-		db.TellChecks()
-	}
 	if cfg.DatabasePath() != "" { // nobody else's, so what was claimed is nobody's now
 		if err := db.ReturnDeliveries(ctx); err != nil {
 			return err
@@ -122,7 +119,7 @@ const (
 // openDatabase opens the database, and waits about a minute for one that does not answer.
 func openDatabase(ctx context.Context, cfg config.Config, log *slog.Logger) (*store.Store, error) {
 	for try := 1; ; try++ {
-		db, err := store.Open(ctx, cfg.Database(), store.WithLog(log))
+		db, err := store.Open(ctx, cfg.Database(), store.WithLog(log), withReports(cfg))
 		if err == nil || !store.Unreachable(err) || try == databaseTries {
 			return db, err
 		}

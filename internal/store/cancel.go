@@ -47,7 +47,7 @@ func (s *Store) cancel(ctx context.Context, id ci.RunID, why string, by ci.SHA) 
 		if err := dropPlans(ctx, tx, id); err != nil {
 			return err
 		}
-		return s.tellAll(ctx, tx, run, jobs)
+		return s.enqueueStatuses(ctx, tx, run, jobs)
 	})
 	if err != nil {
 		return false, fmt.Errorf("cancel run %s: %w", id, err)

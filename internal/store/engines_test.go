@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/yaci-ci/yaci/internal/report"
 	"github.com/yaci-ci/yaci/internal/store"
 	"github.com/yaci-ci/yaci/internal/store/pgtest"
 )
@@ -31,7 +32,7 @@ func both(t *testing.T, test func(t *testing.T, s *store.Store)) {
 
 func open(t *testing.T, where string) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), where)
+	s, err := store.Open(t.Context(), where, store.WithReports(report.Planner(report.StatusReporter)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -147,7 +147,7 @@ func (s *Store) Launched(ctx context.Context, name ci.JobName, uid string) error
 		if err != nil || waited == "" {
 			return err
 		}
-		return s.retell(ctx, tx, name, "")
+		return s.saveRunMessage(ctx, tx, name, "")
 	})
 	if err != nil {
 		return fmt.Errorf("launched %s: %w", name, err)

@@ -105,7 +105,7 @@ func (s *Store) settle(ctx context.Context, tx *sql.Tx, run ci.RunID, attempt in
 	if err != nil || stored.Attempt != attempt {
 		return err
 	}
-	return s.tellAll(ctx, tx, stored, jobs)
+	return s.enqueueStatuses(ctx, tx, stored, jobs)
 }
 
 // releaseJobs carries out what decide.Needs decides about the queued jobs of an attempt, here and in the database.

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/yaci-ci/yaci/internal/report"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -41,7 +42,7 @@ func TestPowerLoss(t *testing.T) {
 		copied := filepath.Join(dir, fmt.Sprintf("%d.db", i))
 		must(t, os.WriteFile(copied, file, 0o600))
 		must(t, os.WriteFile(copied+"-wal", wal[:cut], 0o600))
-		after, err := store.Open(t.Context(), copied)
+		after, err := store.Open(t.Context(), copied, store.WithReports(report.Planner(report.StatusReporter)))
 		if err != nil {
 			t.Fatalf("%d of %d bytes of the log: %v", cut, len(wal), err)
 		}

@@ -92,7 +92,7 @@ func (s *Store) SaveWaitReasons(ctx context.Context, places []ci.Place) error {
 		}
 		delete(last, "")
 		for _, p := range last {
-			if err := s.retell(ctx, tx, p.Job, p.Why); err != nil {
+			if err := s.saveRunMessage(ctx, tx, p.Job, p.Why); err != nil {
 				return fmt.Errorf("say what %s waits for: %w", p.Job, err)
 			}
 		}
@@ -107,7 +107,7 @@ func (s *Store) Waits(ctx context.Context, job ci.Job) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		run, err := s.note(ctx, tx, job, `state = 'running' AND uid = ?`, job.UID)
 		if err == nil && run != "" {
-			err = s.retell(ctx, tx, job.Name, job.Message)
+			err = s.saveRunMessage(ctx, tx, job.Name, job.Message)
 		}
 		return err
 	})
@@ -127,9 +127,10 @@ func (s *Store) note(ctx context.Context, tx *sql.Tx, job ci.Job, where string, 
 	return run, nil
 }
 
-// retell brings a run and its statuses up to what one of its jobs waits for. A
+// saveRunMessage stores what a job is waiting for as the message of its run, and reports it. An empty message means that
+// the job waits for nothing. A
 // run some of whose jobs go on runs.
-func (s *Store) retell(ctx context.Context, tx *sql.Tx, name ci.JobName, why string) error {
+func (s *Store) saveRunMessage(ctx context.Context, tx *sql.Tx, name ci.JobName, why string) error {
 	run, err := scanRun(
 		tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = (SELECT run FROM jobs WHERE name = ?)`, name),
 	)
@@ -155,5 +156,5 @@ func (s *Store) retell(ctx context.Context, tx *sql.Tx, name ci.JobName, why str
 			return err
 		}
 	}
-	return s.tellAll(ctx, tx, run, jobs)
+	return s.enqueueStatuses(ctx, tx, run, jobs)
 }

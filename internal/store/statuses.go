@@ -5,98 +5,45 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/yaci-ci/yaci/internal/ci"
-	"github.com/yaci-ci/yaci/internal/decide"
 )
 
-// tellAll writes the statuses of a run's commit to the outbox: those that decide.Reports has for all runs of it.
-func (s *Store) tellAll(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.Job) error {
-	if run.Event.SHA == "" {
+// WithReports writes reports to the outbox, in the transaction that changes a run or its jobs. plan returns the
+// reports of a commit; it must not have side effects. Without this option nothing is reported.
+func WithReports(plan func(ci.CommitRuns) []ci.Report) Option {
+	return func(s *settings) { s.planReports = plan }
+}
+
+// enqueueStatuses plans the reports of a run's commit and writes those that say something new to the outbox. run and
+// jobs take the place of what is stored of them.
+func (s *Store) enqueueStatuses(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.Job) error {
+	if s.planReports == nil || run.Event.SHA == "" {
 		return nil
 	}
-	all, err := outcomes(ctx, tx, run, jobs)
+	sent, err := sentStatuses(ctx, tx, run)
 	if err != nil {
 		return err
 	}
-	expecting, err := expectsEvents(ctx, tx, run, all)
+	commit, err := commitRuns(ctx, tx, run, jobs)
 	if err != nil {
 		return err
 	}
-	told, err := told(ctx, tx, run)
-	if err != nil {
-		return err
-	}
-	awaits, err := awaited(ctx, tx, run.Event.Repo.ID, run.Event.SHA)
-	if err != nil {
-		return err
-	}
-	for _, r := range decide.Reports(all, expecting, awaits, slices.Sorted(maps.Keys(told))) {
-		if r.Withdraws && told[r.Context].state != githubState(ci.Success) {
+	commit.Reported = newestStates(sent)
+	for _, report := range s.planReports(commit) {
+		if sent[keyOf(report)] == textOf(report) {
 			continue
 		}
-		page := r.From.Run.PageOfOutcome(r.From.Jobs)
-		if r.Job >= 0 {
-			page = r.From.Run.PageOfJob(r.From.Jobs, r.Job)
-		}
-		if err := s.tell(ctx, tx, told, run, r.Context, r.State, r.Message, page); err != nil {
+		if err := s.enqueueStatus(ctx, tx, run, report); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// outcomes returns all runs of run's commit, oldest first, each with the jobs of its newest attempt. run and
-// jobs take the place of what is stored of them.
-func outcomes(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.Job) ([]decide.Outcome, error) {
-	stored, err := collect(
-		ctx,
-		tx,
-		scanRun,
-		"runs of "+run.Event.SHA.Short(),
-		`SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? ORDER BY created, id`,
-		run.Event.Repo.ID,
-		run.Event.SHA,
-	)
-	if err != nil {
-		return nil, err
-	}
-	var all []decide.Outcome
-	for _, other := range stored {
-		o := decide.Outcome{Run: other}
-		if other.ID == run.ID {
-			o.Jobs = jobs
-			o.Run.State, o.Run.Message = run.State, run.Message
-		} else if o.Jobs, err = attemptJobs(ctx, tx, other.ID, other.Attempt); err != nil {
-			return nil, err
-		}
-		all = append(all, o)
-	}
-	return all, nil
-}
-
-// expectsEvents reports whether another event of the commit is stored and not handled yet. It matters only
-// where something was skipped.
-func expectsEvents(ctx context.Context, tx *sql.Tx, run ci.Run, all []decide.Outcome) (expects bool, err error) {
-	skipped := slices.ContainsFunc(all, func(o decide.Outcome) bool {
-		return o.Run.State == ci.Skipped || slices.ContainsFunc(o.Jobs, func(j ci.Job) bool { return j.State == ci.Skipped })
-	})
-	if !skipped {
-		return false, nil
-	}
-	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM deliveries WHERE repo_id = ? AND sha = ?
-		AND state IN ('pending', 'failed') AND name IN ('push', 'tag', 'pull_request', 'merge_group'))`,
-		run.Event.Repo.ID, run.Event.SHA).Scan(&expects)
-	if err != nil {
-		return false, fmt.Errorf("open deliveries of %s: %w", run.Event.SHA.Short(), err)
-	}
-	return expects, nil
-}
-
-// refreshStatuses brings the statuses of a commit up to date, if it has runs: an event of it has been handled,
-// so that what was skipped may be told now.
+// refreshStatuses brings the outbox up to date for a commit, if it has runs. It is called when an event of the commit
+// has been handled, because skipped jobs may be reported then.
 func (s *Store) refreshStatuses(ctx context.Context, tx *sql.Tx, repo int64, sha ci.SHA) error {
 	run, err := scanRun(tx.QueryRowContext(ctx,
 		`SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? ORDER BY created, id LIMIT 1`, repo, sha))
@@ -110,107 +57,112 @@ func (s *Store) refreshStatuses(ctx context.Context, tx *sql.Tx, repo int64, sha
 	if err != nil {
 		return err
 	}
-	return s.tellAll(ctx, tx, run, jobs)
+	return s.enqueueStatuses(ctx, tx, run, jobs)
 }
 
-// words is what a status says.
-type words struct{ state, description, page string }
-
-// told is what the outbox has of a commit, by context. Most of a run's statuses
-// say nothing new when one of its jobs does, and reading is cheaper than writing.
-func told(ctx context.Context, tx *sql.Tx, run ci.Run) (map[string]words, error) {
-	type entry struct {
-		context string
-		words
+// commitRuns returns what the reports of run's commit depend on, except for what was reported before.
+func commitRuns(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.Job) (commit ci.CommitRuns, err error) {
+	stored, err := collect(ctx, tx, scanRun, "runs of "+run.Event.SHA.Short(),
+		`SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? ORDER BY created, id`,
+		run.Event.Repo.ID, run.Event.SHA)
+	if err != nil {
+		return commit, err
 	}
-	scan := func(r row) (e entry, err error) {
-		err = r.Scan(&e.context, &e.state, &e.description, &e.page)
-		return e, err
-	}
-	list, err := collect(
-		ctx,
-		tx,
-		scan,
-		"statuses of "+run.Event.SHA.Short(),
-		`SELECT context, state, description, target_url FROM statuses WHERE repo_id = ? AND sha = ?`,
-		run.Event.Repo.ID,
-		run.Event.SHA,
-	)
-	told := map[string]words{}
-	for _, e := range list {
-		told[e.context] = e.words
-	}
-	return told, err
-}
-
-// tell writes one status, and the check run of the same name where there are such,
-// unless it was told so before.
-func (s *Store) tell(
-	ctx context.Context,
-	tx *sql.Tx,
-	told map[string]words,
-	run ci.Run,
-	name string,
-	state ci.State,
-	message, page string,
-) error {
-	now := words{githubState(state), message, page}
-	names := []string{name}
-	if s.checks {
-		names = []string{ci.CheckPrefix + name, name}
-	}
-	for _, name := range names {
-		if told[name] == now {
-			continue
+	for _, other := range stored {
+		r := ci.RunWithJobs{Run: other}
+		if other.ID == run.ID {
+			r.Jobs = jobs
+			r.Run.State = run.State
+			r.Run.Message = run.Message
+		} else if r.Jobs, err = attemptJobs(ctx, tx, other.ID, other.Attempt); err != nil {
+			return commit, err
 		}
-		if err := s.write(ctx, tx, run, name, now); err != nil {
-			return err
-		}
-		told[name] = now
+		commit.Runs = append(commit.Runs, r)
 	}
-	return nil
+	if commit.ExpectsEvents, err = expectsEvents(ctx, tx, run, commit.Runs); err != nil {
+		return commit, err
+	}
+	commit.AwaitedPull, err = awaited(ctx, tx, run.Event.Repo.ID, run.Event.SHA)
+	return commit, err
 }
 
-// write puts a status into the outbox, or its next version. The page is the path of what it leads to.
-func (s *Store) write(ctx context.Context, tx *sql.Tx, run ci.Run, name string, w words) error {
+// expectsEvents reports whether another event of run's commit is stored and not handled yet. It asks only if something
+// was skipped, because it does not matter otherwise.
+func expectsEvents(ctx context.Context, tx *sql.Tx, run ci.Run, all []ci.RunWithJobs) (expects bool, err error) {
+	hasSkipped := slices.ContainsFunc(all, func(r ci.RunWithJobs) bool {
+		return r.Run.State == ci.Skipped || slices.ContainsFunc(r.Jobs, func(j ci.Job) bool { return j.State == ci.Skipped })
+	})
+	if !hasSkipped {
+		return false, nil
+	}
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM deliveries WHERE repo_id = ? AND sha = ?
+		AND state IN ('pending', 'failed') AND name IN ('push', 'tag', 'pull_request', 'merge_group'))`,
+		run.Event.Repo.ID, run.Event.SHA).Scan(&expects)
+	if err != nil {
+		return false, fmt.Errorf("open deliveries of %s: %w", run.Event.SHA.Short(), err)
+	}
+	return expects, nil
+}
+
+// statusKey identifies a report of a commit in the outbox.
+type statusKey struct{ reporter, context string }
+
+func keyOf(r ci.Report) statusKey { return statusKey{r.Reporter, r.Context} }
+
+// statusText is what a report says.
+type statusText struct {
+	state             ci.ReportState
+	description, page string
+}
+
+func textOf(r ci.Report) statusText { return statusText{r.State, r.Description, r.Page} }
+
+// sentStatuses returns the newest reports of a run's commit in the outbox, sent or on their way. Most reports of a run
+// say nothing new when one of its jobs changes, and reading is cheaper than writing.
+func sentStatuses(ctx context.Context, tx *sql.Tx, run ci.Run) (map[statusKey]statusText, error) {
+	scan := func(r row) (report ci.Report, err error) {
+		err = r.Scan(&report.Reporter, &report.Context, &report.State, &report.Description, &report.Page)
+		return report, err
+	}
+	list, err := collect(ctx, tx, scan, "statuses of "+run.Event.SHA.Short(),
+		`SELECT reporter, context, state, description, page FROM statuses WHERE repo_id = ? AND sha = ?`,
+		run.Event.Repo.ID, run.Event.SHA)
+	sent := map[statusKey]statusText{}
+	for _, report := range list {
+		sent[keyOf(report)] = textOf(report)
+	}
+	return sent, err
+}
+
+// newestStates returns the state of each context, as [ci.CommitRuns] has it.
+func newestStates(sent map[statusKey]statusText) map[string]ci.ReportState {
+	states := map[string]ci.ReportState{}
+	for key, text := range sent {
+		if states[key.context] != ci.ReportSuccess {
+			states[key.context] = text.state
+		}
+	}
+	return states
+}
+
+// enqueueStatus writes a report to the outbox, as the next version of what it has for the context.
+func (s *Store) enqueueStatus(ctx context.Context, tx *sql.Tx, run ci.Run, report ci.Report) error {
 	repo, err := encodeRepo(run.Event.Repo)
 	if err != nil {
 		return err
 	}
 	now := s.now().UnixMilli()
-	_, err = tx.ExecContext(
-		ctx,
-		`INSERT INTO statuses (repo_id, sha, context, repo, installation, state, description, target_url, version, due, written)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
-		ON CONFLICT (repo_id, sha, context) DO UPDATE SET repo = excluded.repo, installation = excluded.installation,
-		  state = excluded.state, description = excluded.description, target_url = excluded.target_url,
+	_, err = tx.ExecContext(ctx, `INSERT INTO statuses (repo_id, sha, reporter, context, repo, installation,
+		  state, final, description, page, version, due, written)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
+		ON CONFLICT (repo_id, sha, reporter, context) DO UPDATE SET
+		  repo = excluded.repo, installation = excluded.installation,
+		  state = excluded.state, final = excluded.final, description = excluded.description, page = excluded.page,
 		  version = statuses.version + 1, attempts = 0, due = excluded.due, written = excluded.written`,
-		run.Event.Repo.ID,
-		run.Event.SHA,
-		name,
-		repo,
-		run.Event.Repo.Installation,
-		w.state,
-		w.description,
-		w.page,
-		now,
-		now,
-	)
+		run.Event.Repo.ID, run.Event.SHA, report.Reporter, report.Context, repo, run.Event.Repo.Installation,
+		report.State, integer(report.State.Final()), report.Description, report.Page, now, now)
 	if err != nil {
 		return fmt.Errorf("status of %s: %w", run.Event.SHA.Short(), err)
 	}
 	return nil
-}
-
-// githubState is GitHub's word for a state.
-func githubState(s ci.State) string {
-	switch s {
-	case ci.Success, ci.Skipped:
-		return "success"
-	case ci.Failure:
-		return "failure"
-	case ci.Error, ci.Cancelled:
-		return "error"
-	}
-	return "pending"
 }

@@ -24,12 +24,9 @@ type Store struct {
 	now       func() time.Time
 	intake    *intake
 	planLimit int64 // bytes of the plans of a repository's unfinished jobs; 0: no limit
-	checks    bool  // the outbox gets an entry for a check run beside each status
-}
 
-// TellChecks has the outbox get an entry for a check run beside each status.
-// It is called before the store is used.
-func (s *Store) TellChecks() { s.checks = true }
+	planReports func(ci.CommitRuns) []ci.Report // nil: nothing is reported
+}
 
 // Open opens a database and brings its tables up to date. where is a
 // postgres:// URL, or the file of a SQLite database, which is created when it
@@ -51,7 +48,12 @@ func Open(ctx context.Context, where string, options ...Option) (*Store, error) 
 		db.close()
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	return &Store{db: db, now: db.clock.now, intake: &intake{}}, nil
+	return &Store{
+		db:          db,
+		now:         db.clock.now,
+		intake:      &intake{},
+		planReports: set.planReports,
+	}, nil
 }
 
 // Now is the time of the database. Whatever is compared with a stored time is compared by this clock: those of several
@@ -61,7 +63,10 @@ func (s *Store) Now() time.Time { return s.now() }
 // Option changes how a database is opened.
 type Option func(*settings)
 
-type settings struct{ log *slog.Logger }
+type settings struct {
+	log         *slog.Logger
+	planReports func(ci.CommitRuns) []ci.Report
+}
 
 // WithLog has it logged what a database waits for while it is opened.
 func WithLog(log *slog.Logger) Option { return func(s *settings) { s.log = log } }

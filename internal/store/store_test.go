@@ -114,7 +114,7 @@ func runToStatus(t *testing.T, s *store.Store) {
 	}
 }
 
-func due(ctx context.Context, t *testing.T, s *store.Store, state string) ci.Status {
+func due(ctx context.Context, t *testing.T, s *store.Store, state ci.ReportState) ci.Status {
 	t.Helper()
 	list, err := s.DueStatuses(ctx, 10)
 	must(t, err)

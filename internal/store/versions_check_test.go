@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/report"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -33,6 +34,7 @@ const (
 	writesImages     = 29
 	writesAwaits     = 31
 	writesHeadBy     = 32
+	writesReporters  = 34
 )
 
 // checkVersion reads what versionRows wrote in some release. What that release did not know yet has its zero value.
@@ -432,9 +434,9 @@ func checkStatuses(t *testing.T, s *store.Store, release int) {
 	t.Helper()
 	due, err := s.DueStatuses(t.Context(), 100)
 	must(t, err)
-	states := map[ci.SHA]string{}
+	states := map[ci.SHA]ci.ReportState{}
 	for _, st := range due {
-		if st.Context != "yaci" {
+		if st.Context != "yaci" || st.Reporter != report.StatusReporter {
 			continue
 		}
 		states[st.SHA] = st.State
@@ -442,10 +444,10 @@ func checkStatuses(t *testing.T, s *store.Store, release int) {
 		same(t, "repository of a status", repo, st.Repo)
 		if st.SHA == versionSHA("c") {
 			same(t, "attempts", 1, st.Attempts)
-			same(t, "doubt", release >= writesLists, st.Unconfirmed)
+			same(t, "unconfirmed", release >= writesLists, st.Unconfirmed)
 		}
 	}
-	want := map[ci.SHA]string{versionSHA("b"): "pending", versionSHA("c"): "pending", versionSHA("e"): "pending"}
+	want := map[ci.SHA]ci.ReportState{versionSHA("b"): "pending", versionSHA("c"): "pending", versionSHA("e"): "pending"}
 	if release < writesLists {
 		want[versionSHA("f")] = "error"
 	} else {
@@ -459,6 +461,10 @@ func checkStatuses(t *testing.T, s *store.Store, release int) {
 	}
 	if states[versionSHA("a")] != "" && release < writesAwaits {
 		t.Error("a status that GitHub has is sent again")
+	}
+	if release >= writesReporters {
+		names := queryColumn[string](t, s.Writer(), `SELECT DISTINCT reporter FROM statuses ORDER BY reporter`)
+		same(t, "reporters", []string{report.CheckReporter, report.StatusReporter}, names)
 	}
 }
 

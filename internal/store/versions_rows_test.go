@@ -8,6 +8,7 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
+	"github.com/yaci-ci/yaci/internal/report"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -201,6 +202,15 @@ func versionRun(id ci.RunID, created int) *ci.Run {
 		Supersedes: true,
 		Identity:   "id-" + string(id),
 	}
+}
+
+// versionReports plans commit statuses for all commits, and check runs for one.
+func versionReports(commit ci.CommitRuns) []ci.Report {
+	reporters := []string{report.StatusReporter}
+	if len(commit.Runs) > 0 && commit.Runs[0].Run.Event.SHA == versionSHA("e") {
+		reporters = append(reporters, report.CheckReporter)
+	}
+	return report.Plan(commit, reporters)
 }
 
 // versionRows fills every table through the store's methods.

@@ -80,7 +80,9 @@ func TestUpgradeKnowsAllMigrations(t *testing.T) {
 		t.Fatalf("%s has no rows of migration %s: go test ./internal/store -run TestUpgrade -update", versionDir, added)
 	}
 	where := filepath.Join(t.TempDir(), "yaci.db")
-	s := open(t, where)
+	s, err := store.Open(t.Context(), where, store.WithReports(versionReports))
+	must(t, err)
+	t.Cleanup(func() { s.Close() })
 	s.SetNow(ticking())
 	versionRows(t, s)
 	header, err := json.Marshal(versionHeader{Release: newest.Release + 1, Migrations: numbers})

@@ -18,6 +18,7 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
+	"github.com/yaci-ci/yaci/internal/report"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -109,7 +110,8 @@ func queued(j ci.Job) ci.NewJob {
 
 func stored(t *testing.T, s *scene) *store.Store {
 	t.Helper()
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"))
+	plan := store.WithReports(report.Planner(report.StatusReporter))
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"), plan)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/logs"
+	"github.com/yaci-ci/yaci/internal/report"
 	"github.com/yaci-ci/yaci/internal/store"
 	"github.com/yaci-ci/yaci/internal/web"
 )
@@ -59,7 +60,7 @@ var (
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "yaci.db")
-	db, err := store.Open(t.Context(), file)
+	db, err := store.Open(t.Context(), file, store.WithReports(report.Planner(report.StatusReporter)))
 	must(t, err)
 	bucket, err := logs.OpenBucket(t.Context(), filepath.Join(t.TempDir(), "logs"))
 	must(t, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/report"
 )
 
 // These tests run on a virtual clock.
@@ -18,7 +19,7 @@ func (w *world) run(d time.Duration) {
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(step) {
 		w.pass()
 		if time.Now().Second()%20 < int(step/time.Second) {
-			if err := w.check.Pass(w.Context()); err != nil {
+			if err := w.verifier.Pass(w.Context()); err != nil {
 				w.Error(err)
 			}
 		}
@@ -49,7 +50,7 @@ func TestOutageOfSixHours(t *testing.T) {
 			t.Errorf("GitHub got %q, want each once", w.gh.got)
 		}
 		for i, want := range []string{"success", "success", "success", "success", "pending"} {
-			if shown, _ := w.gh.ShownStatuses(t.Context(), ci.Repo{}, ci.SHA(fmt.Sprint(i))); shown["yaci"] != want {
+			if shown, _ := w.gh.ShownStatuses(t.Context(), ci.Repo{}, ci.SHA(fmt.Sprint(i))); string(shown["yaci"]) != want {
 				t.Errorf("%d shows %v, want %s", i, shown, want)
 			}
 		}
@@ -90,13 +91,13 @@ func TestStatusThatGitHubLost(t *testing.T) {
 		w.gh.got = nil
 		w.run(11 * time.Minute)
 		w.want("a: failure")
-		due, err := w.outbox.StatusesToCheck(t.Context(), 10)
+		due, err := w.outbox.StatusesToVerify(t.Context(), report.StatusReporter, 10)
 		if err != nil || len(due) != 0 {
 			t.Errorf("%+v is to be looked at, %v", due, err)
 		}
 		w.run(11 * time.Minute)
 		w.want("a: failure")
-		if left, _ := w.outbox.StatusesToCheck(t.Context(), 10); len(left) != 0 {
+		if left, _ := w.outbox.StatusesToVerify(t.Context(), report.StatusReporter, 10); len(left) != 0 {
 			t.Errorf("%+v is looked at for ever", left)
 		}
 	})
@@ -130,9 +131,7 @@ func TestCommitThatIsGone(t *testing.T) {
 func TestLimitOfAnInstallation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.sender.Classify = func(error, time.Time) ci.APIError {
-			return ci.APIError{Wait: 10 * time.Minute, InstallationWide: true, Throttled: true}
-		}
+		w.classifyBy(ci.APIError{Wait: 10 * time.Minute, InstallationWide: true, Throttled: true})
 		w.startIn(ci.Repo{ID: 10, Installation: 1}, "l0")
 		w.gh.fail["l0"] = errLimit
 		w.pass()
@@ -162,7 +161,7 @@ func TestLimitOfAnInstallation(t *testing.T) {
 // of that list is sent.
 func TestLimitWhileTheListIsRead(t *testing.T) {
 	w := newWorld(t)
-	w.sender.Classify = func(error, time.Time) ci.APIError { return ci.APIError{Wait: 10 * time.Minute, InstallationWide: true} }
+	w.classifyBy(ci.APIError{Wait: 10 * time.Minute, InstallationWide: true})
 	w.startIn(ci.Repo{ID: 1, Installation: 1}, "first")
 	w.gh.fail["first"] = errLimit
 	answer := make(chan struct{})
@@ -185,7 +184,7 @@ func TestLimitWhileTheListIsRead(t *testing.T) {
 func TestInstallationThatIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.sender.Classify = func(error, time.Time) ci.APIError { return ci.APIError{InstallationWide: true, Permanent: true} }
+		w.classifyBy(ci.APIError{InstallationWide: true, Permanent: true})
 		for i := range 50 {
 			sha := ci.SHA(fmt.Sprint(i))
 			w.startIn(ci.Repo{ID: int64(i), Installation: 1}, sha)

@@ -14,12 +14,14 @@ func TestFewCallsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		hour := time.Now().Add(30 * time.Minute)
-		w.sender.Short = func(ci.Repo) time.Time { return hour }
+		w.cfg.LowUntil = func(ci.Repo) time.Time { return hour }
+		w.restart()
 		w.start("a")
 		w.start("b")
 		w.run(2 * time.Second)
 		for _, sha := range []ci.SHA{"a", "b"} {
-			if err := w.outbox.SaveWaitReasons(t.Context(), []ci.Place{{Job: ci.JobNameOf(ci.RunID(sha), 1), Key: "turn", Why: "Waiting: 2nd in line."}}); err != nil {
+			reason := ci.Place{Job: ci.JobNameOf(ci.RunID(sha), 1), Key: "turn", Why: "Waiting: 2nd in line."}
+			if err := w.outbox.SaveWaitReasons(t.Context(), []ci.Place{reason}); err != nil {
 				t.Fatal(err)
 			}
 		}
