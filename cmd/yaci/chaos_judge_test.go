@@ -23,7 +23,7 @@ func restless() map[string]string {
 		"jobs that have not ended":        `SELECT count(*) FROM jobs WHERE finished = 0`,
 		"jobs that may leave something":   `SELECT count(*) FROM jobs WHERE settled = 0 AND uid <> ''`,
 		"statuses that GitHub lacks":      `SELECT count(*) FROM statuses WHERE sent < version`,
-		"statuses that nobody has looked": `SELECT count(*) FROM statuses WHERE checked < version`,
+		"statuses that nobody has looked": `SELECT count(*) FROM statuses WHERE verified < version`,
 	}
 }
 
