@@ -496,7 +496,7 @@ func TestShownStatuses(t *testing.T) {
 	}
 	g.answers[path+"page=2&per_page=100"] = says(http.StatusOK, `{"statuses":[{"context":"yaci/lint","state":"pending"}]}`)
 	got, err := g.personal(t).ShownStatuses(t.Context(), repo, sha)
-	diff := cmp.Diff(map[string]string{"yaci": "success", "yaci/lint": "pending"}, got)
+	diff := cmp.Diff(map[string]ci.ReportState{"yaci": "success", "yaci/lint": "pending"}, got)
 	if diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
