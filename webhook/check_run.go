@@ -6,12 +6,11 @@ import (
 	"github.com/google/go-github/v62/github"
 )
 
-// Rerun is the identifier of the button of a check run that asks for the same
-// as GitHub's own Re-run.
+// Rerun is the identifier of the button that YACI adds to failed check runs. It asks for the same as GitHub's Re-run.
 const Rerun = "rerun"
 
-// decodeCheckRun reads that somebody asks for a check to be run again. What else
-// becomes of check runs, others' too, is nothing to a CI.
+// decodeCheckRun reads a request to run a check again. Other events of check runs, also of those of other Apps, are
+// ignored.
 func decodeCheckRun(body []byte, ev *Event) error {
 	var p github.CheckRunEvent
 	if err := unmarshal(body, &p); err != nil {
@@ -26,7 +25,7 @@ func decodeCheckRun(body []byte, ev *Event) error {
 	case ev.Action == "rerequested":
 	case ev.Action == "requested_action" && p.RequestedAction != nil && p.RequestedAction.Identifier == Rerun:
 	default:
-		ev.Ignored = fmt.Sprintf("Ignored: a check run that was %s asks for nothing.", ev.Action)
+		ev.Ignored = fmt.Sprintf("Ignored: this check run event (%s) does not ask for a re-run.", ev.Action)
 		return requireName(ev)
 	}
 	if !hexSHA(ev.SHA) {

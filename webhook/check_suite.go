@@ -6,8 +6,8 @@ import (
 	"github.com/google/go-github/v62/github"
 )
 
-// decodeCheckSuite reads that somebody asks for all checks of a commit to be run
-// again (docs.github.com, "check_suite"). That there shall be checks GitHub says too, after the push did.
+// decodeCheckSuite reads a request to run all checks of a commit again (docs.github.com, "check_suite"). GitHub also sends
+// check_suite/requested after each push. It is ignored because the push event already started a run.
 func decodeCheckSuite(body []byte, ev *Event) error {
 	var p github.CheckSuiteEvent
 	if err := unmarshal(body, &p); err != nil {
@@ -19,7 +19,7 @@ func decodeCheckSuite(body []byte, ev *Event) error {
 	ev.Action, ev.SHA = p.GetAction(), p.GetCheckSuite().GetHeadSHA()
 	ev.about(p.GetRepo(), p.GetInstallation(), p.GetSender())
 	if ev.Action != "rerequested" {
-		ev.Ignored = fmt.Sprintf("Ignored: a check suite that was %s asks for nothing.", ev.Action)
+		ev.Ignored = fmt.Sprintf("Ignored: this check suite event (%s) does not ask for a re-run.", ev.Action)
 	} else if !hexSHA(ev.SHA) {
 		return fmt.Errorf("the check suite has no full commit id: %w", ErrMalformed)
 	}

@@ -25,7 +25,7 @@ type Event struct {
 	SHA     string // push, check_run, check_suite: the commit; pull_request: the head commit
 	Ref     string // push: the full ref; pull_request: refs/pull/N/head
 	Object  string // push of a tag: what the tag points to, which is the tag object if it is annotated
-	Title   string // first line of the commit message, or the pull request's title, cut to MaxTitle bytes
+	Title   string // first line of the commit message, or the pull request's title; it can be long
 	Message string // push: the whole message of the head commit, cut to MaxMessage bytes
 	Deleted bool   // push: the ref is gone
 	Before  string // push: what the ref pointed to before; all zeros when it is new; synchronize: the head before
@@ -49,17 +49,14 @@ type Event struct {
 	Ignored string // why YACI has nothing to do with it, in one sentence; empty otherwise
 }
 
-// MaxTitle is how much of a title an Event has, in bytes. A commit's first line can be megabytes long.
-const MaxTitle = 1 << 10
-
-// MaxMessage is how much of a commit's message an Event has, in bytes.
+// MaxMessage is the length to which an Event cuts a commit's message, in bytes.
 const MaxMessage = 64 << 10
 
-// ErrMalformed says that a signed body is not what its X-GitHub-Event header claims.
-// Only bodies are signed, so a body under another event's name ends here.
-var ErrMalformed = errors.New("the body is not a payload of the event that X-GitHub-Event names")
+// ErrMalformed is returned for a signed body that is not a payload of the event that the X-GitHub-Event header names. The
+// signature does not cover the header.
+var ErrMalformed = errors.New("payload does not match the X-GitHub-Event header")
 
-// repository is one in a payload; that of a push has a type of its own.
+// repository is a repository in a payload. Payloads of pushes have another type for it than all others.
 type repository interface {
 	GetID() int64
 	GetFullName() string
@@ -67,7 +64,7 @@ type repository interface {
 	GetDefaultBranch() string
 }
 
-// about fills in whom an event concerns.
+// about fills in the repository, the installation and the sender of an event.
 func (ev *Event) about(repo repository, in *github.Installation, by *github.User) {
 	ev.RepoID = repo.GetID()
 	ev.Private = repo.GetPrivate()
@@ -77,8 +74,8 @@ func (ev *Event) about(repo repository, in *github.Installation, by *github.User
 	ev.SenderID, ev.SenderLogin = by.GetID(), by.GetLogin()
 }
 
-// unmarshal is json.Unmarshal that passes over the values of custom properties. An organization can define properties
-// with lists as their values, and go-github v62 expects a string.
+// unmarshal is json.Unmarshal that ignores custom properties of a wrong type. An organization can define properties whose
+// values are lists, and go-github v62 expects strings.
 func unmarshal(body []byte, payload any) error {
 	err := json.Unmarshal(body, payload)
 	var wrong *json.UnmarshalTypeError
@@ -90,7 +87,7 @@ func unmarshal(body []byte, payload any) error {
 
 type decoder func(body []byte, ev *Event) error
 
-// decoderOf is the registry: one file for each event.
+// decoderOf returns the decoder of an event. Each event has a file of its own and an entry in this table.
 func decoderOf(name string) (decoder, bool) {
 	d, ok := map[string]decoder{
 		"ping":          decodePing,
@@ -109,8 +106,8 @@ func decoderOf(name string) (decoder, bool) {
 	return d, ok
 }
 
-// Decode turns a body into an Event. Events that nothing is done with come back
-// with Ignored set. The error is ErrMalformed, wrapped with what is wrong.
+// Decode returns the Event of a body. It sets Ignored for events that have no effect. An error wraps [ErrMalformed] and
+// says what is wrong.
 func Decode(name string, body []byte) (Event, error) {
 	ev := Event{Name: name}
 	if !json.Valid(body) {

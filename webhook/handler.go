@@ -35,12 +35,10 @@ type Handler struct {
 	log    *slog.Logger
 }
 
-// New returns a Handler. An empty secret is an error: it would accept anybody's deliveries.
+// New returns a Handler, or an error if the secret is empty, because everybody could sign deliveries then.
 func New(secret string, sink Sink, log *slog.Logger) (*Handler, error) {
 	if secret == "" {
-		return nil, errors.New(
-			"the webhook secret is empty: set YACI_WEBHOOK_SECRET to the secret of the GitHub App's webhook",
-		)
+		return nil, errors.New("webhook: secret must not be empty")
 	}
 	return &Handler{secret: []byte(secret), sink: sink, log: log}, nil
 }

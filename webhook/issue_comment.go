@@ -6,9 +6,8 @@ import (
 	"github.com/google/go-github/v62/github"
 )
 
-// decodeIssueComment reads a new comment on a pull request. Comments on issues
-// are nothing to a CI, and one that was edited or deleted must not do again, or
-// after the fact, what it did or did not do when people read it first.
+// decodeIssueComment reads a new comment on a pull request. Comments on plain issues are ignored. Edited and deleted
+// comments are ignored too, so that a command is never executed twice or retroactively.
 func decodeIssueComment(body []byte, ev *Event) error {
 	var p github.IssueCommentEvent
 	if err := unmarshal(body, &p); err != nil {
@@ -27,7 +26,7 @@ func decodeIssueComment(body []byte, ev *Event) error {
 	ev.At = comment.GetCreatedAt().UTC()
 	switch {
 	case ev.Action != "created":
-		ev.Ignored = fmt.Sprintf("Ignored: a comment that was %s does nothing.", ev.Action)
+		ev.Ignored = fmt.Sprintf("Ignored: the comment was %s. Only new comments count.", ev.Action)
 	case !p.GetIssue().IsPullRequest():
 		ev.Ignored = "Ignored: a comment on an issue, not on a pull request."
 	case ev.Number == 0 || ev.CommentID == 0 || comment.CreatedAt == nil:

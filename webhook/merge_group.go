@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-github/v62/github"
 )
 
-// decodeMergeGroup reads that a merge queue wants to know whether a group may be merged.
+// decodeMergeGroup reads a request of a merge queue to check whether a group of pull requests can be merged.
 func decodeMergeGroup(body []byte, ev *Event) error {
 	var p github.MergeGroupEvent
 	if err := unmarshal(body, &p); err != nil {

@@ -1,7 +1,7 @@
 package webhook
 
-// decodePing accepts GitHub's greeting to a new hook.
+// decodePing accepts the event that GitHub sends when a webhook is created.
 func decodePing(_ []byte, ev *Event) error {
-	ev.Ignored = "Ignored: GitHub says hello; the webhook works."
+	ev.Ignored = "Ignored: ping from GitHub. The webhook works."
 	return nil
 }

@@ -7,8 +7,7 @@ import (
 	"github.com/google/go-github/v62/github"
 )
 
-// decodePullRequest reads what happened to a pull request. Which actions start
-// a run is not decided here.
+// decodePullRequest reads an event of a pull request with any action. Which actions start a run is decided elsewhere.
 func decodePullRequest(body []byte, ev *Event) error {
 	var p github.PullRequestEvent
 	if err := unmarshal(body, &p); err != nil {
@@ -21,7 +20,7 @@ func decodePullRequest(body []byte, ev *Event) error {
 	ev.Action = p.GetAction()
 	ev.about(p.GetRepo(), p.GetInstallation(), p.GetSender())
 	ev.Number = p.GetNumber()
-	ev.Title = firstLine(pr.GetTitle())
+	ev.Title = pr.GetTitle()
 	ev.SHA, ev.Before = pr.GetHead().GetSHA(), p.GetBefore()
 	ev.Ref = fmt.Sprintf("refs/pull/%d/head", ev.Number)
 	ev.HeadRef = pr.GetHead().GetRef()
@@ -33,7 +32,7 @@ func decodePullRequest(body []byte, ev *Event) error {
 	return requireRepo(ev)
 }
 
-// requireName refuses what cannot be a repository.
+// requireName returns an error for a repository without an id or with a name that GitHub does not allow.
 func requireName(ev *Event) error {
 	if ev.RepoID == 0 || !plainName(ev.Owner) || !plainName(ev.Repo) {
 		return fmt.Errorf("the repository has no id or no plain name: %w", ErrMalformed)
@@ -41,8 +40,8 @@ func requireName(ev *Event) error {
 	return nil
 }
 
-// requireRepo refuses what cannot be a repository or a commit, so that nothing
-// past the door has to wonder whether a name could be a path or an option.
+// requireRepo returns an error for an impossible repository name or commit id, so that no later code has to consider that
+// such a name could be a path or a command-line option.
 func requireRepo(ev *Event) error {
 	if err := requireName(ev); err != nil {
 		return err

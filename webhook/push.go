@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-github/v62/github"
 )
 
-// decodePush reads a push of a branch or a tag. The commit is head_commit's,
-// because "after" of an annotated tag is the tag object and statuses go on commits.
+// decodePush reads a push of a branch or a tag. It takes the commit from head_commit, because "after" of an annotated tag
+// is the tag object, and only commits have statuses.
 func decodePush(body []byte, ev *Event) error {
 	var p github.PushEvent
 	if err := unmarshal(body, &p); err != nil {
@@ -28,7 +28,7 @@ func decodePush(body []byte, ev *Event) error {
 	c := p.GetHeadCommit()
 	if c != nil && !ev.Deleted {
 		ev.Title, ev.Message = firstLine(c.GetMessage()), c.GetMessage()
-		if len(ev.Message) > MaxMessage { // a trailer stands at the end
+		if len(ev.Message) > MaxMessage { // trailers are at the end
 			ev.Message = ev.Message[:MaxMessage/2] + ev.Message[len(ev.Message)-MaxMessage/2:]
 		}
 		if c.GetID() != "" {
@@ -38,12 +38,8 @@ func decodePush(body []byte, ev *Event) error {
 	return requireRepo(ev)
 }
 
-// firstLine returns the first line of a message, cut to MaxTitle bytes.
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	line = strings.TrimSpace(line)
-	if len(line) > MaxTitle {
-		line = strings.ToValidUTF8(line[:MaxTitle], "")
-	}
-	return line
+// firstLine returns the first line of a commit's message. It can be as long as the message.
+func firstLine(message string) string {
+	line, _, _ := strings.Cut(message, "\n")
+	return strings.TrimSpace(line)
 }

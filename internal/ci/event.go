@@ -1,6 +1,9 @@
 package ci
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Repo is a repository on GitHub. It is known by its numeric ID, since names change.
 type Repo struct {
@@ -68,6 +71,21 @@ type Event struct {
 	Asked bool // somebody asked for this commit by the API; no webhook told of it
 	Past  bool // when it was asked for it was not its branch's head, but of its history
 
+}
+
+// maxEventTitle is the length of the title of an event, in bytes. The first line of a commit's message can be megabytes long,
+// and each run keeps it.
+const maxEventTitle = 1 << 10
+
+// Title returns the title of an event for the message of a commit or the title of a pull request: its first line, cut to
+// 1 KiB.
+func Title(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	line = strings.TrimSpace(line)
+	if len(line) > maxEventTitle {
+		line = strings.ToValidUTF8(line[:maxEventTitle], "")
+	}
+	return line
 }
 
 // BroughtBy returns who made the commit of a pull request its head: who opened it or pushed to it. Whoever labels,

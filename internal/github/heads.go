@@ -110,7 +110,7 @@ func pullEvent(repo ci.Repo, p *github.PullRequest) ci.Event {
 		SHA:      ci.SHA(p.GetHead().GetSHA()),
 		Ref:      fmt.Sprintf("refs/pull/%d/head", p.GetNumber()),
 		Branch:   p.GetHead().GetRef(),
-		Title:    p.GetTitle(),
+		Title:    ci.Title(p.GetTitle()),
 		PR:       p.GetNumber(),
 		PRAction: "synchronize",
 		PRBase:   p.GetBase().GetRef(),
@@ -134,7 +134,7 @@ func (c *Client) Commit(ctx context.Context, repo ci.Repo, sha ci.SHA) (title st
 		if err != nil {
 			return fmt.Errorf("commit %s: github: %w", sha.Short(), err)
 		}
-		title, at = firstLine(found), found.GetCommit().GetCommitter().GetDate().Time
+		title, at = ci.Title(found.GetCommit().GetMessage()), found.GetCommit().GetCommitter().GetDate().Time
 		return nil
 	})
 	return title, at, err

@@ -14,10 +14,9 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Resolve is the commit that a ref, as heads/main, or an id means, and the first
-// line of its message. The error is ci.ErrNotFound, wrapped, when GitHub knows none
-// (docs.github.com, "Get a commit"). A commit that it knows need not be the
-// repository's own: GitHub answers for those of all forks.
+// Resolve returns the commit that a ref such as heads/main or a commit id refers to, and its title. The error wraps
+// ci.ErrNotFound if GitHub does not know it (docs.github.com, "Get a commit"). The commit may belong to a fork, because
+// GitHub answers for the commits of all forks.
 func (c *Client) Resolve(ctx context.Context, repo ci.Repo, ref string) (ci.SHA, string, error) {
 	path, ok := refPath(ref)
 	if !ok {
@@ -55,11 +54,11 @@ func (c *Client) resolve(ctx context.Context, repo ci.Repo, ref, path string) (c
 	if err != nil {
 		return "", "", fmt.Errorf("commit %q: github: %w", ref, err)
 	}
-	return ci.SHA(found.GetSHA()), firstLine(found), nil
+	return ci.SHA(found.GetSHA()), ci.Title(found.GetCommit().GetMessage()), nil
 }
 
-// refPath is a ref as a path; false for what git takes for none (git help
-// check-ref-format) and would lead elsewhere.
+// refPath returns a ref as a part of a URL's path, or false for a name that git does not allow (git help
+// check-ref-format) and that would lead to another address.
 func refPath(ref string) (string, bool) {
 	parts := strings.Split(ref, "/")
 	for i, part := range parts {
@@ -69,17 +68,4 @@ func refPath(ref string) (string, bool) {
 		parts[i] = url.PathEscape(part)
 	}
 	return strings.Join(parts, "/"), true
-}
-
-// maxTitle is how much of a commit's first line is read, in bytes. It can be megabytes long, and each run keeps it.
-const maxTitle = 1 << 10
-
-// firstLine is that of a commit's message, cut to maxTitle bytes.
-func firstLine(c *github.RepositoryCommit) string {
-	line, _, _ := strings.Cut(c.GetCommit().GetMessage(), "\n")
-	line = strings.TrimSpace(line)
-	if len(line) > maxTitle {
-		line = strings.ToValidUTF8(line[:maxTitle], "")
-	}
-	return line
 }

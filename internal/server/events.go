@@ -107,7 +107,7 @@ func event(ev webhook.Event) ci.Event {
 		},
 		SHA:     ci.SHA(ev.SHA),
 		Ref:     ev.Ref,
-		Title:   ev.Title,
+		Title:   ci.Title(ev.Title),
 		Deleted: ev.Deleted,
 		Before:  ci.SHA(ev.Before),
 		BaseSHA: ci.SHA(ev.BaseSHA),

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -52,5 +53,27 @@ func TestDecisions(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(want), b.String()); diff != "" {
 		t.Errorf("decisions (-want +got):\n%s\nif this is meant: go test ./internal/server -update", diff)
+	}
+}
+
+// TestS16LongTitle: the first line of a commit's message can be megabytes long, and each run of the commit keeps it.
+func TestS16LongTitle(t *testing.T) {
+	body, err := os.ReadFile("../../testdata/webhooks/push.derived-branch.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("ü", 1<<20)
+	body = bytes.ReplaceAll(body, []byte("Adding a .gitignore file"), []byte("x"+long+" [skip ci]"))
+	decoded, err := webhook.Decode("push", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const kept = 1 << 10
+	ev := event(decoded)
+	if len(ev.Title) > kept || len(ev.Title) < kept-1 || !strings.HasPrefix(long, ev.Title[1:]) {
+		t.Errorf("title of %d bytes", len(ev.Title))
+	}
+	if !ev.SkipCI {
+		t.Error("the message has lost its end")
 	}
 }

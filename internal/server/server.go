@@ -179,7 +179,7 @@ func wire(
 
 	hook, err := webhook.New(cfg.WebhookSecret, inbox{db.AddDelivery, b.arrived}, log)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("YACI_WEBHOOK_SECRET: %w", err)
 	}
 	stop := stopper{db, func() { b.looked.ring(); b.ended.ring(); b.queued.ring() }}
 	spine := &flow.Flow{
