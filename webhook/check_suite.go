@@ -6,8 +6,8 @@ import (
 	"github.com/google/go-github/v62/github"
 )
 
-// decodeCheckSuite reads a request to run all checks of a commit again (docs.github.com, "check_suite"). GitHub also sends
-// check_suite/requested after each push. It is ignored because the push event already started a run.
+// decodeCheckSuite reads a request to run all checks of a commit again (docs.github.com, "check_suite"). GitHub also
+// sends check_suite/requested after each push. It is ignored because the push event already started a run.
 func decodeCheckSuite(body []byte, ev *Event) error {
 	var p github.CheckSuiteEvent
 	if err := unmarshal(body, &p); err != nil {

@@ -52,8 +52,8 @@ type Event struct {
 // MaxMessage is the length to which an Event cuts a commit's message, in bytes.
 const MaxMessage = 64 << 10
 
-// ErrMalformed is returned for a signed body that is not a payload of the event that the X-GitHub-Event header names. The
-// signature does not cover the header.
+// ErrMalformed is returned for a signed body that is not a payload of the event that the X-GitHub-Event header names.
+// The signature does not cover the header.
 var ErrMalformed = errors.New("payload does not match the X-GitHub-Event header")
 
 // repository is a repository in a payload. Payloads of pushes have another type for it than all others.
@@ -74,8 +74,8 @@ func (ev *Event) about(repo repository, in *github.Installation, by *github.User
 	ev.SenderID, ev.SenderLogin = by.GetID(), by.GetLogin()
 }
 
-// unmarshal is json.Unmarshal that ignores custom properties of a wrong type. An organization can define properties whose
-// values are lists, and go-github v62 expects strings.
+// unmarshal is json.Unmarshal that ignores custom properties of a wrong type. An organization can define properties
+// whose values are lists, and go-github v62 expects strings.
 func unmarshal(body []byte, payload any) error {
 	err := json.Unmarshal(body, payload)
 	var wrong *json.UnmarshalTypeError

@@ -40,8 +40,8 @@ func requireName(ev *Event) error {
 	return nil
 }
 
-// requireRepo returns an error for an impossible repository name or commit id, so that no later code has to consider that
-// such a name could be a path or a command-line option.
+// requireRepo returns an error for an impossible repository name or commit id, so that no later code has to consider
+// that such a name could be a path or a command-line option.
 func requireRepo(ev *Event) error {
 	if err := requireName(ev); err != nil {
 		return err

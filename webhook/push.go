@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-github/v62/github"
 )
 
-// decodePush reads a push of a branch or a tag. It takes the commit from head_commit, because "after" of an annotated tag
-// is the tag object, and only commits have statuses.
+// decodePush reads a push of a branch or a tag. It takes the commit from head_commit, because "after" of an annotated
+// tag is the tag object, and only commits have statuses.
 func decodePush(body []byte, ev *Event) error {
 	var p github.PushEvent
 	if err := unmarshal(body, &p); err != nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/google/go-github/v62/github"
 )
 
-// decodeRepository reads that a repository changed its name, owner, visibility or default branch, or that it was archived
-// or deleted (docs.github.com, "repository").
+// decodeRepository reads that a repository changed its name, owner, visibility or default branch, or that it was
+// archived or deleted (docs.github.com, "repository").
 func decodeRepository(body []byte, ev *Event) error {
 	var p github.RepositoryEvent
 	if err := unmarshal(body, &p); err != nil {

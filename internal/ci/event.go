@@ -73,12 +73,12 @@ type Event struct {
 
 }
 
-// maxEventTitle is the length of the title of an event, in bytes. The first line of a commit's message can be megabytes long,
-// and each run keeps it.
+// maxEventTitle is the length of the title of an event, in bytes. The first line of a commit's message can be
+// megabytes long, and each run keeps it.
 const maxEventTitle = 1 << 10
 
-// Title returns the title of an event for the message of a commit or the title of a pull request: its first line, cut to
-// 1 KiB.
+// Title returns the title of an event for the message of a commit or the title of a pull request: its first line, cut
+// to 1 KiB.
 func Title(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	line = strings.TrimSpace(line)
