@@ -146,15 +146,15 @@ type Delivery struct {
 	Due    time.Time // of a pending one: when it is tried next
 }
 
-// Sent is a webhook request in GitHub's own list.
-type Sent struct {
-	ID    int64 // GitHub's
+// HookDelivery is a webhook request in GitHub's delivery log of the App.
+type HookDelivery struct {
+	ID    int64 // its id at GitHub
 	GUID  string
 	Event string
 	At    time.Time
 
-	Code  int    // of our answer; 0: there was none
-	Words string // GitHub's, about it
+	Code   int    // the HTTP status of YACI's answer; 0 if there was none
+	Status string // how GitHub describes the answer
 }
 
 // Origin is how a delivery came.

@@ -242,7 +242,7 @@ func events(g GitHub) Finding {
 // webhook judges by what GitHub remembers of its last deliveries.
 func webhook(g GitHub) Finding {
 	f := Finding{Check: "webhook"}
-	refused := slices.IndexFunc(g.Sent, func(s ci.Sent) bool { return s.Code >= 300 || s.Code == 0 })
+	refused := slices.IndexFunc(g.Sent, func(s ci.HookDelivery) bool { return s.Code >= 300 || s.Code == 0 })
 	switch {
 	case g.HookErr != nil:
 		f.Level = Unknown
@@ -287,9 +287,9 @@ func webhook(g GitHub) Finding {
 	return f
 }
 
-func outcome(s ci.Sent) string {
+func outcome(s ci.HookDelivery) string {
 	if s.Code == 0 {
-		return "no answer (" + cmp.Or(s.Words, "unknown") + ")"
+		return "no answer (" + cmp.Or(s.Status, "unknown") + ")"
 	}
 	return fmt.Sprint(s.Code)
 }

@@ -31,7 +31,7 @@ func healthy() Facts {
 			Events:      heard(false),
 			Hook:        "https://ci.example.com/webhook",
 			PublicURL:   "https://ci.example.com/",
-			Sent:        []ci.Sent{{At: time.Unix(1, 0), Code: 202}, {Code: 202}},
+			Sent:        []ci.HookDelivery{{At: time.Unix(1, 0), Code: 202}, {Code: 202}},
 		},
 		Builds: Builds{Sight: Sight{
 			Processes:  Processes{Started: 480, Refused: true},
@@ -102,7 +102,7 @@ func TestSick(t *testing.T) {
 		"another host":   {func(f *Facts) { f.GitHub.PublicURL = "https://other" }, "webhook", Warning, "https://other", "agree"},
 		"silence":        {func(f *Facts) { f.GitHub.Sent = nil }, "webhook", Warning, "nothing", "push"},
 		"a wrong secret": {func(f *Facts) { f.GitHub.Sent[0].Code = 401 }, "webhook", Problem, "ended with 401", "YACI_WEBHOOK_SECRET"},
-		"no answer":      {func(f *Facts) { f.GitHub.Sent[0] = ci.Sent{Words: "timed out"} }, "webhook", Problem, "no answer (timed out)", "reach"},
+		"no answer":      {func(f *Facts) { f.GitHub.Sent[0] = ci.HookDelivery{Status: "timed out"} }, "webhook", Problem, "no answer (timed out)", "reach"},
 		"a stumble":      {func(f *Facts) { f.GitHub.Sent[1].Code = 503 }, "webhook", Warning, "one ended with 503", "later"},
 		"hook unseen":    {func(f *Facts) { f.GitHub.HookErr = errors.New("404") }, "webhook", Unknown, "404", "Advanced"},
 		"no right": {func(f *Facts) {

@@ -97,7 +97,7 @@ type GitHub struct {
 	Permissions map[string]string
 	Events      []string
 	HookErr     error
-	Hook        string    // address that it delivers to
-	PublicURL   string    // ours, as the configuration has it
-	Sent        []ci.Sent // newest first
+	Hook        string            // address that it delivers to
+	PublicURL   string            // ours, as the configuration has it
+	Sent        []ci.HookDelivery // newest first
 }

@@ -15,7 +15,7 @@ import (
 
 func TestIntroduce(t *testing.T) {
 	gh := citesttest.Start(t, citest.Options{HookURL: "http://127.0.0.1:1/webhook", HookSecret: "s"})
-	c, err := github.NewApp(gh.APIURL(), citest.AppID, gh.AppKeyPEM())
+	c, err := github.New(github.Config{APIURL: gh.APIURL(), AppID: citest.AppID, AppKey: gh.AppKeyPEM()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestInstalled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := github.NewApp(gh.APIURL(), citest.AppID, gh.AppKeyPEM())
+	c, err := github.New(github.Config{APIURL: gh.APIURL(), AppID: citest.AppID, AppKey: gh.AppKeyPEM()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestIntroducePersonal(t *testing.T) {
 		w.Write([]byte(`{"resources": {}}`))
 	}))
 	defer srv.Close()
-	c, err := github.NewToken(srv.URL, "ghp_x")
+	c, err := github.New(github.Config{APIURL: srv.URL, Token: "ghp_x"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,25 +18,39 @@ import (
 
 const callTimeout = 30 * time.Second
 
+// Config says how to call GitHub: as an App, or with a personal token.
+type Config struct {
+	APIURL string // of the REST API, as in YACI_GITHUB_API_URL
+
+	// AppID and AppKey are the number and the private key (PEM) of a GitHub App.
+	AppID  int64
+	AppKey []byte
+
+	// Token is a personal token, which is used for everything, also for cloning. It excludes an App.
+	Token string
+
+	// Learned is called with each answer that describes a repository. If it is nil, the answers are not stored.
+	Learned func(ctx context.Context, state ci.RepoState) error
+}
+
 // Client calls GitHub as an App, or with one personal token.
 type Client struct {
-	api   *url.URL
-	token string                        // personal; empty for an App
-	app   *ghinstallation.AppsTransport // nil with a personal token
+	api     *url.URL
+	token   string                        // personal; empty for an App
+	app     *ghinstallation.AppsTransport // nil with a personal token
+	learned func(ctx context.Context, state ci.RepoState) error
 
-	partial partialChanges // lists of changed files that the next try reads on
-
-	// Learned is called with each answer about a repository as a whole; nil: nobody keeps them.
-	Learned func(ctx context.Context, state ci.RepoState) error
+	partial partialChanges // lists of changed files that were read in part
 
 	mu       sync.Mutex
 	clients  map[clientKey]*github.Client
-	repos    map[int64]knownRepo // what GitHub said of each repository last
-	pages    map[pageKey]page    // answers by repository and address, to ask whether they changed
+	repos    map[int64]knownRepo // the newest description of each repository
+	pages    map[pageKey]page    // answers by repository and address, for conditional requests
 	lowUntil map[int64]time.Time // installations with few calls left, and until when; see noteBudget
 }
 
-// clientKey has the installation too: an App that is removed and installed again gets a new one.
+// clientKey identifies a client. It includes the installation because an App that is removed and installed again gets a
+// new one.
 type clientKey struct {
 	repo, installation int64
 	use                string
@@ -45,26 +59,24 @@ type clientKey struct {
 // maxClients bounds the cache of clients; beyond it the cache starts anew.
 const maxClients = 1000
 
-// NewApp returns a Client for a GitHub App. apiURL is as in YACI_GITHUB_API_URL; key is its PEM.
-func NewApp(apiURL string, appID int64, key []byte) (*Client, error) {
-	c, err := newClient(apiURL)
+// New returns an error if the configuration has neither an App nor a token, or both, or if the key is not one.
+func New(cfg Config) (*Client, error) {
+	c, err := newClient(cfg.APIURL)
 	if err != nil {
 		return nil, err
 	}
-	if c.app, err = ghinstallation.NewAppsTransport(withoutProperties{}, appID, key); err != nil {
-		return nil, fmt.Errorf("key of GitHub App %d: %w", appID, err)
+	c.learned = cfg.Learned
+	if cfg.Token != "" && len(cfg.AppKey) > 0 {
+		return nil, errors.New("github: both a personal token and a GitHub App are configured")
+	}
+	if cfg.Token != "" {
+		c.token = cfg.Token
+		return c, nil
+	}
+	if c.app, err = ghinstallation.NewAppsTransport(withoutProperties{}, cfg.AppID, cfg.AppKey); err != nil {
+		return nil, fmt.Errorf("key of GitHub App %d: %w", cfg.AppID, err)
 	}
 	c.app.BaseURL = strings.TrimSuffix(c.api.String(), "/")
-	return c, nil
-}
-
-// NewToken returns a Client that uses one personal token for everything, cloning too.
-func NewToken(apiURL, token string) (*Client, error) {
-	c, err := newClient(apiURL)
-	if err != nil {
-		return nil, err
-	}
-	c.token = token
 	return c, nil
 }
 
@@ -85,13 +97,14 @@ func newClient(apiURL string) (*Client, error) {
 	}, nil
 }
 
-// CloneURL is where git finds a repository, by the name that GitHub gave it last.
+// CloneURL returns the address from which git clones a repository, by its newest known name.
 func (c *Client) CloneURL(repo ci.Repo) string {
 	repo = c.Current(repo)
 	return c.site().JoinPath(repo.Owner, repo.Name+".git").String()
 }
 
-// RevokeURL is where a clone token is given back; a personal token is not.
+// RevokeURL returns the address at which a clone token is revoked. It is empty with a personal token, which is not
+// revoked.
 func (c *Client) RevokeURL() string {
 	if c.app == nil {
 		return ""
@@ -99,7 +112,7 @@ func (c *Client) RevokeURL() string {
 	return c.api.JoinPath("installation/token").String()
 }
 
-// repoClient is a go-github client whose token is good for one repository.
+// repoClient returns a client for one repository. Its token may read contents and write commit statuses.
 func (c *Client) repoClient(repo ci.Repo) *github.Client {
 	return c.clientFor(clientKey{repo.ID, repo.Installation, "statuses"}, repo,
 		&github.InstallationPermissions{Contents: github.String("read"), Statuses: github.String("write")})
@@ -126,7 +139,7 @@ func (c *Client) tokenTransport(repo ci.Repo, perm *github.InstallationPermissio
 	if c.app == nil {
 		return bearer{c.token}
 	}
-	return newMinting(func() http.RoundTripper {
+	return newReauthTransport(func() http.RoundTripper {
 		t := ghinstallation.NewFromAppsTransport(c.app, repo.Installation)
 		t.InstallationTokenOptions = &github.InstallationTokenOptions{RepositoryIDs: []int64{repo.ID}, Permissions: perm}
 		return t
@@ -141,8 +154,8 @@ func (c *Client) client(t http.RoundTripper, redirect func(*http.Request, []*htt
 	return gh
 }
 
-// sameHost follows GitHub's redirects (renamed repositories) but carries no
-// token to another host, or to the same one in the clear.
+// sameHost follows GitHub's redirects of renamed repositories, but does not send the token to another host or over
+// plain HTTP.
 func sameHost(r *http.Request, via []*http.Request) error {
 	if len(via) > 5 || r.URL.Host != via[0].URL.Host || r.URL.Scheme != via[0].URL.Scheme {
 		return http.ErrUseLastResponse

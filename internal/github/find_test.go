@@ -15,11 +15,11 @@ import (
 // allowed, and those that have left are left out.
 func TestC7FindAndCloneToken(t *testing.T) {
 	hub := citesttest.Start(t, citest.Options{})
-	app, err := github.NewApp(hub.APIURL(), citest.AppID, hub.AppKeyPEM())
+	app, err := github.New(github.Config{APIURL: hub.APIURL(), AppID: citest.AppID, AppKey: hub.AppKeyPEM()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	personal, err := github.NewToken(hub.APIURL(), hub.CreateUser("ada").Token)
+	personal, err := github.New(github.Config{APIURL: hub.APIURL(), Token: hub.CreateUser("ada").Token})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestC7FindAndCloneToken(t *testing.T) {
 // C7: who administers a repository may let others read it, who only writes may not.
 func TestC7MayAdmin(t *testing.T) {
 	hub := citesttest.Start(t, citest.Options{})
-	app, err := github.NewApp(hub.APIURL(), citest.AppID, hub.AppKeyPEM())
+	app, err := github.New(github.Config{APIURL: hub.APIURL(), AppID: citest.AppID, AppKey: hub.AppKeyPEM()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,11 +100,11 @@ func (g *gitHub) app(t *testing.T) *github.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := github.NewApp(
-		g.URL+"/api/v3",
-		7,
-		pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}),
-	)
+	c, err := github.New(github.Config{
+		APIURL: g.URL + "/api/v3",
+		AppID:  7,
+		AppKey: pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func (g *gitHub) app(t *testing.T) *github.Client {
 
 func (g *gitHub) personal(t *testing.T) *github.Client {
 	t.Helper()
-	c, err := github.NewToken(g.URL+"/api/v3/", "ghp_mine")
+	c, err := github.New(github.Config{APIURL: g.URL + "/api/v3/", Token: "ghp_mine"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -534,7 +534,7 @@ func TestCloneURL(t *testing.T) {
 		"https://ghe.example.com/api/v3": "https://ghe.example.com/ada/hello.git",
 		"http://127.0.0.1:80/api/v3/":    "http://127.0.0.1:80/ada/hello.git",
 	} {
-		c, err := github.NewToken(api, "x")
+		c, err := github.New(github.Config{APIURL: api, Token: "x"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -543,11 +543,11 @@ func TestCloneURL(t *testing.T) {
 		}
 	}
 	for _, api := range []string{"", "github", "://"} {
-		if _, err := github.NewToken(api, "x"); err == nil {
+		if _, err := github.New(github.Config{APIURL: api, Token: "x"}); err == nil {
 			t.Errorf("%q was accepted", api)
 		}
 	}
-	if _, err := github.NewApp("https://api.github.com/", 7, []byte("no key")); err == nil {
+	if _, err := github.New(github.Config{APIURL: "https://api.github.com/", AppID: 7, AppKey: []byte("no key")}); err == nil {
 		t.Error("a broken key was accepted")
 	}
 }

@@ -50,7 +50,7 @@ func TestS2CustomProperties(t *testing.T) {
 	}
 	server := httptest.NewServer(proxy)
 	t.Cleanup(server.Close)
-	c, err := github.NewApp(server.URL+at.Path, citest.AppID, hub.AppKeyPEM())
+	c, err := github.New(github.Config{APIURL: server.URL + at.Path, AppID: citest.AppID, AppKey: hub.AppKeyPEM()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func TestG1ManyPullRequests(t *testing.T) {
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	c, err := github.NewToken(server.URL, "token")
+	c, err := github.New(github.Config{APIURL: server.URL, Token: "token"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -154,10 +154,10 @@ func (c *Client) learn(ctx context.Context, state ci.RepoState) error {
 	}
 	c.repos[state.ID] = knownRepo{state.Repo, time.Now()}
 	c.mu.Unlock()
-	if c.Learned == nil {
+	if c.learned == nil {
 		return nil
 	}
-	return c.Learned(ctx, state)
+	return c.learned(ctx, state)
 }
 
 func (c *Client) forget(id int64) {

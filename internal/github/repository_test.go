@@ -253,7 +253,7 @@ func TestS2CallsByID(t *testing.T) {
 // try makes one call and has something happen before one of the requests that it makes. It reports whether there were
 // so many.
 func (e *estate) try(what string, before int, do func(*estate) error, gone, known bool) bool {
-	c, err := github.NewApp(e.hub.APIURL(), citest.AppID, e.hub.AppKeyPEM())
+	c, err := github.New(github.Config{APIURL: e.hub.APIURL(), AppID: citest.AppID, AppKey: e.hub.AppKeyPEM()})
 	if err != nil {
 		e.Fatal(err)
 	}
@@ -296,14 +296,18 @@ func (e *estate) check(what, got string, err error, gone bool) {
 func TestS2Learned(t *testing.T) {
 	hub := citesttest.Start(t, citest.Options{})
 	e := newEstate(t, hub, "hello")
-	c, err := github.NewApp(hub.APIURL(), citest.AppID, hub.AppKeyPEM())
+	var learned []ci.RepoState
+	c, err := github.New(github.Config{
+		APIURL: hub.APIURL(),
+		AppID:  citest.AppID,
+		AppKey: hub.AppKeyPEM(),
+		Learned: func(_ context.Context, state ci.RepoState) error {
+			learned = append(learned, state)
+			return nil
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	var learned []ci.RepoState
-	c.Learned = func(_ context.Context, state ci.RepoState) error {
-		learned = append(learned, state)
-		return nil
 	}
 	if err := errors.Join(e.own.Rename("world"), e.own.Transfer(hub.CreateUser("bob"), otherInstallation)); err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ func TestResolve(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, err := github.NewApp(hub.APIURL(), citest.AppID, hub.AppKeyPEM())
+	c, err := github.New(github.Config{APIURL: hub.APIURL(), AppID: citest.AppID, AppKey: hub.AppKeyPEM()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,29 +11,29 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Sent is a page of GitHub's list of the App's deliveries, newest first; the
-// first one is "". next is empty after the last.
-func (c *Client) Sent(ctx context.Context, page string) (list []ci.Sent, next string, err error) {
+// HookDeliveries returns a page of GitHub's delivery log of the App, newest deliveries first, and the name of the next
+// page. The name of the first page is empty, and so is next after the last one.
+func (c *Client) HookDeliveries(ctx context.Context, page string) (list []ci.HookDelivery, next string, err error) {
 	all, res, err := c.with(c.app).Apps.ListHookDeliveries(ctx, &github.ListCursorOptions{PerPage: 100, Cursor: page})
 	if err != nil {
 		return nil, "", fmt.Errorf("list deliveries: github: %w", err)
 	}
 	for _, d := range all {
-		list = append(list, ci.Sent{
-			ID:    d.GetID(),
-			GUID:  d.GetGUID(),
-			Event: d.GetEvent(),
-			At:    d.GetDeliveredAt().Time,
-			Code:  d.GetStatusCode(),
-			Words: d.GetStatus(),
+		list = append(list, ci.HookDelivery{
+			ID:     d.GetID(),
+			GUID:   d.GetGUID(),
+			Event:  d.GetEvent(),
+			At:     d.GetDeliveredAt().Time,
+			Code:   d.GetStatusCode(),
+			Status: d.GetStatus(),
 		})
 	}
 	return list, res.Cursor, nil
 }
 
-// SentBody is one delivery of that list with its body. GitHub has written the
-// body anew, so its signature does not fit; it came over the App's own connection.
-func (c *Client) SentBody(ctx context.Context, id int64) (ci.NewDelivery, error) {
+// HookDelivery returns one delivery of the log with its body. GitHub encodes the body again, so the signature does not
+// match it; it is trusted because it came over the App's own connection.
+func (c *Client) HookDelivery(ctx context.Context, id int64) (ci.NewDelivery, error) {
 	d, _, err := c.with(c.app).Apps.GetHookDelivery(ctx, id)
 	if err != nil {
 		return ci.NewDelivery{}, fmt.Errorf("delivery %d: github: %w", id, err)

@@ -10,10 +10,10 @@ import (
 	"github.com/yaci-ci/yaci/internal/failpoint"
 )
 
-// compare makes events of the heads that nothing here knows. Their webhooks may
-// be under way still, so they are looked for again after a grace.
+// compare adds an event to the inbox for each head that the database does not know. Webhooks of such heads may still be
+// under way, so it looks again after a grace period.
 func (h *Healer) compare(ctx context.Context) error {
-	repos, err := h.Memory.RecentRepos(ctx, h.Clock.Now().Add(-recent), maxRepos)
+	repos, err := h.Cursors.RecentRepos(ctx, h.Clock.Now().Add(-recent), maxRepos)
 	if err != nil {
 		return err
 	}
@@ -47,16 +47,16 @@ func (h *Healer) compare(ctx context.Context) error {
 		return ctx.Err()
 	}
 	for _, ev := range gap {
-		if err := h.recover(ctx, ev); err != nil {
+		if err := h.recoverHead(ctx, ev); err != nil {
 			errs = append(errs, fmt.Errorf("heal %s: %w", ev.Repo.FullName(), err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// unknown returns the heads of a repository that neither a run nor a delivery knows.
+// unknown returns the heads of a repository that belong to no run and no delivery.
 func (h *Healer) unknown(ctx context.Context, repo ci.Repo) (gap []ci.Event, err error) {
-	heads, err := h.Heads.Heads(ctx, repo)
+	heads, err := h.Refs.Heads(ctx, repo)
 	if h.known == nil || len(h.known) > maxKnown {
 		h.known = map[head]bool{}
 	}
@@ -76,14 +76,14 @@ func (h *Healer) unknown(ctx context.Context, repo ci.Repo) (gap []ci.Event, err
 	return gap, err
 }
 
-// recover puts a head into the inbox as an event. One that is old, at a ref that
-// was never heard of, is noted and leads to nothing: it was there before YACI.
-func (h *Healer) recover(ctx context.Context, ev ci.Event) error {
+// recoverHead stores a head in the inbox as an event. An old commit at an unknown ref is stored as ignored, because it
+// was there before YACI.
+func (h *Healer) recoverHead(ctx context.Context, ev ci.Event) error {
 	known, refToo, err := h.Inbox.KnownHead(ctx, ev.Repo.ID, ev.Ref, ev.SHA)
 	if err != nil || known {
 		return err
 	}
-	title, at, err := h.Heads.Commit(ctx, ev.Repo, ev.SHA)
+	title, at, err := h.Refs.Commit(ctx, ev.Repo, ev.SHA)
 	if errors.Is(err, ci.ErrGone) {
 		return nil
 	}
@@ -103,14 +103,14 @@ func (h *Healer) recover(ctx context.Context, ev ci.Event) error {
 		SHA:    ev.SHA,
 	}
 	if !refToo && h.Clock.Since(at) > reach {
-		d.Ignored = "Ignored: nothing told of this head, and its commit is older than three days."
+		d.Ignored = "Ignored: the branch, tag or pull request is new to YACI, and its commit is older than three days."
 	}
 	if err := h.Inbox.AddRecovered(ctx, d, ev); err != nil {
 		return err
 	}
 	failpoint.Hit(failpoint.HeadRecovered)
 	if d.Ignored == "" {
-		h.Log.Info("recovered", "repo", ev.Repo.FullName(), "ref", ev.Ref, "sha", ev.SHA.Short(), "from", "heads")
+		h.Log.Info("recovered missed head", "repo", ev.Repo.FullName(), "ref", ev.Ref, "sha", ev.SHA.Short(), "from", "heads")
 		h.Wake()
 	}
 	return nil

@@ -1,10 +1,7 @@
-// Package heal finds what GitHub told nobody: it delivers a webhook once, and
-// never again by itself. At start and every few minutes a [Healer] reads GitHub's
-// own list of deliveries and takes in the missing ones, then compares the heads
-// of branches, tags and open pull requests with what is known, and makes events
-// of the gap. Both go into the inbox like a webhook, and so through the same gate.
-// internal/server runs one.
+// Package heal recovers events whose webhooks were missed. GitHub delivers a webhook once, and never again by itself.
+// At start and every few minutes, a [Healer] reads GitHub's delivery log and stores the deliveries that are missing.
+// Then it compares the heads of branches, tags and open pull requests with what is known, and makes events for the
+// differences. Both go into the inbox like webhooks, and so through the same gate. internal/server runs one Healer.
 //
-// Invariant: an event made here names nobody as its actor, so that no one's
-// rights are lent to it.
+// Invariant: an event that is made here has no actor, so that it has nobody's rights.
 package heal

@@ -13,18 +13,18 @@ import (
 
 const (
 	cursor  = "deliveries"
-	overlap = 10 * time.Minute // the list is not strictly in order
+	overlap = 10 * time.Minute // the log is not strictly in order
 
-	// maxRefused is how many deliveries of the list GitHub may fail to give before a pass ends. A few that it cannot
-	// give do not keep the later ones from being handled.
+	// maxRefused is how many deliveries of the log may fail to load before a pass ends. A few broken ones do not keep
+	// later ones from being recovered.
 	maxRefused = 3
 )
 
-// fetch takes in the deliveries of GitHub's list that are not in the inbox,
-// whatever GitHub thinks became of them, oldest first.
+// fetch stores the deliveries of GitHub's log that are not in the inbox, oldest first, whether GitHub lists them as
+// delivered or not.
 func (h *Healer) fetch(ctx context.Context) error {
 	now := h.Clock.Now()
-	since, err := h.Memory.Cursor(ctx, cursor)
+	since, err := h.Cursors.Cursor(ctx, cursor)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (h *Healer) fetch(ctx context.Context) error {
 	var errs []error
 	reached := now
 	for _, sent := range missing {
-		err := h.take(ctx, sent)
+		err := h.recoverDelivery(ctx, sent)
 		if err == nil {
 			continue
 		}
@@ -51,14 +51,14 @@ func (h *Healer) fetch(ctx context.Context) error {
 			break
 		}
 	}
-	return errors.Join(errors.Join(errs...), h.Memory.SetCursor(ctx, cursor, reached))
+	return errors.Join(errors.Join(errs...), h.Cursors.SetCursor(ctx, cursor, reached))
 }
 
-// missing lists what was sent since a moment and is not in the inbox, oldest
-// first. Of several tries with one GUID the first stands for all.
-func (h *Healer) missing(ctx context.Context, since time.Time) (missing []ci.Sent, err error) {
+// missing returns the deliveries since a moment that are not in the inbox, oldest first. Of several tries with one
+// GUID it returns the first.
+func (h *Healer) missing(ctx context.Context, since time.Time) (missing []ci.HookDelivery, err error) {
 	for page := ""; ; {
-		list, next, err := h.Mailbox.Sent(ctx, page)
+		list, next, err := h.DeliveryLog.HookDeliveries(ctx, page)
 		if err != nil {
 			return nil, err
 		}
@@ -83,18 +83,18 @@ func (h *Healer) missing(ctx context.Context, since time.Time) (missing []ci.Sen
 	}
 	slices.Reverse(missing)
 	first := map[string]bool{}
-	return slices.DeleteFunc(missing, func(s ci.Sent) bool {
+	return slices.DeleteFunc(missing, func(s ci.HookDelivery) bool {
 		again := first[s.GUID]
 		first[s.GUID] = true
 		return again
 	}), nil
 }
 
-// take puts one delivery of GitHub's list into the inbox.
-func (h *Healer) take(ctx context.Context, sent ci.Sent) error {
-	d, err := h.Mailbox.SentBody(ctx, sent.ID)
+// recoverDelivery stores one delivery of GitHub's log in the inbox.
+func (h *Healer) recoverDelivery(ctx context.Context, sent ci.HookDelivery) error {
+	d, err := h.DeliveryLog.HookDelivery(ctx, sent.ID)
 	if err != nil && h.Classify(err, time.Now()).Permanent {
-		h.Log.Warn("a delivery is lost", "guid", sent.GUID, "event", sent.Event, "err", err)
+		h.Log.Warn("delivery cannot be recovered", "guid", sent.GUID, "event", sent.Event, "err", err)
 		return nil
 	}
 	if err != nil {
@@ -105,7 +105,7 @@ func (h *Healer) take(ctx context.Context, sent ci.Sent) error {
 		return err
 	}
 	failpoint.Hit(failpoint.DeliveryListed)
-	h.Log.Info("recovered", "guid", d.GUID, "event", d.Name, "from", "list")
+	h.Log.Info("recovered missed delivery", "guid", d.GUID, "event", d.Name, "from", "list")
 	h.Wake()
 	return nil
 }

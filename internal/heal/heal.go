@@ -9,7 +9,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Inbox is where missing deliveries go, and what knows which are.
+// Inbox stores missing deliveries, and knows which ones are stored.
 type Inbox interface {
 	KnownGUIDs(ctx context.Context, guids []string) (map[string]bool, error)
 	KnownHead(ctx context.Context, repo int64, ref string, sha ci.SHA) (head, refToo bool, err error)
@@ -18,39 +18,39 @@ type Inbox interface {
 	AddRecovered(ctx context.Context, d ci.NewDelivery, ev ci.Event) error
 }
 
-// Memory is what is kept between passes.
-type Memory interface {
+// Cursors stores how far GitHub's lists have been read, and lists the repositories whose heads are compared.
+type Cursors interface {
 	Cursor(ctx context.Context, name string) (time.Time, error)
 	SetCursor(ctx context.Context, name string, at time.Time) error
 	RecentRepos(ctx context.Context, since time.Time, limit int) ([]ci.Repo, error)
 }
 
-// Mailbox is GitHub's list of the App's deliveries, newest first, page by page.
-type Mailbox interface {
-	Sent(ctx context.Context, page string) (list []ci.Sent, next string, err error)
-	SentBody(ctx context.Context, id int64) (ci.NewDelivery, error)
+// DeliveryLog is GitHub's log of the App's deliveries. It returns them newest first, page by page.
+type DeliveryLog interface {
+	HookDeliveries(ctx context.Context, page string) (list []ci.HookDelivery, next string, err error)
+	HookDelivery(ctx context.Context, id int64) (ci.NewDelivery, error)
 }
 
-// Heads is what GitHub has now.
-type Heads interface {
+// Refs reads the branches, tags and pull requests that a repository has at GitHub now.
+type Refs interface {
 	Heads(ctx context.Context, repo ci.Repo) ([]ci.Event, error)
 	Commit(ctx context.Context, repo ci.Repo, sha ci.SHA) (title string, at time.Time, err error)
 }
 
-// Healer looks for gaps. One goroutine at a time may call Pass.
+// Healer recovers missed events. Only one goroutine at a time may call Pass.
 type Healer struct {
-	Clock    ci.Clock // of the database
-	Inbox    Inbox
-	Memory   Memory
-	Mailbox  Mailbox                             // nil: there is no list, as with a personal token
-	Read     func(ci.NewDelivery) ci.NewDelivery // says what a delivery is about
-	Heads    Heads
-	Classify func(error, time.Time) ci.APIError // what GitHub's answer means
-	Grace    time.Duration                      // a webhook may be this late
-	Wake     func()                             // called after something was put into the inbox
-	Log      *slog.Logger
+	Clock       ci.Clock // of the database
+	Inbox       Inbox
+	Cursors     Cursors
+	DeliveryLog DeliveryLog // nil with a personal token, which has none
+	Refs        Refs
+	Read        func(ci.NewDelivery) ci.NewDelivery // fills in what a delivery is about, from its body
+	Classify    func(error, time.Time) ci.APIError  // says what an error of GitHub means for later calls
+	Grace       time.Duration                       // how late a webhook may be
+	Wake        func()                              // called after an event was put into the inbox
+	Log         *slog.Logger
 
-	known map[head]bool // that were; forgetting one costs a query
+	known map[head]bool // heads that the database knows; forgetting one costs a query
 }
 
 // head is a ref at a commit.
@@ -67,10 +67,10 @@ const (
 	maxKnown = 100_000
 )
 
-// Pass finds what is missing now. What it cannot finish the next pass goes on with.
+// Pass recovers what is missing now. The next pass continues with what it could not finish.
 func (h *Healer) Pass(ctx context.Context) error {
 	var err error
-	if h.Mailbox != nil {
+	if h.DeliveryLog != nil {
 		err = h.fetch(ctx)
 	}
 	return errors.Join(err, h.compare(ctx))

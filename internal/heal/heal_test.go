@@ -69,16 +69,16 @@ func newWorld(t *testing.T) *world {
 	w.github = citesttest.Start(t, citest.Options{HookURL: receiver.URL, HookSecret: secret})
 	w.ada = w.github.CreateUser("ada")
 	w.repo = must(w.github.CreateRepo("ada/hello", true))(w)
-	client := must(github.NewApp(w.github.APIURL(), citest.AppID, w.github.AppKeyPEM()))(w)
+	client := must(github.New(github.Config{APIURL: w.github.APIURL(), AppID: citest.AppID, AppKey: w.github.AppKeyPEM()}))(w)
 	w.healer = &heal.Healer{
-		Inbox:    w.db,
-		Memory:   w.db,
-		Mailbox:  client,
-		Heads:    client,
-		Read:     w.read,
-		Classify: github.ClassifyError,
-		Wake:     func() { w.woken++ },
-		Log:      log,
+		Inbox:       w.db,
+		Cursors:     w.db,
+		DeliveryLog: client,
+		Refs:        client,
+		Read:        w.read,
+		Classify:    github.ClassifyError,
+		Wake:        func() { w.woken++ },
+		Log:         log,
 	}
 	return w
 }
@@ -309,9 +309,9 @@ func TestLateWebhook(t *testing.T) {
 	w.github.DropWebhooks(1)
 	sha := w.commit("main")
 	d := w.github.Deliveries()[1]
-	w.healer.Mailbox, w.healer.Grace = nil, 300*time.Millisecond
+	w.healer.DeliveryLog, w.healer.Grace = nil, 300*time.Millisecond
 	arrived := make(chan error, 1)
-	w.healer.Heads = late{w.healer.Heads, func() {
+	w.healer.Refs = late{w.healer.Refs, func() {
 		arrived <- w.db.AddDelivery(t.Context(), w.read(ci.NewDelivery{
 			HookID: 1,
 			GUID:   d.GUID,
@@ -331,7 +331,7 @@ func TestLateWebhook(t *testing.T) {
 
 // late has something happen after the heads were read.
 type late struct {
-	from heal.Heads
+	from heal.Refs
 	then func()
 }
 
@@ -363,7 +363,7 @@ func TestOldHeads(t *testing.T) {
 			Ref:  "refs/heads/never",
 			SHA:  "c",
 		}}}
-	w.healer.Mailbox, w.healer.Heads = nil, heads
+	w.healer.DeliveryLog, w.healer.Refs = nil, heads
 	w.pass()
 	w.pass()
 	state := map[string]ci.DeliveryState{}
@@ -404,7 +404,7 @@ func TestLimitedInstallation(t *testing.T) {
 		}
 	}
 	heads := &fixed{err: errors.New("limit")}
-	w.healer.Mailbox, w.healer.Heads = nil, heads
+	w.healer.DeliveryLog, w.healer.Refs = nil, heads
 	w.healer.Classify = func(error, time.Time) ci.APIError { return ci.APIError{InstallationWide: true} }
 	if err := w.healer.Pass(t.Context()); err == nil {
 		t.Error("the limit is lost")

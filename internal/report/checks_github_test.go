@@ -34,7 +34,7 @@ func TestStatusAndCheckReachGitHub(t *testing.T) {
 	fine(t, err)
 	sha, err := repo.Commit("main", "Start", map[string]string{"main.go": "package main\n"}, hub.CreateUser("ada"))
 	fine(t, err)
-	app, err := github.NewApp(hub.APIURL(), citest.AppID, hub.AppKeyPEM())
+	app, err := github.New(github.Config{APIURL: hub.APIURL(), AppID: citest.AppID, AppKey: hub.AppKeyPEM()})
 	fine(t, err)
 	plan := report.Planner(report.StatusReporter, report.CheckReporter)
 	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"), store.WithReports(plan))

@@ -116,7 +116,7 @@ func grantFacts(ctx context.Context, cfg config.Config, d doctor.Database, clust
 func githubFacts(ctx context.Context, cfg config.Config) doctor.GitHub {
 	ctx, cancel := context.WithTimeout(ctx, doctorTime)
 	defer cancel()
-	gh, err := connectGitHub(cfg)
+	gh, err := connectGitHub(cfg, nil)
 	if err != nil {
 		return doctor.GitHub{Err: err}
 	}
@@ -141,8 +141,8 @@ func githubFacts(ctx context.Context, cfg config.Config) doctor.GitHub {
 	}
 	f.Hook, f.HookErr = gh.HookURL(ctx)
 	if f.HookErr == nil && f.Hook != "" {
-		var sent []ci.Sent
-		if sent, _, f.HookErr = gh.Sent(ctx, ""); f.HookErr == nil {
+		var sent []ci.HookDelivery
+		if sent, _, f.HookErr = gh.HookDeliveries(ctx, ""); f.HookErr == nil {
 			f.Sent = sent[:min(len(sent), 20)]
 		}
 	}

@@ -10,15 +10,14 @@ import (
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
-// healer finds what no webhook told of. A personal token has no list of
-// deliveries: with one, only heads are compared.
+// healer returns what recovers missed events. A personal token has no delivery log: with one, only heads are compared.
 func healer(cfg config.Config, db *store.Store, gh *github.Client, arrived bell, log *slog.Logger) *heal.Healer {
 	h := &heal.Healer{
 
 		Clock:    db.Now,
 		Inbox:    db,
-		Memory:   db,
-		Heads:    gh,
+		Cursors:  db,
+		Refs:     gh,
 		Read:     read,
 		Classify: github.ClassifyError,
 		Wake:     arrived.ring,
@@ -26,7 +25,7 @@ func healer(cfg config.Config, db *store.Store, gh *github.Client, arrived bell,
 		Grace:    min(10*time.Second, cfg.HealEvery/2),
 	}
 	if cfg.GithubToken == "" {
-		h.Mailbox = gh
+		h.DeliveryLog = gh
 	}
 	return h
 }

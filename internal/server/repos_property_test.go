@@ -349,20 +349,20 @@ func newEstateWorld(t *testing.T) *estateWorld {
 	t.Cleanup(srv.Close)
 	key, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // of a model
 	if err == nil {
-		w.gh, err = github.NewApp(
-			srv.URL+"/api/v3",
-			7,
-			pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}),
-		)
+		w.db, err = store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"), withReports(config.Config{}))
 	}
 	if err == nil {
-		w.db, err = store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"), withReports(config.Config{}))
+		w.gh, err = github.New(github.Config{
+			APIURL:  srv.URL + "/api/v3",
+			AppID:   7,
+			AppKey:  pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}),
+			Learned: w.db.LearnRepo,
+		})
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.db.Close() })
-	w.gh.Learned = w.db.LearnRepo
 	op := pipeline.Operator{
 
 		Image:          "yaci",
@@ -402,8 +402,8 @@ func newEstateWorld(t *testing.T) *estateWorld {
 	}
 	w.healer = &heal.Healer{
 		Inbox:    w.db,
-		Memory:   w,
-		Heads:    w.gh,
+		Cursors:  w,
+		Refs:     w.gh,
 		Classify: github.ClassifyError,
 		Wake:     func() {},
 		Log:      slog.New(slog.DiscardHandler),

@@ -67,7 +67,7 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 		return err
 	}
 	log, db.Redact = slog.New(hushed(plain, cfg)), hushed(plain, cfg).text
-	gh, err := connectGitHub(cfg)
+	gh, err := connectGitHub(cfg, db.LearnRepo)
 	if err != nil {
 		return err
 	}
@@ -137,18 +137,29 @@ func hushed(h slog.Handler, cfg config.Config) redactor {
 	return newRedactor(h, cfg.WebhookSecret, cfg.APIToken, cfg.GithubToken, cfg.ClientSecret)
 }
 
-func connectGitHub(cfg config.Config) (*github.Client, error) {
-	if cfg.GithubToken != "" {
-		return github.NewToken(cfg.GithubAPIURL, cfg.GithubToken)
+// connectGitHub returns the client for the App or the personal token of the settings. learned stores what GitHub says
+// about repositories; it may be nil.
+func connectGitHub(
+	cfg config.Config, learned func(context.Context, ci.RepoState) error,
+) (*github.Client, error) {
+	gh := github.Config{
+		APIURL:  cfg.GithubAPIURL,
+		Token:   cfg.GithubToken,
+		Learned: learned,
 	}
-	key := cfg.AppKeyPEM
-	if len(key) == 0 {
-		var err error
-		if key, err = os.ReadFile(cfg.GithubAppKey); err != nil {
+	if gh.Token != "" {
+		return github.New(gh)
+	}
+	gh.AppID = cfg.GithubAppID
+	gh.AppKey = cfg.AppKeyPEM
+	if len(gh.AppKey) == 0 {
+		key, err := os.ReadFile(cfg.GithubAppKey)
+		if err != nil {
 			return nil, fmt.Errorf("key of the GitHub App: %w", err)
 		}
+		gh.AppKey = key
 	}
-	return github.NewApp(cfg.GithubAPIURL, cfg.GithubAppID, key)
+	return github.New(gh)
 }
 
 // server is what runs once everything is wired: the front on every server, the
@@ -209,7 +220,6 @@ func wire(
 	spine.RunsOfRepo = db
 	spine.Refusals = db
 	spine.Pins = db
-	gh.Learned = db.LearnRepo
 	spine.Heads, spine.URL = gh, strings.TrimSuffix(cfg.PublicURL, "/")
 	waiting, err := queue.NewReader(queueReader(cfg, db))
 	if err != nil {

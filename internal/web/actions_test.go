@@ -17,7 +17,7 @@ import (
 func TestC7PersonAllowsAccess(t *testing.T) {
 	w := newWorld(t)
 	p := w.signing("http://ci.test")
-	directory, err := github.NewApp(p.hub.APIURL(), citest.AppID, p.hub.AppKeyPEM())
+	directory, err := github.New(github.Config{APIURL: p.hub.APIURL(), AppID: citest.AppID, AppKey: p.hub.AppKeyPEM()})
 	must(t, err)
 	w.pages.RepoAccess = &flow.RepoAccess{
 		Clock:     w.db.Now,

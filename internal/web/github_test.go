@@ -40,7 +40,7 @@ func (w *world) signing(url string) *people {
 		hub.CreateUser("ada"),
 	)
 	must(w.t, err)
-	app, err := github.NewApp(hub.APIURL(), citest.AppID, hub.AppKeyPEM())
+	app, err := github.New(github.Config{APIURL: hub.APIURL(), AppID: citest.AppID, AppKey: hub.AppKeyPEM()})
 	must(w.t, err)
 	w.pages.URL = url
 	w.pages.GitHub = app.SignIn(citest.ClientID, hub.ClientSecret(), url+"/-/signed-in")
