@@ -13,18 +13,18 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Known is how GitHub knows the one who calls.
+// Known describes how GitHub knows the caller.
 type Known struct {
-	Personal    bool      // by a personal token; then there is nothing more
-	Clock       time.Time // GitHub's, at the answer; zero: there was none
+	Personal    bool      // by a personal token; the other fields except for Clock are empty then
+	Clock       time.Time // GitHub's time of the answer; zero if there was none
 	App         string
-	Settings    string // the page of its settings
+	Settings    string // the address of its settings
 	Permissions map[string]string
 	Events      []string
 }
 
-// Introduce asks GitHub whom it takes us for. The clock comes with an error too:
-// it may be its reason.
+// Introduce asks GitHub how it knows the caller. Known.Clock is set with an error too, because a wrong clock may be its
+// cause.
 func (c *Client) Introduce(ctx context.Context) (k Known, err error) {
 	if c.app == nil {
 		k.Personal = true
@@ -53,8 +53,8 @@ func (c *Client) Introduce(ctx context.Context) (k Known, err error) {
 	return k, nil
 }
 
-// settings is the page where an App's owner changes its permissions and events
-// (docs.github.com, "Modifying a GitHub App registration"); empty when GitHub does not say whose it is.
+// settings returns the address of the page on which an App's owner changes its permissions and events (docs.github.com,
+// "Modifying a GitHub App registration"). It is empty if GitHub does not name the owner.
 func (c *Client) settings(app *github.App) string {
 	owner, slug := app.GetOwner(), app.GetSlug()
 	switch {
@@ -66,8 +66,8 @@ func (c *Client) settings(app *github.App) string {
 	return c.site().JoinPath("settings", "apps", slug, "permissions").String()
 }
 
-// Installed reports whether the App is installed on a repository, which is known by its id, and not suspended there.
-// A token for exactly this repository is what tells. A personal token is not an App, and needs none.
+// Installed reports whether the App is installed on a repository and not suspended there. It requests a token for the
+// id of this repository to find out. With a personal token it returns true.
 func (c *Client) Installed(ctx context.Context, repo ci.Repo) (bool, error) {
 	if c.app == nil {
 		return true, nil
@@ -107,7 +107,7 @@ func date(res *github.Response) time.Time {
 	return at
 }
 
-// HookURL is where the App's webhook goes; empty: nowhere
+// HookURL returns the address to which the App's webhooks are sent, or an empty string if there is none
 // (docs.github.com, "Get a webhook configuration for an app").
 func (c *Client) HookURL(ctx context.Context) (string, error) {
 	hook, _, err := c.with(c.app).Apps.GetHookConfig(ctx)

@@ -12,9 +12,9 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// File returns a file's content at a commit. The error is ci.ErrNotFound when the
-// commit has no such file, or it is no plain file, and ci.ErrTooLarge beyond the
-// megabyte that GitHub hands out (docs.github.com, "Get repository content").
+// File returns a file's content at a commit. The error wraps ci.ErrNotFound if the commit has no such file or it is not
+// a regular file, and ci.ErrTooLarge if it is larger than the megabyte that GitHub returns (docs.github.com, "Get
+// repository content").
 func (c *Client) File(ctx context.Context, repo ci.Repo, sha ci.SHA, path string) ([]byte, error) {
 	return read(ctx, c, repo, func(repo ci.Repo) ([]byte, error) { return c.file(ctx, repo, sha, path) })
 }
@@ -45,17 +45,17 @@ func (c *Client) file(ctx context.Context, repo ci.Repo, sha ci.SHA, path string
 	return []byte(text), nil
 }
 
-// missing reports that there is no such file. A commit that GitHub does not know
-// is another thing: it was pushed a moment ago, and all of GitHub will know it soon.
+// missing reports whether the commit has no such file. An unknown commit is a different case: it was pushed a moment
+// ago, and not all of GitHub's servers know it yet.
 func missing(err error) bool {
 	var call *github.ErrorResponse
 	return errors.As(err, &call) && call.Response.StatusCode == http.StatusNotFound &&
 		!strings.HasPrefix(call.Message, "No commit found")
 }
 
-// Changes are the paths that an event changed: those of the whole pull request,
-// or of the pushed commits. complete is false when GitHub cannot say or cut the
-// list short; a comparison has at most 300 files (docs.github.com, "Compare two commits").
+// Changes returns the paths that an event changed: those of the whole pull request, or of the pushed commits. complete
+// is false if GitHub cannot tell or truncated the list; a comparison has at most 300 files (docs.github.com, "Compare
+// two commits").
 func (c *Client) Changes(ctx context.Context, ev ci.Event) (paths []string, complete bool, err error) {
 	paths, err = read(ctx, c, ev.Repo, func(repo ci.Repo) (paths []string, err error) {
 		at := ev
@@ -81,15 +81,15 @@ func (c *Client) changes(ctx context.Context, ev ci.Event) (paths []string, comp
 	if err != nil || !complete || status == "ahead" || status == "identical" || ev.Kind == ci.MergeGroup {
 		return paths, complete, err
 	}
-	// GitHub compares with the merge base, so what a forced push took away is only in the comparison the other way
-	// round. Of branches that parted, both sides together have at least all paths in which the two trees differ.
+	// GitHub compares head with the merge base, so commits that a force-push removed are only in the reverse comparison.
+	// For diverged branches, both comparisons together have at least all paths in which the two trees differ.
 	back, _, complete, err := c.compare(ctx, ev.Repo, ev.SHA, base)
 	return append(paths, back...), complete, err
 }
 
-// compare returns the paths that differ between head and its merge base with base, and how head stands to base in
-// GitHub's words. They are not complete when GitHub cut the list short, or does not know one of the two commits any
-// more, as after a forced push.
+// compare returns the paths that differ between head and its merge base with base, and the relation of head to base, as
+// [Client.Relation] does. complete is false if GitHub truncated the list or does not know one of the commits any more,
+// for example after a force-push.
 func (c *Client) compare(
 	ctx context.Context,
 	repo ci.Repo,
@@ -112,9 +112,8 @@ func (c *Client) compare(
 	return paths, cmp.GetStatus(), len(cmp.Files) < 300, nil
 }
 
-// Relation is how head stands to base: ahead, behind, identical or diverged, in
-// GitHub's words (docs.github.com, "Compare two commits"); empty when GitHub knows
-// one of them no more, as after a forced push.
+// Relation returns the relation of head to base: ahead, behind, identical or diverged (docs.github.com, "Compare two
+// commits"). It is empty if GitHub does not know one of them any more, for example after a force-push.
 func (c *Client) Relation(ctx context.Context, repo ci.Repo, base, head ci.SHA) (string, error) {
 	return read(ctx, c, repo, func(repo ci.Repo) (string, error) { return c.relation(ctx, repo, base, head) })
 }

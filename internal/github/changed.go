@@ -13,21 +13,19 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// maxChanged bounds how many changed paths are asked for; GitHub lists no more
-// than this of a pull request (docs.github.com, "List pull requests files").
+// maxChanged bounds how many changed paths are read. GitHub lists no more than this for a pull request
+// (docs.github.com, "List pull requests files").
 const maxChanged = 3000
 
-// changedFile is what is read of a file in a list of changes. GitHub sends its
-// patch as well, which can be large and is skipped.
+// changedFile is a file in a list of changes. Its patch, which can be large, is not decoded.
 type changedFile struct {
 	Name     string `json:"filename"`
 	Previous string `json:"previous_filename"`
 }
 
-// pullChanges lists the paths that a pull request changes. When a call fails, as
-// when the time of a delivery is over, the pages that have been read are kept for
-// the next try. The list is not complete when the pull request is not at the
-// event's commit and base any more, since GitHub lists the files of its head now.
+// pullChanges lists the paths that a pull request changes. If a call fails, for example because the time of the
+// delivery is over, the pages that were read are kept for the next try. The list is incomplete if the pull request has
+// another head or base by now, because GitHub lists the files of its current head.
 func (c *Client) pullChanges(ctx context.Context, ev ci.Event) (paths []string, complete bool, err error) {
 	key := changesKey{
 		repo: ev.Repo.ID,
@@ -53,7 +51,7 @@ func (c *Client) pullChanges(ctx context.Context, ev ci.Event) (paths []string, 
 	return list.paths, list.files < maxChanged && now.Head == ev.SHA && now.Base == ev.PRBase, nil
 }
 
-// changedFiles reads one page of a pull request's files, and returns the number of the next; 0 if there is none.
+// changedFiles reads one page of a pull request's files. It returns the number of the next page, or 0.
 func (c *Client) changedFiles(ctx context.Context, ev ci.Event, page int) ([]changedFile, int, error) {
 	client := c.pullClient(ev.Repo)
 	path := fmt.Sprintf("repos/%s/%s/pulls/%d/files?page=%d&per_page=100", ev.Repo.Owner, ev.Repo.Name, ev.PR, page)
@@ -96,21 +94,21 @@ func readChangedFiles(r io.Reader) (files []changedFile, err error) {
 	return files, err
 }
 
-// changesKey is what a list of changed files depends on.
+// changesKey identifies a list of changed files.
 type changesKey struct {
 	repo int64
-	name string // that it was asked for by: what was read under another may be another repository's
+	name string // of the repository; what was read under another name may belong to another repository
 	pull int
 	base string
 	head ci.SHA
 }
 
-// changesList is a list of changed files that is being read.
+// changesList is a list of changed files that is read page by page.
 type changesList struct {
 	paths []string
 	files int
 	bytes int
-	next  int // page; 0: it is complete
+	next  int // the next page; 0 if the list is complete
 	kept  time.Time
 }
 
@@ -131,15 +129,14 @@ const (
 	maxPartialAge   = 15 * time.Minute
 )
 
-// partialChanges keeps lists of changed files that could not be read to their
-// end. Forgetting one costs a try its time, and nothing else.
+// partialChanges keeps lists of changed files that were read in part. If one is forgotten, it is only read again.
 type partialChanges struct {
 	mu    sync.Mutex
 	lists map[changesKey]changesList
 	bytes int
 }
 
-// take returns the list to go on with, a new one if none is kept. It is the caller's alone.
+// take removes and returns the list to continue, or returns a new one.
 func (p *partialChanges) take(key changesKey) changesList {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -154,7 +151,7 @@ func (p *partialChanges) take(key changesKey) changesList {
 	return list
 }
 
-// keep keeps a list for the next try, in place of the oldest ones if there are too many.
+// keep stores a list for the next try. It drops the oldest lists if they take too much memory.
 func (p *partialChanges) keep(key changesKey, list changesList) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

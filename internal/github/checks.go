@@ -9,7 +9,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// checkClient may write check runs, which only Apps can.
+// checkClient returns a client that may write check runs, which only Apps can.
 func (c *Client) checkClient(repo ci.Repo) *github.Client {
 	return c.clientFor(
 		clientKey{repo.ID, repo.Installation, "checks"},
@@ -18,8 +18,7 @@ func (c *Client) checkClient(repo ci.Repo) *github.Client {
 	)
 }
 
-// PostCheck shows a check run on its commit. Of several with one name GitHub
-// shows the newest, so that posting it twice is posting it once.
+// PostCheck creates a check run. Of several with the same name GitHub shows the newest one, so it can be called again.
 func (c *Client) PostCheck(ctx context.Context, check ci.Check) error {
 	o := github.CreateCheckRunOptions{
 		Name:       check.Name,

@@ -49,23 +49,23 @@ func permanentStatuses() []int {
 	return []int{http.StatusForbidden, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity}
 }
 
-// gone reports that there was no token because the whole installation is gone or
-// suspended. Of a repository that was taken out of it GitHub says 422.
+// gone reports whether no token was issued because the whole installation is gone or suspended. For a repository that
+// was removed from it GitHub answers 422.
 func gone(err error) bool {
 	var token *ghinstallation.HTTPError
 	return errors.As(err, &token) && token.Response != nil && token.Response.StatusCode != http.StatusUnprocessableEntity
 }
 
-// denied reports whether GitHub's answer to the wish for a token was that the
-// App may not have it, and no limit of rate.
+// denied reports whether GitHub refused a token because the App is not allowed to have it, and not because of a rate
+// limit.
 func denied(err error) bool {
 	status, wait := answer(err)
 	return wait == 0 &&
 		slices.Contains([]int{http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity}, status)
 }
 
-// answer is what GitHub said to a call, or to the wish for the token that it
-// needed: the HTTP status, 0 when it said nothing, and the wait that it asks for.
+// answer returns the HTTP status of a failed call, or of the request for its token, and how long GitHub asks to wait.
+// The status is 0 if GitHub did not answer.
 func answer(err error) (status int, wait time.Duration) {
 	var call *github.ErrorResponse
 	var token *ghinstallation.HTTPError
@@ -78,7 +78,7 @@ func answer(err error) (status int, wait time.Duration) {
 	return 0, 0
 }
 
-// retryAfter is the wait that an answer asks for, in either of GitHub's ways.
+// retryAfter returns how long an answer asks to wait, by either of GitHub's headers.
 func retryAfter(h http.Header) time.Duration {
 	if seconds, err := strconv.Atoi(h.Get("Retry-After")); err == nil {
 		return time.Duration(seconds) * time.Second

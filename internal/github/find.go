@@ -13,11 +13,11 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// fullNames are what becomes part of an address: people type them.
+// fullNames matches names that people type and that become part of an address.
 var fullNames = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}$`)
 
-// Find returns the repository that has a name, owner/name, now. The error is
-// ci.ErrNotFound, wrapped, when the GitHub App is not installed on it.
+// Find returns the repository that has the name owner/name now. The error wraps ci.ErrNotFound if the GitHub App is not
+// installed on it.
 func (c *Client) Find(ctx context.Context, fullName string) (ci.Repo, error) {
 	owner, name, _ := strings.Cut(fullName, "/")
 	if !fullNames.MatchString(fullName) || strings.Trim(owner, ".") == "" || strings.Trim(name, ".") == "" {
@@ -47,7 +47,7 @@ func (c *Client) Find(ctx context.Context, fullName string) (ci.Repo, error) {
 	return c.found(repo, t.Repositories[0], res, nil)
 }
 
-// found completes a repository with what GitHub said of it.
+// found completes a repository with GitHub's description of it.
 func (c *Client) found(repo ci.Repo, r *github.Repository, res *github.Response, err error) (ci.Repo, error) {
 	if res != nil && (res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusUnprocessableEntity) {
 		err = fmt.Errorf("%w: %w", ci.ErrNotFound, err)
@@ -58,13 +58,13 @@ func (c *Client) found(repo ci.Repo, r *github.Repository, res *github.Response,
 	return stateOf(r, repo.Installation, date(res)).Repo, nil
 }
 
-// MayAdmin reports whether somebody administers a repository now.
+// MayAdmin reports whether a person is an administrator of a repository now.
 func (c *Client) MayAdmin(ctx context.Context, repo ci.Repo, who ci.Actor) (bool, error) {
 	level, err := c.permission(ctx, repo, who)
 	return level == "admin", err
 }
 
-// MayRead reports whether somebody may read a repository now.
+// MayRead reports whether a person may read a repository now.
 func (c *Client) MayRead(ctx context.Context, repo ci.Repo, who ci.Actor) (bool, error) {
 	level, err := c.permission(ctx, repo, who)
 	return level != "" && level != "none", err

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	maxHeadPages = 10                 // of branches and of tags, by the hundred
-	pullsReach   = 3 * 24 * time.Hour // open pull requests that changed in this time are looked at
+	maxHeadPages = 10                 // of a hundred branches, and of a hundred tags
+	pullsReach   = 3 * 24 * time.Hour // pull requests that did not change in this time are left out
 )
 
-// Heads are the branches, tags and recently changed open pull requests of a
-// repository, each as the event that a webhook would have told of it. Nobody is
-// the actor. With an error come those that were found before it, unless they may be another repository's.
+// Heads returns the branches, tags and recently changed open pull requests of a repository, each as the event that a
+// webhook would have announced, without an actor. With an error it also returns what it found before, unless that may
+// belong to another repository.
 func (c *Client) Heads(ctx context.Context, repo ci.Repo) (heads []ci.Event, err error) {
 	var partly error // what ended the lists early
 	heads, err = read(ctx, c, repo, func(repo ci.Repo) (heads []ci.Event, err error) {
@@ -119,7 +119,7 @@ func pullEvent(repo ci.Repo, p *github.PullRequest) ci.Event {
 	}
 }
 
-// Commit is the first line of a commit's message, and when it was made.
+// Commit returns the title of a commit and the time of its committer.
 func (c *Client) Commit(ctx context.Context, repo ci.Repo, sha ci.SHA) (title string, at time.Time, err error) {
 	err = c.confirmed(ctx, repo, func(repo ci.Repo) error {
 		found, _, err := c.repoClient(
@@ -159,20 +159,20 @@ func (c *Client) Message(ctx context.Context, repo ci.Repo, sha ci.SHA) (string,
 	})
 }
 
-// page is an answer as it was when GitHub gave it this tag.
+// page is an answer with the ETag that GitHub gave it.
 type page struct {
 	tag  string
 	body any
 	next int
 }
 
-// pageKey is the address of an answer. The repository belongs to it, since a name can pass to another one.
+// pageKey identifies an answer. It includes the repository, because a name can pass to another one.
 type pageKey struct {
 	repo int64
 	url  string
 }
 
-// maxPages bounds how many answers are kept; beyond it all are forgotten, which costs calls.
+// maxPages bounds how many answers are kept. When there are more, all are forgotten, which costs calls.
 const maxPages = 3000
 
 // listed reads one page of a list.
@@ -187,7 +187,7 @@ func listed[T any](
 	return list, next, err
 }
 
-// fetched reads one object, and GitHub's clock at its answer.
+// fetched reads one object. It also returns GitHub's time of the answer.
 func fetched[T any](
 	ctx context.Context,
 	c *Client,
@@ -199,8 +199,8 @@ func fetched[T any](
 	return body, date(res), err
 }
 
-// conditional reads an answer. One that has not changed since costs nothing
-// of the rate limit (docs.github.com, "Best practices for using the REST API").
+// conditional reads an answer, or returns the kept one if it has not changed. Such a call does not count against the
+// rate limit (docs.github.com, "Best practices for using the REST API").
 func conditional[T any](
 	ctx context.Context,
 	c *Client,

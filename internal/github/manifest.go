@@ -10,7 +10,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Site is where people are, for an API's address.
+// Site returns the address of the website that belongs to an address of the API.
 func Site(apiURL string) (string, error) {
 	c, err := newClient(apiURL)
 	if err != nil {
@@ -19,9 +19,8 @@ func Site(apiURL string) (string, error) {
 	return c.site().String(), nil
 }
 
-// CreateApp turns the code that the manifest flow ends with into the App that it
-// made (docs.github.com, "Registering a GitHub App from a manifest"). A code is
-// good once and for an hour.
+// CreateApp exchanges the code from the end of the manifest flow for the App that was created (docs.github.com,
+// "Registering a GitHub App from a manifest"). A code can be used once, within an hour.
 func CreateApp(ctx context.Context, apiURL, code string) (ci.App, error) {
 	c, err := newClient(apiURL)
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// withoutProperties makes calls and empties the custom properties of repositories in the answers. An organization can
-// define properties with lists as their values; go-github v62 expects a string, and would refuse the whole answer.
+// withoutProperties is a transport that empties the custom properties of repositories in answers. An organization can
+// define properties whose values are lists. go-github v62 expects strings and would reject the whole answer.
 type withoutProperties struct{}
 
-// customProperties matches those of one repository. Their values are strings, lists of strings or null.
+// customProperties matches the properties of one repository. Their values are strings, lists of strings or null.
 var customProperties = regexp.MustCompile(`("custom_properties"\s*:\s*)\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*\}`)
 
 // RoundTrip makes a call.

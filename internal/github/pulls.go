@@ -11,8 +11,8 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// pullClient may read pull requests and write comments on them. It is another
-// client than that of statuses, so that an App without this permission still reports.
+// pullClient returns a client that may read pull requests and write comments on them. It is separate from the one of
+// statuses, so that an App without this permission can still report.
 func (c *Client) pullClient(repo ci.Repo) *github.Client {
 	return c.clientFor(
 		clientKey{repo.ID, repo.Installation, "pulls"},
@@ -21,23 +21,21 @@ func (c *Client) pullClient(repo ci.Repo) *github.Client {
 	)
 }
 
-// MayWrite reports whether somebody may write to a repository now.
+// MayWrite reports whether a person may write to a repository now.
 func (c *Client) MayWrite(ctx context.Context, repo ci.Repo, who ci.Actor) (bool, error) {
 	level, err := c.permission(ctx, repo, who)
-	return level == "admin" || level == "write", err // maintain is told as write, triage as read
+	return level == "admin" || level == "write", err // GitHub reports maintain as write, and triage as read
 }
 
-// permission returns what somebody may do in a repository now: admin, write,
-// read or none. GitHub is asked by login and answers with an account; only when
-// that account has the number that was asked for is the answer about the same
-// person. For others the permission is empty.
+// permission returns a person's permission for a repository now: admin, write, read or none. GitHub is asked by login
+// and answers with an account. If the account has another id than the person, the permission is empty.
 func (c *Client) permission(ctx context.Context, repo ci.Repo, who ci.Actor) (string, error) {
 	if who.ID == 0 || who.Login == "" {
 		return "", nil
 	}
 	return read(ctx, c, repo, func(repo ci.Repo) (string, error) {
 		level, res, err := c.repoClient(repo).Repositories.GetPermissionLevel(ctx, repo.Owner, repo.Name, who.Login)
-		if res != nil && res.StatusCode == http.StatusNotFound { // renamed, gone, or a bot
+		if res != nil && res.StatusCode == http.StatusNotFound { // the person was renamed or deleted, or is a bot
 			return "", nil
 		}
 		if err != nil {
@@ -71,12 +69,13 @@ func pullOf(pr *github.PullRequest) ci.Pull {
 	}
 }
 
-// maxPullPages bounds how many pull requests of a commit are looked at, by the hundred. Anybody can open some from a
+// maxPullPages bounds how many pages of a hundred pull requests are read for a commit. Anybody can open some from a
 // fork.
 const maxPullPages = 10
 
-// PullsAt returns the pull requests that have a commit, open or not (docs.github.com, "List pull requests associated
-// with a commit"). An App that may not read pull requests gets no events of them either, and an empty list here.
+// PullsAt returns the open and closed pull requests that contain a commit (docs.github.com, "List pull requests
+// associated with a commit"). For an App that may not read pull requests, which gets no events of them either, the list
+// is empty.
 func (c *Client) PullsAt(ctx context.Context, repo ci.Repo, sha ci.SHA) ([]ci.Pull, error) {
 	return read(ctx, c, repo, func(repo ci.Repo) (pulls []ci.Pull, err error) {
 		for page := 1; page != 0 && page <= maxPullPages; {
@@ -97,8 +96,7 @@ func (c *Client) PullsAt(ctx context.Context, repo ci.Repo, sha ci.SHA) ([]ci.Pu
 	})
 }
 
-// Answer comments on a pull request. The error is ci.ErrNotFound, wrapped, when
-// GitHub does not let YACI.
+// Answer comments on a pull request. The error wraps ci.ErrNotFound if GitHub does not permit it.
 func (c *Client) Answer(ctx context.Context, repo ci.Repo, number int, text string) error {
 	err := c.named(ctx, repo, func(repo ci.Repo) error {
 		_, _, err := c.pullClient(
@@ -115,8 +113,7 @@ func (c *Client) Answer(ctx context.Context, repo ci.Repo, number int, text stri
 	return written(fmt.Sprintf("comment on #%d", number), err)
 }
 
-// Agree answers a comment with a thumb up. Doing it twice is doing it once. The
-// error is as that of Answer.
+// Agree adds a thumbs-up to a comment. It can be repeated. The error is as that of [Client.Answer].
 func (c *Client) Agree(ctx context.Context, repo ci.Repo, comment int64) error {
 	err := c.named(ctx, repo, func(repo ci.Repo) error {
 		_, _, err := c.pullClient(repo).Reactions.CreateIssueCommentReaction(ctx, repo.Owner, repo.Name, comment, "+1")

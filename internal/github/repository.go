@@ -30,17 +30,17 @@ const (
 	maxRepos   = 10_000           // repositories whose newest state is kept
 )
 
-// knownRepo is what GitHub said of a repository last.
+// knownRepo is the newest description of a repository.
 type knownRepo struct {
 	repo ci.Repo
 	at   time.Time // when it was asked, by this process' clock
 }
 
-// errRenaming says that a repository got another name again and again during one call.
+// errRenaming is returned when a repository was renamed several times during one call.
 var errRenaming = errors.New("the repository is being renamed; YACI tries again")
 
-// Current returns a repository as GitHub described it last, without asking. It is repo itself when GitHub was not
-// asked since the start, or repo is of another installation.
+// Current returns the newest known description of a repository, without a call. It is repo itself if GitHub was not
+// asked since the start.
 func (c *Client) Current(repo ci.Repo) ci.Repo {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -50,8 +50,8 @@ func (c *Client) Current(repo ci.Repo) ci.Repo {
 	return repo
 }
 
-// Repository asks GitHub for a repository as it is now. It is found by its id under any name, after a transfer too,
-// as long as the App is installed there. The error is ci.ErrGone, wrapped, when GitHub has none that YACI can read.
+// Repository returns a repository as it is now. It is found by its id, also after a rename or a transfer, as long as
+// the App is installed there. The error wraps ci.ErrGone if there is no such repository that YACI can read.
 func (c *Client) Repository(ctx context.Context, repo ci.Repo) (ci.RepoState, error) {
 	at := c.Current(repo)
 	state, err := c.lookUp(ctx, at)
@@ -68,8 +68,8 @@ func (c *Client) Repository(ctx context.Context, repo ci.Repo) (ci.RepoState, er
 	return state, c.learn(ctx, state)
 }
 
-// lookUp finds a repository with the token of its installation: by its name, and if that is another's by now, in the
-// list of what the token can read, which was minted for this id alone.
+// lookUp finds a repository with the token of its installation: by its name, or, if another repository has that name by
+// now, in the list of what the token can read. The token is for this id only.
 func (c *Client) lookUp(ctx context.Context, repo ci.Repo) (ci.RepoState, error) {
 	gh := c.repoClient(repo)
 	found, clock, err := fetched[*github.Repository](
@@ -99,9 +99,9 @@ func (c *Client) lookUp(ctx context.Context, repo ci.Repo) (ci.RepoState, error)
 	return ci.RepoState{}, &ci.GoneError{Repo: repo}
 }
 
-// lookUpElsewhere finds a repository that its installation does not have any more: the caller may know a newer name
-// or installation, and GitHub knows the installation of its name. A token is minted for the id, so another repository
-// of that name gets none.
+// lookUpElsewhere finds a repository that its installation does not contain any more. The caller may know a newer name
+// or installation, and GitHub knows the installation of its name. The token is requested for the id, so another
+// repository of that name is not found.
 func (c *Client) lookUpElsewhere(ctx context.Context, told, at ci.Repo, cause error) (ci.RepoState, error) {
 	if told.Installation != at.Installation || told.FullName() != at.FullName() {
 		state, err := c.lookUp(ctx, told)
@@ -146,7 +146,7 @@ func stateOf(r *github.Repository, installation int64, clock time.Time) ci.RepoS
 	}
 }
 
-// learn keeps what GitHub said of a repository, here and in the database.
+// learn records a description of a repository, in memory and in the database.
 func (c *Client) learn(ctx context.Context, state ci.RepoState) error {
 	c.mu.Lock()
 	if len(c.repos) >= maxRepos {
@@ -166,8 +166,8 @@ func (c *Client) forget(id int64) {
 	delete(c.repos, id)
 }
 
-// confirmed makes a call by a repository's name and then has GitHub say which repository that name is. If it is
-// another one, the answer is thrown away and the call made again under the right name.
+// confirmed makes a call by a repository's name and then asks GitHub which repository has that name. If it is another
+// one, the answer is discarded and the call is repeated under the right name.
 func (c *Client) confirmed(ctx context.Context, repo ci.Repo, call func(repo ci.Repo) error) error {
 	at := c.Current(repo)
 	for range maxRenames {
@@ -202,8 +202,8 @@ func read[T any](ctx context.Context, c *Client, repo ci.Repo, call func(repo ci
 	return got, nil
 }
 
-// named makes a call by a repository's name, if GitHub has confirmed that name lately. What GitHub refuses may be due
-// to a name that has passed on: it is asked then, and the call made again under the new name.
+// named makes a call by a repository's name if the name was confirmed recently. If GitHub refuses the call, the name
+// may belong to another repository by now: then GitHub is asked, and the call is repeated under the new name.
 func (c *Client) named(ctx context.Context, repo ci.Repo, call func(repo ci.Repo) error) error {
 	c.mu.Lock()
 	known, ok := c.repos[repo.ID]
@@ -230,8 +230,8 @@ func (c *Client) named(ctx context.Context, repo ci.Repo, call func(repo ci.Repo
 	return call(now.Repo)
 }
 
-// misplaced reports whether GitHub refused a call in a way in which it refuses one about a repository that has
-// another name, has moved to another installation, or is gone.
+// misplaced reports whether GitHub refused a call in a way that is typical of a repository that was renamed, moved to
+// another installation, or is gone.
 func misplaced(err error) bool {
 	status, wait := answer(err)
 	return redirected(err) || wait == 0 && slices.Contains([]int{
@@ -243,8 +243,8 @@ func misplaced(err error) bool {
 	}, status)
 }
 
-// redirected reports whether GitHub answered a call with an address of a repository that is not the one meant, which
-// says nothing about the repository itself.
+// redirected reports whether GitHub redirected a call to a repository with another id, which says nothing about the one
+// that was meant.
 func redirected(err error) bool {
 	status, wait := answer(err)
 	return wait == 0 && slices.Contains([]int{
@@ -255,8 +255,8 @@ func redirected(err error) bool {
 	}, status)
 }
 
-// tokenDenied reports that there was no token because the installation has no such repository, or is gone itself. One
-// that is suspended can come back and is no such thing.
+// tokenDenied reports whether no token was issued because the installation does not contain the repository or does not
+// exist. Suspended installations do not count, because they can come back.
 func tokenDenied(err error) bool {
 	var res *http.Response
 	var token *ghinstallation.HTTPError
@@ -271,8 +271,8 @@ func tokenDenied(err error) bool {
 	return res != nil && (res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusUnprocessableEntity)
 }
 
-// redirects follows GitHub's redirects of a renamed repository, which lead to /repositories/ID, as long as the id is
-// the repository's own. No token goes to another host, or to the same one in the clear.
+// redirects returns a policy that follows GitHub's redirects of a renamed repository, which lead to /repositories/ID,
+// as long as the id is the repository's own. The token is not sent to another host or over plain HTTP.
 func redirects(id int64) func(*http.Request, []*http.Request) error {
 	return func(r *http.Request, via []*http.Request) error {
 		if err := sameHost(r, via); err != nil {

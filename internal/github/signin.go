@@ -14,15 +14,14 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// SignIn lets people sign in through the App: the web application flow with
-// PKCE (docs.github.com, "Generating a user access token for a GitHub App"; the
-// challenge since July 2025, github.blog/changelog).
+// SignIn signs people in through the App, by the web application flow with PKCE (docs.github.com, "Generating a user
+// access token for a GitHub App"; GitHub supports PKCE since July 2025, github.blog/changelog).
 type SignIn struct {
 	client *Client
 	oauth  oauth2.Config
 }
 
-// SignIn is the flow of the App's client; GitHub sends people back to redirect.
+// SignIn returns the flow of the App's OAuth client. GitHub redirects people to redirect afterwards.
 func (c *Client) SignIn(clientID, secret, redirect string) *SignIn {
 	return &SignIn{c, oauth2.Config{
 		ClientID:     clientID,
@@ -37,8 +36,8 @@ func (c *Client) SignIn(clientID, secret, redirect string) *SignIn {
 	}}
 }
 
-// site is where people are: github.com for api.github.com, and the API's own
-// host for GitHub Enterprise Server, whose API is at /api/v3/.
+// site returns the address of the website: github.com for api.github.com, and the API's own host for GitHub Enterprise
+// Server, whose API is below /api/v3/.
 func (c *Client) site() *url.URL {
 	u := url.URL{Scheme: c.api.Scheme, Host: c.api.Host}
 	if u.Host == "api.github.com" {
@@ -47,16 +46,16 @@ func (c *Client) site() *url.URL {
 	return &u
 }
 
-// Site is where people are, without a slash at its end.
+// Site returns the address of the website, without a slash at its end.
 func (c *Client) Site() string { return c.site().String() }
 
-// URL is where a browser is sent. It comes back with state; verifier is kept
-// for Exchange.
+// URL returns the address to which a browser is redirected. It comes back with state. verifier has to be passed to
+// [SignIn.Exchange].
 func (s *SignIn) URL(state, verifier string) string {
 	return s.oauth.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier))
 }
 
-// Exchange turns the code that came back into a person and their token.
+// Exchange exchanges the code with which a browser came back for a person and their token.
 func (s *SignIn) Exchange(ctx context.Context, code, verifier string) (who ci.Actor, token string, err error) {
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Timeout: callTimeout})
 	t, err := s.oauth.Exchange(ctx, code, oauth2.VerifierOption(verifier))
@@ -70,11 +69,11 @@ func (s *SignIn) Exchange(ctx context.Context, code, verifier string) (who ci.Ac
 	return ci.Actor{ID: u.GetID(), Login: u.GetLogin()}, t.AccessToken, nil
 }
 
-// reachPages bounds how many lists of a hundred are read for one person.
+// reachPages bounds how many pages of a hundred entries are read for one person.
 const reachPages = 50
 
-// Reach asks what a person can do with the repositories of the App. The error is
-// ci.ErrNotFound, wrapped, when the token is not good any more.
+// Reach returns what a person can do with the repositories of the App. The error wraps ci.ErrNotFound if the token is
+// not valid any more.
 func (s *SignIn) Reach(ctx context.Context, token string) (ci.Reach, error) {
 	reach := ci.Reach{At: time.Now()}
 	gh := s.client.with(bearer{token})
@@ -119,7 +118,7 @@ func add(reach *ci.Reach, repos []*github.Repository) {
 	}
 }
 
-// everyPage reads a list, as far as there are pages left for this person.
+// everyPage calls get for each page of a list, until pages reaches reachPages.
 func everyPage(pages *int, get func(*github.ListOptions) (*github.Response, error)) error {
 	for page := 1; page != 0 && *pages < reachPages; *pages++ {
 		res, err := get(&github.ListOptions{PerPage: 100, Page: page})
