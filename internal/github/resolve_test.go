@@ -40,7 +40,9 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%s: %s, %q, %v", ref, got, title, err)
 		}
 	}
-	for _, ref := range []string{"heads/topic", "9999999", "heads/../../../../app", "heads/x/../main", "heads//main", "heads/..", "heads/", ""} {
+	for _, ref := range []string{
+		"heads/topic", "9999999", "heads/../../../../app", "heads/x/../main", "heads//main", "heads/..", "heads/", "",
+	} {
 		if got, _, err := c.Resolve(t.Context(), r, ref); !errors.Is(err, ci.ErrNotFound) {
 			t.Errorf("%q: %s, %v", ref, got, err)
 		}

@@ -69,7 +69,11 @@ func newWorld(t *testing.T) *world {
 	w.github = citesttest.Start(t, citest.Options{HookURL: receiver.URL, HookSecret: secret})
 	w.ada = w.github.CreateUser("ada")
 	w.repo = must(w.github.CreateRepo("ada/hello", true))(w)
-	client := must(github.New(github.Config{APIURL: w.github.APIURL(), AppID: citest.AppID, AppKey: w.github.AppKeyPEM()}))(w)
+	client := must(github.New(github.Config{
+		APIURL: w.github.APIURL(),
+		AppID:  citest.AppID,
+		AppKey: w.github.AppKeyPEM(),
+	}))(w)
 	w.healer = &heal.Healer{
 		Inbox:       w.db,
 		Cursors:     w.db,
