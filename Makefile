@@ -81,10 +81,15 @@ browser: ## Chromium and axe-core, for the tests of the pages
 	@[ -f $(AXE) ] || ! command -v npm >/dev/null || { mkdir -p $(dir $(AXE)) && cd $(dir $(AXE)) && \
 	npm pack --silent axe-core@$(AXE_VERSION) >/dev/null && tar -xzf axe-core-$(AXE_VERSION).tgz --strip-components 1 package/axe.min.js; rm -f $(dir $(AXE))*.tgz; }
 
+# The end-to-end tests take longest and begin first, beside all others. internal/chaos waits for them, since both need
+# the cluster for themselves (internal/e2e/lock.go); it would take the place of other packages while it waits.
 .PHONY: unit
 unit: ## unit tests; end-to-end tests are skipped without a cluster
+ifneq ($(PKGS),./...)
 	$(RACE) -timeout 20m -parallel 4 $(PKGS)
-ifeq ($(PKGS),./...)
+else
+	$(RACE) -timeout 20m -parallel 4 ./internal/e2e $$($(GO) list ./... | grep -v -e /internal/e2e$$ -e /internal/chaos$$)
+	$(RACE) -timeout 20m ./internal/chaos
 	cd deploy/local && $(GO) vet . ./pause && $(GO) test . ./pause
 	cd deploy/check && $(GO) vet . && $(GO) test .
 endif
@@ -97,23 +102,23 @@ test: check image postgres browser ## everything that CI runs: checks, unit test
 # A pod boots for each start of a server, so it takes longer than make test's own end-to-end tests.
 .PHONY: test-installed
 test-installed: image postgres ## the end-to-end tests again, with each server as deploy/base's pod of the built image
-	@eval "$$(bin/local env)"; YACI_TEST_IN_CLUSTER=1 $(GO) test ./cmd/yaci -count 1 -parallel 4 -timeout 30m
+	@eval "$$(bin/local env)"; YACI_TEST_IN_CLUSTER=1 $(GO) test ./internal/e2e -count 1 -parallel 4 -timeout 30m
 
 .PHONY: self
 self: image ## .yaci.yml, which builds and tests YACI, run on the local cluster; PKGS narrows it
-	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run TestSelf -self "$(PKGS)" -count 1 -timeout 60m -v | grep -v "^=== RUN"
+	@eval "$$(bin/local env)"; $(GO) test ./internal/e2e -run TestSelf -self "$(PKGS)" -count 1 -timeout 60m -v | grep -v "^=== RUN"
 
 .PHONY: bench-steps
 bench-steps: image ## how fast steps run, against init containers and bare containers, on the local cluster
-	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run TestBenchSteps -bench-steps 5 -timeout 30m -v
+	@eval "$$(bin/local env)"; $(GO) test ./internal/bench -run TestBenchSteps -bench-steps 5 -timeout 30m -v
 
 .PHONY: bench-ingest
 bench-ingest: build ## how many deliveries a second are stored before they are answered, on SQLite
-	@$(GO) test ./cmd/yaci -run TestBenchIngest -bench-ingest 20s -count 1 -v | grep -v "^=== RUN"
+	@$(GO) test ./internal/bench -run TestBenchIngest -bench-ingest 20s -count 1 -v | grep -v "^=== RUN"
 
 .PHONY: bench-latency
 bench-latency: image ## how soon a push becomes a Job and its end a status, and what calls a run costs
-	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run TestBenchLatency -bench-latency 30 -count 1 -timeout 10m -v | grep -v "^=== RUN"
+	@eval "$$(bin/local env)"; $(GO) test ./internal/bench -run TestBenchLatency -bench-latency 30 -count 1 -timeout 10m -v | grep -v "^=== RUN"
 
 .PHONY: shots
 shots: browser ## pictures of the main pages, in bin/shots
@@ -125,11 +130,11 @@ bench-pages: postgres ## how long pages take with 100,000 runs in the database, 
 
 .PHONY: bench-scale
 bench-scale: image ## 200 runs at once against as many plain Jobs, on the local cluster
-	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run TestBenchScale -bench-scale 200 -count 1 -timeout 60m -v | grep -v "^=== RUN"
+	@eval "$$(bin/local env)"; $(GO) test ./internal/bench -run TestBenchScale -bench-scale 200 -count 1 -timeout 60m -v | grep -v "^=== RUN"
 
 .PHONY: bench-nodes
 bench-nodes: image $(KWOK) ## what the server takes for 5,000 jobs through 500 slots, on the nodes of kwok
-	@eval "$$(bin/local env)"; YACI_KWOK=$(KWOK) $(GO) test ./cmd/yaci -run TestBenchNodes -bench-nodes 5000 -count 1 -timeout 60m -v | grep -v "^=== RUN"
+	@eval "$$(bin/local env)"; YACI_KWOK=$(KWOK) $(GO) test ./internal/bench -run TestBenchNodes -bench-nodes 5000 -count 1 -timeout 60m -v | grep -v "^=== RUN"
 
 SEED ?= 1
 
@@ -139,19 +144,19 @@ chaos: ## kills at every failpoint, lost webhooks, a GitHub and a cluster that f
 chaos-long: CHAOS := -chaos-deliveries 10000 -chaos-kills 500
 chaos-long: ## the same with 10,000 deliveries and 500 kills
 chaos chaos-long: image
-	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run 'TestChaos$$' -chaos-seed $(SEED) $(CHAOS) -count 1 -v -timeout 2h
+	@eval "$$(bin/local env)"; $(GO) test ./internal/chaos -run 'TestChaos$$' -chaos-seed $(SEED) $(CHAOS) -count 1 -v -timeout 2h
 
 HA_RUNS   ?= 200
 HA_ROUNDS ?= 24
 
 .PHONY: chaos-ha
 chaos-ha: image postgres ## two servers whose database, cluster and processes fail; SEED=n picks how, HA_RUNS and HA_ROUNDS how much
-	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run 'TestChaosHA$$' -chaos-ha-seed $(SEED) -chaos-ha-runs $(HA_RUNS) -chaos-ha-rounds $(HA_ROUNDS) \
+	@eval "$$(bin/local env)"; $(GO) test ./internal/chaos -run 'TestChaosHA$$' -chaos-ha-seed $(SEED) -chaos-ha-runs $(HA_RUNS) -chaos-ha-rounds $(HA_ROUNDS) \
 	-chaos-ha-takeover 15s -count 1 -v -timeout 20m
 
 .PHONY: two-repositories
 two-repositories: image ## one repository is slow, huge, hostile or full in every way, and how soon another one's builds start
-	@eval "$$(bin/local env)"; $(GO) test ./cmd/yaci -run 'TestS8S9' -two-repositories -parallel 1 -count 1 -v -timeout 10m | grep -v "^=== "
+	@eval "$$(bin/local env)"; $(GO) test ./internal/e2e -run 'TestS8S9' -two-repositories -parallel 1 -count 1 -v -timeout 10m | grep -v "^=== "
 
 SEQUENCES ?= 100000
 
@@ -166,7 +171,7 @@ properties: ## the property tests, each with SEQUENCES generated sequences inste
 soak: build local ## a million lines, 50 kills of the server and 20 rotations of the log; a log of 1 GiB; 1,000 fast steps; on a cluster of its own
 	@export YACI_LOCAL_NAME=soak YACI_LOCAL_LOG_SIZE=1Mi YACI_LOCAL_PORT_BASE=30700 YACI_LOCAL_SUBNET=10.127.7; \
 	trap 'bin/local down' EXIT; trap exit INT TERM; bin/local up >/dev/null && bin/local image && eval "$$(bin/local env)" && \
-	YACI_SOAK=1 $(GO) test ./cmd/yaci -run 'TestLogSurvivesKills|TestLargeLog|TestFastSteps' -count 1 -v -timeout 40m | grep -v level=
+	YACI_SOAK=1 $(GO) test ./internal/e2e -run 'TestLogSurvivesKills|TestLargeLog|TestFastSteps' -count 1 -v -timeout 40m | grep -v level=
 
 .PHONY: demo
 demo: image ## a push to a stand-in GitHub, run on the local cluster, shown on the terminal

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -53,5 +54,50 @@ func TestCommands(t *testing.T) {
 	_, _, err := cli(t, good, "serve")
 	if err == nil || !strings.Contains(err.Error(), "YACI_WEBHOOK_SECRET is empty") {
 		t.Errorf("serve without configuration: %v", err)
+	}
+}
+
+// TestOwnFile: this repository's own file is good, and what it makes can be made.
+func TestOwnFile(t *testing.T) {
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := os.ReadFile("../../.yaci.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, err := cli(t, string(own), "lint")
+	if err != nil || !strings.Contains(stdout, "is good: 1 job, 2 steps") {
+		t.Errorf("lint: %v %s%s", err, stdout, stderr)
+	}
+	targets := regexp.MustCompile(`\bmake ([a-z-]+)`).FindAllStringSubmatch(string(own), -1)
+	if len(targets) != 2 {
+		t.Errorf("its targets: %q", targets)
+	}
+	for _, m := range targets {
+		if !regexp.MustCompile(`(?m)^` + m[1] + `:`).Match(makefile) {
+			t.Errorf("the Makefile has no target %s", m[1])
+		}
+	}
+}
+
+// A secret that is not given is asked for before anything is made.
+func TestExecAsksForSecrets(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile(".yaci.yml", []byte("image: x\nsteps: [{name: one, run: make, secrets: [NOT_GIVEN]}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for args, want := range map[string]string{
+		"":                           `step "one" needs the secret NOT_GIVEN: give it with --secret NOT_GIVEN`,
+		" --secret NOT_GIVEN":        "--secret NOT_GIVEN: write the name alone",
+		" --secret NOT_GIVEN=@gone":  "no such file",
+		" --secret NOT_GIVEN=itself": "write the name alone",
+	} {
+		var out, errs bytes.Buffer
+		err := run(t.Context(), strings.Fields("exec"+args), &out, &errs)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", args, err, want)
+		}
 	}
 }

@@ -78,7 +78,11 @@ func mayImport() map[string][]string {
 			"internal/wire",
 			"pipeline",
 		},
-		"internal/citest": nil, "internal/citest/citesttest": {"internal/citest"}, "internal/citest/demo": {"internal/citest"}, "internal/citest/hostile": nil,
+		"internal/citest": nil, "internal/citest/citesttest": {"internal/citest"},
+		"internal/e2e":         {"internal/citest", "internal/citest/citesttest"},
+		"internal/chaos":       nil,
+		"internal/bench":       nil,
+		"internal/citest/demo": {"internal/citest"}, "internal/citest/hostile": nil,
 	}
 }
 
@@ -96,10 +100,10 @@ func onlyIn() map[string]struct {
 		"golang.org/x/oauth2":                    {[]string{"internal/github"}, "signing in is GitHub's"},
 		"github.com/google/go-containerregistry": {[]string{"internal/registry"}, "registries are asked in one place"},
 		"k8s.io/client-go": {
-			[]string{"internal/kube", "internal/watch"},
-			"the cluster is reached through two packages",
+			[]string{"internal/kube", "internal/watch", "internal/e2e"},
+			"the server reaches the cluster through two packages",
 		},
-		"modernc.org/sqlite": {[]string{"internal/store"}, "only the store knows its engine"},
+		"modernc.org/sqlite": {[]string{"internal/store", "internal/e2e"}, "only the store knows its engine"},
 		"github.com/jackc/pgx": {
 			[]string{"internal/store", "internal/store/pgtest"},
 			"only the store knows its engine",

@@ -24,12 +24,14 @@ const maxColumns = 120
 // has become smaller must be lowered here.
 func looseLayout() map[string]int {
 	return map[string]int{
-		"cmd/yaci":                141,
+		"cmd/yaci":                60,
 		"cmd/yaci-step":           24,
 		"deploy/check":            2,
 		"deploy/local":            16,
 		"internal/api":            2,
-		"internal/arch":           9,
+		"internal/arch":           8,
+		"internal/bench":          14,
+		"internal/chaos":          5,
 		"internal/ci":             29,
 		"internal/citest":         26,
 		"internal/citest/demo":    1,
@@ -39,6 +41,7 @@ func looseLayout() map[string]int {
 		"internal/decide":         37,
 		"internal/dial":           2,
 		"internal/doctor":         49,
+		"internal/e2e":            58,
 		"internal/flow":           55,
 		"internal/github":         19,
 		"internal/heal":           1,

@@ -52,7 +52,7 @@ func threats() map[string]string {
 		"Drone 10879":         "internal/store TestJobsNeedAPermit", // restart went round the gate
 		"imposter commits":    "internal/flow TestStartRefused",     // a fork's commit by the repository's address
 		"Woodpecker #2357":    "internal/web TestPrivateIsNotFound", // a repository was found by who may not see it
-		"Woodpecker #1469":    "cmd/yaci TestOperatorsSee",          // metrics for everybody
+		"Woodpecker #1469":    "internal/e2e TestOperatorsSee",      // metrics for everybody
 		"Woodpecker #1646":    "pipeline TestInvariants",            // privileged
 		"Woodpecker #1875":    "pipeline TestGolden",                // a ceiling of time was not kept
 		"Woodpecker #516":     "pipeline TestGolden",                // text that is turned around
@@ -128,12 +128,12 @@ func threats() map[string]string {
 		"Woodpecker #1352":    "cmd/yaci-step TestPrepareKeepsTheTokenToItself",    // steps saw the clone token
 		"GHSA-hg62-49fv-33pp": "internal/server TestFailedAuthenticationIsLimited", //
 		"GitLab #26833":       "pipeline TestInvariants",                           // CAP_NET_RAW
-		"GitLab #3642":        "cmd/yaci TestRedTeam",                              // the metadata address
+		"GitLab #3642":        "internal/e2e TestRedTeam",                          // the metadata address
 		"Woodpecker #2466":    "internal/server TestNoSecretIsLogged",
 		"Woodpecker #4583":    "internal/server TestNoSecretIsLogged",
-		"CVE-2025-62157":      "cmd/yaci TestCanaries", // the API showed credentials
-		"CVE-2026-42295":      "cmd/yaci TestCanaries",
-		"CVE-2025-55190":      "cmd/yaci TestCanaries",
+		"CVE-2025-62157":      "internal/e2e TestCanaries", // the API showed credentials
+		"CVE-2026-42295":      "internal/e2e TestCanaries",
+		"CVE-2025-55190":      "internal/e2e TestCanaries",
 		"CVE-2022-29947":      "internal/web TestNothingFromOutsideIsMarkup", // logs, names, links
 		"CVE-2026-23960":      "internal/web TestNothingFromOutsideIsMarkup",
 		"CVE-2026-45738":      "internal/web TestBrowser",
@@ -141,10 +141,10 @@ func threats() map[string]string {
 		"CVE-2021-25741":      "pipeline TestInvariants",
 		"CVE-2021-30465":      "pipeline TestInvariants",
 		// and what a user namespace or a sandbox would stop, the doctor says
-		"CVE-2024-21626": "cmd/yaci TestDoctorOnIsolation",
-		"CVE-2025-31133": "cmd/yaci TestDoctorOnIsolation",
-		"CVE-2025-52565": "cmd/yaci TestDoctorOnIsolation",
-		"CVE-2025-52881": "cmd/yaci TestDoctorOnIsolation",
+		"CVE-2024-21626": "internal/e2e TestDoctorOnIsolation",
+		"CVE-2025-31133": "internal/e2e TestDoctorOnIsolation",
+		"CVE-2025-52565": "internal/e2e TestDoctorOnIsolation",
+		"CVE-2025-52881": "internal/e2e TestDoctorOnIsolation",
 	}
 }
 
@@ -202,7 +202,7 @@ func TestSecretsAreComparedInConstantTime(t *testing.T) {
 // users meet no template engine and no expressions but those of Go's regexp, which take linear time.
 func TestServerOpensNoRepository(t *testing.T) {
 	// on a person's machine, and tests
-	apart := []string{"internal/exec", "internal/store/pgtest", "internal/citest", "internal/citest/demo"}
+	apart := []string{"internal/exec", "internal/store/pgtest", "internal/citest", "internal/citest/demo", "internal/e2e"}
 	found := 0
 	for _, s := range sources(t) {
 		if !strings.HasPrefix(s.pkg, "internal/") && s.pkg != "webhook" && s.pkg != "pipeline" ||
