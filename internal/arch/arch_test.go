@@ -72,6 +72,7 @@ func mayImport() map[string][]string {
 			"internal/ci",
 			"internal/client",
 			"internal/config",
+			"internal/logscan",
 			"internal/runner",
 			"internal/server",
 			"internal/terminal",

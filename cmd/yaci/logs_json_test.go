@@ -19,17 +19,17 @@ func TestJSONLines(t *testing.T) {
 		"byte by one": iotest.OneByteReader,
 	} {
 		var out bytes.Buffer
-		l := &jsonLines{to: &out, job: "test", step: "unit"}
+		l := jsonLines(&out, "test", "unit")
 		if _, err := io.Copy(l, read(bytes.NewBufferString(log))); err != nil {
 			t.Fatal(err)
 		}
-		err := l.Close()
+		err := l.Flush()
 		if err != nil || out.String() != want {
 			t.Errorf("%s: %v\n%s", name, err, out.String())
 		}
 	}
 	var out bytes.Buffer
-	l := &jsonLines{to: &out, step: "unit"}
+	l := jsonLines(&out, "", "unit")
 	_, err := io.WriteString(l, "live\nnot y")
 	if err != nil || out.String() != "{\"job\":\"\",\"step\":\"unit\",\"line\":\"live\"}\n" {
 		t.Errorf("a line is written as it ends: %v %q", err, out.String())
