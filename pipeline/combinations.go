@@ -135,6 +135,8 @@ func (d *decoder) expandService(s *Service, c combination) *Service {
 	return &out
 }
 
+// expandEnv returns env with expressions expanded in the values. It goes through the names in
+// order, so that the budget is exceeded at the same place each time.
 func (d *decoder) expandEnv(env Env, c combination, n *yaml.Node) Env {
 	out := Env{}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
@@ -143,6 +145,8 @@ func (d *decoder) expandEnv(env Env, c combination, n *yaml.Node) Env {
 	return out
 }
 
+// expandResources returns r with expressions expanded. A quantity with an expression could not be
+// checked before.
 func (d *decoder) expandResources(r Resources, c combination) Resources {
 	for key, q := range map[string]*Quantity{"cpu": &r.CPU, "memory": &r.Memory, "disk": &r.Disk} {
 		expanded := d.expand(string(*q), c, r.at(key))

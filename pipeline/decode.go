@@ -186,6 +186,8 @@ func (d *decoder) string(n *yaml.Node, what string) string {
 	return n.Value
 }
 
+// bool accepts true and false only. Some versions of YAML also read yes and on as booleans, which
+// is a common source of mistakes.
 func (d *decoder) bool(n *yaml.Node, what string) bool {
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" || n.Value != "true" && n.Value != "false" {
 		d.problem(n, "%s must be true or false, not %s%s", what, kindOf(n), boolHint(n))
@@ -193,6 +195,8 @@ func (d *decoder) bool(n *yaml.Node, what string) bool {
 	return n.Value == "true"
 }
 
+// int accepts decimal integers only: 0x10, 1_000 and 010 mean different things to different
+// readers.
 func (d *decoder) int(n *yaml.Node, what string) int {
 	i, err := strconv.Atoi(n.Value)
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || strconv.Itoa(i) != n.Value {
@@ -248,7 +252,7 @@ func kindOf(n *yaml.Node) string {
 	return "a " + n.Tag + " value"
 }
 
-// A step may be only a command.
+// decode accepts a mapping, or a string, which is a step with only a command.
 func (s *Step) decode(d *decoder, n *yaml.Node, _ string) {
 	if n.Kind == yaml.ScalarNode {
 		s.setSource(n, nil)
@@ -262,11 +266,12 @@ func (s *Step) decode(d *decoder, n *yaml.Node, _ string) {
 	d.mapping(n, reflect.ValueOf(s).Elem(), "a step")
 }
 
+// decode passes "a service" as the name of the place, by which foreignKeys finds its entries.
 func (s *Service) decode(d *decoder, n *yaml.Node, _ string) {
 	d.mapping(n, reflect.ValueOf(s).Elem(), "a service")
 }
 
-// clone may be false.
+// decode accepts a mapping, or false.
 func (c *Clone) decode(d *decoder, n *yaml.Node, what string) {
 	if n.Kind != yaml.ScalarNode {
 		d.mapping(n, reflect.ValueOf(c).Elem(), what)
@@ -279,7 +284,7 @@ func (c *Clone) decode(d *decoder, n *yaml.Node, what string) {
 	}
 }
 
-// Events may have no filters: on: { push: }, or on: [push].
+// decode accepts a mapping of events, or their names only: on: push, and on: [push].
 func (o *On) decode(d *decoder, n *yaml.Node, what string) {
 	if n.Kind == yaml.SequenceNode || n.Kind == yaml.ScalarNode && n.Tag == "!!str" {
 		n = eventsToMapping(n)
@@ -309,6 +314,7 @@ func eventsToMapping(n *yaml.Node) *yaml.Node {
 	return m
 }
 
+// decode keeps the order of the file, which a Go map would lose.
 func (j *Jobs) decode(d *decoder, n *yaml.Node, what string) {
 	// Each job inherits the env at the top, so too many are not even decoded.
 	if count := len(n.Content) / 2; n.Kind == yaml.MappingNode && count > MaxJobs {

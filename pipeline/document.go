@@ -64,6 +64,7 @@ func checkText(data []byte) Problems {
 	return nil
 }
 
+// yamlErrorLine matches the line number at the beginning of an error of yaml.v3.
 var yamlErrorLine = regexp.MustCompile(`^line (\d+): `)
 
 // yamlProblem returns an error of yaml.v3 as a problem. The position is part of the error's text.
@@ -92,6 +93,9 @@ type aliasExpander struct {
 	problems  Problems
 }
 
+// expand returns a copy of a node and of everything below it. depth is the number of levels that
+// are left; the budget of nodes and bytes is that of the whole tree. Aliases can refer to aliases,
+// so even a small file can describe a tree of any size ("billion laughs").
 func (e *aliasExpander) expand(n *yaml.Node, depth int) *yaml.Node {
 	for n.Kind == yaml.AliasNode && depth > 0 {
 		n = n.Alias

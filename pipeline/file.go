@@ -184,6 +184,7 @@ func (s *source) at(key string) *yaml.Node {
 	return s.node
 }
 
+// has reports whether the file sets a key, even if only to its zero value.
 func (s *source) has(key string) bool { return s.keys[key] != nil }
 
 // isMissing reports whether a key is neither set nor probably meant by an unknown key, which is

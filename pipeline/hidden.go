@@ -72,6 +72,7 @@ type sourceText struct {
 // checkpointEvery is the number of characters between two checkpoints.
 const checkpointEvery = 256
 
+// newSourceText splits a file into lines. Checkpoints are computed when they are needed.
 func newSourceText(data []byte) *sourceText {
 	return &sourceText{lines: strings.Split(string(data), "\n"), checkpoints: map[int][]int{}}
 }

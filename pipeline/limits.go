@@ -54,6 +54,7 @@ func totalBytes(list []string) (size int) {
 	return size
 }
 
+// size returns what the variables add to a stored job, in bytes.
 func (e Env) size() (size int) {
 	for name, value := range e {
 		size += len(name) + len(value) + variableBytes

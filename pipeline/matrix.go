@@ -63,6 +63,8 @@ func matrixEnvName(name string) string {
 
 var matrixName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,62}$`)
 
+// decode accepts a mapping from variables to lists of values, in which include and exclude have a
+// meaning of their own.
 func (m *Matrix) decode(d *decoder, n *yaml.Node, what string) {
 	keys := d.pairs(n, what, func(key, value *yaml.Node) {
 		switch key.Value {
@@ -121,6 +123,8 @@ func (m *Matrix) checkNames(d *decoder) {
 	}
 }
 
+// checkMatrixName reports a name that cannot become part of an environment variable, and returns
+// false for it.
 func (d *decoder) checkMatrixName(key *yaml.Node) bool {
 	if !matrixName.MatchString(key.Value) {
 		d.problem(key, "%q is not a valid name for a matrix variable. Use letters, digits, _ and -", key.Value)
@@ -129,6 +133,7 @@ func (d *decoder) checkMatrixName(key *yaml.Node) bool {
 	return true
 }
 
+// matrixValues decodes the values of one variable.
 func (d *decoder) matrixValues(n *yaml.Node, name string) []string {
 	switch {
 	case n.Kind != yaml.SequenceNode || len(n.Content) == 0:
@@ -146,6 +151,8 @@ func (d *decoder) matrixValues(n *yaml.Node, name string) []string {
 	return values
 }
 
+// checkMatrixValue reports a value that is too long. Each value is repeated in every combination,
+// and in the environment of every step.
 func (d *decoder) checkMatrixValue(n *yaml.Node, name string) {
 	if len(n.Value) > maxMatrixValueBytes {
 		d.problem(n, "a value of %s has %d bytes; at most %d are allowed", name, len(n.Value), maxMatrixValueBytes)

@@ -76,8 +76,12 @@ func (d *decoder) checkName(n *yaml.Node, s, what string) {
 	}
 }
 
+// imageName matches references of images: a registry, a path, a tag and a digest, without spaces.
+// It is weaker than the grammar of registries, and strong enough that a name cannot be an option.
 var imageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$`)
 
+// checkImage reports an invalid name of an image. An empty one is not reported, because the image
+// may be set elsewhere.
 func (d *decoder) checkImage(n *yaml.Node, s string) {
 	if s != "" && !imageName.MatchString(s) {
 		d.problem(n, "image %q is not the name of an image. Write for example golang:1.26", s)

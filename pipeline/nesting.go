@@ -91,6 +91,7 @@ func (s *nestingScanner) next() {
 	}
 }
 
+// newLine moves to the next line, where a block collection can begin anew.
 func (s *nestingScanner) newLine() {
 	s.offset++
 	s.line++

@@ -12,6 +12,7 @@ import (
 // one that begins with ! excludes the name.
 type Patterns []string
 
+// decode accepts a list of patterns, or a single one.
 func (p *Patterns) decode(d *decoder, n *yaml.Node, what string) {
 	list := []*yaml.Node{n}
 	if n.Kind == yaml.SequenceNode {
@@ -173,11 +174,13 @@ type matchBudget struct {
 	cache     map[*string]matchState // by the first pattern of a list
 }
 
+// matchState is the cached result of matching a list of patterns.
 type matchState struct {
 	path    string // the first one that matches
 	matches bool
 }
 
+// comparisonCost is the fixed part of the cost of a comparison.
 const comparisonCost = 300 // of short texts
 
 // firstMatch returns the first of paths that the patterns match. If the budget is used up, it
@@ -194,6 +197,8 @@ func (b *matchBudget) firstMatch(p Patterns, paths []string, what string) (path 
 	return path, matches
 }
 
+// search is firstMatch without the cache. Patterns without special characters cost only the fixed
+// part.
 func (b *matchBudget) search(p Patterns, paths []string, what string) (path string, matches bool) {
 	fixed := 0
 	perByte := 0

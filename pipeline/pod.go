@@ -45,6 +45,8 @@ func (b *builder) job(j *Job, selected JobSelection, name string) (*Compiled, er
 	return c, nil
 }
 
+// kubernetesJob returns the Job around a pod. Its pod is never restarted (backoffLimit 0): whether
+// a job runs again is the decision of the server.
 func (b *builder) kubernetesJob(name string, timeoutSeconds int64, spec corev1.PodSpec) *batchv1.Job {
 	labels := map[string]string{runner.LabelManagedBy: runner.Manager, runner.LabelRun: b.in.RunID}
 	onlyFailed := batchv1.Failed // a new pod replaces one only when that has ended
@@ -102,6 +104,7 @@ func (b *builder) pod(j *Job, name string) corev1.PodSpec {
 	return spec
 }
 
+// emptyDir returns a volume on the node's disk that lives as long as the pod.
 func emptyDir(name string, limit resource.Quantity) corev1.Volume {
 	return corev1.Volume{
 		Name:         name,

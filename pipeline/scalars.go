@@ -18,6 +18,8 @@ const (
 	maxDuration = 7 * 24 * time.Hour
 )
 
+// decode accepts durations of Go. A number without a unit is rejected, because some CI services
+// read seconds and others minutes.
 func (t *Duration) decode(d *decoder, n *yaml.Node, what string) {
 	if n.Kind == yaml.ScalarNode && (n.Tag == "!!int" || n.Tag == "!!float") {
 		d.problem(n, "%s needs a unit. Write %ss for seconds, or %sm for minutes", what, n.Value, n.Value)
@@ -38,6 +40,7 @@ func (t *Duration) decode(d *decoder, n *yaml.Node, what string) {
 	}
 }
 
+// wordyDuration matches a number and a unit that is written out, such as "5 minutes" or "2 hours".
 var wordyDuration = regexp.MustCompile(`^([0-9]{1,6}) *(s|m|h)[a-z]*$`)
 
 // durationHint returns what a text such as "5 minutes" probably means: "5m".
@@ -51,6 +54,8 @@ func durationHint(s string) string {
 // Quantity is an amount in the notation of Kubernetes: 500m, 2, 512Mi.
 type Quantity string
 
+// decode accepts numbers and strings. A quantity with an expression is checked after it is
+// expanded.
 func (q *Quantity) decode(d *decoder, n *yaml.Node, what string) {
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" && n.Tag != "!!int" && n.Tag != "!!float" {
 		d.problem(n, "%s must be a quantity such as 500m, 2 or 512Mi, not %s", what, kindOf(n))
@@ -100,6 +105,8 @@ func (d *decoder) checkQuantity(n *yaml.Node, s, what string) {
 // Shell is the command that runs a script. The path of the script follows as its last argument.
 type Shell []string
 
+// decode accepts sh, bash, or a command as a list. Both names stand for the shell with options that
+// end a script at the first error.
 func (s *Shell) decode(d *decoder, n *yaml.Node, what string) {
 	if n.Kind != yaml.ScalarNode {
 		*s = d.stringList(n, what)
@@ -127,6 +134,7 @@ type Command struct {
 	Args   []string // the program is the first
 }
 
+// decode accepts a script as a string, or a program and its arguments as a list.
 func (c *Command) decode(d *decoder, n *yaml.Node, what string) {
 	if n.Kind == yaml.SequenceNode {
 		c.Args = d.stringList(n, what)
@@ -146,6 +154,8 @@ func (c Command) Size() int { return len(c.Script) + totalBytes(c.Args) }
 // Env has environment variables by name.
 type Env map[string]string
 
+// decode accepts a mapping from names to strings. Names that begin with YACI are reserved, so that
+// a file cannot imitate variables of the server.
 func (e *Env) decode(d *decoder, n *yaml.Node, what string) {
 	*e = Env{}
 	size := 0
@@ -188,6 +198,7 @@ type User struct {
 	GID *int64 // nil: the group that the image gives the user, or 0
 }
 
+// decode accepts UID or UID:GID.
 func (u *User) decode(d *decoder, n *yaml.Node, what string) {
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" && n.Tag != "!!int" {
 		d.problem(n, "%s must be a user id such as 1000, or a user and a group such as 1000:1000, not %s", what, kindOf(n))
@@ -211,6 +222,7 @@ func (u *User) decode(d *decoder, n *yaml.Node, what string) {
 		"Run id -u NAME in the image to find it", what, n.Value)
 }
 
+// parseUserID parses a decimal id without sign and leading zeros.
 func parseUserID(s string) (id int64, ok bool) {
 	id, err := strconv.ParseInt(s, 10, 64)
 	return id, err == nil && id >= 0 && id <= maxUserID && strconv.FormatInt(id, 10) == s

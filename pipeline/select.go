@@ -88,6 +88,7 @@ func (f *File) Select(in Input) Selection {
 
 func newMatchBudget() *matchBudget { return &matchBudget{remaining: maxMatchWork} }
 
+// selectJobs decides by the filters under on, and then for each job and step.
 func (f *File) selectJobs(in Input) Selection {
 	s := Selection{Trigger: f.On.decide(in), Selected: true}
 	if i := slices.IndexFunc(s.Trigger, func(d Decision) bool { return !d.Runs }); i >= 0 {
@@ -112,6 +113,8 @@ func (f *File) selectJobs(in Input) Selection {
 	return s
 }
 
+// selectSteps decides which steps of a job run. The job runs if one of them does that is not for
+// failures only.
 func (j *Job) selectSteps(in Input) JobSelection {
 	selection := JobSelection{Decision: Decision{What: j.Title(), Why: "no step matches"}}
 	for _, step := range j.Steps {
@@ -192,6 +195,7 @@ func decideDefault(in Input) Decision {
 	return Decision{What: "on", Runs: true, Why: "the default is every branch push and every pull request"}
 }
 
+// namesEvent returns the decision of whether the file names an event at all.
 func namesEvent(key string, named bool) Decision {
 	if named {
 		return Decision{What: key, Runs: true, Why: "the file names " + key}
@@ -199,6 +203,8 @@ func namesEvent(key string, named bool) Decision {
 	return Decision{What: key, Why: "the file does not name " + key}
 }
 
+// decide returns the decisions for a push to a branch or a tag. A nil filter excludes both. Tags
+// start a run only if the file lists patterns for them.
 func (p *PushFilter) decide(in Input) []Decision {
 	list := []Decision{namesEvent("on.push", p != nil)}
 	if p == nil {
@@ -217,6 +223,8 @@ func (p *PushFilter) decide(in Input) []Decision {
 	return append(list, p.Paths.decidePaths("on.push.paths", in))
 }
 
+// decide returns the decisions for an action on a pull request. An empty PRAction matches all
+// types.
 func (p *PullFilter) decide(in Input) []Decision {
 	list := []Decision{namesEvent("on.pull_request", p != nil)}
 	if p == nil {
@@ -229,6 +237,8 @@ func (p *PullFilter) decide(in Input) []Decision {
 	return append(list, p.Paths.decidePaths("on.pull_request.paths", in))
 }
 
+// decideType decides by the action. The default is every action that changes the content to test,
+// or makes the pull request ready for it.
 func (p *PullFilter) decideType(in Input) Decision {
 	types := p.Types
 	if types == nil {
@@ -246,6 +256,7 @@ func (p *PullFilter) decideType(in Input) Decision {
 	return Decision{What: what, Why: fmt.Sprintf("%s is not one of types (%s)", in.PRAction, joinShort(types, ", "))}
 }
 
+// decide returns the first filter of a step that excludes the event, or a decision to run.
 func (w When) decide(in Input) Decision {
 	if len(w.Event) > 0 && !slices.Contains(w.Event, in.Event) {
 		why := fmt.Sprintf("when.event is %s, and this is %s", joinShort(w.Event, ", "), in.describe())

@@ -88,6 +88,7 @@ func imagesWithoutRun(steps []*Step) (images []string) {
 	return images
 }
 
+// defaultReadyTimeout limits how long steps wait for a service that sets no timeout.
 const defaultReadyTimeout = time.Minute
 
 // readyPlans returns the services that the first steps wait for.
@@ -105,6 +106,8 @@ func readyPlans(services []*Service) (list []runner.ReadyPlan) {
 	return list
 }
 
+// stepContainer returns the container of a step. The runner is its command, and starts the step's
+// own command when the steps that it needs have ended.
 func (b *builder) stepContainer(index int, s *Step, j *Job) corev1.Container {
 	env := withSafeDirectory(mergeEnv(b.variables, s.Env), s.Env)
 	env["YACI_JOB"] = j.Title()

@@ -14,6 +14,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
+// maxCloneDepth is larger than any history, and small enough for an int32.
 const maxCloneDepth = 1_000_000
 
 // checkJob checks a job before its matrix is expanded, and sets the defaults of its steps.
@@ -30,6 +31,7 @@ func (d *decoder) checkJob(j *Job) {
 	}
 }
 
+// checkSteps checks the steps of a job, and names those that have no name.
 func (d *decoder) checkSteps(j *Job) {
 	switch n := j.at("steps"); {
 	case j.intended["steps"]:
@@ -68,6 +70,7 @@ func (d *decoder) checkUniqueName(n *yaml.Node, name, what string, lines map[str
 	lines[name] = n.Line
 }
 
+// checkStep checks one step, and sets the shell and quiet from its job.
 func (d *decoder) checkStep(j *Job, s *Step) {
 	d.checkCommand(s)
 	if s.Shell == nil {
@@ -100,6 +103,8 @@ func (d *decoder) checkStep(j *Job, s *Step) {
 	}
 }
 
+// checkRetry reports a retry without effect. One attempt would be no retry, and code 0 is never
+// retried.
 func (d *decoder) checkRetry(s *Step) {
 	r := s.Retry
 	if r == nil {
@@ -146,6 +151,8 @@ func (d *decoder) checkImageCommand(s *Step) {
 	}
 }
 
+// checkServices checks the services of a job. They start once for all steps, so their values cannot
+// depend on a step.
 func (d *decoder) checkServices(j *Job) {
 	if len(j.Services) > MaxServices {
 		n := j.at("services")
@@ -179,6 +186,7 @@ func (d *decoder) checkTriggers(on *On) {
 	}
 }
 
+// checkConcurrency checks a concurrency group, and sets its default limit. nil means no group.
 func (d *decoder) checkConcurrency(c *Concurrency) {
 	if c == nil {
 		return

@@ -45,6 +45,8 @@ func (b *builder) cloneContainer(j *Job) corev1.Container {
 	}
 }
 
+// cloneEnv returns the environment of the clone container. HOME is writable for git, although the
+// root file system is not.
 func (b *builder) cloneEnv(c Clone) Env {
 	env := Env{
 		"HOME":                 runner.BinDir,

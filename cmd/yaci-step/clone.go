@@ -85,6 +85,7 @@ func (g *repository) ignoreOwnerChanges() error {
 	return g.git("config", "core.trustctime", "false")
 }
 
+// isCommit reports whether id is a full commit id, of SHA-1 or SHA-256.
 func isCommit(id string) bool {
 	return len(id) >= 40 && strings.Trim(id, "0123456789abcdef") == ""
 }

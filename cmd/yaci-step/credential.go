@@ -16,6 +16,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
+// tokenUser is the user name that GitHub expects with a token of an App's installation.
 const tokenUser = "x-access-token"
 
 // access is a token, with the repositories that it can read besides origin because their owners
@@ -121,6 +122,8 @@ type revocation struct {
 	err   error // of starting cmd
 }
 
+// startRevocation starts the program that will revoke the token. Errors are returned by finish,
+// because the clone does not depend on it.
 func startRevocation(paths podPaths, address string) *revocation {
 	r := &revocation{}
 	token, err := os.ReadFile(filepath.Join(paths.payload, runner.TokenFile))

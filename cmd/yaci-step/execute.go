@@ -169,6 +169,8 @@ func reap(pid int) syscall.WaitStatus {
 	}
 }
 
+// exitCode returns the exit code as shells report it: 128 plus the number of the signal that ended
+// the process.
 func exitCode(s syscall.WaitStatus) int {
 	if s.Signaled() {
 		return 128 + int(s.Signal())

@@ -43,6 +43,7 @@ func (g *repository) output(args ...string) (string, error) {
 	return stdout.String(), g.wrapError(stderr.String(), err)
 }
 
+// command returns a git command in the workspace with the environment of this clone only.
 func (g *repository) command(args ...string) *exec.Cmd {
 	cmd := exec.Command("git", args...)
 	cmd.Dir = g.dir

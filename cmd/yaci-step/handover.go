@@ -44,6 +44,7 @@ func prepareHandOver(paths podPaths, steps int) error {
 	return nil
 }
 
+// stepDir returns the directory to which a step publishes.
 func stepDir(paths podPaths, step int) string {
 	return filepath.Join(paths.sync, runner.StepPath(step))
 }

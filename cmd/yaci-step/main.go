@@ -39,6 +39,8 @@ func defaultPaths() podPaths {
 	}
 }
 
+// main makes the process undumpable before anything else, so that no other process sees the token
+// or the secrets.
 func main() {
 	if err := disableDumping(); err != nil { // before anything is started
 		printError(err)
@@ -50,6 +52,7 @@ func main() {
 // printError prints an error like output.say, where there is no output yet.
 func printError(err error) { fmt.Fprintln(os.Stderr, runner.NotePrefix+err.Error()) }
 
+// dispatch runs a command and returns the exit code. 2 means wrong arguments.
 func dispatch(args []string, paths podPaths) int {
 	switch {
 	case len(args) == 1 && args[0] == runner.PrepareCommand:

@@ -24,6 +24,7 @@ type masker struct {
 	out    []byte
 }
 
+// node is a state of the automaton: the longest suffix of the stream that begins an encoding.
 type node struct {
 	edges []edge
 	fail  int32
@@ -59,6 +60,7 @@ func newMasker(names []string, getenv func(string) string) (*masker, error) {
 	return m, nil
 }
 
+// add adds one encoding of a secret to the trie.
 func (m *masker) add(form string) {
 	at := int32(0)
 	for i := range len(form) {
@@ -91,6 +93,8 @@ func (m *masker) link() {
 	}
 }
 
+// edge returns the child of a node for a byte, or 0. Nodes have few children, so a list is smaller
+// than a map.
 func (m *masker) edge(at int32, b byte) int32 {
 	for _, e := range m.nodes[at].edges {
 		if e.b == b {
@@ -100,6 +104,7 @@ func (m *masker) edge(at int32, b byte) int32 {
 	return 0
 }
 
+// next returns the state after a byte. It follows failure links until a node has an edge for it.
 func (m *masker) next(at int32, b byte) int32 {
 	for at != 0 {
 		if to := m.edge(at, b); to != 0 {

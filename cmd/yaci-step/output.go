@@ -38,6 +38,7 @@ type output struct {
 
 func newOutput() *output { return &output{to: os.Stdout, markedAt: time.Now()} }
 
+// Write prints p, and a progress marker after one of its lines if one is due.
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -62,6 +63,7 @@ func (o *output) markerPosition(p []byte) int {
 	return bytes.LastIndexByte(p, '\n') + 1
 }
 
+// put prints p with marker prefixes escaped, and counts it.
 func (o *output) put(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -103,6 +105,8 @@ func (o *output) say(text string) {
 	o.print(line)
 }
 
+// copy prints everything that r returns, with secrets masked. An error of the container's log is
+// ignored: the step must not fail because nobody reads its output.
 func (o *output) copy(r io.Reader) {
 	buf := make([]byte, 64<<10)
 	for {
@@ -177,6 +181,7 @@ type outputPipe struct {
 	left int  // bytes to read after that
 }
 
+// Read implements io.Reader.
 func (p *outputPipe) Read(to []byte) (int, error) {
 	if !p.late {
 		n, err := p.r.Read(to)

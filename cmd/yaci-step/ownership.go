@@ -53,6 +53,7 @@ type ownership struct {
 	giving sync.WaitGroup
 }
 
+// newOwnership returns the ownership of step index. say prints a line to the step's log.
 func newOwnership(paths podPaths, plans []runner.StepPlan, index int, say func(string)) *ownership {
 	return &ownership{
 		paths: paths,

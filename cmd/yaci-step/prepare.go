@@ -86,6 +86,7 @@ func fetch(paths podPaths, c runner.Clone, r *runner.Record) {
 	}
 }
 
+// fail records an error of YACI, which ends the job in error. what is the part that failed.
 func fail(r *runner.Record, what string, err error) {
 	r.Exit = 1
 	r.Reason = what + ": " + err.Error()
@@ -125,6 +126,8 @@ func installFiles(paths podPaths) ([]runner.StepPlan, error) {
 	return plans, prepareHandOver(paths, len(plans))
 }
 
+// copyFile copies a file. An existing one is replaced, because the clone container can be
+// restarted.
 func copyFile(from, to string, mode os.FileMode) error {
 	in, err := os.Open(from)
 	if err != nil {

@@ -29,6 +29,7 @@ func report(r runner.Record, paths podPaths, budget int) error {
 	return nil
 }
 
+// now returns the time of records: Unix milliseconds.
 func now() int64 { return time.Now().UnixMilli() }
 
 // recordUsage sets what the step used: the peak memory of its largest process, because the peak of

@@ -107,10 +107,14 @@ const (
 	maxShownCommand = 200
 )
 
+// trapScript is the file that BASH_ENV names. It runs in the same shell as the script, so it
+// removes the variable before the script can see it.
 const trapScript = `unset BASH_ENV
 trap '{ builtin . "WRITE" "$?" "${LINENO-}" "${BASH_SOURCE[0]-}" "${PIPESTATUS[@]}" "${_-}"; } >/dev/null 2>&1 && [[ x ]]' ERR
 `
 
+// writeScript writes the exit code, the line and the exit codes of the pipeline, if the main shell
+// of the script with "set -e" runs it. It returns the exit code that the trap got.
 const writeScript = `case $-,${BASHPID-},$3 in
 *e*,"$$","SCRIPT") builtin printf '%s\n' "$1" "$2" "${@:4:$#-4}" >|"FILE" || return "$1" ;;
 esac

@@ -32,6 +32,8 @@ func visit(dir string, f func(parent *os.Root, e fs.DirEntry) error) error {
 	return visitRoot(root, maxTreeDepth, f)
 }
 
+// visitRoot is visit for an open directory. Below depth levels, directories are reported and not
+// entered.
 func visitRoot(root *os.Root, depth int, f func(parent *os.Root, e fs.DirEntry) error) (first error) {
 	keep := func(err error) {
 		if first == nil && !errors.Is(err, fs.ErrNotExist) {
@@ -58,6 +60,7 @@ func visitRoot(root *os.Root, depth int, f func(parent *os.Root, e fs.DirEntry) 
 	return first
 }
 
+// readDir returns the entries of an open directory, unsorted.
 func readDir(root *os.Root) ([]fs.DirEntry, error) {
 	d, err := root.Open(".")
 	if err != nil {

@@ -38,6 +38,8 @@ type waiter struct {
 	conn  *net.UnixConn // nil: it cannot be woken
 }
 
+// newWaiter takes the socket of a step. If somebody has taken its name, the waiter works without
+// being woken.
 func newWaiter(paths podPaths, step int) waiter {
 	conn, err := net.ListenUnixgram("unixgram", wakeAddress(paths, step))
 	if err != nil {

@@ -25,6 +25,7 @@ type AccessList interface {
 	Access(ctx context.Context) ([]ci.RepoAccess, error)
 }
 
+// maxAccessBytes limits the body of POST /api/v1/access.
 const maxAccessBytes = 4 << 10
 
 // ListAccess answers GET /api/v1/access.

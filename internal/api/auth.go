@@ -40,6 +40,8 @@ func newToken() (id, secret string) {
 	return letters[:idLetters], tokenPrefix + letters
 }
 
+// hashToken returns the hash under which a token is stored. A token is random, so it needs no salt
+// and no slow hash.
 func hashToken(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
 	return sum[:]
@@ -52,6 +54,7 @@ type caller struct {
 	scope ci.Scope
 }
 
+// callerKey is the key of the caller in the context of a request.
 type callerKey struct{}
 
 // tokenIDOf returns the id of the token of a request.

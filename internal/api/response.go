@@ -21,6 +21,7 @@ func Problem(w http.ResponseWriter, code int, message string) {
 	reply(w, code, problem(code, message))
 }
 
+// problem returns the fields of an error, to which a caller can add others.
 func problem(code int, message string) map[string]any {
 	return map[string]any{
 		"type":   "about:blank",
@@ -31,6 +32,7 @@ func problem(code int, message string) map[string]any {
 	}
 }
 
+// reply answers with a value as JSON.
 func reply(w http.ResponseWriter, code int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil { // impossible for the types of this package
@@ -39,6 +41,7 @@ func reply(w http.ResponseWriter, code int, v any) {
 	write(w, code, append(body, '\n'))
 }
 
+// write answers with a body that is JSON already. Errors have a media type of their own (RFC 9457).
 func write(w http.ResponseWriter, code int, body []byte) {
 	kind := "application/json"
 	if code >= 400 {

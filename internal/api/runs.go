@@ -31,6 +31,7 @@ type Repos interface {
 // allRepos is what holders of API tokens may see.
 func allRepos() ci.Sight { return ci.Sight{All: true} }
 
+// maxRuns is the most runs in one answer.
 const maxRuns = 100 // in one answer
 
 // ListRuns answers GET /api/v1/runs: runs, newest first. The query parameters repo, number, sha,
@@ -73,6 +74,8 @@ func (a *API) ListRuns(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, answer)
 }
 
+// filter parses the query parameters of ListRuns. The error wraps ci.ErrInvalid, with a message for
+// the caller, or ci.ErrNotFound for an unknown repository.
 func (a *API) filter(r *http.Request) (f ci.RunFilter, err error) {
 	q := r.URL.Query()
 	f = ci.RunFilter{

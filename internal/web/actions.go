@@ -31,6 +31,7 @@ const errExpiredForm = refusal(
 	"Your session has expired. Reload the page and try again.",
 )
 
+// maxFormBytes limits the body of a form.
 const maxFormBytes = 64 << 10
 
 // runAction performs the action of a form on a run.

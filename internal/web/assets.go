@@ -40,6 +40,7 @@ var parsed = sync.OnceValues(func() (map[string]*template.Template, error) {
 	return all, nil
 })
 
+// pageTemplate returns the template of a page by its file name.
 func pageTemplate(name string) (*template.Template, error) {
 	all, err := parsed()
 	if err != nil {
@@ -59,6 +60,7 @@ func asset(name string) (string, error) {
 	return "/-/static/" + hex.EncodeToString(sum[:6]) + "/" + name, nil
 }
 
+// content returns a static file: an embedded one, or one that is generated.
 func content(name string) ([]byte, error) {
 	if name == "colours.css" {
 		return []byte(colours()), nil
@@ -69,6 +71,8 @@ func content(name string) ([]byte, error) {
 	return staticFiles.ReadFile("static/" + name)
 }
 
+// static serves a static file. The hash in the address is not checked: it only makes browsers load
+// a new version.
 func static(w http.ResponseWriter, r *http.Request) {
 	name := chi.URLParam(r, "file")
 	data, err := content(name)
@@ -92,6 +96,7 @@ func icon(s ci.State) template.HTML {
 	)
 }
 
+// shape returns the inside of the SVG drawing for a state, or "" for another word.
 func shape(s ci.State) string {
 	return map[ci.State]string{
 		ci.Queued:    `<circle cx="8" cy="8" r="6.25" fill="none" stroke="currentColor" stroke-width="1.5"/><path d="M8 4.75V8l2.25 1.5" fill="none" stroke="currentColor" stroke-width="1.5"/>`,

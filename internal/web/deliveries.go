@@ -99,6 +99,7 @@ func (p *Pages) deliveries(w http.ResponseWriter, r *http.Request) error {
 	}, v)
 }
 
+// canViewDeliveries reports whether a reader can view any deliveries.
 func (p *Pages) canViewDeliveries(r *http.Request) bool {
 	return p.Sight.All || len(readerOf(r).Reach.Writes) > 0
 }

@@ -60,6 +60,7 @@ func elapsed(started, finished, now time.Time) string {
 	return ci.Duration(max(0, finished.Sub(started)))
 }
 
+// age returns how long ago something was, in the largest unit that fits, or the date after 60 days.
 func age(t, now time.Time) string {
 	d := now.Sub(t)
 	switch {
@@ -75,8 +76,10 @@ func age(t, now time.Time) string {
 	return t.Format("2 Jan 2006")
 }
 
+// iso returns the format of the datetime attribute in HTML.
 func iso(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
+// timeOfDay returns the time in UTC with milliseconds, for lines of a log.
 func timeOfDay(t time.Time) string { return t.UTC().Format("15:04:05.000") }
 
 // formatBytes returns a size in the units of .yaci.yml.
@@ -149,6 +152,7 @@ func runTitle(r ci.Run) string {
 	return r.Event.SHA.Short()
 }
 
+// plural returns a number with a noun, which gets an s unless the number is 1.
 func plural[N int | int64](n N, word string) string {
 	if n != 1 {
 		word += "s"

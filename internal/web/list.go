@@ -31,6 +31,7 @@ type listPage struct {
 	Kinds    []ci.Kind
 }
 
+// list shows the runs of all repositories that match a filter.
 func (p *Pages) list(w http.ResponseWriter, r *http.Request) error {
 	l, err := p.listOf(r, ci.RunFilter{Sight: p.sight(r)})
 	if err != nil {
@@ -119,6 +120,7 @@ func (p *Pages) repo(r *http.Request, owner, name string) (ci.Repo, error) {
 	return repo, nil
 }
 
+// repositories shows each repository with its newest run.
 func (p *Pages) repositories(w http.ResponseWriter, r *http.Request) error {
 	repos, err := p.Repos.Repos(r.Context(), p.sight(r))
 	if err != nil {
@@ -141,6 +143,7 @@ func (p *Pages) repositories(w http.ResponseWriter, r *http.Request) error {
 // chartRuns is the number of runs in the chart.
 const chartRuns = 60
 
+// repository shows the runs of one repository with a chart of its default branch.
 func (p *Pages) repository(w http.ResponseWriter, r *http.Request) error {
 	repo, err := p.repo(r, chi.URLParam(r, "owner"), chi.URLParam(r, "repo"))
 	if err != nil {
@@ -192,6 +195,8 @@ type queueGroup struct {
 	More  bool // there are more runs
 }
 
+// queue shows the unfinished runs by state. It reveals only runs that the reader can view, and no
+// totals.
 func (p *Pages) queue(w http.ResponseWriter, r *http.Request) error {
 	groups := []queueGroup{
 		{State: ci.Running, Title: "Running", Empty: "Nothing is running."},

@@ -98,12 +98,14 @@ type runPage struct {
 	Forge    forgeLinks
 }
 
+// tab is a link to an attempt.
 type tab struct {
 	Number int
 	State  ci.State
 	Path   string
 }
 
+// jobLink is a link to a job of the attempt.
 type jobLink struct {
 	Title, Path string
 	Job         ci.Job
@@ -136,6 +138,7 @@ func (p *Pages) runByID(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// run shows one attempt of a run with one of its jobs.
 func (p *Pages) run(w http.ResponseWriter, r *http.Request) error {
 	pl, err := p.findTarget(r)
 	if err != nil {
@@ -178,6 +181,7 @@ func stateSymbol(s ci.State) string {
 	return "–"
 }
 
+// runPage collects the data of a run's page.
 func (p *Pages) runPage(ctx context.Context, pl runTarget) (*runPage, error) {
 	page := &runPage{
 		runTarget: pl,
@@ -344,6 +348,7 @@ type brokenView struct {
 	Count int
 }
 
+// brokenLine is a line of .yaci.yml with the problems in it.
 type brokenLine struct {
 	Number   int
 	Text     string

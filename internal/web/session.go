@@ -37,6 +37,7 @@ type reader struct {
 	secret string // from the cookie; the database has only its hash
 }
 
+// readerKey is the key of the reader in the context of a request.
 type readerKey struct{}
 
 // readerOf returns the sender of a request, as set by Pages.page.
@@ -56,6 +57,8 @@ func (r reader) hasValidToken(req *http.Request) bool {
 	return r.ID != "" && subtle.ConstantTimeCompare([]byte(req.PostFormValue("token")), []byte(r.FormToken())) == 1
 }
 
+// derive returns a key for one use from the secret of a session. Different uses get independent
+// keys (HKDF, RFC 5869).
 func derive(secret, use string) []byte {
 	key, err := hkdf.Key(sha256.New, []byte(secret), nil, "yaci "+use, 32)
 	if err != nil { // only for a key that is too long
@@ -64,6 +67,8 @@ func derive(secret, use string) []byte {
 	return key
 }
 
+// sessionID returns the id of a session, by which the database stores it. It is a hash, so that the
+// database does not contain what a browser sends.
 func sessionID(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(sum[:])
@@ -79,6 +84,7 @@ func seal(secret, token string) ([]byte, error) {
 	return gcm.Seal(nil, nonce, []byte(token), nil), nil
 }
 
+// unseal decrypts what seal has returned.
 func unseal(secret string, sealed []byte) (string, error) {
 	gcm, nonce, err := sealing(secret)
 	if err != nil {
@@ -88,6 +94,7 @@ func unseal(secret string, sealed []byte) (string, error) {
 	return string(token), err
 }
 
+// sealing returns the cipher, AES-256-GCM, and the nonce for the token of a session.
 func sealing(secret string) (cipher.AEAD, []byte, error) {
 	block, err := aes.NewCipher(derive(secret, "token"))
 	if err != nil {
@@ -159,6 +166,7 @@ func (p *Pages) cookie() string {
 	return "yaci"
 }
 
+// secure reports whether browsers reach this server over TLS.
 func (p *Pages) secure() bool { return strings.HasPrefix(p.URL, "https://") }
 
 // setCookie sets a cookie, or deletes it if value is empty.
@@ -262,6 +270,7 @@ func (p *Pages) finishSignIn(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// signOut ends the session and deletes its cookie.
 func (p *Pages) signOut(w http.ResponseWriter, r *http.Request) error {
 	who := readerOf(r)
 	if !who.hasValidToken(r) {

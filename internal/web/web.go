@@ -142,6 +142,7 @@ func (p *Pages) NotFound(w http.ResponseWriter, r *http.Request) {
 	p.page(func(http.ResponseWriter, *http.Request) error { return ci.ErrNotFound })(w, r)
 }
 
+// problem shows a page with a title and a message. If even that fails, only the log says so.
 func (p *Pages) problem(w http.ResponseWriter, r *http.Request, code int, title, text string) {
 	err := p.show(
 		w,
