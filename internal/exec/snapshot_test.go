@@ -74,7 +74,7 @@ func TestTake(t *testing.T) {
 		t.Errorf("%s is left: %v", s.dir, err)
 	}
 	_, err = TakeSnapshot(t.Context(), t.TempDir())
-	if err == nil || !strings.Contains(err.Error(), "no working tree of git") {
+	if err == nil || !strings.Contains(err.Error(), "not a git working tree") {
 		t.Errorf("outside: %v", err)
 	}
 }
