@@ -8,13 +8,16 @@ import (
 	"testing"
 )
 
-// Every way to a Job passes decide.Gate. These are its steps, each with the only
-// places that may take it: a new path that goes round the gate has to add itself here.
+// Every path to a Job passes decide.Gate:
 //
-//	decide.Gate -> Permit -> internal/flow/gate.go -> store: rows of jobs -> queue -> kube: the Job
+//	decide.Gate -> decide.Permit -> internal/store: rows of jobs -> internal/queue -> internal/kube: the Job
+//
+// The compiler holds most of it: the methods of the store take a permit, and only package decide can set its fields.
+// The tests here hold what it cannot. TestJobsNeedAPermit of internal/store shows that the store refuses jobs without a
+// permit.
 
-// within calls see for each call, with the function around it.
-func within(s source, see func(function string, call *ast.CallExpr)) {
+// eachCall calls see for each call in a file, with the function that contains it.
+func eachCall(s source, see func(function string, call *ast.CallExpr)) {
 	for _, d := range s.file.Decls {
 		f, ok := d.(*ast.FuncDecl)
 		if !ok {
@@ -29,7 +32,7 @@ func within(s source, see func(function string, call *ast.CallExpr)) {
 	}
 }
 
-// called is the name of what a call calls.
+// called returns the name of the function or method that a call calls.
 func called(call *ast.CallExpr) string {
 	switch f := call.Fun.(type) {
 	case *ast.SelectorExpr:
@@ -40,50 +43,33 @@ func called(call *ast.CallExpr) string {
 	return ""
 }
 
-func TestOneGate(t *testing.T) {
-	allowed := map[string][]string{ // call: file function
-		"CreateRun":      {"internal/flow/gate.go create"},
-		"AddAttempt":     {"internal/flow/gate.go attempt"},
-		"ApproveRun":     {"internal/flow/gate.go release"},
-		"ReplaceAttempt": {"internal/flow/gate.go replaceAttempt"},
-		"addJobs":        {"internal/store/runs.go beginAttempt"},
-		"beginAttempt": {
-			"internal/store/runs.go CreateRun",
-			"internal/store/runs.go AddAttempt",
-			"internal/store/approvals.go ApproveRun",
-			"internal/store/approvals.go ReplaceAttempt",
-		},
-		"Launch": {"internal/queue/launch.go launch", "internal/server/lead.go Launch", // which asks before whether it leads
-			"internal/server/probe.go run"}, // the doctor's own, of no repository
+// TestJobsOnlyFromTheStore: Jobs are created by package kube, and launched by the queue alone, which reads them from
+// the store. The doctor's probe belongs to no repository.
+func TestJobsOnlyFromTheStore(t *testing.T) {
+	launchers := []string{ // file and function
+		"internal/queue/launch.go launch",
+		"internal/server/lead.go Launch", // for the queue: it first asks whether this server leads
+		"internal/server/probe.go run",   // of the doctor
 	}
 	creators := []string{"internal/kube/launch.go", "internal/kube/local.go"}
 	seen := map[string]bool{}
 	for _, s := range sources(t) {
-		checked := map[string]bool{}
-		within(s, func(function string, call *ast.CallExpr) {
-			name, place := called(call), s.path+" "+function
-			if name == "permitted" {
-				checked[function] = true
-			}
-			if places, ok := allowed[name]; ok {
-				seen[name+" "+place] = true
-				if !slices.Contains(places, place) {
-					t.Errorf("%s calls %s: jobs come into being through internal/flow/gate.go only", place, name)
+		eachCall(s, func(function string, call *ast.CallExpr) {
+			place := s.path + " " + function
+			switch name := called(call); {
+			case name == "Launch":
+				seen[place] = true
+				if !slices.Contains(launchers, place) {
+					t.Errorf("%s launches a Job: that is for internal/queue", place)
 				}
-				if s.path == "internal/flow/gate.go" && !checked[function] {
-					t.Errorf("%s calls %s without having checked the permit", place, name)
-				}
-			}
-			if name == "Create" && onJobs(call) && !slices.Contains(creators, s.path) {
+			case name == "Create" && onJobs(call) && !slices.Contains(creators, s.path):
 				t.Errorf("%s creates a Job: only %v may", place, creators)
 			}
 		})
 	}
-	for name, places := range allowed {
-		for _, place := range places {
-			if !seen[name+" "+place] {
-				t.Errorf("%s is not called by %s any more: correct this table", name, place)
-			}
+	for _, place := range launchers {
+		if !seen[place] {
+			t.Errorf("%s does not call Launch any more: correct this list", place)
 		}
 	}
 }
@@ -98,27 +84,18 @@ func onJobs(call *ast.CallExpr) bool {
 	return ok && called(inner) == "Jobs"
 }
 
-func TestOnlyTheGateMakesPermits(t *testing.T) {
+// TestOneInsertOfJobs: no statement but that of addJobs, which checks the permit, adds rows to the table of jobs.
+func TestOneInsertOfJobs(t *testing.T) {
 	for _, s := range sources(t) {
 		for _, d := range s.file.Decls {
 			f, isFunc := d.(*ast.FuncDecl)
 			ast.Inspect(d, func(n ast.Node) bool {
-				switch n := n.(type) {
-				case *ast.CompositeLit:
-					if strings.HasSuffix(typeName(n.Type), "Permit") && len(n.Elts) > 0 && (s.path != "internal/decide/gate.go" || !isFunc || f.Name.Name != "Gate") {
-						t.Errorf("%s makes a permit: only decide.Gate may", s.path)
-					}
-				case *ast.AssignStmt:
-					for _, to := range n.Lhs {
-						sel, ok := to.(*ast.SelectorExpr)
-						if ok && sel.Sel.Name == "granted" {
-							t.Errorf("%s changes a permit", s.path)
-						}
-					}
-				case *ast.BasicLit:
-					if n.Kind == token.STRING && strings.Contains(n.Value, "INSERT INTO jobs ") && (!isFunc || f.Name.Name != "addJobs") {
-						t.Errorf("%s writes jobs: that is for addJobs of internal/store", s.path)
-					}
+				text, ok := n.(*ast.BasicLit)
+				if !ok || text.Kind != token.STRING || !strings.Contains(text.Value, "INSERT INTO jobs ") {
+					return true
+				}
+				if s.pkg != "internal/store" || !isFunc || f.Name.Name != "addJobs" {
+					t.Errorf("%s adds jobs: that is for addJobs of internal/store", s.path)
 				}
 				return true
 			})
@@ -126,12 +103,33 @@ func TestOnlyTheGateMakesPermits(t *testing.T) {
 	}
 }
 
-func typeName(e ast.Expr) string {
-	switch e := e.(type) {
-	case *ast.SelectorExpr:
-		return e.Sel.Name
-	case *ast.Ident:
-		return e.Name
+// TestOnlyTheGateGrantsPermits: within package decide, where the compiler allows it, no function but Gate makes a
+// permit or changes one.
+func TestOnlyTheGateGrantsPermits(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.pkg != "internal/decide" {
+			continue
+		}
+		for _, d := range s.file.Decls {
+			f, isFunc := d.(*ast.FuncDecl)
+			if isFunc && f.Name.Name == "Gate" {
+				continue
+			}
+			ast.Inspect(d, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.CompositeLit:
+					if name, ok := n.Type.(*ast.Ident); ok && name.Name == "Permit" && len(n.Elts) > 0 {
+						t.Errorf("%s makes a permit: only Gate may", s.path)
+					}
+				case *ast.AssignStmt:
+					for _, target := range n.Lhs {
+						if sel, ok := target.(*ast.SelectorExpr); ok && sel.Sel.Name == "granted" {
+							t.Errorf("%s changes a permit", s.path)
+						}
+					}
+				}
+				return true
+			})
+		}
 	}
-	return ""
 }

@@ -15,8 +15,8 @@ type Verdict string
 // The verdicts.
 const (
 	Run    Verdict = "run"    // start a run
-	Hold   Verdict = "hold"   // record a run that waits for approval
-	Obey   Verdict = "obey"   // do what a comment asks for
+	Hold   Verdict = "hold"   // store a run that waits for approval
+	Act    Verdict = "act"    // carry out a command, or follow a change of a repository or installation
 	Ignore Verdict = "ignore" // nothing to do
 )
 
@@ -26,14 +26,13 @@ type Decision struct {
 	Why     string
 }
 
-// Event decides whether an event is one to start a run, whoever caused it. It
-// permits nothing: that is for [Gate].
-func Event(ev ci.Event) Decision {
+// Event decides what an event calls for, by the event and the policy for forks alone. It permits nothing: [Gate] does.
+func Event(ev ci.Event, forks Forks) Decision {
 	switch ev.Kind {
 	case ci.Push:
 		return push(ev)
 	case ci.PullRequest:
-		return pullRequest(ev)
+		return pullRequest(ev, forks)
 	case ci.Tag:
 		return tag(ev)
 	case ci.MergeGroup:
@@ -41,14 +40,11 @@ func Event(ev ci.Event) Decision {
 	case ci.Comment:
 		return comment(ev)
 	case ci.CheckRun:
-		return Decision{
-			Obey,
-			fmt.Sprintf("Obey: %s asks for the checks of %s to be run again.", ev.Actor.Login, ev.SHA.Short()),
-		}
+		return Decision{Act, fmt.Sprintf("Act: %s asks to re-run the checks of %s.", ev.Actor.Login, ev.SHA.Short())}
 	case ci.Removal:
 		return removal(ev)
 	case ci.RepoChange:
-		return Decision{Obey, fmt.Sprintf("Obey: repository %d was %s by %s.", ev.Repo.ID, ev.PRAction, ev.Actor.Login)}
+		return Decision{Act, fmt.Sprintf("Act: repository %d was %s by %s.", ev.Repo.ID, ev.PRAction, ev.Actor.Login)}
 	case ci.API:
 		return Decision{Run, "Run: asked for by the API."}
 	}
@@ -56,28 +52,19 @@ func Event(ev ci.Event) Decision {
 }
 
 func removal(ev ci.Event) Decision {
+	from := fmt.Sprintf("%d repositories", len(ev.Removed))
 	if len(ev.Removed) == 0 {
-		return Decision{
-			Obey,
-			fmt.Sprintf(
-				"Obey: %s took the GitHub App away from all repositories of installation %d.",
-				ev.Actor.Login,
-				ev.Repo.Installation,
-			),
-		}
+		from = fmt.Sprintf("all repositories of installation %d", ev.Repo.Installation)
 	}
-	return Decision{
-		Obey,
-		fmt.Sprintf("Obey: %s took the GitHub App away from %d repositories.", ev.Actor.Login, len(ev.Removed)),
-	}
+	return Decision{Act, fmt.Sprintf("Act: %s removed the GitHub App from %s.", ev.Actor.Login, from)}
 }
 
 func comment(ev ci.Event) Decision {
-	ask, _, found := Comment(ev.Body)
+	command, found := ParseCommand(ev.Body)
 	if !found {
 		return Decision{Ignore, "Ignored: the comment has no command."}
 	}
-	return Decision{Obey, fmt.Sprintf("Obey: %s comments %s on pull request #%d.", ev.Actor.Login, ask.Verb, ev.PR)}
+	return Decision{Act, fmt.Sprintf("Act: %s commented %s on pull request #%d.", ev.Actor.Login, command.Verb, ev.PR)}
 }
 
 func push(ev ci.Event) Decision {
@@ -97,43 +84,51 @@ func tag(ev ci.Event) Decision {
 	if ev.Deleted {
 		return Decision{Ignore, fmt.Sprintf("Ignored: tag %s was deleted.", ev.Tag)}
 	}
-	return Decision{Run, fmt.Sprintf("Run: tag %s was made.", ev.Tag)}
+	return Decision{Run, fmt.Sprintf("Run: tag %s was created.", ev.Tag)}
 }
 
 func mergeGroup(ev ci.Event) Decision {
 	if ev.PRAction != "checks_requested" {
 		return Decision{Ignore, fmt.Sprintf("Ignored: a merge group was %s.", ev.PRAction)}
 	}
-	return Decision{Run, fmt.Sprintf("Run: a merge group for %s asks for checks.", ev.PRBase)}
+	return Decision{Run, fmt.Sprintf("Run: a merge group for %s requests checks.", ev.PRBase)}
 }
 
-func pullRequest(ev ci.Event) Decision {
+func pullRequest(ev ci.Event, forks Forks) Decision {
 	switch ev.PRAction {
 	case "opened", "synchronize", "reopened", "ready_for_review":
 	default:
 		if Optional(ev) {
 			break
 		}
-		return Decision{
-			Ignore,
-			fmt.Sprintf(
-				"Ignored: a pull request that is %s has no new commit to run.",
-				strings.ReplaceAll(ev.PRAction, "_", " "),
-			),
-		}
+		action := strings.ReplaceAll(ev.PRAction, "_", " ")
+		return Decision{Ignore, fmt.Sprintf("Ignored: a pull request that is %s has no new commit to run.", action)}
 	}
 	if ev.Fork {
-		return Decision{Hold, Waiting(ev.SHA)}
+		return fork(ev, forks)
 	}
-	return Decision{Run, fmt.Sprintf("Run: pull request #%d was %s at %s.", ev.PR, past(ev.PRAction), ev.SHA.Short())}
+	return Decision{Run, fmt.Sprintf("Run: pull request #%d was %s at %s.", ev.PR, pastTense(ev.PRAction), ev.SHA.Short())}
 }
 
-// Optional reports whether a pull request's event runs only where a file names its action.
+// fork decides about a pull request from a fork by the operator's policy.
+func fork(ev ci.Event, forks Forks) Decision {
+	switch forks {
+	case ForksNever:
+		return Decision{Ignore, "Ignored: pull requests from forks are not run here."}
+	case ForksAlways:
+		why := fmt.Sprintf("Run: pull request #%d comes from a fork, and those run here without approval.", ev.PR)
+		return Decision{Run, why}
+	}
+	return Decision{Hold, AwaitingApproval(ev.SHA)}
+}
+
+// Optional reports whether a pull request's event runs only if a file names its action under types.
 func Optional(ev ci.Event) bool {
 	return slices.Contains([]string{"labeled", "unlabeled", "edited", "closed"}, ev.PRAction)
 }
 
-func past(action string) string {
+// pastTense returns an action of a pull request as it reads after "was".
+func pastTense(action string) string {
 	switch action {
 	case "synchronize":
 		return "updated"
@@ -143,15 +138,16 @@ func past(action string) string {
 	return action
 }
 
-// skipTrailer is the trailer of a commit's message that asks to skip CI (docs.github.com, "Skipping workflow runs").
+// skipTrailer matches the trailer of a commit message that asks to skip CI, see
+// https://docs.github.com/actions/managing-workflow-runs/skipping-workflow-runs.
 var skipTrailer = regexp.MustCompile(`(?im)^skip-checks:[ \t]*true[ \t]*$`)
 
-// SkipsCI reports whether the message of a commit asks to skip CI, by the rules of GitHub Actions: one of five
-// words anywhere in it, or a trailer at its end.
+// SkipsCI reports whether a commit message asks to skip CI, by the rules of GitHub Actions: one of five phrases
+// anywhere in it, or a trailer at its end.
 func SkipsCI(message string) bool {
 	lower := strings.ToLower(message)
-	for _, word := range []string{"[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"} {
-		if strings.Contains(lower, word) {
+	for _, phrase := range []string{"[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"} {
+		if strings.Contains(lower, phrase) {
 			return true
 		}
 	}

@@ -43,9 +43,9 @@ func TestEvent(t *testing.T) {
 		"push, skip ci":        {skipped, decide.Decision{decide.Ignore, "Ignored: the commit's message asks to skip CI."}},
 		"push, skips nothing":  {push("ci: do not skip ci"), decide.Decision{decide.Run, "Run: 6113728 was pushed to main."}},
 		"branch deleted":       {ci.Event{Kind: ci.Push, Branch: "old", Deleted: true}, decide.Decision{decide.Ignore, "Ignored: branch old was deleted."}},
-		"tag":                  {ci.Event{Kind: ci.Tag, Tag: "v1"}, decide.Decision{decide.Run, "Run: tag v1 was made."}},
+		"tag":                  {ci.Event{Kind: ci.Tag, Tag: "v1"}, decide.Decision{decide.Run, "Run: tag v1 was created."}},
 		"tag deleted":          {ci.Event{Kind: ci.Tag, Tag: "v1", Deleted: true}, decide.Decision{decide.Ignore, "Ignored: tag v1 was deleted."}},
-		"merge group":          {ci.Event{Kind: ci.MergeGroup, PRAction: "checks_requested", PRBase: "main"}, decide.Decision{decide.Run, "Run: a merge group for main asks for checks."}},
+		"merge group":          {ci.Event{Kind: ci.MergeGroup, PRAction: "checks_requested", PRBase: "main"}, decide.Decision{decide.Run, "Run: a merge group for main requests checks."}},
 		"merge group is gone":  {ci.Event{Kind: ci.MergeGroup, PRAction: "destroyed"}, decide.Decision{decide.Ignore, "Ignored: a merge group was destroyed."}},
 		"labeled":              {pull("labeled", false), decide.Decision{decide.Run, "Run: pull request #7 was labeled at 6113728."}},
 		"opened":               {pull("opened", false), decide.Decision{decide.Run, "Run: pull request #7 was opened at 6113728."}},
@@ -58,13 +58,13 @@ func TestEvent(t *testing.T) {
 		"fork opened":          {pull("opened", true), decide.Decision{decide.Hold, "Waiting for approval by a maintainer: comment /ok-to-test 6113728f27ae82c7b1a177c8d03f9e96e0adf246"}},
 		"fork, branch main":    {forkOfMain, decide.Decision{decide.Hold, "Waiting for approval by a maintainer: comment /ok-to-test 6113728f27ae82c7b1a177c8d03f9e96e0adf246"}},
 		"fork closed":          {pull("closed", true), decide.Decision{decide.Hold, "Waiting for approval by a maintainer: comment /ok-to-test 6113728f27ae82c7b1a177c8d03f9e96e0adf246"}},
-		"App suspended":        {ci.Event{Kind: ci.Removal, Repo: ci.Repo{Installation: 5}, Actor: ci.Actor{Login: "ada"}}, decide.Decision{decide.Obey, "Obey: ada took the GitHub App away from all repositories of installation 5."}},
-		"App removed":          {ci.Event{Kind: ci.Removal, Removed: []int64{1, 2}, Actor: ci.Actor{Login: "ada"}}, decide.Decision{decide.Obey, "Obey: ada took the GitHub App away from 2 repositories."}},
+		"App suspended":        {ci.Event{Kind: ci.Removal, Repo: ci.Repo{Installation: 5}, Actor: ci.Actor{Login: "ada"}}, decide.Decision{decide.Act, "Act: ada removed the GitHub App from all repositories of installation 5."}},
+		"App removed":          {ci.Event{Kind: ci.Removal, Removed: []int64{1, 2}, Actor: ci.Actor{Login: "ada"}}, decide.Decision{decide.Act, "Act: ada removed the GitHub App from 2 repositories."}},
 		"command":              {ci.Event{Kind: ci.API, Command: "true"}, decide.Decision{decide.Run, "Run: asked for by the API."}},
 		"unknown":              {ci.Event{}, decide.Decision{decide.Ignore, "Ignored: this event starts no runs."}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := decide.Event(c.event); got != c.want {
+			if got := decide.Event(c.event, decide.ForksApproval); got != c.want {
 				t.Errorf("got %+v\nwant %+v", got, c.want)
 			}
 		})
@@ -74,7 +74,8 @@ func TestEvent(t *testing.T) {
 // No action of a pull request from a fork starts anything by itself.
 func TestForkNeverRuns(t *testing.T) {
 	for _, action := range []string{"opened", "synchronize", "reopened", "ready_for_review", "closed", "edited", "labeled", "enqueued", "", "x"} {
-		if got := decide.Event(ci.Event{Kind: ci.PullRequest, Fork: true, PRAction: action}); got.Verdict == decide.Run {
+		ev := ci.Event{Kind: ci.PullRequest, Fork: true, PRAction: action}
+		if got := decide.Event(ev, decide.ForksApproval); got.Verdict == decide.Run {
 			t.Errorf("%q of a fork: %+v", action, got)
 		}
 	}

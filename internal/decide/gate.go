@@ -7,7 +7,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Forks is what the operator wants of pull requests from forks.
+// Forks is the operator's policy for pull requests from forks. Any value but the three below holds them.
 type Forks string
 
 // The policies of YACI_FORK_POLICY.
@@ -17,17 +17,27 @@ const (
 	ForksAlways   Forks = "always"   // they run like any other
 )
 
-// Known is what the gate is told besides the event. Its zero value lets nothing
-// of a fork through.
-type Known struct {
+// Facts is what [Gate] knows besides the event. With the zero value, no pull request from a fork passes.
+type Facts struct {
 	Forks    Forks
-	Writer   bool         // who opened the pull request and who caused the event may both write, now
-	Approval *ci.Approval // the newest one of the run, good or not
+	Writers  bool         // everybody behind the pull request may write to the repository now
+	Approval *ci.Approval // the run's newest approval, valid or not; nil if there is none
 	Digest   string       // of the file that would run
+
+	NothingRuns bool   // all jobs of the file are skipped for this event
+	BaseDigest  string // of the base branch's file; empty if it was not read
 }
 
-// Permit is the right to make jobs for one commit and base. Only [Gate] gives
-// one; the zero value permits nothing.
+// Trusted reports whether the pull request of a fork may run without another approval: everybody behind it may write
+// to the repository, or exactly this commit, base and file were approved.
+func (f Facts) Trusted(ev ci.Event) bool { return f.Writers || f.approved(ev) }
+
+func (f Facts) approved(ev ci.Event) bool {
+	a := f.Approval
+	return a != nil && a.SHA == ev.SHA && a.Base == ev.PRBase && a.Digest == f.Digest
+}
+
+// Permit is the right to store jobs for one commit and base. Only [Gate] grants one; the zero value permits nothing.
 type Permit struct {
 	granted bool
 	repo    int64
@@ -36,10 +46,10 @@ type Permit struct {
 	base    string
 }
 
-// ErrNoPermit says that a path to a job has gone round the gate.
-var ErrNoPermit = errors.New("this run has no permit of the gate; nothing was started")
+// ErrNoPermit says that jobs were to be stored that the gate did not permit. It is a bug: nothing was stored.
+var ErrNoPermit = errors.New("the gate did not permit this run; nothing was started")
 
-// Check is nil when the permit is for this event.
+// Check returns nil if the permit is for jobs of this event, and [ErrNoPermit] otherwise.
 func (p Permit) Check(ev ci.Event) error {
 	if !p.granted || p.repo != ev.Repo.ID || p.kind != ev.Kind || p.sha != ev.SHA || p.base != ev.PRBase {
 		return ErrNoPermit
@@ -47,14 +57,14 @@ func (p Permit) Check(ev ci.Event) error {
 	return nil
 }
 
-// Gate is what every path to a job passes: deliveries, commands, retries,
-// approvals. Its decision comes with a permit exactly when the verdict is Run.
-func Gate(ev ci.Event, k Known) (Decision, Permit) {
-	d := Event(ev)
+// Gate decides whether jobs may run for an event. Every path to a job asks it: deliveries, commands, retries and
+// approvals. The permit is granted if the verdict is [Run] and there is something to run.
+func Gate(ev ci.Event, f Facts) (Decision, Permit) {
+	d := Event(ev, f.Forks)
 	if d.Verdict == Hold {
-		d = fork(ev, k)
+		d = held(ev, f)
 	}
-	if d.Verdict != Run {
+	if d.Verdict != Run || f.NothingRuns {
 		return d, Permit{}
 	}
 	return d, Permit{
@@ -66,40 +76,25 @@ func Gate(ev ci.Event, k Known) (Decision, Permit) {
 	}
 }
 
-// fork decides about a pull request from a fork.
-func fork(ev ci.Event, k Known) Decision {
+// held decides about a pull request from a fork that the policy alone neither runs nor ignores.
+//
+// If the base branch's own file skips all jobs, the skip is reported without an approval. A file of the fork could
+// name any filters and any jobs, so that a stranger could make every required context pass.
+func held(ev ci.Event, f Facts) Decision {
 	switch {
-	case k.Forks == ForksNever:
-		return Decision{Ignore, "Ignored: pull requests from forks are not run here."}
-	case k.Forks == ForksAlways:
-		return Decision{
-			Run,
-			fmt.Sprintf("Run: pull request #%d comes from a fork, and those run here without approval.", ev.PR),
-		}
-	case k.Writer:
-		return Decision{
-			Run,
-			fmt.Sprintf("Run: pull request #%d comes from a fork of %s, who may write here.", ev.PR, ev.Author.Login),
-		}
-	case k.Approval == nil:
-	case k.Approval.SHA == ev.SHA && k.Approval.Base == ev.PRBase && k.Approval.Digest == k.Digest:
-		return Decision{
-			Run,
-			fmt.Sprintf("Run: %s approved %s of pull request #%d.", approver(*k.Approval), ev.SHA.Short(), ev.PR),
-		}
-	}
-	return Decision{Hold, Waiting(ev.SHA)}
-}
-
-// Skip decides about a run of a fork that is held and has nothing to run. Where its file is that of the base branch,
-// by their digests, it may tell so.
-func Skip(held Decision, digest, base string) Decision {
-	if held.Verdict == Hold && digest == base {
+	case f.Writers:
+		why := fmt.Sprintf("Run: pull request #%d comes from a fork of %s, who may write here.", ev.PR, ev.Author.Login)
+		return Decision{Run, why}
+	case f.approved(ev):
+		why := fmt.Sprintf("Run: %s approved %s of pull request #%d.", approver(*f.Approval), ev.SHA.Short(), ev.PR)
+		return Decision{Run, why}
+	case f.NothingRuns && f.BaseDigest != "" && f.BaseDigest == f.Digest:
 		return Decision{Run, "Run: the file of the base branch has nothing to run for this pull request."}
 	}
-	return held
+	return Decision{Hold, AwaitingApproval(ev.SHA)}
 }
 
+// approver names who gave an approval. Without a GitHub id it was the holder of an API token.
 func approver(a ci.Approval) string {
 	if a.By.ID != 0 {
 		return a.By.Login
@@ -110,8 +105,8 @@ func approver(a ci.Approval) string {
 	return "An operator (" + a.By.Login + ")"
 }
 
-// Waiting is the sentence of a run that is held. It has the full id, which is what to comment, in GitHub's 140
-// characters.
-func Waiting(sha ci.SHA) string {
+// AwaitingApproval returns the message of a held run. It contains the full id of the commit, which is what to comment,
+// and fits into the 140 characters of a commit status.
+func AwaitingApproval(sha ci.SHA) string {
 	return fmt.Sprintf("Waiting for approval by a maintainer: comment /ok-to-test %s", sha)
 }

@@ -19,7 +19,7 @@ func TestPermit(t *testing.T) {
 		PRBase:   "main",
 		Fork:     true,
 	}
-	if d, p := decide.Gate(ev, decide.Known{Forks: decide.ForksApproval}); d.Verdict != decide.Hold ||
+	if d, p := decide.Gate(ev, decide.Facts{Forks: decide.ForksApproval}); d.Verdict != decide.Hold ||
 		!errors.Is(p.Check(ev), decide.ErrNoPermit) {
 		t.Errorf("held, with a permit: %+v", d)
 	}
@@ -29,12 +29,12 @@ func TestPermit(t *testing.T) {
 		Digest: "d",
 		By:     ci.Actor{ID: 9, Login: "ada"},
 	}
-	d, p := decide.Gate(ev, decide.Known{Forks: decide.ForksApproval, Approval: good, Digest: "d"})
+	d, p := decide.Gate(ev, decide.Facts{Forks: decide.ForksApproval, Approval: good, Digest: "d"})
 	if d.Verdict != decide.Run || d.Why != "Run: ada approved aaaaaaa of pull request #7." || p.Check(ev) != nil {
 		t.Errorf("%+v, %v", d, p.Check(ev))
 	}
 	good.By = ci.Actor{Login: "api token ops"}
-	if d, _ := decide.Gate(ev, decide.Known{Forks: decide.ForksApproval, Approval: good, Digest: "d"}); d.Why != "Run: An operator (api token ops) approved aaaaaaa of pull request #7." {
+	if d, _ := decide.Gate(ev, decide.Facts{Forks: decide.ForksApproval, Approval: good, Digest: "d"}); d.Why != "Run: An operator (api token ops) approved aaaaaaa of pull request #7." {
 		t.Errorf("approved by a token: %+v", d)
 	}
 	if (decide.Permit{}).Check(ci.Event{}) == nil {
@@ -56,7 +56,7 @@ func TestPermit(t *testing.T) {
 		"commit": {SHA: "b", Base: "main", Digest: "d"}, "base": {SHA: ev.SHA, Base: "x", Digest: "d"}, "file": {SHA: ev.SHA, Base: "main", Digest: "e"},
 		"nothing": {},
 	} {
-		if d, _ := decide.Gate(ev, decide.Known{Forks: decide.ForksApproval, Approval: &a, Digest: "d"}); d.Verdict != decide.Hold {
+		if d, _ := decide.Gate(ev, decide.Facts{Forks: decide.ForksApproval, Approval: &a, Digest: "d"}); d.Verdict != decide.Hold {
 			t.Errorf("an approval of another %s: %+v", name, d)
 		}
 	}
@@ -66,7 +66,7 @@ func TestPermit(t *testing.T) {
 func TestForksWaitByDefault(t *testing.T) {
 	for _, action := range []string{"opened", "synchronize", "reopened", "ready_for_review", "labeled", "unlabeled", "edited"} {
 		ev := ci.Event{Kind: ci.PullRequest, PRAction: action, Fork: true}
-		d, p := decide.Gate(ev, decide.Known{})
+		d, p := decide.Gate(ev, decide.Facts{})
 		if d.Verdict != decide.Hold || p.Check(ev) == nil {
 			t.Errorf("%s: %+v", action, d)
 		}

@@ -23,38 +23,37 @@ func Identity(ev ci.Event, byType bool, plan string) string {
 	return eventKey(ev, byType) + "." + plan
 }
 
-// eventKey is the part of an identity that needs neither the file nor the changed paths.
+// eventKey returns the part of an identity that needs neither the file nor the changed paths.
 func eventKey(ev ci.Event, byType bool) string {
 	occasion := ""
 	switch {
 	case ev.Kind == ci.PullRequest && byType:
 		occasion = fmt.Sprintf("%s %d", ev.PRAction, ev.At.Unix())
 	case (ev.Kind == ci.Push || ev.Kind == ci.Tag) && isZero(ev.Before):
-		occasion = fmt.Sprintf("created %d", ev.At.Unix()) // a ref that was deleted starts afresh
+		occasion = fmt.Sprintf("created %d", ev.At.Unix()) // a ref that was deleted and created again starts afresh
 	}
 	data, err := json.Marshal([]any{ev.Repo.ID, ev.Kind, ev.Ref, ev.SHA, ev.Object, ev.PRBase, occasion})
 	if err != nil {
-		panic(err) // numbers and strings only
+		panic(err) // numbers and strings always encode
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:16])
 }
 
-// isZero reports whether an id is the one of no commit. An id that is not known is not.
+// isZero reports whether an id is git's null id, which stands for "no commit". An empty id, which is unknown, is not.
 func isZero(id ci.SHA) bool { return id != "" && strings.Trim(string(id), "0") == "" }
 
-// Covered decides, before anything is read from GitHub, whether an event is one that run has judged already: a
-// redelivery, possibly under a new GUID, or an event that was sent before the newest one that run knows. An empty
-// answer means that it takes the file to tell.
-func Covered(ev ci.Event, run ci.Run) string {
+// Duplicate decides, before anything is read from GitHub, whether run already covers an event: the event is a
+// redelivery, possibly under a new GUID, or it was sent before the event that run was started by. It returns a sentence
+// if so. It returns "" if only the file can tell.
+func Duplicate(ev ci.Event, run ci.Run) string {
 	covers := fmt.Sprintf("Ignored: run %s covers this commit.", run.ID)
 	switch {
-	case ComesBack(ev, run):
+	case RefReset(ev, run):
 		return ""
 	case ev.At.IsZero() && ev.PRBase == run.Event.PRBase: // found by comparing heads
 		return covers
-	// the event of a head that was found
-	case run.Event.At.IsZero() && ev.Kind != ci.PullRequest && !ev.At.After(run.Created):
+	case run.Event.At.IsZero() && ev.Kind != ci.PullRequest && !ev.At.After(run.Created): // run was found that way
 		return covers
 	case run.Identity == "" && !ev.At.After(run.JudgedUntil): // stored before runs had identities
 		return covers
@@ -70,7 +69,7 @@ func Covered(ev ci.Event, run ci.Run) string {
 	return ""
 }
 
-// identityKey is the event's part of a run's identity.
+// identityKey returns the part of a run's identity that depends on its event alone.
 func identityKey(run ci.Run) string {
 	if run.Identity == "" {
 		return eventKey(run.Event, false)
@@ -88,9 +87,10 @@ func SameIdentity(identity string, run ci.Run) bool {
 	return identity == run.Identity
 }
 
-// ComesBack reports whether an event moves its ref back to a commit whose run was cancelled in between, as
-// opposed to being the event that brought it there first, which anybody who holds its body can send again.
-func ComesBack(ev ci.Event, run ci.Run) bool {
+// RefReset reports whether an event moves its ref back to a commit whose run was cancelled in between, for example by a
+// force-push. The event that first brought the ref to the commit is not one, since anybody who has its body can send it
+// again.
+func RefReset(ev ci.Event, run ci.Run) bool {
 	switch {
 	case run.State != ci.Cancelled || ev.At.Before(run.Event.At):
 		return false
@@ -102,9 +102,9 @@ func ComesBack(ev ci.Event, run ci.Run) bool {
 	return ev.Before != "" && ev.Before != run.Event.Before
 }
 
-// Newest decides whether an event of a pull request that differs from what its run has judged describes the pull
-// request as it is now. It returns a sentence if not.
-func Newest(ev ci.Event, run ci.Run, now ci.Pull) string {
+// StaleBase decides whether an event of a pull request names a base branch that is neither that of its run nor that of
+// the pull request as it is now. It returns a sentence if so, and "" otherwise.
+func StaleBase(ev ci.Event, run ci.Run, now ci.Pull) string {
 	if ev.PRBase == run.Event.PRBase || ev.PRBase == now.Base {
 		return ""
 	}

@@ -80,7 +80,7 @@ func TestGranted(t *testing.T) {
 // pin has the names in a grant mean a repository that has them.
 func pin(g *ci.Grant, repo ci.Repo) {
 	pins := map[string]int64{}
-	for _, p := range decide.Pins(*g, repo) {
+	for _, p := range decide.NewPins(*g, repo) {
 		pins[p.Name] = p.ID
 	}
 	g.Pins = pins
@@ -129,11 +129,11 @@ func TestS12GrantsPinIDs(t *testing.T) {
 		if got := decide.Granted(ci.Event{Kind: ci.Push, Repo: c.repo, Branch: "main"}, g); got != c.granted {
 			t.Errorf("%s: granted %v", name, got)
 		}
-		got := decide.Misnamed(g, c.repo)
+		got := decide.PinMismatch(g, c.repo)
 		if (got == "") != (c.refused == "") || !strings.Contains(got, c.refused) {
 			t.Errorf("%s: %q, want %q", name, got, c.refused)
 		}
-		again := decide.Pins(g, c.repo)
+		again := decide.NewPins(g, c.repo)
 		if c.repo == stranger && len(again) != 0 {
 			t.Errorf("%s: pinned anew: %v", name, again)
 		}

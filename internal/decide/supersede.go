@@ -7,72 +7,82 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Order is which of two events of one branch or pull request came later on GitHub.
+// Order says which of two events of one branch or pull request happened later on GitHub.
 type Order string
 
 // The orders.
 const (
-	First  Order = "first"  // the first event is the newer
-	Second Order = "second" // the second event is the newer
-	Unsure Order = "unsure" // the events themselves do not tell
-	Torn   Order = "torn"   // which commit was replaced says one thing, and the dates do not agree
+	First         Order = "first"         // the first event is newer
+	Second        Order = "second"        // the second event is newer
+	Unknown       Order = "unknown"       // the events do not tell
+	Contradictory Order = "contradictory" // the commits that were replaced and the dates disagree
 )
 
-// Newer tells which of two events is the newer by what they say about
-// themselves, since deliveries may come in any order: which commit each replaced,
-// and when GitHub says that it happened. why completes "It is the newer: ...".
-func Newer(a, b ci.Event) (newer Order, why string) {
-	onto, under := b.Before == a.SHA, a.Before == b.SHA
+// Comparison is the order of two events and the reason, which is a clause for [Superseded]. The reason is empty if the
+// order is Unknown or Contradictory.
+type Comparison struct {
+	Order  Order
+	Reason string
+}
+
+// Newer decides which of two events is newer by their own contents, since deliveries may arrive in any order: the
+// commit that each replaced, and GitHub's dates.
+func Newer(a, b ci.Event) Comparison {
+	bReplacedA, aReplacedB := b.Before == a.SHA, a.Before == b.SHA
 	dated := !a.At.IsZero() && !b.At.IsZero()
 	switch {
-	case onto && under && dated && a.At.Equal(b.At):
-		return Torn, "" // the ref went to the other commit and came back within a second
-	case onto && !under && dated && !b.At.After(a.At), under && !onto && dated && !a.At.After(b.At):
-		return Torn, "" // the ref has come back to a commit that had been replaced (dates have seconds), or a date is wrong
-	case onto && !under:
-		return Second, "it replaced " + a.SHA.Short()
-	case under && !onto:
-		return First, "it replaced " + b.SHA.Short()
+	case bReplacedA && aReplacedB && dated && a.At.Equal(b.At):
+		return Comparison{Contradictory, ""} // the ref went to the other commit and came back within a second
+	case bReplacedA && !aReplacedB && dated && !b.At.After(a.At), aReplacedB && !bReplacedA && dated && !a.At.After(b.At):
+		return Comparison{Contradictory, ""} // the ref came back to a commit that had been replaced, or a date is wrong
+	case bReplacedA && !aReplacedB:
+		return Comparison{Second, "which replaced " + a.SHA.Short()}
+	case aReplacedB && !bReplacedA:
+		return Comparison{First, "which replaced " + b.SHA.Short()}
 	case !dated || a.At.Equal(b.At):
-		return Unsure, ""
+		return Comparison{Unknown, ""}
 	case b.At.After(a.At):
-		return Second, "GitHub dates it later"
+		return Comparison{Second, laterDate}
 	}
-	return First, "GitHub dates it later"
+	return Comparison{First, laterDate}
 }
 
-// ByHead is Newer where the events contradict each other: the one whose commit is the head of the branch or pull
-// request now is the newer one. Where neither is, the dates decide, and in the same second the order of the commits.
-func ByHead(a, b ci.Event, head ci.SHA) (newer Order, why string) {
+const (
+	laterDate = "which GitHub dates later"
+	isHead    = "which is the head now"
+)
+
+// NewerByHead decides where [Newer] finds a contradiction: the commit that is the head of the branch or pull request
+// now is the newer one. If neither is, the dates decide, and within the same second the replaced commits do.
+func NewerByHead(a, b ci.Event, head ci.SHA) Comparison {
 	switch {
 	case head == b.SHA:
-		return Second, "it is the head now"
+		return Comparison{Second, isHead}
 	case head == a.SHA:
-		return First, "it is the head now"
+		return Comparison{First, isHead}
 	case b.At.After(a.At):
-		return Second, "GitHub dates it later"
+		return Comparison{Second, laterDate}
 	case a.At.After(b.At):
-		return First, "GitHub dates it later"
+		return Comparison{First, laterDate}
 	case b.Before == a.SHA:
-		return Second, "it replaced " + a.SHA.Short()
+		return Comparison{Second, "which replaced " + a.SHA.Short()}
 	}
-	return First, "it replaced " + b.SHA.Short()
+	return Comparison{First, "which replaced " + b.SHA.Short()}
 }
 
-// ByHistory is Newer where the events do not tell: relation is how GitHub says
-// that the second commit stands to the first. Of commits that parted, the one that
-// YACI heard of last is the newer: b.
-func ByHistory(relation string) (newer Order, why string) {
+// NewerByHistory decides where [Newer] does not know. relation is GitHub's compare result for b relative to a. For
+// diverged commits, b, whose event arrived last, is the newer one.
+func NewerByHistory(relation string) Comparison {
 	switch strings.ToLower(relation) {
 	case "ahead":
-		return Second, "it builds on the other"
+		return Comparison{Second, "which builds on the commit of this run"}
 	case "behind":
-		return First, "it builds on the other"
+		return Comparison{First, "which builds on the commit of this run"}
 	}
-	return Second, "it was told of last"
+	return Comparison{Second, "whose event arrived last"}
 }
 
-// Superseded is what a run says that ended for a newer commit.
-func Superseded(by ci.SHA, why string) string {
-	return fmt.Sprintf("Superseded by a newer push (%s). It is the newer: %s.", by.Short(), why)
+// Superseded returns the message of a run that was cancelled for a newer commit.
+func Superseded(by ci.SHA, reason string) string {
+	return fmt.Sprintf("Superseded by %s, %s.", by.Short(), reason)
 }

@@ -82,7 +82,7 @@ func TestSupersede(t *testing.T) {
 	pod := w.theirPod(client)
 	sha := w.PushFrom(c, passing)
 	st := w.Final(r, old)
-	if st.State != "error" || !strings.HasPrefix(st.Description, "Superseded by a newer push ("+sha[:7]+").") {
+	if st.State != "error" || !strings.HasPrefix(st.Description, "Superseded by "+sha[:7]+", which ") {
 		t.Errorf("status %+v", st)
 	}
 	if st := w.Final(r, sha); st.State != "success" {
@@ -134,7 +134,7 @@ func TestAppTakenAway(t *testing.T) {
 	r.Uninstall()
 	w.Until("the run is cancelled", func() bool {
 		code, body := w.call("GET", "/api/v1/runs/"+run, "", apiToken)
-		return code == http.StatusOK && strings.Contains(body, `"Cancelled: the GitHub App was taken away from ada/bereft."`)
+		return code == http.StatusOK && strings.Contains(body, `"Cancelled: the GitHub App was removed from ada/bereft."`)
 	})
 	w.gone(pod)
 }

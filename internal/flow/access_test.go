@@ -88,7 +88,7 @@ func TestC7Allow(t *testing.T) {
 		{"acme/schemas", "acme/nowhere", operator, ci.ErrInvalid, "not installed on a repository acme/nowhere"},
 	} {
 		s := &shelf{allowed: map[[2]int64]ci.RepoAccess{}}
-		r := &RepoAccess{Directory: s, List: s, Log: slog.New(slog.DiscardHandler)}
+		r := newRepoAccess(t, s)
 		_, err := r.Allow(t.Context(), c.repo, c.from, c.by)
 		if !errors.Is(err, c.err) || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s from %s by %s: %v", c.repo, c.from, c.by.Login, err)
@@ -125,7 +125,7 @@ func TestC7Administered(t *testing.T) {
 		{31, 11}: {Repo: ci.Repo{ID: 31}, From: ci.Repo{ID: 11}},
 		{11, 51}: {Repo: ci.Repo{ID: 11}, From: ci.Repo{ID: 51}},
 	}}
-	r := &RepoAccess{Directory: s, List: s, Log: slog.New(slog.DiscardHandler)}
+	r := newRepoAccess(t, s)
 	for _, c := range []struct {
 		by         ci.Actor
 		candidates []int64
@@ -146,4 +146,13 @@ func TestC7Administered(t *testing.T) {
 			}
 		}
 	}
+}
+
+func newRepoAccess(t *testing.T, s *shelf) *RepoAccess {
+	t.Helper()
+	r, err := NewRepoAccess(RepoAccessConfig{Directory: s, List: s, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }

@@ -86,7 +86,7 @@ func TestS3ForkSkips(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.gh.file = c.head
-			w.flow.GitHub = files{w.gh, map[ci.SHA]string{shaOf("b"): c.base}}
+			w.forge.Files = files{w.gh, map[ci.SHA]string{shaOf("b"): c.base}}
 			ev := forkAt("opened", "a")
 			ev.BaseSHA = shaOf("b")
 			w.pulls.writers[66] = c.writer
@@ -165,12 +165,12 @@ func TestS5HeadComesBack(t *testing.T) {
 	between.At = time.Now().Add(2 * time.Hour)
 	w.deliver("c", between)
 	run := w.runOf(forkAt("synchronize", "a"))
-	if run.State != ci.Held || len(w.pulls.said) != 1 {
-		t.Errorf("run is %s, said %q", run.State, w.pulls.said)
+	if run.State != ci.Held || len(w.pulls.posted) != 1 {
+		t.Errorf("run is %s, said %q", run.State, w.pulls.posted)
 	}
 	w.deliver("c2", comment(9, "/ok-to-test "+string(shaOf("a"))))
 	if run := w.runOf(forkAt("synchronize", "a")); run.State != ci.Queued {
-		t.Errorf("named by its id, run is %s, said %q", run.State, w.pulls.said)
+		t.Errorf("named by its id, run is %s, said %q", run.State, w.pulls.posted)
 	}
 }
 

@@ -11,14 +11,11 @@ import (
 
 func TestCommand(t *testing.T) {
 	w := newWorld(t)
-	w.flow.GitHub = nil
-	w.flow.People = nil
-	w.flow.Pulls = nil
 	name, err := w.flow.Command(t.Context(), "busybox:1", "echo great success")
 	w.must(err)
 	jobs := w.queued()
-	if len(jobs) != 1 || jobs[0].Name != name || w.bells != 1 {
-		t.Fatalf("name %s, jobs %+v, %d bells", name, jobs, w.bells)
+	if len(jobs) != 1 || jobs[0].Name != name || w.notified() != 1 {
+		t.Fatalf("name %s, jobs %+v, %d bells", name, jobs, w.notified())
 	}
 	if !strings.Contains(string(jobs[0].Manifest), `"image":"busybox:1"`) ||
 		!strings.Contains(string(jobs[0].Files), "echo great success") ||

@@ -3,284 +3,282 @@ package flow
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base32"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
-// GitHub is what flow asks of GitHub.
-type GitHub interface {
-	File(ctx context.Context, repo ci.Repo, sha ci.SHA, path string) ([]byte, error)
-	Changes(ctx context.Context, ev ci.Event) (paths []string, complete bool, err error)
-	CloneURL(repo ci.Repo) string
-	RevokeURL() string // where a clone token is given back; empty: nowhere
+// Deliveries ends deliveries that lead to no run.
+type Deliveries interface {
+	// IgnoreDelivery ends a delivery. reason is a sentence that its page shows.
+	IgnoreDelivery(ctx context.Context, id int64, reason string) error
 }
 
-// People tells what somebody may do now.
-type People interface {
-	MayWrite(ctx context.Context, repo ci.Repo, who ci.Actor) (bool, error)
-}
-
-// Runs finds what is stored.
+// Runs finds stored runs. The error is ci.ErrNotFound, wrapped, if there is none.
 type Runs interface {
-	RunOf(ctx context.Context, repo int64, sha ci.SHA, kind ci.Kind, ref string) (ci.Run, error)
 	Run(ctx context.Context, id ci.RunID) (ci.Run, error)
+	// RunOf returns the run of a commit for one kind of event and one ref. There is at most one.
+	RunOf(ctx context.Context, repo int64, sha ci.SHA, kind ci.Kind, ref string) (ci.Run, error)
+	// RunsAt returns all runs of a commit, oldest first.
 	RunsAt(ctx context.Context, repo int64, sha ci.SHA) ([]ci.Run, error)
-	JobsOf(ctx context.Context, run ci.RunID, attempt int) ([]ci.Job, error)
-	// HeadsOf returns all commits that a ref is known to have pointed to, in the order in which they were first heard of.
-	HeadsOf(ctx context.Context, repo int64, ref string) ([]ci.SHA, error)
-	Approval(ctx context.Context, run ci.Run) (*ci.Approval, error)
 }
 
-// Flow takes events to runs.
+// Canceller ends runs that have not finished, and what of them is in the cluster. Both methods report false if the run
+// had finished. why is a sentence, which becomes the message of the run.
+type Canceller interface {
+	CancelRun(ctx context.Context, id ci.RunID, why string) (bool, error)
+	// Supersede is CancelRun because of a newer commit.
+	Supersede(ctx context.Context, id ci.RunID, by ci.SHA, why string) (bool, error)
+}
+
+// Store is what a Flow needs of the database.
+type Store interface {
+	Inbox
+	Deliveries
+	Runs
+	Jobs
+	Approvals
+	NewRuns
+	Attempts
+	SiblingRuns
+	UnfinishedRuns
+	AwaitedPulls
+	MovedPulls
+	Repos
+	Refusals
+	GrantPins
+}
+
+// GitHub is what a Flow needs of GitHub.
+type GitHub interface {
+	Files
+	CloneURLs
+	Members
+	Refs
+	Comparisons
+	CommitDetails
+	PullRequests
+	Comments
+	Installations
+	Repositories
+}
+
+// Config is what a [Flow] is made of. All fields are required unless their comment says otherwise.
+type Config struct {
+	Clock     ci.Clock // of the database; nil is this machine's clock
+	Store     Store
+	Canceller Canceller
+	GitHub    GitHub
+	Secrets   Secrets // nil: no secret is granted to any run
+
+	Decode func(ci.Delivery) (ci.Event, error) // reads the event of a stored delivery
+	Notify func()                              // called after a commit that the queue or the sender may act on
+
+	Forks        decide.Forks      // policy for pull requests from forks; empty is decide.ForksApproval
+	Operator     pipeline.Operator // limits and settings of pods
+	ForkOperator pipeline.Operator // the same for pull requests from forks, whoever approved them
+	URL          string            // public address of this server, without a trailing slash; empty: not known
+}
+
+// validate returns an error that names what is missing or wrong.
+func (c Config) validate() error {
+	for name, missing := range map[string]bool{
+		"Store":     c.Store == nil,
+		"Canceller": c.Canceller == nil,
+		"GitHub":    c.GitHub == nil,
+		"Decode":    c.Decode == nil,
+		"Notify":    c.Notify == nil,
+	} {
+		if missing {
+			return fmt.Errorf("flow: %s is missing", name)
+		}
+	}
+	switch c.Forks {
+	case decide.ForksApproval, decide.ForksNever, decide.ForksAlways:
+	default:
+		return fmt.Errorf("flow: unknown policy for forks %q", c.Forks)
+	}
+	if strings.HasSuffix(c.URL, "/") {
+		return fmt.Errorf("flow: URL %q ends with a slash", c.URL)
+	}
+	return nil
+}
+
+// Flow takes deliveries, and what people ask for, to stored runs. Its methods may be called concurrently.
 type Flow struct {
-	Clock      ci.Clock // of the database
-	Inbox      Inbox
-	Runs       Runs
-	Changes    Changes
-	GitHub     GitHub // nil: only commands run
-	People     People
-	Pulls      Pulls
-	Stopper    Stopper
-	Secrets    Secrets // nil: there are none
-	Rivals     Rivals
-	Ancestry   Ancestry
-	Commits    Commits
-	Heads      Heads // nil: messages and other pull requests of a commit are not looked at
-	Access     Access
-	Unfinished Unfinished
+	clock     ci.Clock
+	store     Store
+	canceller Canceller
+	github    GitHub
+	secrets   Secrets // nil: none
 
-	Repositories Repositories // nil: names are taken as they are stored
-	Hider        Hider
-	RunsOfRepo   RunsOfRepo
-	Refusals     Refusals // nil: each refusal is said
-	Pins         Pins     // nil: names in grants mean who has them now
+	decode func(ci.Delivery) (ci.Event, error)
+	notify func()
 
-	Forks    decide.Forks
-	Decode   func(ci.Delivery) (ci.Event, error)
-	Operator pipeline.Operator
-	ForFork  pipeline.Operator // for pull requests from forks, whoever approved them
-	URL      string            // of this server, without a slash at its end; empty: not known
-	Queued   func()            // called after something was stored; wakes queue and report
+	forks        decide.Forks
+	operator     pipeline.Operator
+	forkOperator pipeline.Operator
+	url          string
 
-	heavy heavyWork
+	heavy heavyTurn
 }
 
-// Handle takes one delivery to its end. An error means: try again later.
+// New returns a Flow, or an error if the configuration is incomplete.
+func New(c Config) (*Flow, error) {
+	if c.Forks == "" {
+		c.Forks = decide.ForksApproval
+	}
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	return &Flow{
+		clock:        c.Clock,
+		store:        c.Store,
+		canceller:    c.Canceller,
+		github:       c.GitHub,
+		secrets:      c.Secrets,
+		decode:       c.Decode,
+		notify:       c.Notify,
+		forks:        c.Forks,
+		operator:     c.Operator,
+		forkOperator: c.ForkOperator,
+		url:          c.URL,
+		heavy:        newHeavyTurn(),
+	}, nil
+}
+
+// Handle takes one delivery to its end. It returns nil if the delivery has ended: it led to a run, or it was ignored
+// for a reason that is stored with it. After an error, the delivery is to be handled again later; effects that were
+// completed before the error are not repeated.
 func (f *Flow) Handle(ctx context.Context, d ci.Delivery) error {
-	ev, err := f.Decode(d)
+	// Decode: what happened on GitHub?
+	ev, err := f.decode(d)
 	if err != nil {
-		return f.Inbox.IgnoreDelivery(ctx, d.ID, "Ignored: "+err.Error())
+		return f.ignore(ctx, d, "Ignored: "+err.Error())
 	}
-	switch decision, _ := decide.Gate(ev, decide.Known{Forks: f.Forks}); decision.Verdict {
+
+	// Decide: does it call for a run?
+	decision := decide.Event(ev, f.forks)
+	switch decision.Verdict {
 	case decide.Ignore:
-		return f.Inbox.IgnoreDelivery(ctx, d.ID, decision.Why)
-	case decide.Obey:
-		return f.obey(ctx, d, ev)
+		return f.ignore(ctx, d, decision.Why)
+	case decide.Act:
+		return f.act(ctx, d, ev)
 	}
-	if ev.Kind == ci.PullRequest {
-		if err := f.moved(ctx, ev); err != nil {
-			return err
-		}
+	if err := f.updatePull(ctx, ev); err != nil {
+		return err
 	}
-	if ev.Kind == ci.PullRequest && ev.PRAction == "closed" {
-		if err := f.closed(ctx, ev); err != nil {
-			return err
-		}
-	}
-	return f.judge(ctx, d, ev)
-}
-
-// nothingToRun is why an event makes no run, not even one that tells that it was skipped.
-type nothingToRun string
-
-func (n nothingToRun) Error() string { return string(n) }
-
-// operator is what the operator has decided about the pods of an event.
-func (f *Flow) operator(ev ci.Event) pipeline.Operator {
-	if ev.Fork {
-		return f.ForFork
-	}
-	return f.Operator
-}
-
-// compile fetches, parses and compiles the file at the run's commit, asks the gate, and sets the run's state and
-// identity. It returns what is to be stored with the run's new attempt. A wrong file is a run in error without jobs.
-// Where paths or conditions leave nothing to do, the run or its jobs are skipped. The error is [notSelected] when the
-// file does not select the event. given is the approval that is being given now; nil: what is stored counts.
-func (f *Flow) compile(ctx context.Context, run *ci.Run, given *ci.Approval) (ci.NewAttempt, decide.Permit, error) {
-	none := decide.Permit{}
-	run.Identity = decide.Identity(run.Event, false, "broken")
-	run.Supersedes = false
-	attempt := ci.NewAttempt{}
-	src, err := f.read(ctx, run)
-	file := src.file
-	var selection pipeline.Selection
-	var jobs []ci.NewJob
-	if err == nil {
-		selection, jobs, err = f.makeJobs(ctx, *run, file, src.in)
-	}
-	var problems pipeline.Problems
-	switch {
-	case errors.As(err, &problems):
-		run.State = ci.Error
-		run.Message = problems[0].String()
-		run.Finished = f.Clock.Now()
-		attempt.Broken = ci.BrokenFile{Content: src.content, Problems: mistakes(problems)}
-		return attempt, none, nil
-	case err != nil:
-		return attempt, none, err
-	}
-	if !selection.Selected {
-		return attempt, none, notSelected{why: selection.Why, ever: file.CouldSelectPull(run.Event.PRBase)}
-	}
-	run.Identity = decide.Identity(run.Event, file.SelectsByType(run.Event.PRAction), selection.Digest())
-	if slices.ContainsFunc(jobs, func(j ci.NewJob) bool { return j.State == ci.Skipped }) {
-		if attempt.Awaits, err = f.awaited(ctx, run.Event, file); err != nil {
-			return attempt, none, err
-		}
-	}
-	if given != nil {
-		given.Digest = src.digest
-	}
-	decision, permit, err := f.gate(ctx, *run, src.digest, given)
-	if err == nil && !selection.Runs && decision.Verdict == decide.Hold {
-		decision, err = f.gateSkip(ctx, run.Event, src.digest, decision)
-	}
-	switch {
-	case err != nil:
-		return attempt, none, err
-	case !selection.Runs && decision.Verdict == decide.Run:
-		run.State = ci.Skipped
-		run.Message = selection.Why
-		run.Finished = f.Clock.Now()
-		attempt.Jobs = jobs
-		return attempt, none, nil
-	case decision.Verdict == decide.Hold:
-		run.State, run.Message = ci.Held, decision.Why
-		return attempt, none, nil
-	case decision.Verdict != decide.Run:
-		return attempt, none, nothingToRun(decision.Why)
-	}
-	run.State, run.Message = ci.Queued, started("Started", jobs)
-	attempt.Jobs = jobs
-	return attempt, permit, nil
-}
-
-// source is the file of a run and what it is held against.
-type source struct {
-	file    *pipeline.File
-	content string // of the file; empty for an API event
-	digest  string // of the content; empty for an API event
-	in      pipeline.Input
-}
-
-// read fetches and parses the file, and collects what it is held against. A file that cannot be parsed has a content.
-func (f *Flow) read(ctx context.Context, run *ci.Run) (src source, err error) {
-	src.in = f.input(*run)
-	ev := run.Event
-	if ev.Kind == ci.API {
-		if src.file, err = pipeline.OneCommand(ev.Image, ev.Command); err != nil {
-			err = fmt.Errorf("%w: %w", ci.ErrInvalid, err)
-		}
-		return src, err
-	}
-	data, err := f.GitHub.File(ctx, ev.Repo, ev.SHA, pipeline.FileName)
-	if errors.Is(err, ci.ErrTooLarge) {
-		err = pipeline.Problems{
-			{
-				Line:   1,
-				Column: 1,
-				Text:   fmt.Sprintf("the file is too large; at most %d bytes are allowed", pipeline.MaxFileBytes),
-			},
-		}
-	}
-	if err != nil {
-		return src, err
-	}
-	run.Event.Repo = f.current(run.Event.Repo) // GitHub has just said whose file this is
-	ev = run.Event
-	src.in = f.input(*run)
-	src.content = string(data)
-	src.digest = digestOf(data)
-	if src.file, err = pipeline.Parse(data); err != nil {
-		return src, err
-	}
-	run.Supersedes = supersedes(src.file, ev)
-	if run.Attempt == 1 {
-		if err := f.sameCommit(ctx, ev, src.file); err != nil {
-			return src, err
-		}
-	}
-	if src.in.Secrets, src.in.Refused, err = f.secrets(ctx, ev, src.file); err != nil {
-		return src, err
-	}
-	if src.file.NeedsPaths() {
-		src.in.Paths, src.in.PathsKnown, err = f.GitHub.Changes(ctx, ev)
-	}
-	return src, err
-}
-
-func digestOf(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
-
-// sameCommit explains why a pull request needs no run of its own: its head was
-// pushed to a branch of the same repository, that push has a run, and the file
-// makes no difference between the two.
-func (f *Flow) sameCommit(ctx context.Context, ev ci.Event, file *pipeline.File) error {
-	if ev.Kind != ci.PullRequest || ev.Fork || file.Distinguishes() {
-		return nil
-	}
-	run, err := f.Runs.RunOf(ctx, ev.Repo.ID, ev.SHA, ci.Push, "refs/heads/"+ev.Branch)
-	if errors.Is(err, ci.ErrNotFound) {
-		return nil
-	}
+	c, err := f.candidate(ctx, ev)
 	if err != nil {
 		return err
 	}
-	return nothingToRun(fmt.Sprintf("run %s covers this commit.", run.ID))
+	if c.duplicate != "" {
+		return f.ignore(ctx, d, c.duplicate)
+	}
+
+	// Read the file at the commit, and what it is evaluated with.
+	src, err := f.readFile(ctx, c.run)
+	if err != nil {
+		return f.ignoreMissing(ctx, d, ev, err)
+	}
+
+	// Plan: which jobs are to run, and does the gate permit them?
+	p, err := f.planEvent(ctx, c, src)
+	if err != nil {
+		return f.ignoreMissing(ctx, d, ev, err)
+	}
+
+	// Store the run with its jobs and its first status, and end the delivery, in one transaction.
+	return f.storePlan(ctx, d, c, p)
 }
 
-func (f *Flow) input(run ci.Run) pipeline.Input {
-	ev := run.Event
-	in := pipeline.Input{
+// candidate is the run that an event would lead to.
+type candidate struct {
+	run    ci.Run  // a new run, or the next attempt of stored
+	stored *ci.Run // the run that the commit has for this kind of event and ref; nil: none
 
-		RunID:        string(run.ID),
-		JobName:      string(ci.JobNameOf(run.ID, run.Attempt)),
-		Attempt:      run.Attempt,
-		SHA:          string(ev.SHA),
-		Ref:          ev.Ref,
-		Branch:       ev.Branch,
-		Tag:          ev.Tag,
-		Event:        string(ev.Kind),
-		PR:           ev.PR,
-		PRBase:       ev.PRBase,
-		PRBaseSHA:    string(ev.BaseSHA),
-		PRAction:     ev.PRAction,
-		PRRetargeted: ev.Retarget,
-		Fork:         ev.Fork,
-		Actor:        ev.Actor.Login,
-	}
-	if f.URL != "" {
-		in.RunURL = f.URL + run.ID.Page()
-	}
-	if ev.Kind != ci.API {
-		in.Repo = ev.Repo.FullName()
-		in.CloneURL = f.GitHub.CloneURL(ev.Repo)
-		in.RevokeURL = f.GitHub.RevokeURL()
-	}
-	return in
+	duplicate string // a sentence if stored covers the event, so that nothing is to be done; else empty
 }
 
-// newRunID is an r, which no commit id has, and 45 random bits as nine lower-case letters and digits.
+// candidate returns the run that an event would lead to.
+func (f *Flow) candidate(ctx context.Context, ev ci.Event) (candidate, error) {
+	stored, err := f.store.RunOf(ctx, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref)
+	if errors.Is(err, ci.ErrNotFound) {
+		return candidate{run: f.newRun(ev)}, nil
+	}
+	if err != nil {
+		return candidate{}, err
+	}
+	duplicate, err := f.duplicate(ctx, ev, stored)
+	if err != nil {
+		return candidate{}, err
+	}
+	// Any event may be the first that mentions a new base branch.
+	ev.Retarget = ev.Retarget || ev.PRBase != stored.Event.PRBase && ev.PRAction != "closed"
+	return candidate{run: nextAttempt(stored, ev), stored: &stored, duplicate: duplicate}, nil
+}
+
+// newRun returns the first attempt of a run for an event.
+func (f *Flow) newRun(ev ci.Event) ci.Run {
+	return ci.Run{
+		ID:      newRunID(),
+		Event:   ev,
+		Attempt: 1,
+		Created: f.clock.Now(),
+	}
+}
+
+// newRunID returns an r, with which no commit id begins, and 45 random bits as nine lower-case letters and digits.
 func newRunID() ci.RunID {
 	var b [6]byte
-	rand.Read(b[:]) // never fails (crypto/rand)
+	rand.Read(b[:]) // never fails, see crypto/rand
 	return ci.RunID("r" + strings.ToLower(base32.StdEncoding.EncodeToString(b[:])[:9]))
+}
+
+// nextAttempt returns the next attempt of a stored run for a new event of its commit. A new base branch voids the
+// approval of the run, which is good for one count of retargets.
+func nextAttempt(stored ci.Run, ev ci.Event) ci.Run {
+	run := stored
+	run.Attempt++
+	run.Started, run.Finished = time.Time{}, time.Time{}
+	if ev.PRBase != stored.Event.PRBase {
+		run.Retargets++
+	}
+	run.Event = ev
+	run.Event.HeadBy = stored.Event.BroughtBy()
+	return run
+}
+
+// duplicate returns why a stored run covers an event, or "" if only the file can tell. If the event names another base
+// branch than the run, GitHub is asked which one is right, since deliveries may be late and dates have seconds only.
+func (f *Flow) duplicate(ctx context.Context, ev ci.Event, stored ci.Run) (string, error) {
+	why := decide.Duplicate(ev, stored)
+	if why != "" || ev.Kind != ci.PullRequest || ev.PRBase == stored.Event.PRBase {
+		return why, nil
+	}
+	now, err := f.github.Pull(ctx, ev.Repo, ev.PR)
+	if err != nil {
+		return "", err
+	}
+	return decide.StaleBase(ev, stored, now), nil
+}
+
+// ignore ends a delivery that leads to nothing.
+func (f *Flow) ignore(ctx context.Context, d ci.Delivery, why string) error {
+	return f.store.IgnoreDelivery(ctx, d.ID, why)
+}
+
+// ignoreMissing ends a delivery if GitHub does not have its commit or the file at it, and returns any other error.
+func (f *Flow) ignoreMissing(ctx context.Context, d ci.Delivery, ev ci.Event, err error) error {
+	if !errors.Is(err, ci.ErrNotFound) {
+		return err
+	}
+	why := fmt.Sprintf("Ignored: %s has no %s at %s.", ev.Repo.FullName(), pipeline.FileName, ev.SHA.Short())
+	return f.ignore(ctx, d, why)
 }

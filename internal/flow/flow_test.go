@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/yaci-ci/yaci/internal/ci"
-	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/flow"
 	"github.com/yaci-ci/yaci/internal/report"
 	"github.com/yaci-ci/yaci/internal/store"
@@ -27,11 +27,11 @@ const goodFile = "image: alpine\nsteps:\n  - go vet\n  - name: unit tests\n    r
 type gitHub struct {
 	file  string
 	err   error
-	calls int
+	calls int // of File
 
-	relation string  // between any two commits
-	lost     []int64 // repositories without the App
-	asked    int
+	relation    string  // between any two commits
+	lost        []int64 // repositories without the App
+	comparisons int     // calls of Relation
 }
 
 func (g *gitHub) File(context.Context, ci.Repo, ci.SHA, string) ([]byte, error) {
@@ -42,12 +42,12 @@ func (g *gitHub) File(context.Context, ci.Repo, ci.SHA, string) ([]byte, error) 
 	return []byte(g.file), g.err
 }
 
-func (*gitHub) Changes(context.Context, ci.Event) ([]string, bool, error) {
+func (*gitHub) ChangedPaths(context.Context, ci.Event) ([]string, bool, error) {
 	return []string{"main.go"}, true, nil
 }
 
 func (g *gitHub) Relation(context.Context, ci.Repo, ci.SHA, ci.SHA) (string, error) {
-	g.asked++
+	g.comparisons++
 	return g.relation, nil
 }
 
@@ -66,30 +66,68 @@ var errPanic = errors.New("panic")
 // withReports returns the option that has reports planned as commit statuses.
 func withReports() store.Option { return store.WithReports(report.Planner(report.StatusReporter)) }
 
+// forge is a GitHub whose parts tests replace one by one.
+type forge struct {
+	flow.Files
+	flow.CloneURLs
+	flow.Members
+	flow.Refs
+	flow.Comparisons
+	flow.CommitDetails
+	flow.PullRequests
+	flow.Comments
+	flow.Installations
+	flow.Repositories
+}
+
+// unlimitedRefusals is a store that lets every refusal be posted.
+type unlimitedRefusals struct{ *store.Store }
+
+func (unlimitedRefusals) MayRefuse(context.Context, int64, int, int64, int64) (bool, error) {
+	return true, nil
+}
+
 // world is a Flow over a real database. Its deliveries are events in JSON.
 type world struct {
 	*testing.T
-	flow  *flow.Flow
-	db    *store.Store
-	gh    *gitHub
-	pulls *pulls
-	bells int
+	config flow.Config
+	flow   *flow.Flow
+	db     *store.Store
+	forge  *forge
+	gh     *gitHub
+	pulls  *pulls
+	grants grants
+
+	notifications atomic.Int32
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
 	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "yaci.db"), withReports())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
+	gh, pulls := &gitHub{file: goodFile}, &pulls{writers: map[int64]bool{9: true}}
 	w := &world{
 		T:     t,
 		db:    db,
-		gh:    &gitHub{file: goodFile},
-		pulls: &pulls{writers: map[int64]bool{9: true}},
+		gh:    gh,
+		pulls: pulls,
 	}
-	op := pipeline.Operator{
-
+	w.forge = &forge{
+		Files:         gh,
+		CloneURLs:     gh,
+		Members:       pulls,
+		Refs:          commits{},
+		Comparisons:   gh,
+		CommitDetails: &heads{},
+		PullRequests:  pulls,
+		Comments:      pulls,
+		Installations: gh,
+		Repositories:  &hub{},
+	}
+	operator := pipeline.Operator{
 		Image:          "yaci",
 		ServiceAccount: "default",
 		TimeoutSeconds: 60,
@@ -99,29 +137,37 @@ func newWorld(t *testing.T) *world {
 		MemoryLimit:    "1Mi",
 		DiskLimit:      "1Mi",
 	}
-	forks := op
+	forks := operator
 	forks.Namespace, forks.RuntimeClass = "forks", "sandbox"
-	w.flow = &flow.Flow{
-
-		Inbox:      db,
-		Runs:       db,
-		Changes:    db,
-		GitHub:     w.gh,
-		People:     w.pulls,
-		Pulls:      w.pulls,
-		Stopper:    db,
-		Rivals:     db,
-		Ancestry:   w.gh,
-		Access:     w.gh,
-		Unfinished: db,
-		Forks:      decide.ForksApproval,
-		Queued:     func() { w.bells++ },
-		Decode:     decode,
-		Operator:   op,
-		ForFork:    forks,
-	}
+	w.configure(func(c *flow.Config) {
+		*c = flow.Config{
+			Store:        unlimitedRefusals{db},
+			Canceller:    db,
+			GitHub:       w.forge,
+			Secrets:      w,
+			Decode:       decode,
+			Notify:       func() { w.notifications.Add(1) },
+			Operator:     operator,
+			ForkOperator: forks,
+		}
+	})
 	return w
 }
+
+// configure changes the configuration of the Flow.
+func (w *world) configure(change func(c *flow.Config)) {
+	w.Helper()
+	change(&w.config)
+	f, err := flow.New(w.config)
+	w.must(err)
+	w.flow = f
+}
+
+// notified returns how often the queue and the sender were notified.
+func (w *world) notified() int { return int(w.notifications.Load()) }
+
+// Grants returns the grants of secrets.
+func (w *world) Grants(context.Context) ([]ci.Grant, error) { return w.grants, nil }
 
 // decode reads the event of a delivery: a body is an event as JSON, which stands for GitHub's payload here, unless the
 // store recovered it.
@@ -253,8 +299,8 @@ func TestPushBecomesAQueuedJob(t *testing.T) {
 	w := newWorld(t)
 	w.arrive("g1", push("main"))
 	run, jobs := w.runOf(push("main")), w.queued()
-	if run.State != ci.Queued || run.Number != 1 || run.Attempt != 1 || len(jobs) != 1 || w.bells != 1 {
-		t.Fatalf("run %+v, jobs %+v, %d bells", run, jobs, w.bells)
+	if run.State != ci.Queued || run.Number != 1 || run.Attempt != 1 || len(jobs) != 1 || w.notified() != 1 {
+		t.Fatalf("run %+v, jobs %+v, %d bells", run, jobs, w.notified())
 	}
 	var job batchv1.Job
 	w.must(json.Unmarshal(jobs[0].Manifest, &job))
@@ -390,18 +436,42 @@ func TestIgnoredWithItsReason(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			inbox := &noting{Store: w.db}
-			w.flow.Inbox, w.gh.err = inbox, c.err
+			w.configure(func(c *flow.Config) { c.Store = inbox })
+			w.gh.err = c.err
 			if c.decode != nil {
-				w.flow.Decode = func(ci.Delivery) (ci.Event, error) { return ci.Event{}, c.decode }
+				w.configure(func(cfg *flow.Config) {
+					cfg.Decode = func(ci.Delivery) (ci.Event, error) { return ci.Event{}, c.decode }
+				})
 			}
 			w.arrive("g", c.event)
 			if len(inbox.ignored) != 1 || inbox.ignored[0] != c.want {
 				t.Errorf("ignored %q, want %q", inbox.ignored, c.want)
 			}
 			due, _ := w.db.DueStatuses(t.Context(), 10)
-			if len(due) != 0 || len(w.queued()) != 0 || w.bells != 0 {
-				t.Errorf("statuses %+v, jobs %+v, %d bells; want none", due, w.queued(), w.bells)
+			if len(due) != 0 || len(w.queued()) != 0 || w.notified() != 0 {
+				t.Errorf("statuses %+v, jobs %+v, %d bells; want none", due, w.queued(), w.notified())
 			}
 		})
+	}
+}
+
+// A Flow is not built from a configuration in which something is missing or wrong.
+func TestNewValidatesItsConfiguration(t *testing.T) {
+	w := newWorld(t)
+	for name, change := range map[string]func(c *flow.Config){
+		"Store is missing":     func(c *flow.Config) { c.Store = nil },
+		"Canceller is missing": func(c *flow.Config) { c.Canceller = nil },
+		"GitHub is missing":    func(c *flow.Config) { c.GitHub = nil },
+		"Decode is missing":    func(c *flow.Config) { c.Decode = nil },
+		"Notify is missing":    func(c *flow.Config) { c.Notify = nil },
+		"unknown policy":       func(c *flow.Config) { c.Forks = "sometimes" },
+		"ends with a slash":    func(c *flow.Config) { c.URL = "https://ci.example.com/" },
+	} {
+		c := w.config
+		change(&c)
+		_, err := flow.New(c)
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -22,8 +22,8 @@ type pulls struct {
 	writers map[int64]bool
 	pull    ci.Pull
 	err     error // of writing
-	said    []string
-	agreed  []int64
+	posted  []string
+	reacted []int64
 }
 
 func (p *pulls) MayWrite(_ context.Context, _ ci.Repo, who ci.Actor) (bool, error) {
@@ -32,13 +32,13 @@ func (p *pulls) MayWrite(_ context.Context, _ ci.Repo, who ci.Actor) (bool, erro
 
 func (p *pulls) Pull(context.Context, ci.Repo, int) (ci.Pull, error) { return p.pull, nil }
 
-func (p *pulls) Answer(_ context.Context, _ ci.Repo, _ int, text string) error {
-	p.said = append(p.said, text)
+func (p *pulls) PostComment(_ context.Context, _ ci.Repo, _ int, text string) error {
+	p.posted = append(p.posted, text)
 	return p.err
 }
 
-func (p *pulls) Agree(_ context.Context, _ ci.Repo, comment int64) error {
-	p.agreed = append(p.agreed, comment)
+func (p *pulls) React(_ context.Context, _ ci.Repo, comment int64) error {
+	p.reacted = append(p.reacted, comment)
 	return p.err
 }
 
@@ -82,7 +82,7 @@ func TestWhoNeedsNoApproval(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.flow.Forks = c.forks
+			w.configure(func(cfg *flow.Config) { cfg.Forks = c.forks })
 			ev := forkAt("opened", "a")
 			ev.Author, ev.Actor = c.author, c.actor
 			w.arrive("g", ev)
@@ -137,10 +137,10 @@ func TestOKToTest(t *testing.T) {
 			w.arrive("g", forkAt("opened", "a"))
 			w.pulls.pull = c.pull
 			w.arrive("c", c.comment)
-			run, said := w.runOf(forkAt("opened", "a")), strings.Join(w.pulls.said, "|")
+			run, said := w.runOf(forkAt("opened", "a")), strings.Join(w.pulls.posted, "|")
 			if c.refusal == "" {
-				if run.State != ci.Queued || len(w.queued()) != 1 || len(w.pulls.agreed) != 1 || said != "" {
-					t.Errorf("run %+v, agreed %v, said %q", run, w.pulls.agreed, said)
+				if run.State != ci.Queued || len(w.queued()) != 1 || len(w.pulls.reacted) != 1 || said != "" {
+					t.Errorf("run %+v, agreed %v, said %q", run, w.pulls.reacted, said)
 				}
 				a, err := w.db.Approval(t.Context(), run)
 				if err != nil || a == nil || a.By.ID != 9 || a.SHA != shaOf("a") || a.Base != "main" || len(a.Digest) != 64 ||
@@ -150,9 +150,9 @@ func TestOKToTest(t *testing.T) {
 				}
 				return
 			}
-			if run.State != ci.Held || len(w.queued()) != 0 || !strings.Contains(said, c.refusal) || len(w.pulls.said) != 1 ||
-				len(w.pulls.agreed) != 0 {
-				t.Errorf("state %s, said %q, agreed %v; want %q", run.State, said, w.pulls.agreed, c.refusal)
+			if run.State != ci.Held || len(w.queued()) != 0 || !strings.Contains(said, c.refusal) || len(w.pulls.posted) != 1 ||
+				len(w.pulls.reacted) != 0 {
+				t.Errorf("state %s, said %q, agreed %v; want %q", run.State, said, w.pulls.reacted, c.refusal)
 			}
 		})
 	}
@@ -173,9 +173,9 @@ func TestOKToTestWhenTheHeadMayHaveMoved(t *testing.T) {
 			c.At = at
 			w.arrive("c", c)
 			run := w.runOf(forkAt("synchronize", "a"))
-			if run.State != ci.Held || len(w.pulls.said) != 1 ||
-				!strings.Contains(w.pulls.said[0], "comment /ok-to-test aaaaaaaaaaaa") {
-				t.Errorf("state %s, said %q", run.State, w.pulls.said)
+			if run.State != ci.Held || len(w.pulls.posted) != 1 ||
+				!strings.Contains(w.pulls.posted[0], "comment /ok-to-test aaaaaaaaaaaa") {
+				t.Errorf("state %s, said %q", run.State, w.pulls.posted)
 			}
 		})
 	}
@@ -241,9 +241,9 @@ func TestOKToTestBeforeARetarget(t *testing.T) {
 	c.At = ev.At
 	w.arrive("c", c)
 	run := w.runOf(forkAt("opened", "a"))
-	if run.State != ci.Held || len(w.pulls.said) != 1 ||
-		!strings.Contains(w.pulls.said[0], "got a new head or base while you wrote") {
-		t.Errorf("run %+v, said %q", run, w.pulls.said)
+	if run.State != ci.Held || len(w.pulls.posted) != 1 ||
+		!strings.Contains(w.pulls.posted[0], "got a new head or base while you wrote") {
+		t.Errorf("run %+v, said %q", run, w.pulls.posted)
 	}
 }
 
@@ -357,8 +357,11 @@ func TestRetryByComment(t *testing.T) {
 		w.arrive("c", comment(9, "/retry"))
 		run = w.runOf(run.Event)
 		got := states(w, run)
-		if run.Attempt != 2 || got != "good success uid-0;bad queued ;after queued ;" || len(w.pulls.agreed) != 1 {
-			t.Errorf("run %+v: %s, said %q", run, got, w.pulls.said)
+		if run.Attempt != 2 || got != "good success uid-0;bad queued ;after queued ;" || len(w.pulls.reacted) != 1 {
+			t.Errorf("run %+v: %s, said %q", run, got, w.pulls.posted)
+		}
+		if want := "Started again by @who: 2 of 3 jobs."; run.Message != want {
+			t.Errorf("message %q, want %q", run.Message, want)
 		}
 		jobs := w.queued()
 		if len(jobs) != 1 || jobs[0].Title != "bad" {
@@ -378,8 +381,8 @@ func TestRetryByComment(t *testing.T) {
 			t.Errorf("run %+v: %s", run, got)
 		}
 		w.arrive("c2", comment(9, "/retry"))
-		if len(w.pulls.said) != 1 || !strings.Contains(w.pulls.said[0], "has not ended yet") {
-			t.Errorf("said %q", w.pulls.said)
+		if len(w.pulls.posted) != 1 || !strings.Contains(w.pulls.posted[0], "has not finished yet") {
+			t.Errorf("said %q", w.pulls.posted)
 		}
 	})
 	t.Run("cancel", func(t *testing.T) {
@@ -388,8 +391,8 @@ func TestRetryByComment(t *testing.T) {
 		w.arrive("r", comment(9, "/retry"))
 		w.arrive("c2", comment(66, "/cancel"))
 		run = w.runOf(run.Event)
-		if run.State != ci.Queued || len(w.pulls.said) != 2 || !strings.Contains(w.pulls.said[0], "nothing runs or waits") {
-			t.Errorf("run %+v, said %q", run, w.pulls.said)
+		if run.State != ci.Queued || len(w.pulls.posted) != 2 || !strings.Contains(w.pulls.posted[0], "nothing runs or waits") {
+			t.Errorf("run %+v, said %q", run, w.pulls.posted)
 		}
 		w.arrive("c3", comment(9, "/cancel"))
 		run = w.runOf(run.Event)
@@ -401,15 +404,15 @@ func TestRetryByComment(t *testing.T) {
 		w, run := setup(t)
 		w.arrive("c", comment(66, "/retry"))
 		run = w.runOf(run.Event)
-		if run.Attempt != 1 || len(w.pulls.said) != 1 {
-			t.Errorf("run %+v, said %q", run, w.pulls.said)
+		if run.Attempt != 1 || len(w.pulls.posted) != 1 {
+			t.Errorf("run %+v, said %q", run, w.pulls.posted)
 		}
 	})
 	t.Run("not understood", func(t *testing.T) {
 		w, _ := setup(t)
 		w.arrive("c", comment(9, "/retry lint"))
-		if len(w.pulls.said) != 1 || !strings.Contains(w.pulls.said[0], "/retry all") {
-			t.Errorf("said %q", w.pulls.said)
+		if len(w.pulls.posted) != 1 || !strings.Contains(w.pulls.posted[0], "/retry all") {
+			t.Errorf("said %q", w.pulls.posted)
 		}
 	})
 	t.Run("no command", func(t *testing.T) {
@@ -418,8 +421,8 @@ func TestRetryByComment(t *testing.T) {
 			w.arrive(fmt.Sprint("c", i), comment(9, body))
 		}
 		run = w.runOf(run.Event)
-		if run.Attempt != 1 || len(w.pulls.said)+len(w.pulls.agreed) != 0 {
-			t.Errorf("run %+v, said %q", run, w.pulls.said)
+		if run.Attempt != 1 || len(w.pulls.posted)+len(w.pulls.reacted) != 0 {
+			t.Errorf("run %+v, said %q", run, w.pulls.posted)
 		}
 	})
 	t.Run("GitHub does not let YACI answer", func(t *testing.T) {

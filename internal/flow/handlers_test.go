@@ -9,9 +9,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/flow"
 )
 
 // slowGitHub answers for the repositories that are in slow when they are let go.
@@ -40,7 +40,7 @@ func (g *slowGitHub) File(ctx context.Context, repo ci.Repo, _ ci.SHA, _ string)
 func TestS8RepositoriesAreHandledSideBySide(t *testing.T) {
 	w := newWorld(t)
 	gh := &slowGitHub{gitHub: w.gh, slow: map[int64]chan struct{}{}, asked: make(chan int64, 100)}
-	w.flow.GitHub, w.flow.Queued = gh, func() {}
+	w.forge.Files = gh
 	arrive := func(repo int64, n int, released bool) {
 		ev := push("main")
 		ev.Repo.ID, ev.SHA = repo, ci.SHA(fmt.Sprintf("%039d%d", repo, n))
@@ -119,9 +119,11 @@ func TestS8RepositoriesAreHandledSideBySide(t *testing.T) {
 // A handler that panics or fails frees its place.
 func TestHandlersAreFreedByFailures(t *testing.T) {
 	w := newWorld(t)
-	in := &inbox{deferred: map[int64]time.Duration{}, reasons: map[int64]string{}}
-	w.flow.Inbox = in
-	w.flow.Decode = func(d ci.Delivery) (ci.Event, error) { panic("boom " + strings.Repeat("x", int(d.ID))) }
+	in := newInbox(w)
+	w.configure(func(c *flow.Config) {
+		c.Store = in
+		c.Decode = func(d ci.Delivery) (ci.Event, error) { panic("boom " + strings.Repeat("x", int(d.ID))) }
+	})
 	h := w.flow.NewHandlers(slog.New(slog.DiscardHandler), func() {})
 	for n := range int64(20) {
 		in.due = []ci.Delivery{{ID: n}}

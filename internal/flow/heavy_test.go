@@ -20,7 +20,7 @@ func TestS1HeavyFilesTakeTurns(t *testing.T) {
 		return file
 	}
 	heavy, light := parsed(hostile.Corpus()["cells: as large as is allowed"]), parsed("image: a\nsteps: [x]\n")
-	var h heavyWork
+	h := newHeavyTurn()
 	release, err := h.acquire(t.Context(), heavy)
 	if err != nil {
 		t.Fatal(err)

@@ -8,14 +8,26 @@ import (
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/flow"
+	"github.com/yaci-ci/yaci/internal/store"
 )
 
 // inbox hands out deliveries once and notes what becomes of them.
 type inbox struct {
+	*store.Store
 	due      []ci.Delivery
 	deferred map[int64]time.Duration
 	reasons  map[int64]string
 	err      error // of a write
+}
+
+func newInbox(w *world, due ...ci.Delivery) *inbox {
+	return &inbox{
+		Store:    w.db,
+		due:      due,
+		deferred: map[int64]time.Duration{},
+		reasons:  map[int64]string{},
+	}
 }
 
 func (i *inbox) DueDeliveries(context.Context, int) ([]ci.Delivery, error) {
@@ -59,8 +71,11 @@ func TestDrainPutsOffWhatCannotBeHandled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.gh.err = c.err
-			in := &inbox{deferred: map[int64]time.Duration{}, reasons: map[int64]string{}}
-			w.flow.Inbox, w.flow.Decode = in, func(d ci.Delivery) (ci.Event, error) { return push(string(d.Body)), nil }
+			in := newInbox(w)
+			w.configure(func(c *flow.Config) {
+				c.Store = in
+				c.Decode = func(d ci.Delivery) (ci.Event, error) { return push(string(d.Body)), nil }
+			})
 			c.delivery.ID = 1
 			c.delivery.GUID = "g"
 			c.delivery.Name = "push"
@@ -82,12 +97,16 @@ func TestS1DrainSetsAsideWhatKeepsEndingTheServer(t *testing.T) {
 			"Look for out-of-memory kills and crashes of the server, then retry the delivery.",
 	} {
 		w := newWorld(t)
-		in := &inbox{
-			deferred: map[int64]time.Duration{},
-			reasons:  map[int64]string{},
-			due:      []ci.Delivery{{ID: 1, GUID: "g", Name: "push", Starts: before + 1}},
-		}
-		w.flow.Inbox, w.flow.Decode = in, func(ci.Delivery) (ci.Event, error) { return ci.Event{}, errors.New("boom") }
+		in := newInbox(w, ci.Delivery{
+			ID:     1,
+			GUID:   "g",
+			Name:   "push",
+			Starts: before + 1,
+		})
+		w.configure(func(c *flow.Config) {
+			c.Store = in
+			c.Decode = func(ci.Delivery) (ci.Event, error) { return ci.Event{}, errors.New("boom") }
+		})
 		w.drain()
 		if in.reasons[1] != want {
 			t.Errorf("after %d unfinished starts: %q, want %q", before, in.reasons[1], want)
@@ -98,13 +117,14 @@ func TestS1DrainSetsAsideWhatKeepsEndingTheServer(t *testing.T) {
 // One delivery that cannot be handled does not keep the next from its run.
 func TestDrainGoesOnAfterAnError(t *testing.T) {
 	w := newWorld(t)
-	decode := w.flow.Decode
-	w.flow.Decode = func(d ci.Delivery) (ci.Event, error) {
-		if d.GUID == "bad" {
-			panic("boom")
+	w.configure(func(c *flow.Config) {
+		c.Decode = func(d ci.Delivery) (ci.Event, error) {
+			if d.GUID == "bad" {
+				panic("boom")
+			}
+			return decode(d)
 		}
-		return decode(d)
-	}
+	})
 	w.arrive("bad", push("x"))
 	w.arrive("good", push("main"))
 	if len(w.queued()) != 1 {
@@ -117,13 +137,12 @@ func TestDrainReturnsTheDatabasesError(t *testing.T) {
 	w := newWorld(t)
 	w.gh.err = errors.New("github: 502")
 	broken := errors.New("disk full")
-	in := &inbox{
-		deferred: map[int64]time.Duration{},
-		reasons:  map[int64]string{},
-		err:      broken,
-		due:      []ci.Delivery{{ID: 1, Body: []byte("{}")}},
-	}
-	w.flow.Inbox, w.flow.Decode = in, func(ci.Delivery) (ci.Event, error) { return push("main"), nil }
+	in := newInbox(w, ci.Delivery{ID: 1, Body: []byte("{}")})
+	in.err = broken
+	w.configure(func(c *flow.Config) {
+		c.Store = in
+		c.Decode = func(ci.Delivery) (ci.Event, error) { return push("main"), nil }
+	})
 	if err := drain(t.Context(), w.flow); !errors.Is(err, broken) {
 		t.Errorf("err %v, want %v", err, broken)
 	}
@@ -133,9 +152,11 @@ func TestDrainReturnsTheDatabasesError(t *testing.T) {
 func TestHandlersFinishWhatTheyHaveWhenTheyMustStop(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	in := &inbox{deferred: map[int64]time.Duration{}, reasons: map[int64]string{}, due: []ci.Delivery{{ID: 1}}}
-	w.flow.Inbox = in
-	w.flow.Decode = func(ci.Delivery) (ci.Event, error) { cancel(); return push("main"), nil }
+	in := newInbox(w, ci.Delivery{ID: 1})
+	w.configure(func(c *flow.Config) {
+		c.Store = in
+		c.Decode = func(ci.Delivery) (ci.Event, error) { cancel(); return push("main"), nil }
+	})
 	h := w.flow.NewHandlers(slog.New(slog.DiscardHandler), func() {})
 	for i, want := range []int{1, 0} {
 		claimed, err := h.Start(ctx)

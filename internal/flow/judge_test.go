@@ -110,7 +110,7 @@ func TestG1(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.flow.Heads = &heads{pulls: c.pulls}
+			w.forge.CommitDetails = &heads{pulls: c.pulls}
 			w.gh.file = c.file
 			w.deliver("g", c.event)
 			if got := w.shown(); got != c.want {
@@ -126,7 +126,7 @@ func TestG1OtherEvents(t *testing.T) {
 	opened := at(pull("opened", "topic", false), 1)
 	t.Run("its pull request's event is stored", func(t *testing.T) {
 		w := newWorld(t)
-		w.flow.Heads = &heads{}
+		w.forge.CommitDetails = &heads{}
 		w.gh.file = file
 		w.store("p", opened)
 		w.deliver("g", at(push("topic"), 0))
@@ -136,7 +136,7 @@ func TestG1OtherEvents(t *testing.T) {
 	})
 	t.Run("the stored event is not selected", func(t *testing.T) {
 		w := newWorld(t)
-		w.flow.Heads = &heads{}
+		w.forge.CommitDetails = &heads{}
 		w.gh.file = file
 		other := opened
 		other.PRBase = "release"
@@ -149,7 +149,7 @@ func TestG1OtherEvents(t *testing.T) {
 	})
 	t.Run("the pull request comes late", func(t *testing.T) {
 		w := newWorld(t)
-		w.flow.Heads = &heads{pulls: []ci.Pull{{Number: 7, Head: shaOf("a"), Base: "main", Open: true}}}
+		w.forge.CommitDetails = &heads{pulls: []ci.Pull{{Number: 7, Head: shaOf("a"), Base: "main", Open: true}}}
 		w.gh.file = file
 		w.deliver("g", at(push("topic"), 0))
 		if got := w.shown(); got != "" {
@@ -162,7 +162,7 @@ func TestG1OtherEvents(t *testing.T) {
 	})
 	t.Run("the commit becomes the head of a pull request that may be labelled", func(t *testing.T) {
 		w := newWorld(t)
-		w.flow.Heads = &heads{}
+		w.forge.CommitDetails = &heads{}
 		w.gh.file = "on: {push: {paths: ['docs/**']}, pull_request: {types: [labeled]}}\n" + steps
 		w.deliver("g", at(push("topic"), 0))
 		if got := w.shown(); got != "yaci success" {
@@ -191,7 +191,7 @@ func TestG1OtherEvents(t *testing.T) {
 	})
 	t.Run("one of two pull requests is closed", func(t *testing.T) {
 		w := newWorld(t)
-		w.flow.Heads = &heads{pulls: []ci.Pull{
+		w.forge.CommitDetails = &heads{pulls: []ci.Pull{
 			{Number: 7, Head: opened.SHA, Base: "main", Open: true},
 			{Number: 8, Head: opened.SHA, Base: "main", Open: true},
 		}}
@@ -205,7 +205,7 @@ func TestG1OtherEvents(t *testing.T) {
 	})
 	t.Run("a pull request that was skipped, and another one that may be labelled", func(t *testing.T) {
 		w := newWorld(t)
-		w.flow.Heads = &heads{}
+		w.forge.CommitDetails = &heads{}
 		w.gh.file = "on: {pull_request: {branches: [main], paths: ['docs/**']}}\n" + steps
 		w.deliver("p", opened)
 		if got := w.shown(); got != "yaci success" {
@@ -229,7 +229,7 @@ func TestG1OtherEvents(t *testing.T) {
 	})
 	t.Run("the pull request moves on", func(t *testing.T) {
 		w := newWorld(t)
-		w.flow.Heads = &heads{}
+		w.forge.CommitDetails = &heads{}
 		w.gh.file = "on: {push: {paths: ['docs/**']}, pull_request: {types: [labeled]}}\n" + steps
 		w.deliver("g", at(push("topic"), 0))
 		w.pulls.pull = ci.Pull{
@@ -252,7 +252,7 @@ func TestG1OtherEvents(t *testing.T) {
 	})
 	t.Run("the pull request is closed instead", func(t *testing.T) {
 		w := newWorld(t)
-		w.flow.Heads = &heads{pulls: []ci.Pull{{Number: 7, Head: shaOf("a"), Base: "main", Open: true}}}
+		w.forge.CommitDetails = &heads{pulls: []ci.Pull{{Number: 7, Head: shaOf("a"), Base: "main", Open: true}}}
 		w.gh.file = file
 		w.deliver("g", at(push("topic"), 0))
 		w.pulls.pull = ci.Pull{Number: 7, Head: shaOf("a"), Base: "main"}
@@ -309,7 +309,7 @@ func TestG2(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.flow.Heads = &heads{}
+			w.forge.CommitDetails = &heads{}
 			w.gh.file = "on: " + c.on + "\n" + steps
 			for i, ev := range c.events {
 				w.pulls.pull = ci.Pull{
@@ -376,7 +376,7 @@ func TestC12(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.flow.Heads = &heads{message: "Fix\n\n[no ci]"}
+			w.forge.CommitDetails = &heads{message: "Fix\n\n[no ci]"}
 			w.gh.file = "on: {push: {branches: ['**'], tags: ['**']}, pull_request: {}}\n" + steps
 			w.deliver("g", c.event)
 			if got := w.shown(); got != c.want {

@@ -49,7 +49,7 @@ func TestS1HeavyFilesAtOnce(t *testing.T) {
 	}
 	w := newWorld(t)
 	gh := &hostileGitHub{gitHub: w.gh, asked: make(chan struct{}, 2*len(names)), ready: make(chan struct{})}
-	w.flow.GitHub, w.flow.Queued = gh, func() {}
+	w.forge.Files = gh
 	var events []ci.Event
 	for _, name := range names {
 		for _, ev := range []ci.Event{push("main"), pull("opened", "main", true)} {

@@ -76,10 +76,7 @@ func (p *pullStory) paths(a, b string) []string {
 func (p *pullStory) File(context.Context, ci.Repo, ci.SHA, string) ([]byte, error) {
 	return []byte(p.file), nil
 }
-func (p *pullStory) CloneURL(ci.Repo) string { return "https://github.test/x.git" }
-func (p *pullStory) RevokeURL() string       { return "" }
-
-func (p *pullStory) Changes(_ context.Context, ev ci.Event) ([]string, bool, error) {
+func (p *pullStory) ChangedPaths(_ context.Context, ev ci.Event) ([]string, bool, error) {
 	if ev.Kind == ci.PullRequest {
 		return p.paths(ev.PRBase, string(ev.SHA)), true, nil
 	}
@@ -298,7 +295,7 @@ func (p *pullStory) input(ev ci.Event) pipeline.Input {
 		PRAction:     ev.PRAction,
 		PRRetargeted: ev.Retarget,
 	}
-	in.Paths, in.PathsKnown, _ = p.Changes(p.Context(), ev)
+	in.Paths, in.PathsKnown, _ = p.ChangedPaths(p.Context(), ev)
 	return in
 }
 
@@ -409,11 +406,11 @@ func TestPullRequestProperty(t *testing.T) {
 			statuses: map[ci.SHA]ci.Status{},
 			bases:    map[ci.SHA][]ci.Event{},
 		}
-		w.flow.GitHub = p
-		w.flow.Pulls = pullsOf{p, w.pulls}
-		w.flow.Heads = p
-		w.flow.Ancestry = p
-		w.flow.Commits = p
+		w.forge.Files = p
+		w.forge.PullRequests = p
+		w.forge.CommitDetails = p
+		w.forge.Comparisons = p
+		w.forge.Refs = p
 		p.play()
 		for _, st := range p.statuses {
 			if st.State == "success" {
@@ -429,16 +426,6 @@ func TestPullRequestProperty(t *testing.T) {
 	if green < stories/5 || attempts < stories {
 		t.Errorf("%d green commits and %d attempts in %d stories: the test has lost its teeth", green, attempts, stories)
 	}
-}
-
-// pullsOf answers for the pull request with the story, and for comments with the fake.
-type pullsOf struct {
-	story *pullStory
-	*pulls
-}
-
-func (p pullsOf) Pull(ctx context.Context, repo ci.Repo, number int) (ci.Pull, error) {
-	return p.story.Pull(ctx, repo, number)
 }
 
 func (p *pullStory) play() {

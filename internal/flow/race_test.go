@@ -76,10 +76,7 @@ func (r *race) File(_ context.Context, _ ci.Repo, sha ci.SHA, _ string) ([]byte,
 	return []byte(r.file[sha]), nil
 }
 
-func (r *race) Changes(context.Context, ci.Event) ([]string, bool, error) { return nil, true, nil }
-func (r *race) CloneURL(ci.Repo) string                                   { return "https://github.test/x.git" }
-
-func (r *race) RevokeURL() string { return "" }
+func (r *race) ChangedPaths(context.Context, ci.Event) ([]string, bool, error) { return nil, true, nil }
 
 func (r *race) MayWrite(_ context.Context, _ ci.Repo, who ci.Actor) (bool, error) {
 	r.stranger()
@@ -92,8 +89,8 @@ func (r *race) Pull(context.Context, ci.Repo, int) (ci.Pull, error) {
 	return now, nil
 }
 
-func (r *race) Answer(context.Context, ci.Repo, int, string) error { return nil }
-func (r *race) Agree(context.Context, ci.Repo, int64) error        { return nil }
+func (r *race) PostComment(context.Context, ci.Repo, int, string) error { return nil }
+func (r *race) React(context.Context, ci.Repo, int64) error             { return nil }
 
 // step is one thing that happens.
 func (r *race) step() {
@@ -168,9 +165,10 @@ func (r *race) check() {
 // round plays one interleaving and returns how many jobs could run in it.
 func (r *race) round(steps int) int {
 	r.file[r.sha()] = goodFile
-	r.flow.GitHub = r
-	r.flow.People = r
-	r.flow.Pulls = r
+	r.forge.Files = r
+	r.forge.Members = r
+	r.forge.PullRequests = r
+	r.forge.Comments = r
 	r.happens(r.event("opened"))
 	for range steps {
 		r.step()

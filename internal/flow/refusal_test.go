@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/flow"
 )
 
 // S22: however often somebody asks for what they may not have, they are told once an hour; others are told as well.
 func TestS22RefusalsAreFew(t *testing.T) {
 	w := newWorld(t)
-	w.flow.Refusals = w.db
+	w.configure(func(c *flow.Config) { c.Store = w.db })
 	w.arrive("pull", forkAt("opened", "a"))
 	n := 0
 	say := func(by int64, pull int, body string) {
@@ -25,14 +26,14 @@ func TestS22RefusalsAreFew(t *testing.T) {
 		say(66, 7, "/ok-to-test")
 		say(66, 7, "/cancel")
 	}
-	if len(w.pulls.said) != 1 {
-		t.Errorf("one stranger was told %d times: %q", len(w.pulls.said), w.pulls.said)
+	if len(w.pulls.posted) != 1 {
+		t.Errorf("one stranger was told %d times: %q", len(w.pulls.posted), w.pulls.posted)
 	}
 	say(67, 7, "/retry")
 	say(66, 8, "/retry")
 	say(67, 7, "/retry all")
-	if len(w.pulls.said) != 3 {
-		t.Errorf("another one, and on another pull request: %q", w.pulls.said)
+	if len(w.pulls.posted) != 3 {
+		t.Errorf("another one, and on another pull request: %q", w.pulls.posted)
 	}
 	list, err := w.db.Deliveries(t.Context(), ci.DeliveryIgnored, 0, 100)
 	w.must(err)
@@ -61,12 +62,12 @@ func TestS5SameDigits(t *testing.T) {
 		}
 	}
 	run := w.runOf(second)
-	if run.State != ci.Held || len(w.pulls.said) != 3 {
-		t.Errorf("%s, said %q", run.State, w.pulls.said)
+	if run.State != ci.Held || len(w.pulls.posted) != 3 {
+		t.Errorf("%s, said %q", run.State, w.pulls.posted)
 	}
 	w.arrive("all", comment(9, "/ok-to-test "+string(second.SHA)))
 	if run := w.runOf(second); run.State != ci.Queued {
-		t.Errorf("%s, said %q", run.State, w.pulls.said)
+		t.Errorf("%s, said %q", run.State, w.pulls.posted)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// What the App was taken away from ends, and nothing else: not a repository that
+// The runs of repositories from which the App was removed are cancelled, and no others: not those of a repository that
 // the event does not name, nor one that has the App again.
 func TestRemoval(t *testing.T) {
 	const installation = 5
@@ -47,7 +47,7 @@ func TestRemoval(t *testing.T) {
 			for id, digit := range map[int64]string{1: "1", 2: "2"} {
 				run := w.runOf(pushTo(id, digit))
 				if c.ended[digit] != (run.State == ci.Cancelled) ||
-					c.ended[digit] && run.Message != "Cancelled: the GitHub App was taken away from ada/r"+digit+"." {
+					c.ended[digit] && run.Message != "Cancelled: the GitHub App was removed from ada/r"+digit+"." {
 					t.Errorf("%s: %s %q", digit, run.State, run.Message)
 				}
 			}

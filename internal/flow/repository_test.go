@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/flow"
 )
 
 // hub is GitHub's word about repositories.
@@ -26,9 +27,7 @@ func (h *hub) Current(repo ci.Repo) ci.Repo {
 
 func (w *world) withHub() *hub {
 	h := &hub{}
-	w.flow.Repositories = h
-	w.flow.Hider = w.db
-	w.flow.RunsOfRepo = w.db
+	w.forge.Repositories = h
 	return h
 }
 
@@ -59,7 +58,7 @@ func TestS7RepositoryEvents(t *testing.T) {
 			h := w.withHub()
 			h.state, h.err = c.state, c.err
 			inbox := &noting{Store: w.db}
-			w.flow.Inbox = inbox
+			w.configure(func(c *flow.Config) { c.Store = inbox })
 			w.arrive("event", ci.Event{Kind: ci.RepoChange, PRAction: c.action, Repo: here})
 			run := w.runOf(push("main"))
 			if (run.State == ci.Cancelled) != (c.ends != "") || !strings.Contains(run.Message, c.ends) {
@@ -80,7 +79,8 @@ func TestS7RepositoryEvents(t *testing.T) {
 func TestS2GoneEndsTheDelivery(t *testing.T) {
 	w := newWorld(t)
 	inbox := &noting{Store: w.db}
-	w.flow.Inbox, w.gh.err = inbox, &ci.GoneError{Repo: push("main").Repo}
+	w.configure(func(c *flow.Config) { c.Store = inbox })
+	w.gh.err = &ci.GoneError{Repo: push("main").Repo}
 	w.arrive("g", push("main"))
 	if len(inbox.ignored) != 1 ||
 		!strings.HasPrefix(inbox.ignored[0], "Ignored: GitHub has no repository ada/hello with the id 1 that YACI can read") {

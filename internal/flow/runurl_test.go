@@ -7,6 +7,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/flow"
 )
 
 // runURLs are the values of YACI_RUN_URL in the steps of a job.
@@ -28,7 +29,7 @@ func (w *world) runURLs(job ci.Job) (urls []string) {
 func TestC16StepsKnowTheAddressOfTheirRun(t *testing.T) {
 	for _, public := range []string{"", "https://ci.example.com"} {
 		w := newWorld(t)
-		w.flow.URL = public
+		w.configure(func(c *flow.Config) { c.URL = public })
 		w.arrive("g1", push("main"))
 		_, err := w.flow.Command(t.Context(), "alpine", "true")
 		w.must(err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
+	"github.com/yaci-ci/yaci/internal/flow"
 )
 
 type grants []ci.Grant
@@ -17,7 +18,7 @@ const withSecret = "image: alpine\nsteps:\n  - run: deploy\n    secrets: [KEY]\n
 
 func TestSecretIsReferredTo(t *testing.T) {
 	w := newWorld(t)
-	w.gh.file, w.flow.Secrets = withSecret, grants{
+	w.gh.file, w.grants = withSecret, grants{
 		{ID: "secret-key-0", Name: "KEY", Repositories: []string{"ada/other"}},
 		{ID: "secret-key-1", Name: "KEY", Repositories: []string{"ada/hello"}},
 	}
@@ -41,8 +42,9 @@ func TestSecretIsReferredTo(t *testing.T) {
 // No approval and no policy gives a fork a secret [CVE-2026-22555].
 func TestForkGetsNoSecret(t *testing.T) {
 	w := newWorld(t)
-	w.gh.file, w.flow.Forks = withSecret, decide.ForksAlways
-	w.flow.Secrets = grants{{
+	w.gh.file = withSecret
+	w.configure(func(c *flow.Config) { c.Forks = decide.ForksAlways })
+	w.grants = grants{{
 		ID:           "secret-key-1",
 		Name:         "KEY",
 		Repositories: []string{"ada/*"},
@@ -59,8 +61,8 @@ func TestForkGetsNoSecret(t *testing.T) {
 // S12: another repository takes a name that a secret is granted to. It gets a sentence; the first one goes on.
 func TestS12NameIsTaken(t *testing.T) {
 	w := newWorld(t)
-	w.gh.file, w.flow.Pins = withSecret, w.db
-	w.flow.Secrets = grants{{ID: "secret-key-1", UID: "u1", Name: "KEY", Repositories: []string{"ada/hello"}}}
+	w.gh.file = withSecret
+	w.grants = grants{{ID: "secret-key-1", UID: "u1", Name: "KEY", Repositories: []string{"ada/hello"}}}
 	run := func(id int64, name, digit string) ci.Run {
 		ev := push("main")
 		ev.Repo.ID = id
@@ -84,7 +86,7 @@ func TestS12NameIsTaken(t *testing.T) {
 		) {
 		t.Errorf("taken: %s %q", r.State, r.Message)
 	}
-	w.flow.Secrets = grants{{ID: "secret-key-1", UID: "u1", Name: "KEY", Repositories: []string{"ada/hello#666"}}}
+	w.grants = grants{{ID: "secret-key-1", UID: "u1", Name: "KEY", Repositories: []string{"ada/hello#666"}}}
 	if r := run(666, "hello", "4"); r.State != ci.Queued {
 		t.Errorf("confirmed by the operator: %s %q", r.State, r.Message)
 	}

@@ -10,21 +10,14 @@ import (
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
-// Commits tells what a ref, as heads/main, or an id means on GitHub. The error is
-// ci.ErrNotFound, wrapped, for what it does not know.
-type Commits interface {
-	Resolve(ctx context.Context, repo ci.Repo, ref string) (sha ci.SHA, title string, err error)
-}
-
-// Start runs what somebody asks for by name: a branch, or a commit of one. It is a
-// push to that branch, through the same gate as one of which GitHub tells; when the
-// commit has its run already, that one gets its next attempt. branch says where a
-// commit is; empty: where its last run was, else the default branch. by is who asks.
+// Start runs what somebody asks for by name: a branch, or a commit of one. It is treated as a push to that branch. If
+// the commit has a run of a push already, that run gets its next attempt. branch is the branch of a commit; if it is
+// empty, the branch of the commit's last run counts, or else the default branch. by names who asks.
 //
-// The error is ci.ErrNotFound for what GitHub does not know, [ErrNotFinished] with
-// the run when it has not ended, and ci.ErrInvalid for what cannot be run.
+// The error is ci.ErrNotFound, wrapped, for what GitHub does not know, [ErrNotFinished], wrapped, with the run if that
+// has not finished, and ci.ErrInvalid, wrapped, for what cannot be run.
 func (f *Flow) Start(ctx context.Context, repo ci.Repo, ref, branch, by string) (ci.Run, error) {
-	ev, err := f.commit(ctx, repo, ref)
+	ev, err := f.resolve(ctx, repo, ref)
 	if err == nil {
 		err = f.sameName(repo)
 	}
@@ -34,11 +27,12 @@ func (f *Flow) Start(ctx context.Context, repo ci.Repo, ref, branch, by string) 
 	if ev.Branch == "" {
 		ev.Branch = branch
 	}
-	switch run, err := f.pushRun(ctx, ev); {
-	case err == nil:
+	run, err := f.pushRun(ctx, ev)
+	if err == nil {
 		run.Event.Asked = true // this attempt was, whoever started the first: retry decides what it gets
 		return f.startAgain(ctx, run, by)
-	case !errors.Is(err, ci.ErrNotFound):
+	}
+	if !errors.Is(err, ci.ErrNotFound) {
 		return run, err
 	}
 	if ev.Ref == "" {
@@ -46,38 +40,37 @@ func (f *Flow) Start(ctx context.Context, repo ci.Repo, ref, branch, by string) 
 			return ci.Run{}, err
 		}
 	}
-	ev.Actor.Login = by // nobody on GitHub: without a number it has no rights
+	ev.Actor.Login = by // nobody on GitHub: without an id, it has no rights
 	return f.startNew(ctx, ev)
 }
 
-// Digits of a commit's id, all of them or as people shorten them.
+// The ids of commits, in full or abbreviated.
 var (
-	wholeID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-	someID  = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
+	fullID        = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	abbreviatedID = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
 )
 
-// commit is the event of a ref as far as GitHub alone knows it: that of a branch
-// is whole, that of a commit has no ref yet.
-func (f *Flow) commit(ctx context.Context, repo ci.Repo, ref string) (ci.Event, error) {
+// resolve returns the event for a branch or a commit, as far as GitHub alone can tell: that of a commit has no ref yet.
+func (f *Flow) resolve(ctx context.Context, repo ci.Repo, ref string) (ci.Event, error) {
 	ev := ci.Event{Kind: ci.Push, Repo: repo, Asked: true}
 	var err error
-	if !wholeID.MatchString(ref) {
-		ev.SHA, ev.Title, err = f.Commits.Resolve(ctx, repo, "heads/"+ref)
+	if !fullID.MatchString(ref) {
+		ev.SHA, ev.Title, err = f.github.Resolve(ctx, repo, "heads/"+ref)
 		if err == nil {
 			ev.Branch, ev.Ref = ref, "refs/heads/"+ref
 			return ev, nil
 		}
-		if !errors.Is(err, ci.ErrNotFound) || !someID.MatchString(ref) {
-			return ev, unknown(err, "GitHub knows no branch or commit %q of %s; was it pushed?", ref, repo.FullName())
+		if !errors.Is(err, ci.ErrNotFound) || !abbreviatedID.MatchString(ref) {
+			return ev, explainNotFound(err, "GitHub knows no branch or commit %q of %s; was it pushed?", ref, repo.FullName())
 		}
 	}
-	ev.SHA, ev.Title, err = f.Commits.Resolve(ctx, repo, ref)
-	return ev, unknown(err, "GitHub knows no commit %s of %s; was it pushed?", ref, repo.FullName())
+	ev.SHA, ev.Title, err = f.github.Resolve(ctx, repo, ref)
+	return ev, explainNotFound(err, "GitHub knows no commit %s of %s; was it pushed?", ref, repo.FullName())
 }
 
-// pushRun is the newest run of a push of a commit, to the branch if one is named.
+// pushRun returns the newest run of a push of a commit, to the branch of the event if it has one.
 func (f *Flow) pushRun(ctx context.Context, ev ci.Event) (found ci.Run, err error) {
-	runs, err := f.Runs.RunsAt(ctx, ev.Repo.ID, ev.SHA)
+	runs, err := f.store.RunsAt(ctx, ev.Repo.ID, ev.SHA)
 	if err != nil {
 		return found, err
 	}
@@ -90,106 +83,101 @@ func (f *Flow) pushRun(ctx context.Context, ev ci.Event) (found ci.Run, err erro
 	return found, err
 }
 
-// onBranch makes sure that a commit is of the branch that it is to run for: GitHub
-// knows those of forks by the same address, and they are strangers'.
+// onBranch completes the event of a commit, and makes sure that the commit belongs to its branch: GitHub returns
+// commits of forks, which are strangers', by the same address.
 func (f *Flow) onBranch(ctx context.Context, ev ci.Event) (ci.Event, error) {
 	if ev.Branch == "" {
 		ev.Branch = ev.Repo.DefaultBranch
 	}
 	if ev.Branch == "" {
-		return ev, fmt.Errorf("%w: say of which branch %s is", ci.ErrInvalid, ev.SHA.Short())
+		return ev, fmt.Errorf("%w: name the branch of %s", ci.ErrInvalid, ev.SHA.Short())
 	}
 	ev.Ref = "refs/heads/" + ev.Branch
-	head, _, err := f.Commits.Resolve(ctx, ev.Repo, "heads/"+ev.Branch)
+	head, _, err := f.github.Resolve(ctx, ev.Repo, "heads/"+ev.Branch)
 	if err != nil || head == ev.SHA {
-		return ev, unknown(err, "GitHub knows no branch %q of %s; was it pushed?", ev.Branch, ev.Repo.FullName())
+		return ev, explainNotFound(err, "GitHub knows no branch %q of %s; was it pushed?", ev.Branch, ev.Repo.FullName())
 	}
 	ev.Past = true
-	switch relation, err := f.Ancestry.Relation(ctx, ev.Repo, head, ev.SHA); {
-	case err != nil:
+	relation, err := f.github.Relation(ctx, ev.Repo, head, ev.SHA)
+	if err != nil {
 		return ev, err
-	case relation != "behind":
-		return ev, fmt.Errorf(
-			"%w: %s is not of the branch %s; name the branch that has it",
-			ci.ErrInvalid,
-			ev.SHA.Short(),
-			ev.Branch,
-		)
+	}
+	if relation != "behind" {
+		return ev, fmt.Errorf("%w: %s is not on branch %s; name the branch that has it", ci.ErrInvalid,
+			ev.SHA.Short(), ev.Branch)
 	}
 	return ev, nil
 }
 
-// isPast reports whether a commit that was asked for is not the head of its branch, as GitHub has it now. One of a
-// branch that is gone is past too.
+// isPast reports whether a commit that was asked for is not the head of its branch on GitHub now. A commit of a branch
+// that is gone is past too.
 func (f *Flow) isPast(ctx context.Context, ev ci.Event) (bool, error) {
-	head, _, err := f.Commits.Resolve(ctx, ev.Repo, "heads/"+ev.Branch)
+	head, _, err := f.github.Resolve(ctx, ev.Repo, "heads/"+ev.Branch)
 	if errors.Is(err, ci.ErrNotFound) {
 		return true, nil
 	}
 	return head != ev.SHA, err
 }
 
-// startNew stores the first run of a commit. A branch's head is held against the
-// branch's other runs like one that was pushed; an older commit ends no other run,
-// and none ends it for being older.
+// startNew stores the first run of a commit. The head of a branch is compared with the other runs of the branch, like
+// one that was pushed. An older commit neither cancels other runs nor is cancelled for being older.
 func (f *Flow) startNew(ctx context.Context, ev ci.Event) (ci.Run, error) {
-	run := ci.Run{
-		ID:      newRunID(),
-		Event:   ev,
-		Attempt: 1,
-		Created: f.Clock.Now(),
-	}
-	attempt, permit, err := f.compile(ctx, &run, nil)
+	run := f.newRun(ev)
+	p, err := f.planRequest(ctx, run)
 	switch {
 	case errors.Is(err, ci.ErrNotFound):
-		return run, fmt.Errorf("%w: %s has no %s at %s", ci.ErrInvalid, ev.Repo.FullName(), pipeline.FileName, ev.SHA.Short())
+		return run, fmt.Errorf("%w: %s has no %s at %s", ci.ErrInvalid,
+			ev.Repo.FullName(), pipeline.FileName, ev.SHA.Short())
 	case err != nil:
-		return run, fmt.Errorf("start %s: %w", ev.SHA.Short(), noFile(run, err))
+		return run, fmt.Errorf("start %s: %w", ev.SHA.Short(), err)
 	case ev.Past:
-		err = f.create(ctx, permit, 0, &run, attempt)
+		err = f.create(ctx, 0, p)
 	default:
-		err = f.place(ctx, permit, 0, run, attempt)
+		err = f.storeRun(ctx, 0, p)
 	}
 	if err != nil {
 		return run, err
 	}
-	stored, err := f.Runs.RunOf(ctx, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref)
+	stored, err := f.store.RunOf(ctx, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref)
 	if err == nil && stored.ID != run.ID { // its webhook came at the same moment
-		return stored, unfinished(stored)
+		return stored, notFinished(stored)
 	}
 	return stored, err
 }
 
-// startAgain is what /retry all does to one run.
+// startAgain does to one run what /retry all does.
 func (f *Flow) startAgain(ctx context.Context, run ci.Run, by string) (ci.Run, error) {
 	if !run.State.Final() {
-		return run, unfinished(run)
+		return run, notFinished(run)
 	}
 	again, err := f.retry(ctx, 0, run, false, by)
 	if errors.Is(err, ErrNotFinished) {
-		return run, unfinished(run)
+		return run, notFinished(run)
 	}
 	return again, err
 }
 
-func unfinished(run ci.Run) error {
-	return fmt.Errorf("run %s covers %s of %s: %w", run.ID, run.Event.SHA.Short(), run.Event.Branch, ErrNotFinished)
+// notFinished returns ErrNotFinished, wrapped, in a sentence about a run.
+func notFinished(run ci.Run) error {
+	text := fmt.Sprintf("run #%d of %s (%s) has not finished; wait for it to finish before you start it again",
+		run.Number, run.Event.SHA.Short(), run.Event.Branch)
+	return sentence{text: text, err: ErrNotFinished}
 }
 
-// unknown puts a sentence before ci.ErrNotFound, and leaves other errors alone.
-func unknown(err error, format string, args ...any) error {
+// explainNotFound gives ci.ErrNotFound a sentence, and leaves other errors alone.
+func explainNotFound(err error, format string, args ...any) error {
 	if errors.Is(err, ci.ErrNotFound) {
-		return sentence{fmt.Sprintf(format, args...), ci.ErrNotFound}
+		return sentence{text: fmt.Sprintf(format, args...), err: ci.ErrNotFound}
 	}
 	return err
 }
 
-// sentence is what an error says to people.
+// sentence is an error whose text is for people and does not contain that of the error that it wraps.
 type sentence struct {
 	text string
-	is   error
+	err  error
 }
 
 func (s sentence) Error() string { return s.text }
 
-func (s sentence) Unwrap() error { return s.is }
+func (s sentence) Unwrap() error { return s.err }

@@ -25,7 +25,7 @@ func (c commits) Resolve(_ context.Context, _ ci.Repo, ref string) (ci.SHA, stri
 func startWorld(t *testing.T) (w *world, head, old ci.SHA, start func(ref, branch string) (ci.Run, error)) {
 	w = newWorld(t)
 	head, old = ci.SHA(strings.Repeat("1", 40)), ci.SHA(strings.Repeat("2", 40))
-	w.flow.Commits = commits{"heads/main": head, string(head): head, string(head[:7]): head, string(old): old}
+	w.forge.Refs = commits{"heads/main": head, string(head): head, string(head[:7]): head, string(old): old}
 	repo := push("main").Repo
 	repo.DefaultBranch = "main"
 	return w, head, old, func(ref, branch string) (ci.Run, error) {
@@ -49,12 +49,15 @@ func TestStart(t *testing.T) {
 				len(w.queued()) != 1 {
 				t.Fatalf("%+v", run)
 			}
-			if again, err := start("main", ""); !errors.Is(err, flow.ErrNotFinished) || again.ID != run.ID ||
-				!strings.Contains(err.Error(), string(run.ID)) {
+			again, err := start("main", "")
+			if !errors.Is(err, flow.ErrNotFinished) || again.ID != run.ID {
+				t.Errorf("while it waits: run %s, %v", again.ID, err)
+			}
+			if !strings.Contains(err.Error(), "run #1 of 1111111 (main)") {
 				t.Errorf("while it waits: %v", err)
 			}
 			w.end(run, ci.Success)
-			again, err := start(ref, "")
+			again, err = start(ref, "")
 			if err != nil || again.ID != run.ID || again.Attempt != 2 || again.State != ci.Queued {
 				t.Errorf("when it has ended: %+v, %v", again, err)
 			}
@@ -81,14 +84,14 @@ func TestStartRefused(t *testing.T) {
 		"unknown branch":             {"topic", "", "", nil, ci.ErrNotFound, `GitHub knows no branch or commit "topic" of ada/hello; was it pushed?`},
 		"unknown commit":             {strings.Repeat("9", 40), "", "", nil, ci.ErrNotFound, "GitHub knows no commit 9999"},
 		"of an unknown branch":       {strings.Repeat("2", 40), "gone", "", nil, ci.ErrNotFound, `GitHub knows no branch "gone"`},
-		"of a fork, ahead of main":   {stranger, "", "ahead", nil, ci.ErrInvalid, "3333333 is not of the branch main"},
-		"of a fork, which went off":  {stranger, "main", "diverged", nil, ci.ErrInvalid, "3333333 is not of the branch main"},
-		"of a fork, without history": {stranger, "", "", nil, ci.ErrInvalid, "3333333 is not of the branch main"},
+		"of a fork, ahead of main":   {stranger, "", "ahead", nil, ci.ErrInvalid, "3333333 is not on branch main"},
+		"of a fork, which went off":  {stranger, "main", "diverged", nil, ci.ErrInvalid, "3333333 is not on branch main"},
+		"of a fork, without history": {stranger, "", "", nil, ci.ErrInvalid, "3333333 is not on branch main"},
 		"no file":                    {"main", "", "", ci.ErrNotFound, ci.ErrInvalid, "ada/hello has no .yaci.yml at 1111111"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, _, _, start := startWorld(t)
-			w.flow.Commits.(commits)[stranger] = ci.SHA(stranger)
+			w.forge.Refs.(commits)[stranger] = ci.SHA(stranger)
 			w.gh.relation, w.gh.err = c.relation, c.file
 			_, err := start(c.ref, c.branch)
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
@@ -123,10 +126,10 @@ func TestStartOfHistory(t *testing.T) {
 	if err != nil || again.Attempt != 2 || !again.Event.Past {
 		t.Errorf("again: %+v, %v", again, err)
 	}
-	w.flow.Secrets = grants{{ID: "s", Name: "KEY", Repositories: []string{"ada/hello"}}}
+	w.grants = grants{{ID: "s", Name: "KEY", Repositories: []string{"ada/hello"}}}
 	w.gh.file = "image: a\nsteps: [{run: x, secrets: [KEY]}]\n"
 	older := ci.SHA(strings.Repeat("4", 40))
-	w.flow.Commits.(commits)[string(older)] = older
+	w.forge.Refs.(commits)[string(older)] = older
 	run, err = start(string(older), "")
 	if err != nil || run.State != ci.Error || !strings.Contains(run.Message, "secret KEY is not granted") {
 		t.Errorf("with a secret: %+v, %v", run, err)
@@ -136,7 +139,7 @@ func TestStartOfHistory(t *testing.T) {
 // S19: whether a commit that is asked for gets secrets is decided for each attempt, by what is the head then.
 func TestS19SecretsOfAnOldCommit(t *testing.T) {
 	w, head, _, start := startWorld(t)
-	w.flow.Secrets = grants{{ID: "s", Name: "KEY", Repositories: []string{"ada/hello"}}}
+	w.grants = grants{{ID: "s", Name: "KEY", Repositories: []string{"ada/hello"}}}
 	w.gh.file = "image: a\nsteps: [{run: x, secrets: [KEY]}]\n"
 	pushed := push("main")
 	pushed.SHA, pushed.Repo.DefaultBranch = head, "main"
@@ -156,20 +159,20 @@ func TestS19SecretsOfAnOldCommit(t *testing.T) {
 	run, err := start(string(head), "")
 	check("asked for while it is the head", run, err, true)
 	moved := ci.SHA(strings.Repeat("5", 40))
-	w.flow.Commits.(commits)["heads/main"] = moved
+	w.forge.Refs.(commits)["heads/main"] = moved
 	run, err = start(string(head), "")
 	check("asked for when it is not the head any more", run, err, false)
 	run, err = w.flow.Retry(t.Context(), run.ID, false, "api token x")
 	check("the push's run is retried", run, err, true)
-	delete(w.flow.Commits.(commits), "heads/main")
+	delete(w.forge.Refs.(commits), "heads/main")
 	run, err = start(string(head), "main")
 	check("asked for when the branch is gone", run, err, false)
 
 	// A run that was asked for first.
-	w.flow.Commits.(commits)["heads/main"], w.flow.Commits.(commits)[string(moved)] = moved, moved
+	w.forge.Refs.(commits)["heads/main"], w.forge.Refs.(commits)[string(moved)] = moved, moved
 	run, err = start("main", "")
 	check("a new head", run, err, true)
-	w.flow.Commits.(commits)["heads/main"] = head
+	w.forge.Refs.(commits)["heads/main"] = head
 	run, err = w.flow.Retry(t.Context(), run.ID, false, "api token x")
 	check("retried when it is not the head any more", run, err, false)
 }

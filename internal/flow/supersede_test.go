@@ -89,11 +89,11 @@ func TestTheNewerCommitWins(t *testing.T) {
 				if old.State != want || next.State != ci.Queued {
 					t.Errorf("the older run is %s, the newer %s; want %s and queued", old.State, next.State, want)
 				}
-				if !c.both && !strings.HasPrefix(old.Message, "Superseded by a newer push ("+c.next.SHA.Short()+").") {
+				if !c.both && !strings.HasPrefix(old.Message, "Superseded by "+c.next.SHA.Short()+", which ") {
 					t.Errorf("message %q", old.Message)
 				}
-				if (w.gh.asked > 0) != (c.relation != "") {
-					t.Errorf("GitHub was asked %d times", w.gh.asked)
+				if (w.gh.comparisons > 0) != (c.relation != "") {
+					t.Errorf("GitHub was asked %d times", w.gh.comparisons)
 				}
 			})
 		}

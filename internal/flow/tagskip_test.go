@@ -31,7 +31,7 @@ func TestG1SkipOfATag(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.flow.Heads = &heads{pulls: []ci.Pull{{Number: 7, Head: shaOf("a"), Base: "main", Open: true}}}
+			w.forge.CommitDetails = &heads{pulls: []ci.Pull{{Number: 7, Head: shaOf("a"), Base: "main", Open: true}}}
 			w.gh.file = file
 			for i, ev := range c.events {
 				w.deliver(string(rune('a'+i)), ev)

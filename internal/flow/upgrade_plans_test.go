@@ -9,6 +9,7 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
+	"github.com/yaci-ci/yaci/internal/flow"
 )
 
 // beforePlans is a database that the version before compressed plans wrote (f7d0b28): 24 runs of one to four jobs in
@@ -20,7 +21,7 @@ const beforePlans = "testdata/before_plans.db.gz"
 // retried and cancelled after the upgrade.
 func TestS16Upgrade(t *testing.T) {
 	w := upgraded(t, beforePlans)
-	w.flow.Forks = decide.ForksApproval
+	w.configure(func(c *flow.Config) { c.Forks = decide.ForksApproval })
 	waiting := w.queued()
 	if len(waiting) == 0 {
 		t.Fatal("no job waits to be launched")

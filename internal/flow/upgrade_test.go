@@ -11,6 +11,7 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/decide"
+	"github.com/yaci-ci/yaci/internal/flow"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -37,13 +38,10 @@ func upgraded(t *testing.T, file string) *world {
 	w.must(err)
 	t.Cleanup(func() { db.Close() })
 	w.db = db
-	w.flow.Inbox = db
-	w.flow.Runs = db
-	w.flow.Changes = db
-	w.flow.Stopper = db
-	w.flow.Rivals = db
-	w.flow.Unfinished = db
-	w.flow.Heads = &heads{}
+	w.configure(func(c *flow.Config) {
+		c.Store = unlimitedRefusals{db}
+		c.Canceller = db
+	})
 	return w
 }
 
@@ -63,7 +61,7 @@ func (w *world) snapshot() string {
 // had one, and what waited to be launched still does.
 func TestG2Upgrade(t *testing.T) {
 	w := upgraded(t, beforeIdentities)
-	w.flow.Forks = decide.ForksApproval
+	w.configure(func(c *flow.Config) { c.Forks = decide.ForksApproval })
 	runs, err := w.db.Runs(t.Context(), ci.RunFilter{Sight: ci.Sight{All: true}, Limit: 5000})
 	w.must(err)
 	if len(runs) != 1000 {

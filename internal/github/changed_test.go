@@ -53,12 +53,12 @@ func TestS8PagesOfChangedFilesAreKept(t *testing.T) {
 	for _, page := range []int{8, 9, 25} { // each ends a try
 		path := fmt.Sprintf(filesPath, page)
 		g.answers[path] = says(http.StatusBadGateway, "")
-		if _, _, err := c.Changes(t.Context(), pullEvent()); err == nil {
+		if _, _, err := c.ChangedPaths(t.Context(), pullEvent()); err == nil {
 			t.Fatalf("page %d: no error", page)
 		}
 		g.answers[path] = g.filesPage(page)
 	}
-	paths, complete, err := c.Changes(t.Context(), pullEvent())
+	paths, complete, err := c.ChangedPaths(t.Context(), pullEvent())
 	if err != nil || !complete || len(paths) != 2999 || paths[0] != "d/1-0" || paths[2998] != "d/30-98" {
 		t.Fatalf("%d paths, complete %v, %v", len(paths), complete, err)
 	}
@@ -90,7 +90,7 @@ func TestChangesOfAMovedPullRequest(t *testing.T) {
 		g := newGitHub(t)
 		g.answers[fmt.Sprintf(filesPath, 1)] = says(http.StatusOK, `[{"filename":"a","previous_filename":"b"}]`)
 		g.answers["GET /api/v3/repos/ada/hello/pulls/7"] = pullAt(c.head, c.base)
-		paths, complete, err := g.app(t).Changes(t.Context(), pullEvent())
+		paths, complete, err := g.app(t).ChangedPaths(t.Context(), pullEvent())
 		if err != nil || len(paths) != 2 || complete != c.want {
 			t.Errorf("%s: %v, complete %v, %v", name, paths, complete, err)
 		}
@@ -101,7 +101,7 @@ func TestChangesThatAreNoList(t *testing.T) {
 	for _, body := range []string{``, `{}`, `[`, `[{"filename":"a"}`, `[1]`, `"x"`} {
 		g := newGitHub(t)
 		g.answers[fmt.Sprintf(filesPath, 1)] = says(http.StatusOK, body)
-		if paths, _, err := g.app(t).Changes(t.Context(), pullEvent()); err == nil {
+		if paths, _, err := g.app(t).ChangedPaths(t.Context(), pullEvent()); err == nil {
 			t.Errorf("%q: %v", body, paths)
 		}
 	}

@@ -58,7 +58,7 @@ func TestG3(t *testing.T) {
 				Before: tc.before,
 				Branch: "main",
 			}
-			paths, complete, err := c.Changes(t.Context(), ev)
+			paths, complete, err := c.ChangedPaths(t.Context(), ev)
 			if err != nil || !complete {
 				t.Fatalf("complete %t, %v", complete, err)
 			}

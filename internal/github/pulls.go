@@ -96,8 +96,8 @@ func (c *Client) PullsAt(ctx context.Context, repo ci.Repo, sha ci.SHA) ([]ci.Pu
 	})
 }
 
-// Answer comments on a pull request. The error wraps ci.ErrNotFound if GitHub does not permit it.
-func (c *Client) Answer(ctx context.Context, repo ci.Repo, number int, text string) error {
+// PostComment comments on a pull request. The error wraps ci.ErrNotFound if GitHub does not permit it.
+func (c *Client) PostComment(ctx context.Context, repo ci.Repo, number int, text string) error {
 	err := c.named(ctx, repo, func(repo ci.Repo) error {
 		_, _, err := c.pullClient(
 			repo,
@@ -113,8 +113,8 @@ func (c *Client) Answer(ctx context.Context, repo ci.Repo, number int, text stri
 	return written(fmt.Sprintf("comment on #%d", number), err)
 }
 
-// Agree adds a thumbs-up to a comment. It can be repeated. The error is as that of [Client.Answer].
-func (c *Client) Agree(ctx context.Context, repo ci.Repo, comment int64) error {
+// React adds a thumbs-up to a comment. It can be repeated. The error is as that of [Client.PostComment].
+func (c *Client) React(ctx context.Context, repo ci.Repo, comment int64) error {
 	err := c.named(ctx, repo, func(repo ci.Repo) error {
 		_, _, err := c.pullClient(repo).Reactions.CreateIssueCommentReaction(ctx, repo.Owner, repo.Name, comment, "+1")
 		return err

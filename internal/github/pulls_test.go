@@ -79,11 +79,11 @@ func TestPullsAndPeople(t *testing.T) {
 	}
 	comment := pull.Say("/ok-to-test", ada)
 	for range 2 {
-		if err := c.Agree(t.Context(), r, comment); err != nil {
+		if err := c.React(t.Context(), r, comment); err != nil {
 			t.Error(err)
 		}
 	}
-	if err := c.Answer(t.Context(), r, pull.Number, "Not done."); err != nil {
+	if err := c.PostComment(t.Context(), r, pull.Number, "Not done."); err != nil {
 		t.Error(err)
 	}
 	said := pull.Comments()
@@ -91,7 +91,7 @@ func TestPullsAndPeople(t *testing.T) {
 		said[1].By != "yaci[bot]" {
 		t.Errorf("comments %+v", said)
 	}
-	if err := c.Agree(t.Context(), r, 1); !errors.Is(err, ci.ErrNotFound) {
+	if err := c.React(t.Context(), r, 1); !errors.Is(err, ci.ErrNotFound) {
 		t.Errorf("a reaction to nothing: %v", err)
 	}
 	for _, q := range hub.Requests() { // a token for each repository and use: none may do everything

@@ -168,8 +168,8 @@ func calls(c *github.Client, e *estate) map[string]func(context.Context) (string
 			}
 			return "", err
 		},
-		"Changes": func(ctx context.Context) (string, error) {
-			paths, _, err := c.Changes(ctx, ci.Event{Kind: ci.PullRequest, Repo: e.repo, PR: 1})
+		"ChangedPaths": func(ctx context.Context) (string, error) {
+			paths, _, err := c.ChangedPaths(ctx, ci.Event{Kind: ci.PullRequest, Repo: e.repo, PR: 1})
 			return strings.Join(paths, " "), err
 		},
 		"Relation": func(ctx context.Context) (string, error) { return c.Relation(ctx, e.repo, e.sha, e.sha) },
@@ -217,7 +217,7 @@ func calls(c *github.Client, e *estate) map[string]func(context.Context) (string
 				Summary: "Waiting.",
 			})
 		},
-		"Answer": func(ctx context.Context) (string, error) { return "", c.Answer(ctx, e.repo, 1, "Not done.") },
+		"PostComment": func(ctx context.Context) (string, error) { return "", c.PostComment(ctx, e.repo, 1, "Not done.") },
 	}
 }
 

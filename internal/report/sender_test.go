@@ -365,6 +365,6 @@ func TestStopLeavesTheStatusDue(t *testing.T) {
 func permit(ev ci.Event) decide.Permit {
 	ev.PRAction = map[ci.Kind]string{ci.PullRequest: "opened", ci.MergeGroup: "checks_requested"}[ev.Kind]
 	ev.Deleted, ev.SkipCI = false, false
-	_, p := decide.Gate(ev, decide.Known{Forks: decide.ForksAlways})
+	_, p := decide.Gate(ev, decide.Facts{Forks: decide.ForksAlways})
 	return p
 }

@@ -37,7 +37,7 @@ func TestDecisions(t *testing.T) {
 		}
 		line := ev.Ignored
 		if line == "" {
-			line = decide.Event(event(ev)).Why
+			line = decide.Event(event(ev), decide.ForksApproval).Why
 		}
 		fmt.Fprintf(&b, "%-44s %s\n", filepath.Base(file), line)
 	}

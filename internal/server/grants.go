@@ -78,7 +78,7 @@ func (p pinner) pin(ctx context.Context, g ci.Grant, word string) error {
 	}
 	one := g
 	one.Repositories = []string{word}
-	_, err = p.db.PinGrants(ctx, decide.Pins(one, state.Repo), []string{g.UID})
+	_, err = p.db.PinGrants(ctx, decide.NewPins(one, state.Repo), []string{g.UID})
 	return err
 }
 
@@ -126,7 +126,7 @@ func misnamed(ctx context.Context, reader grantReader, db pinStore) (all []strin
 				if name != "*" && !strings.EqualFold(repo.Name, name) {
 					continue
 				}
-				if no := decide.Misnamed(one, repo); no != "" {
+				if no := decide.PinMismatch(one, repo); no != "" {
 					all = append(all, no)
 					break
 				}

@@ -274,7 +274,8 @@ func apiFront(t testing.TB) (http.Handler, *operator) {
 	hook, err := webhook.New(secret, inbox{db.AddDelivery, newBell()}, log)
 	must(err)
 	op := &operator{}
-	access := &flow.RepoAccess{Directory: directory{}, List: db, Log: log}
+	access, err := flow.NewRepoAccess(flow.RepoAccessConfig{Directory: directory{}, List: db, Log: log})
+	must(err)
 	return routes(hook, &api.API{
 		RepoAccess:  access,
 		AccessList:  db,

@@ -28,7 +28,7 @@ func pagesOf(cfg config.Pages, db *store.Store, logbook web.Logbook, log *slog.L
 }
 
 // withGitHub links to GitHub, and lets people sign in and do what they may.
-func withGitHub(pages *web.Pages, cfg config.Pages, gh *github.Client, spine *flow.Flow) *web.Pages {
+func withGitHub(pages *web.Pages, cfg config.Pages, gh *github.Client, runs *flow.Flow) *web.Pages {
 	if gh != nil {
 		pages.Site = gh.Site()
 		pages.PublicChecker = newVisibility(gh)
@@ -36,7 +36,7 @@ func withGitHub(pages *web.Pages, cfg config.Pages, gh *github.Client, spine *fl
 	if !cfg.SignIn() {
 		return pages
 	}
-	pages.GitHub, pages.Actions = gh.SignIn(cfg.ClientID, cfg.ClientSecret, pages.URL+"/-/signed-in"), spine
+	pages.GitHub, pages.Actions = gh.SignIn(cfg.ClientID, cfg.ClientSecret, pages.URL+"/-/signed-in"), runs
 	pages.Refusals = []error{
 		flow.ErrNotAllowed,
 		flow.ErrNotFinished,

@@ -25,7 +25,6 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/config"
-	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/flow"
 	"github.com/yaci-ci/yaci/internal/github"
 	"github.com/yaci-ci/yaci/internal/heal"
@@ -334,7 +333,11 @@ func (w *estateWorld) SetCursor(context.Context, string, time.Time) error { retu
 
 func (w *estateWorld) Grants(context.Context) ([]ci.Grant, error) { return slices.Clone(w.grants), nil }
 
-func (w *estateWorld) MayWrite(context.Context, ci.Repo, ci.Actor) (bool, error) { return false, nil }
+// estateGitHub is a GitHub on which nobody may write.
+type estateGitHub struct{ *github.Client }
+
+// MayWrite reports that nobody may write.
+func (estateGitHub) MayWrite(context.Context, ci.Repo, ci.Actor) (bool, error) { return false, nil }
 
 func newEstateWorld(t *testing.T) *estateWorld {
 	w := &estateWorld{t: t, now: time.Now(), hub: &hubModel{
@@ -374,31 +377,18 @@ func newEstateWorld(t *testing.T) *estateWorld {
 		MemoryLimit:    "1Mi",
 		DiskLimit:      "1Mi",
 	}
-	w.flow = &flow.Flow{
-
-		Inbox:        w.db,
-		Runs:         w.db,
-		Changes:      w.db,
-		GitHub:       w.gh,
-		People:       w,
-		Pulls:        w.gh,
-		Stopper:      w.db,
-		Rivals:       w.db,
-		Ancestry:     w.gh,
-		Commits:      w.gh,
-		Access:       w.gh,
-		Unfinished:   w.db,
+	w.flow, err = flow.New(flow.Config{
+		Store:        w.db,
+		Canceller:    w.db,
+		GitHub:       estateGitHub{w.gh},
 		Secrets:      w,
-		Repositories: w.gh,
-		Hider:        w.db,
-		RunsOfRepo:   w.db,
-		Refusals:     w.db,
-		Pins:         w.db,
-		Forks:        decide.ForksApproval,
-		Queued:       func() {},
-		Operator:     op,
-		ForFork:      op,
 		Decode:       decodeEvent,
+		Notify:       func() {},
+		Operator:     op,
+		ForkOperator: op,
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	w.healer = &heal.Healer{
 		Inbox:    w.db,

@@ -193,34 +193,22 @@ func wire(
 		return nil, fmt.Errorf("YACI_WEBHOOK_SECRET: %w", err)
 	}
 	stop := stopper{db, func() { b.looked.ring(); b.ended.ring(); b.queued.ring() }}
-	spine := &flow.Flow{
-
-		Clock:    db.Now,
-		Inbox:    db,
-		Runs:     db,
-		Changes:  db,
-		GitHub:   gh,
-		People:   gh,
-		Pulls:    gh,
-		Secrets:  cluster,
-		Forks:    decide.Forks(cfg.ForkPolicy),
-		Decode:   decode,
-		Operator: Operator(cfg.Pods),
-		ForFork:  ForFork(cfg.Pods),
-		Queued:   func() { b.queued.ring(); b.ended.ring() },
+	runs, err := flow.New(flow.Config{
+		Clock:        db.Now,
+		Store:        db,
+		Canceller:    stop,
+		GitHub:       gh,
+		Secrets:      cluster,
+		Decode:       decode,
+		Notify:       func() { b.queued.ring(); b.ended.ring() },
+		Forks:        decide.Forks(cfg.ForkPolicy),
+		Operator:     Operator(cfg.Pods),
+		ForkOperator: ForFork(cfg.Pods),
+		URL:          strings.TrimSuffix(cfg.PublicURL, "/"),
+	})
+	if err != nil {
+		return nil, err
 	}
-	spine.Stopper = stop
-	spine.Rivals = stop
-	spine.Ancestry = gh
-	spine.Commits = gh
-	spine.Access = gh
-	spine.Unfinished = db
-	spine.Repositories = gh
-	spine.Hider = db
-	spine.RunsOfRepo = db
-	spine.Refusals = db
-	spine.Pins = db
-	spine.Heads, spine.URL = gh, strings.TrimSuffix(cfg.PublicURL, "/")
 	waiting, err := queue.NewReader(queueReader(cfg, db))
 	if err != nil {
 		return nil, err
@@ -263,7 +251,7 @@ func wire(
 		Keys:        db,
 		Tokens:      db,
 		Image:       cfg.RunImage,
-		Starter:     spine,
+		Starter:     runs,
 		Jobs:        db,
 		Runs:        db,
 		Repos:       db,
@@ -274,24 +262,27 @@ func wire(
 		Inbox:       db,
 		Canceller:   stop,
 		Queue:       line,
-		Commits:     spine,
+		Commits:     runs,
 		Logs:        func(ctx context.Context, name ci.JobName) (any, error) { return cluster.Logs(ctx, name) },
 	}
-	access := &flow.RepoAccess{
+	access, err := flow.NewRepoAccess(flow.RepoAccessConfig{
 		Clock:     db.Now,
 		Directory: gh,
 		List:      db,
 		Log:       log,
+	})
+	if err != nil {
+		return nil, err
 	}
 	calls.AccessList, calls.RepoAccess = db, access
-	pages := withGitHub(pagesOf(cfg.Pages, db, book, log), cfg.Pages, gh, spine)
+	pages := withGitHub(pagesOf(cfg.Pages, db, book, log), cfg.Pages, gh, runs)
 	if pages.GitHub != nil {
 		pages.RepoAccess = access
 	}
 	s := &server{
 		handler: routes(hook, calls, pages, seen, ready),
 		operate: operated(seen, ready),
-		inbox:   func(ctx context.Context) { handleDeliveries(ctx, spine, b.arrived, loops{log, seen}) },
+		inbox:   func(ctx context.Context) { handleDeliveries(ctx, runs, b.arrived, loops{log, seen}) },
 	}
 	identity := kube.Identity()
 	campaign := campaign{

@@ -30,8 +30,3 @@ func (s stopper) Supersede(ctx context.Context, id ci.RunID, by ci.SHA, why stri
 	}
 	return cancelled, err
 }
-
-// Rivals finds the runs that may have to end; see store.Rivals.
-func (s stopper) Rivals(ctx context.Context, ev ci.Event) ([]ci.Run, error) {
-	return s.db.Rivals(ctx, ev)
-}

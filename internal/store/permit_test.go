@@ -13,7 +13,7 @@ import (
 func permit(ev ci.Event) decide.Permit {
 	ev.PRAction = map[ci.Kind]string{ci.PullRequest: "opened", ci.MergeGroup: "checks_requested"}[ev.Kind]
 	ev.Deleted, ev.SkipCI = false, false
-	_, p := decide.Gate(ev, decide.Known{Forks: decide.ForksAlways})
+	_, p := decide.Gate(ev, decide.Facts{Forks: decide.ForksAlways})
 	return p
 }
 
@@ -39,7 +39,7 @@ func jobsNeedAPermit(t *testing.T, s *store.Store) {
 	other.SHA = "b1"
 	fork := fresh.Event
 	fork.Kind, fork.PRAction, fork.Fork = ci.PullRequest, "opened", true
-	_, ofHeld := decide.Gate(fork, decide.Known{Forks: decide.ForksApproval})
+	_, ofHeld := decide.Gate(fork, decide.Facts{Forks: decide.ForksApproval})
 	for name, p := range map[string]decide.Permit{
 		"none":              {},
 		"of another commit": permit(other),

@@ -6,20 +6,20 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// maxRivals bounds how many runs of a branch or pull request a new one is held against.
-const maxRivals = 50
+// maxSiblingRuns bounds how many runs of a branch or pull request a new one is held against.
+const maxSiblingRuns = 50
 
-// Rivals returns the newest runs of other commits of an event's branch or pull request, those that have not ended
+// SiblingRuns returns the newest runs of other commits of an event's branch or pull request, those that have not ended
 // first. To a pull request of the same repository the pushes to its branch belong too, unless that is the default
 // branch, which has a life of its own.
-func (s *Store) Rivals(ctx context.Context, ev ci.Event) ([]ci.Run, error) {
+func (s *Store) SiblingRuns(ctx context.Context, ev ci.Event) ([]ci.Run, error) {
 	pushes := ""
 	if ev.Kind == ci.PullRequest && !ev.Fork && ev.Branch != ev.Repo.DefaultBranch {
 		pushes = "refs/heads/" + ev.Branch
 	}
 	return collect(ctx, s.db, scanRun, "runs of "+ev.Ref, `SELECT `+runColumns+` FROM runs
 		WHERE repo_id = ? AND sha <> ? AND (kind = ? AND ref = ? OR kind = 'push' AND ref = ?)
-		ORDER BY CASE WHEN finished = 0 THEN 0 ELSE 1 END, created DESC, id LIMIT ?`, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref, pushes, maxRivals)
+		ORDER BY CASE WHEN finished = 0 THEN 0 ELSE 1 END, created DESC, id LIMIT ?`, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref, pushes, maxSiblingRuns)
 }
 
 // UnfinishedOf returns the runs that have not ended of the repositories that

@@ -19,12 +19,13 @@ func TestC7PersonAllowsAccess(t *testing.T) {
 	p := w.signing("http://ci.test")
 	directory, err := github.New(github.Config{APIURL: p.hub.APIURL(), AppID: citest.AppID, AppKey: p.hub.AppKeyPEM()})
 	must(t, err)
-	w.pages.RepoAccess = &flow.RepoAccess{
+	w.pages.RepoAccess, err = flow.NewRepoAccess(flow.RepoAccessConfig{
 		Clock:     w.db.Now,
 		Directory: directory,
 		List:      w.db,
 		Log:       slog.New(slog.DiscardHandler),
-	}
+	})
+	must(t, err)
 	w.pages.Refusals = append(w.pages.Refusals, flow.ErrNoRight)
 	w.route()
 	schemas := p.repo

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -11,7 +12,6 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/citest"
 	"github.com/yaci-ci/yaci/internal/citest/citesttest"
-	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/flow"
 	"github.com/yaci-ci/yaci/internal/github"
 	"github.com/yaci-ci/yaci/pipeline"
@@ -55,19 +55,16 @@ func (w *world) signing(url string) *people {
 		MemoryLimit:       "1Gi",
 		DiskLimit:         "1Gi",
 	}
-	w.pages.Actions = &flow.Flow{
-		Inbox:    w.db,
-		Runs:     w.db,
-		Changes:  w.db,
-		GitHub:   app,
-		People:   app,
-		Pulls:    app,
-		Stopper:  w.db,
-		Forks:    decide.ForksApproval,
-		Queued:   func() {},
-		Operator: op,
-		ForFork:  op,
-	}
+	w.pages.Actions, err = flow.New(flow.Config{
+		Store:        w.db,
+		Canceller:    w.db,
+		GitHub:       app,
+		Decode:       func(ci.Delivery) (ci.Event, error) { return ci.Event{}, errors.New("no deliveries here") },
+		Notify:       func() {},
+		Operator:     op,
+		ForkOperator: op,
+	})
+	must(w.t, err)
 	w.pages.Refusals = []error{flow.ErrNotAllowed, flow.ErrNotFinished, flow.ErrNotHeld, flow.ErrMoved}
 	w.route()
 	return &people{hub, repo, ci.SHA(sha)}

@@ -42,11 +42,14 @@ func TestS5NamesHead(t *testing.T) {
 		}
 	}
 	for _, sha := range []ci.SHA{head, wide} { // the status shows what to comment, all of it
-		text := decide.Waiting(sha)
+		text := decide.AwaitingApproval(sha)
 		_, rest, _ := strings.Cut(text, "/ok-to-test")
-		ask, wrong, found := decide.Comment("/ok-to-test" + rest)
-		if utf8.RuneCountInString(text) > 140 || ask.SHA != string(sha) || wrong != "" || !found {
-			t.Errorf("%q: %+v %q", text, ask, wrong)
+		command, found := decide.ParseCommand("/ok-to-test" + rest)
+		if utf8.RuneCountInString(text) > 140 {
+			t.Errorf("%q does not fit into a status", text)
+		}
+		if command.SHA != string(sha) || command.Usage != "" || !found {
+			t.Errorf("%q: %+v", text, command)
 		}
 	}
 }
@@ -57,7 +60,7 @@ func TestS5RefusalsNameTheCommand(t *testing.T) {
 	run := ci.Run{Event: ci.Event{SHA: head, PRBase: "main"}}
 	for _, digits := range []string{"ab", "abababa", strings.Repeat("c", 40), string(head[:12])} {
 		no := decide.Approve(
-			decide.Ask{Verb: decide.OKToTest, SHA: digits},
+			decide.Command{Verb: decide.OKToTest, SHA: digits},
 			ci.Event{},
 			ci.Pull{Head: head, Base: "main"},
 			run,
