@@ -10,18 +10,18 @@ import (
 // notRun begins the message of a job that never ran because of another one.
 const notRun = "Not run: "
 
-// Released is the decision on a queued job that needs others.
+// Released is the decision about a queued job that needs others and does not have to wait for them any more.
 type Released struct {
-	Job     int      // index
-	State   ci.State // Queued when it may be launched now, else its ending
-	Message string   // of an ending
+	Job     int      // index into the jobs of the attempt
+	State   ci.State // Queued if the job may be launched now, else the final state in which it ends without running
+	Message string   // of a job that ends
 }
 
-// Needs decides about the jobs of an attempt that are queued and not ready yet: which of them may be launched now, and
-// which will never run. needs has the names of the jobs that each job needs. Jobs that still have to wait are not in
-// the answer. A job that a filter skipped counts as passed, and so does one whose failed steps are allowed to fail.
+// Needs decides which queued jobs of an attempt may be launched now, and which will never run. needs lists the jobs
+// that each job needs. The result has no entry for jobs that still have to wait. A job that a filter skipped counts as
+// passed, and so does one whose failed steps are allowed to fail.
 //
-// A job without when.status does not run when a needed job did not pass, and then ends as that one did. A job with
+// A job without when.status does not run if a needed job did not pass, and then ends as that one did. A job with
 // when.status failure or always waits for all jobs that it needs, directly or not.
 func Needs(jobs []ci.Job, needs map[ci.JobName][]ci.JobName) []Released {
 	states := make([]ci.Job, len(jobs)) // as decided so far
@@ -51,7 +51,7 @@ func Needs(jobs []ci.Job, needs map[ci.JobName][]ci.JobName) []Released {
 	return decided
 }
 
-// afterNeeds decides about one job; an empty state means that it has to wait.
+// afterNeeds decides about one job. An empty state means that it has to wait.
 func afterNeeds(
 	jobs []ci.Job, index map[ci.JobName]int, needs map[ci.JobName][]ci.JobName, j ci.Job,
 ) (ci.State, string) {
@@ -74,7 +74,7 @@ func afterNeeds(
 	return ci.Queued, ""
 }
 
-// afterAll decides about a job that looks at all jobs before it.
+// afterAll decides about a job that waits for all jobs before it, whether they pass or not.
 func afterAll(
 	jobs []ci.Job, index map[ci.JobName]int, needs map[ci.JobName][]ci.JobName, j ci.Job,
 ) (ci.State, string) {
@@ -100,7 +100,8 @@ func afterAll(
 	return ci.Queued, ""
 }
 
-// whyNotRun names the job that kept another one from running, at the beginning of a chain of them.
+// whyNotRun returns the message of a job that does not run because of need. In a chain of such jobs, all messages name
+// the first one that did not pass.
 func whyNotRun(need ci.Job) string {
 	switch {
 	case strings.HasPrefix(need.Message, notRun):
@@ -113,5 +114,5 @@ func whyNotRun(need ci.Job) string {
 	return fmt.Sprintf("%s%s failed.", notRun, need.Title)
 }
 
-// DidRun reports whether a job that has ended had a chance to run.
+// DidRun reports whether a finished job was launched, or at least not kept from running by other jobs.
 func DidRun(j ci.Job) bool { return j.State != ci.Skipped && !strings.HasPrefix(j.Message, notRun) }
