@@ -1,12 +1,33 @@
 package flow_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
+
+// TestG2WithinASecond: a branch goes to another commit and comes back within a second of GitHub's clock. The commit
+// that is the head now runs, and not the other one.
+func TestG2WithinASecond(t *testing.T) {
+	w := newWorld(t)
+	w.gh.relation = "behind"
+	for i, digit := range []string{"a", "b", "a"} {
+		ev := at(pull("synchronize", "topic", false), 0)
+		ev.SHA, ev.Before = shaOf(digit), shaOf([]string{"0", "a", "b"}[i])
+		w.pulls.pull = ci.Pull{Head: ev.SHA, Base: "main", Open: true}
+		w.deliver(fmt.Sprint("g", i), ev)
+	}
+	for digit, want := range map[string]ci.State{"a": ci.Queued, "b": ci.Cancelled} {
+		ev := pull("synchronize", "topic", false)
+		ev.SHA = shaOf(digit)
+		if run := w.runOf(ev); run.State != want {
+			t.Errorf("run of %s is %s (%s), want %s", digit, run.State, run.Message, want)
+		}
+	}
+}
 
 // commitAt is an event of a commit that replaced another, at a second.
 func commitAt(kind ci.Kind, sha, before string, second int64) ci.Event {

@@ -53,9 +53,9 @@ func missing(err error) bool {
 		!strings.HasPrefix(call.Message, "No commit found")
 }
 
-// ChangedPaths returns the paths that an event changed: those of the whole pull request, or of the pushed commits. complete
-// is false if GitHub cannot tell or truncated the list; a comparison has at most 300 files (docs.github.com, "Compare
-// two commits").
+// ChangedPaths returns the paths that an event changed: those of the whole pull request, or of the pushed commits.
+// complete is false if GitHub cannot tell or truncated the list; a comparison has at most 300 files (docs.github.com,
+// "Compare two commits").
 func (c *Client) ChangedPaths(ctx context.Context, ev ci.Event) (paths []string, complete bool, err error) {
 	paths, err = read(ctx, c, ev.Repo, func(repo ci.Repo) (paths []string, err error) {
 		at := ev

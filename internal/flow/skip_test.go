@@ -2,12 +2,8 @@ package flow_test
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -21,54 +17,6 @@ type heads struct {
 func (h *heads) Message(context.Context, ci.Repo, ci.SHA) (string, error) { return h.message, nil }
 
 func (h *heads) PullsAt(context.Context, ci.Repo, ci.SHA) ([]ci.Pull, error) { return h.pulls, nil }
-
-// store puts an event into the inbox as the webhook does, and does not handle it.
-func (w *world) store(guid string, ev ci.Event) {
-	w.Helper()
-	body, err := json.Marshal(ev)
-	w.must(err)
-	name := "push"
-	if ev.Kind == ci.PullRequest {
-		name = "pull_request"
-	}
-	w.must(w.db.AddDelivery(w.Context(), ci.NewDelivery{
-		HookID: 1,
-		GUID:   guid,
-		Name:   name,
-		Body:   body,
-		RepoID: ev.Repo.ID,
-		Ref:    ev.Ref,
-		SHA:    ev.SHA,
-	}))
-}
-
-// deliver stores an event and handles all that waits.
-func (w *world) deliver(guid string, ev ci.Event) {
-	w.Helper()
-	w.store(guid, ev)
-	w.drain()
-}
-
-// shown are the statuses of all commits as "context state", in alphabetical order.
-func (w *world) shown() string {
-	w.Helper()
-	due, err := w.db.DueStatuses(w.Context(), 100)
-	w.must(err)
-	var list []string
-	for _, st := range due {
-		list = append(list, st.Context+" "+string(st.State))
-	}
-	slices.Sort(list)
-	return strings.Join(list, ", ")
-}
-
-// at is an event some seconds after a fixed time.
-func at(ev ci.Event, seconds int) ci.Event {
-	ev.At = time.Date(2026, 11, 2, 3, 4, 0, 0, time.UTC).Add(time.Duration(seconds) * time.Second)
-	return ev
-}
-
-const steps = "image: alpine\nsteps: ['true']\n"
 
 // TestG1 holds what events report that start nothing, with no other event of the commit, one that is stored, and
 // an open pull request.
@@ -263,188 +211,6 @@ func TestG1OtherEvents(t *testing.T) {
 	})
 }
 
-// TestG2 holds sequences of events at one commit against the attempts that they start.
-func TestG2(t *testing.T) {
-	retarget := func(base string, seconds int) ci.Event {
-		ev := at(pull("edited", "topic", false), seconds)
-		ev.Retarget, ev.PRBase = true, base
-		return ev
-	}
-	action := func(name string, seconds int) ci.Event { return at(pull(name, "topic", false), seconds) }
-	tagged := func(object, before string, seconds int) ci.Event {
-		ev := at(push("x"), seconds)
-		ev.Kind = ci.Tag
-		ev.Ref = "refs/tags/v1"
-		ev.Branch = ""
-		ev.Tag = "v1"
-		ev.Object, ev.Before = shaOf(object), shaOf(before)
-		return ev
-	}
-	opened := action("opened", 0)
-	for name, c := range map[string]struct {
-		on     string
-		events []ci.Event
-		want   int // attempts; 0: no run
-	}{
-		"retarget":                           {"{pull_request: {}}", []ci.Event{opened, retarget("release", 5)}, 2},
-		"retarget and back":                  {"{pull_request: {}}", []ci.Event{opened, retarget("release", 5), retarget("main", 9)}, 3},
-		"retarget, delivered twice":          {"{pull_request: {}}", []ci.Event{opened, retarget("release", 5), retarget("release", 5)}, 2},
-		"retarget in the same second":        {"{pull_request: {}}", []ci.Event{opened, retarget("release", 0)}, 2},
-		"opened comes after the retarget":    {"{pull_request: {}}", []ci.Event{retarget("release", 5), opened}, 1},
-		"retarget into a base that is named": {"{pull_request: {branches: [release]}}", []ci.Event{opened, retarget("release", 5)}, 1},
-		"labeled":                            {"{pull_request: {types: [labeled]}}", []ci.Event{opened, action("labeled", 5)}, 1},
-		"labeled after opened":               {"{pull_request: {types: [opened, labeled]}}", []ci.Event{opened, action("labeled", 5)}, 2},
-		"labeled twice":                      {"{pull_request: {types: [labeled]}}", []ci.Event{action("labeled", 5), action("labeled", 9)}, 2},
-		"labeled, delivered twice":           {"{pull_request: {types: [labeled]}}", []ci.Event{action("labeled", 5), action("labeled", 5)}, 1},
-		"labeled, not named":                 {"{pull_request: {}}", []ci.Event{opened, action("labeled", 5)}, 1},
-		"ready_for_review alone":             {"{pull_request: {types: [ready_for_review]}}", []ci.Event{opened, action("ready_for_review", 5)}, 1},
-		"ready_for_review by default":        {"{pull_request: {}}", []ci.Event{opened, action("ready_for_review", 5)}, 1},
-		"reopened alone":                     {"{pull_request: {types: [reopened]}}", []ci.Event{opened, action("reopened", 5)}, 1},
-		"edited alone":                       {"{pull_request: {types: [edited]}}", []ci.Event{opened, action("edited", 5)}, 1},
-		"closed alone":                       {"{pull_request: {types: [closed]}}", []ci.Event{opened, action("closed", 5)}, 1},
-		"closed by default":                  {"{pull_request: {}}", []ci.Event{action("closed", 5)}, 0},
-		"tag made again":                     {"{push: {tags: ['**']}}", []ci.Event{tagged("a", "0", 0), tagged("a", "0", 9)}, 2},
-		"tag delivered twice":                {"{push: {tags: ['**']}}", []ci.Event{tagged("a", "0", 0), tagged("a", "0", 0)}, 1},
-		"another tag object":                 {"{push: {tags: ['**']}}", []ci.Event{tagged("b", "c", 0), tagged("d", "c", 9)}, 2},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.forge.CommitDetails = &heads{}
-			w.gh.file = "on: " + c.on + "\n" + steps
-			for i, ev := range c.events {
-				w.pulls.pull = ci.Pull{
-					Number: 7,
-					Head:   ev.SHA,
-					Base:   newestBase(c.events),
-					Open:   ev.PRAction != "closed",
-				}
-				if ev.Retarget {
-					w.pulls.pull.Base = ev.PRBase
-				}
-				w.deliver(fmt.Sprint("g", i), ev)
-			}
-			last := c.events[0]
-			run, err := w.db.RunOf(t.Context(), last.Repo.ID, last.SHA, last.Kind, last.Ref)
-			if c.want == 0 {
-				if err == nil {
-					t.Errorf("a run: %+v", run)
-				}
-				return
-			}
-			w.must(err)
-			if run.Attempt != c.want || run.State != ci.Queued {
-				t.Errorf("attempt %d %s, want %d queued", run.Attempt, run.State, c.want)
-			}
-			if n := len(w.queued()); n != 1 {
-				t.Errorf("%d jobs wait, want 1", n)
-			}
-			if got := w.shown(); got != "yaci pending" {
-				t.Errorf("shown: %q", got)
-			}
-		})
-	}
-}
-
-// newestBase is the base of the event with the latest date.
-func newestBase(events []ci.Event) string {
-	newest := events[0]
-	for _, ev := range events {
-		if ev.At.After(newest.At) {
-			newest = ev
-		}
-	}
-	return newest.PRBase
-}
-
-// TestC12 holds that the message of a pull request's head counts too, and of nothing that was asked for.
-func TestC12(t *testing.T) {
-	skipped := push("x")
-	skipped.SkipCI = true
-	for name, c := range map[string]struct {
-		event ci.Event
-		want  string
-	}{
-		"push":         {skipped, ""},
-		"pull request": {pull("opened", "x", false), ""},
-		"tag": {ci.Event{
-			Kind: ci.Tag,
-			Repo: push("x").Repo,
-			SHA:  shaOf("a"),
-			Ref:  "refs/tags/v1",
-			Tag:  "v1",
-		}, "yaci pending"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.forge.CommitDetails = &heads{message: "Fix\n\n[no ci]"}
-			w.gh.file = "on: {push: {branches: ['**'], tags: ['**']}, pull_request: {}}\n" + steps
-			w.deliver("g", c.event)
-			if got := w.shown(); got != c.want {
-				t.Errorf("shown: %q, want %q", got, c.want)
-			}
-		})
-	}
-}
-
-// TestC15: closing a pull request ends what waits, and what runs unless the file keeps older runs.
-func TestC15(t *testing.T) {
-	for name, c := range map[string]struct {
-		file    string
-		fork    bool
-		running bool
-		open    bool // it was opened again before the event was handled
-		want    ci.State
-	}{
-		"queued":                       {steps, false, false, false, ci.Cancelled},
-		"running":                      {steps, false, true, false, ci.Cancelled},
-		"running, keeps older runs":    {"cancel_superseded: false\n" + steps, false, true, false, ci.Running},
-		"waiting, keeps older runs":    {"cancel_superseded: false\n" + steps, false, false, false, ci.Cancelled},
-		"held":                         {steps, true, false, false, ci.Cancelled},
-		"opened again in the meantime": {steps, false, true, true, ci.Running},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.gh.file = c.file
-			opened := at(pull("opened", "x", c.fork), 0)
-			w.deliver("g", opened)
-			if c.running {
-				w.must(w.db.Launched(t.Context(), ci.JobNameOf(w.runOf(opened).ID, 1), "uid"))
-			}
-			w.pulls.pull = ci.Pull{
-				Number: 7,
-				Head:   opened.SHA,
-				Base:   "main",
-				Open:   c.open,
-			}
-			w.deliver("c", at(pull("closed", "x", c.fork), 9))
-			run := w.runOf(opened)
-			if run.State != c.want || run.Attempt != 1 {
-				t.Errorf("%s, attempt %d: %s; want %s", run.State, run.Attempt, run.Message, c.want)
-			}
-		})
-	}
-}
-
-// TestS6: what a stranger's pull request did not get to run changes nothing about a commit of the repository's own.
-func TestS6(t *testing.T) {
-	for name, file := range map[string]string{
-		"held":   steps,
-		"broken": "image: alpine\nsteps: [{run: a, secrets: [TOKEN]}]\n",
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			own := push("main")
-			w.deliver("g", own)
-			w.end(w.runOf(own), ci.Success)
-			w.gh.file = file
-			w.deliver("f", pull("opened", "evil", true))
-			if got := w.shown(); got != "yaci success" {
-				t.Errorf("shown: %q", got)
-			}
-		})
-	}
-}
-
 // TestG5 plays a run whose first job fails through the database.
 func TestG5(t *testing.T) {
 	w := newWorld(t)
@@ -494,25 +260,39 @@ jobs:
 	}
 }
 
-// TestG2RecoveredHead: a new branch that was found by comparing heads has its run; the webhook that tells of the
-// branch's creation, and comes later, starts no other. One that tells of a later creation does.
-func TestG2RecoveredHead(t *testing.T) {
-	w := newWorld(t)
-	w.gh.file = steps
-	found := push("topic")
-	found.At, found.Before = time.Time{}, ""
-	w.deliver("found", found)
-	run := w.runOf(found)
-	created := found
-	created.Before = "0000000000000000000000000000000000000000"
-	created.At = run.Created.Add(-time.Second)
-	w.deliver("webhook", created)
-	if got := w.runOf(found); got.Attempt != 1 {
-		t.Errorf("attempt %d after the webhook, want 1", got.Attempt)
-	}
-	created.At = run.Created.Add(time.Minute)
-	w.deliver("created again", created)
-	if got := w.runOf(found); got.Attempt != 2 {
-		t.Errorf("attempt %d after the branch was made again, want 2", got.Attempt)
+// TestG1SkipOfATag: a job that a tag or a merge group skips passes on no commit whose open pull request may still run
+// it, whether or not the commit waits for that pull request already.
+func TestG1SkipOfATag(t *testing.T) {
+	const file = "on: {push: {branches: [topic], tags: ['v*'], paths: ['docs/**']}, pull_request: {types: [labeled]}, merge_group: {}}\nimage: alpine\n" +
+		"jobs: {lint: {steps: [a]}, ship: {steps: [{run: b, when: {event: pull_request}}]}}\n"
+	tag := push("topic")
+	tag.Kind = ci.Tag
+	tag.Ref = "refs/tags/v1"
+	tag.Branch = ""
+	tag.Tag = "v1"
+	group := push("gh-readonly-queue/main/pr-7")
+	group.Kind = ci.MergeGroup
+	group.PRAction = "checks_requested"
+	group.PRBase = "main"
+	for name, c := range map[string]struct {
+		events []ci.Event
+		want   string
+	}{
+		"a tag":                      {[]ci.Event{tag}, "yaci pending, yaci/lint pending"},
+		"a push, then a tag":         {[]ci.Event{push("topic"), tag}, "yaci pending, yaci/lint pending"},
+		"a push, then a merge group": {[]ci.Event{push("topic"), group}, "yaci pending, yaci/lint pending"},
+		"a push":                     {[]ci.Event{push("topic")}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.forge.CommitDetails = &heads{pulls: []ci.Pull{{Number: 7, Head: shaOf("a"), Base: "main", Open: true}}}
+			w.gh.file = file
+			for i, ev := range c.events {
+				w.deliver(string(rune('a'+i)), ev)
+			}
+			if got := w.shown(); got != c.want {
+				t.Errorf("shown: %q, want %q", got, c.want)
+			}
+		})
 	}
 }

@@ -3,26 +3,16 @@ package flow_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/queue"
 )
-
-const twoJobs = "image: alpine\njobs: {lint: {steps: [a]}, unit: {steps: [b]}}\n"
-
-// pass ends all jobs well.
-func (w *world) pass() {
-	w.Helper()
-	for jobs := w.queued(); len(jobs) > 0; jobs = w.queued() {
-		for _, j := range jobs {
-			w.must(w.db.Launched(w.Context(), j.Name, "uid-"+string(j.Name)))
-			j.State, j.Message = ci.Success, "Passed."
-			_, err := w.db.Observe(w.Context(), j)
-			w.must(err)
-		}
-	}
-}
 
 // TestG2HeldAttempt: a new attempt that is held voids what the jobs of the attempt before it show.
 func TestG2HeldAttempt(t *testing.T) {
@@ -174,45 +164,144 @@ func TestS5HeadComesBack(t *testing.T) {
 	}
 }
 
-// TestG2WithinASecond: a branch goes to another commit and comes back within a second of GitHub's clock. The commit
-// that is the head now runs, and not the other one.
-func TestG2WithinASecond(t *testing.T) {
+// cluster takes every job, and counts what registries are asked.
+type cluster struct {
+	mu       sync.Mutex
+	launched []ci.Job
+	asked    []string
+	anyone   bool // all questions were anonymous
+	answered chan struct{}
+}
+
+func (c *cluster) CloneToken(context.Context, ci.Repo, []ci.Repo) (ci.CloneAccess, error) {
+	return ci.CloneAccess{}, nil
+}
+
+// Renew implements queue.Renewer.
+func (c *cluster) Renew(context.Context, ci.Launch) error { return nil }
+
+func (c *cluster) Launch(_ context.Context, launch ci.Launch) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.launched = append(c.launched, launch.Job)
+	return "uid", nil
+}
+
+func (c *cluster) Unplaced([]ci.JobName) (int, []ci.Obstacle) { return 0, nil }
+
+func (c *cluster) Image(_ context.Context, name string, anonymous bool) (ci.Image, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked, c.anyone = append(c.asked, name), c.anyone && anonymous
+	return ci.Image{Name: name, Pinned: name + "@sha256:1", Entrypoint: []string{"x"}}, nil
+}
+
+// TestC19NoRegistryBeforeTheGate: a stranger's pull request makes the server ask no registry until somebody approves
+// it, and then without credentials.
+func TestC19NoRegistryBeforeTheGate(t *testing.T) {
 	w := newWorld(t)
-	w.gh.relation = "behind"
-	for i, digit := range []string{"a", "b", "a"} {
-		ev := at(pull("synchronize", "topic", false), 0)
-		ev.SHA, ev.Before = shaOf(digit), shaOf([]string{"0", "a", "b"}[i])
-		w.pulls.pull = ci.Pull{Head: ev.SHA, Base: "main", Open: true}
-		w.deliver(fmt.Sprint("g", i), ev)
+	w.gh.file = "steps:\n  - { image: \"attacker.test/x:1\", args: [a] }\n  - { image: \"attacker.test/x:1\" }\n"
+	c := &cluster{anyone: true, answered: make(chan struct{}, 10)}
+	q, err := queue.New(queue.Config{
+		ReaderConfig: queue.ReaderConfig{
+			Clock:   w.db.Now,
+			Jobs:    w.db,
+			Cluster: c,
+		},
+		Runs:     w.db,
+		Outcomes: w.db,
+		Tokens:   c,
+		Launcher: c,
+		Renewer:  c,
+		Registry: c,
+		Wake:     func() { c.answered <- struct{}{} },
+		Log:      slog.New(slog.DiscardHandler),
+	})
+	w.must(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	var asking sync.WaitGroup
+	asking.Go(func() { q.RunLookups(ctx) })
+	defer asking.Wait()
+	defer cancel()
+
+	ev := forkAt("opened", "a")
+	ev.Author, ev.Actor = ci.Actor{ID: 66, Login: "stranger"}, ci.Actor{ID: 66, Login: "stranger"}
+	w.arrive("g1", ev)
+	w.must(q.Pass(t.Context()))
+	if run := w.runOf(ev); run.State != ci.Held {
+		t.Fatalf("the run is %s, want held", run.State)
 	}
-	for digit, want := range map[string]ci.State{"a": ci.Queued, "b": ci.Cancelled} {
-		ev := pull("synchronize", "topic", false)
-		ev.SHA = shaOf(digit)
-		if run := w.runOf(ev); run.State != want {
-			t.Errorf("run of %s is %s (%s), want %s", digit, run.State, run.Message, want)
-		}
+	if len(c.asked) != 0 {
+		t.Fatalf("asked for %q before the approval", c.asked)
+	}
+
+	w.pulls.pull = ci.Pull{Head: ev.SHA, Base: ev.PRBase, Open: true}
+	w.arrive("g2", comment(9, "/ok-to-test "+string(ev.SHA)))
+	jobs := w.queued()
+	if len(jobs) != 1 || len(jobs[0].Images) != 1 || jobs[0].Images[0].Name != "attacker.test/x:1" ||
+		jobs[0].ImagesKnown() {
+		t.Fatalf("jobs %+v", jobs)
+	}
+	w.must(q.Pass(t.Context()))
+	select {
+	case <-c.answered:
+	case <-time.After(time.Minute):
+		t.Fatal("the registry was never asked")
+	}
+	w.must(q.Pass(t.Context()))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Equal(c.asked, []string{"attacker.test/x:1"}) || !c.anyone {
+		t.Errorf("asked for %q, anonymously: %t", c.asked, c.anyone)
+	}
+	if len(c.launched) != 1 || c.launched[0].Images[0].Pinned != "attacker.test/x:1@sha256:1" {
+		t.Errorf("launched %+v", c.launched)
 	}
 }
 
-// TestG2ReopenedTwice: the event of a reopening that comes again, under another GUID, does not start what was cancelled
-// since.
-func TestG2ReopenedTwice(t *testing.T) {
-	w := newWorld(t)
-	opened := at(pull("opened", "topic", false), 0)
-	w.deliver("o", opened)
-	w.pulls.pull = ci.Pull{Head: opened.SHA, Base: "main"}
-	w.deliver("c", at(pull("closed", "topic", false), 1))
-	w.pulls.pull.Open = true
-	reopened := at(pull("reopened", "topic", false), 2)
-	w.deliver("r", reopened)
-	run := w.runOf(opened)
-	if run.State != ci.Queued || run.Attempt != 2 {
-		t.Fatalf("reopened: attempt %d is %s", run.Attempt, run.State)
+// TestS6: what a stranger's pull request did not get to run changes nothing about a commit of the repository's own.
+func TestS6(t *testing.T) {
+	for name, file := range map[string]string{
+		"held":   steps,
+		"broken": "image: alpine\nsteps: [{run: a, secrets: [TOKEN]}]\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			own := push("main")
+			w.deliver("g", own)
+			w.end(w.runOf(own), ci.Success)
+			w.gh.file = file
+			w.deliver("f", pull("opened", "evil", true))
+			if got := w.shown(); got != "yaci success" {
+				t.Errorf("shown: %q", got)
+			}
+		})
 	}
-	w.deliver("k", comment(9, "/cancel"))
-	w.deliver("r2", reopened)
-	run = w.runOf(opened)
-	if run.State != ci.Cancelled || run.Attempt != 2 {
-		t.Errorf("redelivered: attempt %d is %s", run.Attempt, run.State)
+}
+
+// S5: two heads begin with the same digits. The approval of the first, which is handled when the second has taken its
+// place, runs neither.
+func TestS5SameDigits(t *testing.T) {
+	w := newWorld(t)
+	first, second := forkAt("opened", "a"), forkAt("synchronize", "a")
+	first.SHA = ci.SHA(strings.Repeat("a", 20) + strings.Repeat("1", 20))
+	second.SHA = ci.SHA(strings.Repeat("a", 20) + strings.Repeat("2", 20))
+	second.Before = first.SHA
+	w.arrive("first", first)
+	w.arrive("second", second)
+	w.pulls.pull = ci.Pull{Head: second.SHA, Base: "main"}
+	for i, digits := range []int{7, 12, 20} {
+		w.arrive(fmt.Sprint("c", i), comment(9, "/ok-to-test "+string(first.SHA[:digits])))
+		if run, err := w.flow.ApproveAsOperator(t.Context(), w.runOf(second).ID, string(first.SHA[:digits]), "api token x"); err == nil {
+			t.Errorf("%d digits: %+v", digits, run)
+		}
+	}
+	run := w.runOf(second)
+	if run.State != ci.Held || len(w.pulls.posted) != 3 {
+		t.Errorf("%s, said %q", run.State, w.pulls.posted)
+	}
+	w.arrive("all", comment(9, "/ok-to-test "+string(second.SHA)))
+	if run := w.runOf(second); run.State != ci.Queued {
+		t.Errorf("%s, said %q", run.State, w.pulls.posted)
 	}
 }
