@@ -106,7 +106,7 @@ func compiles(t *testing.T, file *pipeline.File, in pipeline.Input) []*pipeline.
 		t.Fatal(err)
 	}
 	for _, c := range jobs {
-		if broken := invariants(c.Job); broken != "" {
+		if broken := brokenRule(c.Job); broken != "" {
 			t.Fatal(broken)
 		}
 	}

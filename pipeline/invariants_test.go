@@ -4,16 +4,9 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
-	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
-
-	"github.com/yaci-ci/yaci/internal/runner"
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
@@ -22,6 +15,7 @@ var files = flag.Int("files", 5000, "random files to hold against the invariants
 // TestInvariants: whatever a valid file says, the final object keeps the pod's rules.
 func TestInvariants(t *testing.T) {
 	valid := 0
+	broken := map[string]string{} // by the name of a rule, the first file that broke it
 	for i := range *files {
 		r := rand.New(rand.NewPCG(uint64(i), 7))
 		text := randomFile(r)
@@ -33,7 +27,7 @@ func TestInvariants(t *testing.T) {
 		in.Event = pick(r, "push", "pull_request", "tag", "merge_group")
 		in.PR = 7
 		in.PRBase = "main"
-		in.Branch = pick(r, "main", `zzz";echo${IFS}"hello";#`, "--upload-pack=x")
+		in.Branch = pick(r, "main", `zzz";echo${IFS}"hello";#`, optionBranch)
 		in.Secrets = map[string]pipeline.SecretRef{"TOKEN": {Name: "granted", Key: "value"}}
 		jobs, err := pipeline.Compile(file, in, operator())
 		if err != nil {
@@ -51,111 +45,32 @@ func TestInvariants(t *testing.T) {
 					t.Fatalf("seed %d: job %d needs %d", i, n, need)
 				}
 			}
-			if broken := invariants(c.Job); broken != "" {
-				t.Fatalf("seed %d: %s\n%s", i, broken, text)
+			for _, r := range rules() {
+				if why := r.broken(c.Job); why != "" && broken[r.name] == "" {
+					broken[r.name] = fmt.Sprintf("seed %d: %s\n%s", i, why, text)
+				}
 			}
 		}
 	}
 	if valid < *files/4 {
 		t.Errorf("only %d Jobs from %d files", valid, *files)
 	}
-}
-
-var label = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-
-// invariants is the first rule that a Job breaks, or empty.
-func invariants(j *batchv1.Job) string {
-	p := j.Spec.Template.Spec
-	switch {
-	case !label.MatchString(j.Name):
-		return "name " + j.Name
-	case *j.Spec.BackoffLimit != 0 || *j.Spec.ActiveDeadlineSeconds < 1 || *j.Spec.ActiveDeadlineSeconds > 6*3600:
-		return "backoff or deadline"
-	case p.RestartPolicy != corev1.RestartPolicyNever || p.HostNetwork || p.HostPID || p.HostIPC || p.NodeName != "" || len(p.NodeSelector) > 0 ||
-		p.Affinity != nil || len(p.Tolerations) > 0 || p.PriorityClassName != "" || len(p.ImagePullSecrets) > 0 || p.ShareProcessNamespace != nil:
-		return "pod spec"
-	case *p.AutomountServiceAccountToken || *p.EnableServiceLinks || p.ServiceAccountName != "default":
-		return "service account"
-	case p.SecurityContext.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault:
-		return "seccomp"
+	for _, r := range rules() {
+		t.Run(r.name, func(t *testing.T) {
+			if broken[r.name] != "" {
+				t.Error(broken[r.name])
+			}
+			file, err := pipeline.Parse([]byte("image: a\nsteps: [b]\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			job := compiles(t, file, input())[0].Job
+			r.attack(job)
+			if r.broken(job) == "" {
+				t.Error("the rule does not notice a Job that breaks it")
+			}
+		})
 	}
-	for _, v := range p.Volumes {
-		d := v.EmptyDir
-		if d != nil && (d.SizeLimit == nil || d.SizeLimit.Sign() <= 0) ||
-			d == nil && (v.Name != "seed" || v.Secret == nil || v.Secret.SecretName != j.Name) {
-			return "volume " + v.Name
-		}
-	}
-	if len(p.InitContainers) == 0 {
-		return "no init container"
-	}
-	names := map[string]bool{}
-	for i, c := range append(p.InitContainers, p.Containers...) {
-		broken := container(c, i == 0, i-len(p.InitContainers))
-		if broken != "" || names[c.Name] {
-			return fmt.Sprintf("container %s: %s", c.Name, broken)
-		}
-		names[c.Name] = true
-	}
-	return ""
-}
-
-// capabilities are all that a container may have.
-func capabilities(clone bool) []corev1.Capability {
-	if clone {
-		return nil
-	}
-	return []corev1.Capability{
-		"CHOWN",
-		"DAC_OVERRIDE",
-		"FOWNER",
-		"FSETID",
-		"KILL",
-		"NET_BIND_SERVICE",
-		"SETFCAP",
-		"SETGID",
-		"SETUID",
-	}
-}
-
-// container checks one container; step is the index of its step, or negative.
-func container(c corev1.Container, clone bool, step int) string {
-	s := c.SecurityContext
-	switch {
-	case !label.MatchString(c.Name):
-		return "name"
-	case *s.Privileged || *s.AllowPrivilegeEscalation || len(s.Capabilities.Drop) != 1 || s.Capabilities.Drop[0] != "ALL" || !slices.Equal(s.Capabilities.Add, capabilities(clone)) || s.SeccompProfile != nil || s.ProcMount != nil:
-		return "security"
-	case c.Resources.Limits.Memory().Sign() <= 0 || c.Resources.Limits.StorageEphemeral().Sign() <= 0:
-		return "limits"
-	case len(c.Ports) > 0 || c.Lifecycle != nil || len(c.VolumeDevices) > 0 || len(c.EnvFrom) > 0:
-		return "fields"
-	case clone != (c.Name == runner.CloneContainer):
-		return "the first container is clone, and no other"
-	}
-	for _, m := range c.VolumeMounts {
-		own := step >= 0 && (m.Name == "sync" && m.SubPath == strconv.Itoa(step) ||
-			m.Name == "workspace" && (m.SubPath == "workspace" || m.SubPath == "home"))
-		if m.Name == "seed" && !clone || m.SubPath != "" && !own || m.SubPathExpr != "" ||
-			(m.Name == "bin" || m.Name == "sync") && !clone && !own && !m.ReadOnly {
-			return "mount " + m.Name
-		}
-	}
-	seen := map[string]bool{}
-	for _, e := range c.Env {
-		if clone && !strings.HasPrefix(e.Name, "YACI_") && e.Name != "HOME" || seen[e.Name] {
-			return "variable " + e.Name
-		}
-		seen[e.Name] = true
-		if e.ValueFrom != nil && (clone || e.ValueFrom.SecretKeyRef == nil || e.ValueFrom.SecretKeyRef.Name != "granted") {
-			return "variable from " + e.Name
-		}
-		// Kubernetes must not expand anything: every $ is doubled.
-		if strings.Contains(strings.ReplaceAll(e.Value, "$$", ""), "$") {
-			return "value of " + e.Name
-		}
-	}
-	return ""
 }
 
 func pick(r *rand.Rand, words ...string) string { return words[r.IntN(len(words))] }

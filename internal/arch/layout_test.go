@@ -53,7 +53,7 @@ func looseLayout() map[string]int {
 		"internal/store/pgtest":   1,
 		"internal/terminal":       2,
 		"internal/web":            62,
-		"pipeline":                51,
+		"pipeline":                49,
 		"webhook":                 13,
 	}
 }
