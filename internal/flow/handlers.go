@@ -71,7 +71,12 @@ func (h *Handlers) Start(ctx context.Context) (claimed int, err error) {
 		return 0, err
 	}
 	free := h.free()
-	if free == 0 || ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
+		free = 0 // the server is shutting down
+	default:
+	}
+	if free == 0 {
 		return 0, nil
 	}
 	due, err := h.flow.store.DueDeliveries(ctx, free)
