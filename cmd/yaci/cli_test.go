@@ -35,7 +35,7 @@ func TestCommands(t *testing.T) {
 		"lint, json, good":   {good, "lint --output json", `"problems":[]`, "", false},
 		"render":             {good, "render", "kind: Job\n", "", false},
 		"render, nothing":    {good, "render --branch topic", "", "Skipped: branch \"topic\" does not match on.push.branches (main).\n", false},
-		"render, problems":   {bad, "render", "", `did you mean "steps"?`, true},
+		"render, problems":   {bad, "render", "", `Did you mean "steps"?`, true},
 		"render, ceiling":    {"image: a\nresources: {cpu: 9}\nsteps: [x]\n", "render --max-cpu 4", "", ".yaci.yml:2:18: cpu 9 is more than this server allows; at most 4", true},
 		"explain":            {good, "explain", "✓ make: nothing excludes it\n  ✗ ship: branch \"main\" does not match when.branch (stable)\nRuns on a push to main.\n", "", false},
 		"explain, a pull":    {good, "explain --event pull_request", "✗ on.pull_request: the file does not name on.pull_request\n", "", false},

@@ -101,7 +101,7 @@ func TestTokensAreStoredHashed(t *testing.T) {
 	}
 	for body, want := range map[string]string{
 		`{"name": "", "scope": "read"}`: "name is required", `{"name": "a\nb", "scope": "read"}`: "name is required", `{"name": "x", "scope": "read", "expires": "2000-01-01T00:00:00Z"}`: "in the past",
-		`{"name": "x", "scope": "read", "admin": true}`: "JSON like", strings.Repeat(" ", 5000) + `{}`: "JSON like", `{"name": "` + strings.Repeat("x", 101) + `", "scope": "read"}`: "up to 100",
+		`{"name": "x", "scope": "read", "admin": true}`: "must be JSON", strings.Repeat(" ", 5000) + `{}`: "must be JSON", `{"name": "` + strings.Repeat("x", 101) + `", "scope": "read"}`: "up to 100",
 	} {
 		w := ask(h, "POST", "/api/v1/tokens", body, "t", "")
 		if w.Code != 400 || !strings.Contains(w.Body.String(), want) {
