@@ -132,12 +132,12 @@ func lintTrials() []trial {
 		{
 			"f08-bang",
 			"an explicit tag is refused where it stands",
-			func(c *played) { c.refused(".yaci.yml:3:", "tag", "quote") },
+			func(c *played) { c.refused(".yaci.yml:3:", "tag", "Quote") },
 		},
 		{
 			"f20-colon",
 			"a command with a colon was read as a key: quote it or write a block",
-			func(c *played) { c.refused(".yaci.yml:3:", "quote") },
+			func(c *played) { c.refused(".yaci.yml:3:", "Quote") },
 		},
 		{
 			"f20-list-of-commands",
