@@ -29,7 +29,7 @@ func TestCommands(t *testing.T) {
 		yaml, args, stdout, stderr string
 		found                      bool
 	}{
-		"lint":               {good, "lint", ".yaci.yml is good: 1 job, 2 steps\n", "", false},
+		"lint":               {good, "lint", ".yaci.yml is valid: 1 job, 2 steps\n", "", false},
 		"lint, problems":     {bad, "lint", `.yaci.yml:2:1: unknown key "stesp" in the file. Did you mean "steps"?`, "", true},
 		"lint, json":         {bad, "lint --output json", `{"line":2,"column":1,"text":"unknown key \"stesp\" in the file. Did you mean \"steps\"?"}`, "", true},
 		"lint, json, good":   {good, "lint --output json", `"problems":[]`, "", false},
@@ -43,7 +43,7 @@ func TestCommands(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			stdout, stderr, err := cli(t, c.yaml, strings.Fields(c.args)...)
-			if errors.Is(err, errFound) != c.found || err != nil && !c.found {
+			if errors.Is(err, errProblems) != c.found || err != nil && !c.found {
 				t.Errorf("error %v", err)
 			}
 			if !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.stderr) || c.stdout == "" && stdout != "" {
@@ -68,7 +68,7 @@ func TestOwnFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr, err := cli(t, string(own), "lint")
-	if err != nil || !strings.Contains(stdout, "is good: 1 job, 2 steps") {
+	if err != nil || !strings.Contains(stdout, "is valid: 1 job, 2 steps") {
 		t.Errorf("lint: %v %s%s", err, stdout, stderr)
 	}
 	targets := regexp.MustCompile(`\bmake ([a-z-]+)`).FindAllStringSubmatch(string(own), -1)
@@ -89,10 +89,10 @@ func TestExecAsksForSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	for args, want := range map[string]string{
-		"":                           `step "one" needs the secret NOT_GIVEN: give it with --secret NOT_GIVEN`,
-		" --secret NOT_GIVEN":        "--secret NOT_GIVEN: write the name alone",
+		"":                           `step "one" needs the secret NOT_GIVEN: pass it with --secret NOT_GIVEN`,
+		" --secret NOT_GIVEN":        "--secret NOT_GIVEN: write only the name",
 		" --secret NOT_GIVEN=@gone":  "no such file",
-		" --secret NOT_GIVEN=itself": "write the name alone",
+		" --secret NOT_GIVEN=itself": "write only the name",
 	} {
 		var out, errs bytes.Buffer
 		err := run(t.Context(), strings.Fields("exec"+args), &out, &errs)

@@ -8,12 +8,12 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// completion prints what a shell needs to complete commands and flags.
+// completion prints a script that lets a shell complete commands and flags.
 type completion struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
 }
 
-// Help has examples.
+// Help returns examples.
 func (completion) Help() string {
 	return `Examples:
   source <(yaci completion bash)
@@ -21,7 +21,7 @@ func (completion) Help() string {
   yaci completion fish | source`
 }
 
-// Run prints the script, which asks yaci complete.
+// Run prints the script, which calls yaci complete.
 func (c completion) Run(out output) error {
 	script := map[string]string{
 		"bash": `_yaci() {
@@ -44,20 +44,21 @@ compdef _yaci yaci
 	return err
 }
 
-// complete lists how the last of some words may go on.
+// complete lists how the last of some words can continue.
 type complete struct {
 	Words []string `arg:"" optional:"" passthrough:""`
 }
 
-// Run prints one a line.
+// Run prints one candidate per line.
 func (c complete) Run(k *kong.Kong, out output) error {
 	words := slices.Clone(c.Words)
 	if len(words) > 0 && words[0] == "--" {
 		words = words[1:]
 	}
 	last := ""
-	if len(words) > 0 {
-		words, last = words[:len(words)-1], words[len(words)-1]
+	if n := len(words); n > 0 {
+		last = words[n-1]
+		words = words[:n-1]
 	}
 	for _, s := range candidates(k.Model.Node, words) {
 		if strings.HasPrefix(s, last) {
@@ -69,19 +70,19 @@ func (c complete) Run(k *kong.Kong, out output) error {
 	return nil
 }
 
-// candidates are the commands, flags and values that may follow some words.
+// candidates returns the commands, flags and values that can follow some words.
 func candidates(at *kong.Node, words []string) (list []string) {
-	var value *kong.Flag // whose value comes next
+	var pending *kong.Flag // the flag whose value comes next
 	for _, w := range words {
-		if value != nil {
-			value = nil
+		if pending != nil {
+			pending = nil
 			continue
 		}
-		name, ok := strings.CutPrefix(w, "--")
-		if ok && !strings.Contains(name, "=") {
+		name, isFlag := strings.CutPrefix(w, "--")
+		if isFlag && !strings.Contains(name, "=") {
 			f := flagOf(at, name)
 			if f != nil && !f.IsBool() {
-				value = f
+				pending = f
 			}
 			continue
 		}
@@ -92,8 +93,8 @@ func candidates(at *kong.Node, words []string) (list []string) {
 			}
 		}
 	}
-	if value != nil {
-		return valuesOf(value.Value)
+	if pending != nil {
+		return valuesOf(pending.Value)
 	}
 	for _, child := range at.Children {
 		if !child.Hidden {
@@ -112,6 +113,7 @@ func candidates(at *kong.Node, words []string) (list []string) {
 	return list
 }
 
+// flagOf returns the flag of a command with a name, or nil.
 func flagOf(at *kong.Node, name string) *kong.Flag {
 	for _, group := range at.AllFlags(true) {
 		for _, f := range group {
@@ -123,6 +125,7 @@ func flagOf(at *kong.Node, name string) *kong.Flag {
 	return nil
 }
 
+// valuesOf returns the values that an argument or flag accepts; nil if it accepts any.
 func valuesOf(v *kong.Value) (list []string) {
 	for _, s := range v.EnumSlice() {
 		if s != "" {

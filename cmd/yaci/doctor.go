@@ -7,61 +7,65 @@ import (
 	"strings"
 	"time"
 
+	"github.com/yaci-ci/yaci/internal/admin"
 	"github.com/yaci-ci/yaci/internal/config"
-	"github.com/yaci-ci/yaci/internal/server"
+	"github.com/yaci-ci/yaci/internal/doctor"
 )
 
-// doctorCmd examines an installation with the settings of its server.
+// doctorCmd checks an installation with the settings of its server.
 type doctorCmd struct {
 	config.Config
-	NoProbe bool `help:"Start no pods; what builds meet is then not looked at."`
+	NoProbe bool `help:"Do not start probe pods; skips the network, user-namespace and hardening checks."`
 	JSON    bool `name:"json" help:"Print JSON."`
 }
 
-// Run ends with 1 when there are problems; warnings are none.
+// Run prints the findings. The error is errProblems if one of them is a problem; warnings are no error.
 func (d doctorCmd) Run(ctx context.Context, out output) error {
-	problems, err := server.Doctor(ctx, d.Config, server.Checkup{NoProbe: d.NoProbe, JSON: d.JSON}, out.stdout)
-	if err == nil && problems > 0 {
-		return errFound
+	problems, err := admin.Doctor(ctx, d.Config, admin.DoctorOptions{NoProbe: d.NoProbe, JSON: d.JSON}, out.stdout)
+	if err != nil {
+		return err
 	}
-	return err
+	if problems > 0 {
+		return errProblems
+	}
+	return nil
 }
 
-// probe is what the doctor's Jobs run.
+// probe is what the pods of yaci doctor run.
 type probe struct {
-	Listen string            `help:"Accept connections here until the end."`
-	Dial   map[string]string `help:"Name and host:port of what to reach for." mapsep:"none"`
+	Listen string            `help:"Accept connections at this address until the pod is deleted."`
+	Dial   map[string]string `help:"Name and host:port of an address to connect to." mapsep:"none"`
 	Fill   bool              `help:"Start threads until the kernel refuses one."`
 }
 
-// Run looks around.
+// Run listens, starts threads, or reports what this pod can see and reach.
 func (p probe) Run(ctx context.Context, out output) error {
-	if p.Fill {
-		return server.StartThreads(out.stdout)
+	switch {
+	case p.Fill:
+		return doctor.StartThreads(out.stdout)
+	case p.Listen != "":
+		return admin.ServeProbe(ctx, p.Listen, out.stdout)
 	}
-	if p.Dial == nil {
-		p.Dial = map[string]string{}
-	}
-	return server.Probe(ctx, p.Listen, p.Dial, fill, out.stdout)
+	return admin.Inspect(ctx, p.Dial, startThreads, out.stdout)
 }
 
-// fillTime is how long starting all threads may take.
-const fillTime = 20 * time.Second
+// startThreadsTimeout is how long starting all threads may take.
+const startThreadsTimeout = 20 * time.Second
 
-// fill runs yaci probe --fill in a process of its own, since the Go runtime ends a process that is refused a thread.
-func fill(ctx context.Context) (f server.Filled) {
-	self, err := os.Executable()
+// startThreads runs yaci probe --fill in a process of its own, since the Go runtime ends a process that is refused a
+// thread.
+func startThreads(ctx context.Context) doctor.ThreadRun {
+	program, err := os.Executable()
 	if err != nil {
-		return server.Filled{Err: err}
+		return doctor.ThreadRun{Err: err}
 	}
-	ctx, cancel := context.WithTimeout(ctx, fillTime)
+	ctx, cancel := context.WithTimeout(ctx, startThreadsTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, self, "probe", "--fill")
+	var stdout, stderr strings.Builder
+	cmd := exec.CommandContext(ctx, program, "probe", "--fill")
 	cmd.Env = append(os.Environ(), "GOTRACEBACK=none")
-	var out, errs strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	server.ReserveThreads()
-	f.Err = cmd.Run()
-	f.Out, f.Errs = out.String(), errs.String()
-	return f
+	cmd.Stdout = &stdout
+	cmd.Stderr = &stderr
+	err = cmd.Run()
+	return doctor.ThreadRun{Stdout: stdout.String(), Stderr: stderr.String(), Err: err}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,31 +10,30 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/admin"
 	"github.com/yaci-ci/yaci/internal/config"
-	"github.com/yaci-ci/yaci/internal/server"
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
-// execute runs the working tree.
+// execute runs the working tree in the cluster.
 type execute struct {
 	File       string            `short:"f" default:".yaci.yml" help:"File to run."`
-	Step       []string          `sep:"none" help:"Run this step alone; may be given several times."`
-	Matrix     map[string]string `placeholder:"NAME=VALUE" help:"Run the cells with this value alone, as GO=1.26."`
-	Env        map[string]string `placeholder:"NAME=VALUE" mapsep:"none" help:"A variable for all steps; who may read Jobs in the namespace can see it."`
-	Secret     []string          `sep:"none" placeholder:"NAME" help:"A secret that steps ask for: its value is that of the environment variable NAME, or of a file with NAME=@FILE. It is in a Secret of the Job's own, and gone with it."`
-	JSON       bool              `name:"json" help:"Print an object a line: what a step prints, and how steps and jobs end."`
+	Step       []string          `sep:"none" help:"Run only this step; can be repeated."`
+	Matrix     map[string]string `placeholder:"NAME=VALUE" help:"Run only the matrix combinations with this value, for example GO=1.26."`
+	Env        map[string]string `placeholder:"NAME=VALUE" mapsep:"none" help:"A variable for all steps. It is visible to everybody who may read Jobs in the namespace."`
+	Secret     []string          `sep:"none" placeholder:"NAME" help:"A secret for the steps that name it, with the value of the environment variable NAME, or of a file with NAME=@FILE. It is stored in a Secret that is deleted with the Job."`
+	JSON       bool              `name:"json" help:"Print one JSON object per line: the output of steps, and how steps and jobs end."`
 	Kubeconfig string            `env:"KUBECONFIG" help:"Cluster; default: the current context of ~/.kube/config."`
 	Namespace  string            `default:"yaci-builds" env:"YACI_NAMESPACE" help:"Namespace of the Jobs."`
 	config.Pods
 }
 
-// Help has examples.
+// Help returns examples.
 func (execute) Help() string {
-	return `The working tree, uncommitted changes too, runs as real Jobs in the current kube-context, as a push of the branch that is checked out.
-Files that git ignores, submodules and files of Git LFS stay behind. Ctrl-C deletes the Job.
+	return `Runs the working tree, including uncommitted changes, as real Jobs in the current kube-context, like a push to
+the current branch. Git-ignored files, submodules and Git LFS files are not included. Ctrl-C deletes the Job.
 
-Exit: 0 passed, 2 failed, 5 error or cancelled.
+Exit codes: 0 passed, 2 failed, 5 error or cancelled.
 
 Examples:
   yaci exec
@@ -42,7 +42,7 @@ Examples:
   yaci exec --json | jq -r 'select(.line) | .line'`
 }
 
-// Run runs, and exits with the outcome.
+// Run runs the file and exits with the state of its worst job.
 func (e execute) Run(ctx context.Context, out output) error {
 	data, err := os.ReadFile(e.File)
 	if err != nil {
@@ -50,48 +50,47 @@ func (e execute) Run(ctx context.Context, out output) error {
 	}
 	file, err := pipeline.Parse(data)
 	if err != nil {
-		return e.shown(out, err)
+		return printProblems(e.File, err, out)
 	}
 	if err := file.FilterSteps(e.Step, e.Matrix); err != nil {
 		return err
 	}
-	secrets, err := e.secrets()
+	secrets, err := e.secretValues()
 	if err != nil {
 		return err
 	}
-	if err := e.fill(file, secrets); err != nil {
+	if err := e.setVariables(file, secrets); err != nil {
 		return err
 	}
-	if said := leftBehind(filepath.Dir(e.File)); said != "" {
-		fmt.Fprintln(out.stderr, said)
+	dir := filepath.Dir(e.File)
+	if warning := excludedFiles(dir); warning != "" {
+		fmt.Fprintln(out.stderr, warning)
 	}
-	state, err := server.Exec(ctx, server.Execution{
+	state, err := admin.Exec(ctx, admin.ExecOptions{
 		Kubeconfig: e.Kubeconfig,
 		Namespace:  e.Namespace,
 		Pods:       e.Pods,
 		File:       file,
-		Dir:        filepath.Dir(e.File),
+		Dir:        dir,
 		Secrets:    secrets,
 		JSON:       e.JSON,
 	}, out.stdout, out.stderr)
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(out.stderr, "\nCancelled; the Job is deleted.")
-		return exitCode(5)
+		return exitError
 	}
 	if err != nil {
-		return e.shown(out, err)
+		return printProblems(e.File, err, out)
 	}
-	return outcome(state)
+	return exitWith(state)
 }
 
-func (e execute) shown(out output, err error) error { return event{File: e.File}.shown(out, err) }
-
-// secrets are the values of --secret.
-func (e execute) secrets() (map[string]string, error) {
+// secretValues returns the values of --secret by name.
+func (e execute) secretValues() (map[string]string, error) {
 	values := map[string]string{}
-	for _, given := range e.Secret {
-		name, path, ok := strings.Cut(given, "=@")
-		if ok {
+	for _, arg := range e.Secret {
+		name, path, isFile := strings.Cut(arg, "=@")
+		if isFile {
 			data, err := os.ReadFile(path)
 			if err != nil {
 				return nil, fmt.Errorf("--secret %s: %w", name, err)
@@ -99,57 +98,59 @@ func (e execute) secrets() (map[string]string, error) {
 			values[name] = string(data)
 			continue
 		}
-		values[name], ok = os.LookupEnv(name)
-		if !ok || strings.Contains(name, "=") {
-			return nil, fmt.Errorf(
-				"--secret %.40s: write the name alone, with its value in the environment variable of that name, or NAME=@FILE",
-				given,
-			)
+		value, isSet := os.LookupEnv(arg)
+		if !isSet || strings.Contains(arg, "=") {
+			const message = "--secret %.40s: write only the name, with the value in the environment variable of that name, " +
+				"or NAME=@FILE"
+			return nil, fmt.Errorf(message, arg)
 		}
+		values[arg] = value
 	}
 	return values, nil
 }
 
-// fill gives the steps the variables of --env, and asks for the secrets that are
-// neither among them nor given.
-func (e execute) fill(file *pipeline.File, secrets map[string]string) error {
+// setVariables adds the variables of --env to all steps, and reduces the secrets of each step to those that are given.
+// The error names a secret that a step to run needs, and that is neither a variable nor given.
+func (e execute) setVariables(file *pipeline.File, secrets map[string]string) error {
 	for _, j := range file.Jobs {
 		for _, s := range j.Steps {
 			for name, value := range e.Env {
 				s.Env[name] = value
 			}
-			var asked []string
+			var given []string
 			for _, name := range s.Secrets {
-				_, plain := e.Env[name]
-				_, given := secrets[name]
+				_, isVariable := e.Env[name]
+				_, isGiven := secrets[name]
+				selected := len(e.Step) == 0 || slices.Contains(e.Step, s.Name)
 				switch {
-				case plain:
-				case given:
-					asked = append(asked, name)
-				case len(e.Step) == 0 || slices.Contains(e.Step, s.Name):
-					return fmt.Errorf(
-						"step %q needs the secret %s: give it with --secret %s, or name the steps to run with --step",
-						s.Name,
-						name,
-						name,
-					)
+				case isVariable:
+				case isGiven:
+					given = append(given, name)
+				case selected:
+					return fmt.Errorf("step %q needs the secret %s: pass it with --secret %s, or select other steps with --step",
+						s.Name, name, name)
 				}
 			}
-			s.Secrets = asked
+			s.Secrets = given
 		}
 	}
 	return nil
 }
 
-// outcome is how a command that waits for a run exits.
-func outcome(state ci.State) error {
-	switch state {
-	case ci.Success, ci.Skipped:
-		return nil
-	case ci.Failure:
-		return exitCode(2)
-	case ci.Held:
-		return exitCode(3)
+// excludedFiles returns a warning about files of the working tree that are not included, or "". Git stores submodules
+// and LFS files elsewhere.
+func excludedFiles(dir string) string {
+	_, err := os.Stat(filepath.Join(dir, ".gitmodules"))
+	hasModules := err == nil
+	attributes, _ := os.ReadFile(filepath.Join(dir, ".gitattributes")) // without it, there is no LFS
+	hasLFS := bytes.Contains(attributes, []byte("filter=lfs"))
+	switch {
+	case hasModules && hasLFS:
+		return "Submodules and Git LFS files are not included: steps see empty directories and pointers."
+	case hasModules:
+		return "Submodules are not included: steps see empty directories."
+	case hasLFS:
+		return "Git LFS files are not included: steps see pointers."
 	}
-	return exitCode(5)
+	return ""
 }

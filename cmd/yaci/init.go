@@ -12,68 +12,83 @@ import (
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
-// initialize writes a first file.
+// initialize writes a first .yaci.yml.
 type initialize struct {
 	File string `arg:"" optional:"" default:".yaci.yml" help:"File to write."`
-	URL  string `name:"url" env:"YACI_URL" help:"Address of the server; editors then complete the file by its schema."`
+	URL  string `name:"url" env:"YACI_URL" help:"Address of the server; editors can then use its schema to complete the file."`
 }
 
-// Help has examples.
+// Help returns examples.
 func (initialize) Help() string {
-	return `Looks for go.mod, package.json, Cargo.toml, pyproject.toml and Makefile, and writes the steps that such projects usually have.
-A file that is there is never overwritten.
+	return `Looks for go.mod, package.json, Cargo.toml, pyproject.toml and Makefile, and writes the steps that such
+projects usually have. An existing file is never overwritten.
 
 Examples:
   yaci init && yaci lint && yaci exec`
 }
 
-// Run writes the file, which passes lint.
+// Run writes the file, which is always valid.
 func (c initialize) Run(out output) error {
-	jobs, err := propose(os.DirFS("."))
+	jobs, err := proposeJobs(os.DirFS("."))
 	if err != nil {
 		return err
 	}
-	text := written(jobs, c.URL)
+	text := formatFile(jobs, c.URL)
 	if _, err := pipeline.Parse([]byte(text)); err != nil {
-		return fmt.Errorf("what would be written is no good .yaci.yml: %w", err)
+		return fmt.Errorf("the proposed .yaci.yml is not valid: %w", err)
 	}
 	f, err := os.OpenFile(c.File, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there already; edit it, or remove it first", c.File)
+		return fmt.Errorf("%s exists already; edit it, or remove it first", c.File)
 	}
 	if err != nil {
 		return err
 	}
 	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Close()); err != nil {
+	err = errors.Join(err, f.Close())
+	if err != nil {
 		return err
 	}
+	return c.report(jobs, out)
+}
+
+// report prints what was written, and for which build files.
+func (c initialize) report(jobs []proposal, out output) error {
 	var found []string
 	for _, j := range jobs {
-		found = append(found, j.found)
+		if j.buildFile != "" {
+			found = append(found, j.buildFile)
+		}
 	}
-	_, err = fmt.Fprintf(
-		out.stdout,
-		"Wrote %s (%s). Edit it, check it with yaci lint, try it with yaci exec.\n",
-		c.File,
-		strings.Join(found, ", "),
-	)
+	result := fmt.Sprintf("Wrote %s (%s).", c.File, strings.Join(found, ", "))
+	if len(found) == 0 {
+		result = fmt.Sprintf("No known build files found; wrote a placeholder %s.", c.File)
+	}
+	_, err := fmt.Fprintf(out.stdout, "%s Edit it, check it with yaci lint, try it with yaci exec.\n", result)
 	return err
 }
 
 // proposal is a job for one kind of project.
 type proposal struct {
-	name, found, image string
-	steps              []string
+	name      string
+	buildFile string // that it was made for; empty: none
+	image     string
+	steps     []string
 }
 
-// propose looks at a directory.
-func propose(dir fs.FS) ([]proposal, error) {
+// proposeJobs returns a job for each kind of project whose build file is in a directory. Without any it returns a job
+// with a placeholder.
+func proposeJobs(dir fs.FS) ([]proposal, error) {
 	var jobs []proposal
 	for _, kind := range []struct {
-		file string
-		of   func(fs.FS, string) proposal
-	}{{"go.mod", goProject}, {"package.json", nodeProject}, {"Cargo.toml", rustProject}, {"pyproject.toml", pythonProject}} {
+		file    string
+		propose func(dir fs.FS, text string) proposal
+	}{
+		{"go.mod", goProject},
+		{"package.json", nodeProject},
+		{"Cargo.toml", rustProject},
+		{"pyproject.toml", pythonProject},
+	} {
 		text, err := fs.ReadFile(dir, kind.file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -81,8 +96,8 @@ func propose(dir fs.FS) ([]proposal, error) {
 		if err != nil {
 			return nil, err
 		}
-		p := kind.of(dir, string(text))
-		p.found = kind.file
+		p := kind.propose(dir, string(text))
+		p.buildFile = kind.file
 		jobs = append(jobs, p)
 	}
 	if len(jobs) > 0 {
@@ -91,14 +106,20 @@ func propose(dir fs.FS) ([]proposal, error) {
 	if text, err := fs.ReadFile(dir, "Makefile"); err == nil {
 		return []proposal{makeProject(string(text))}, nil
 	}
-	return []proposal{
-		{"build", "nothing known", "alpine:3", []string{"echo Write here what builds and tests this repository."}},
-	}, nil
+	placeholder := proposal{
+		name:  "build",
+		image: "alpine:3",
+		steps: []string{"echo Replace this by the commands that build and test this repository."},
+	}
+	return []proposal{placeholder}, nil
 }
+
+// goVersion matches the go directive of a go.mod.
+var goVersion = regexp.MustCompile(`(?m)^go (\d+\.\d+)`)
 
 func goProject(_ fs.FS, text string) proposal {
 	version := "1"
-	if m := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(text); m != nil {
+	if m := goVersion.FindStringSubmatch(text); m != nil {
 		version = m[1]
 	}
 	return proposal{name: "go", image: "golang:" + version, steps: []string{"go vet ./...", "go test ./..."}}
@@ -109,9 +130,11 @@ func nodeProject(dir fs.FS, text string) proposal {
 	run := "npm run "
 	switch {
 	case exists(dir, "pnpm-lock.yaml"):
-		p.steps, run = []string{"npm install --global pnpm && pnpm install --frozen-lockfile"}, "npx pnpm run "
+		p.steps = []string{"npm install --global pnpm && pnpm install --frozen-lockfile"}
+		run = "npx pnpm run "
 	case exists(dir, "yarn.lock"):
-		p.steps, run = []string{"yarn install --frozen-lockfile"}, "yarn run "
+		p.steps = []string{"yarn install --frozen-lockfile"}
+		run = "yarn run "
 	case exists(dir, "package-lock.json"):
 		p.steps = []string{"npm ci"}
 	default:
@@ -119,7 +142,7 @@ func nodeProject(dir fs.FS, text string) proposal {
 	}
 	var pkg struct{ Scripts map[string]string }
 	if err := json.Unmarshal([]byte(text), &pkg); err != nil {
-		return p // which says so itself, once it runs
+		return p // npm reports the error when the steps run
 	}
 	for _, script := range []string{"lint", "build", "test"} {
 		if pkg.Scripts[script] != "" {
@@ -137,13 +160,13 @@ func rustProject(dir fs.FS, _ string) proposal {
 	return proposal{name: "rust", image: "rust:1", steps: []string{"cargo build" + locked, "cargo test" + locked}}
 }
 
-// pythonProject installs and tests in one step: what is installed stays in the step's own container.
+// pythonProject installs and tests in one step, since installed packages stay in the step's own container.
 func pythonProject(_ fs.FS, _ string) proposal {
 	return proposal{name: "python", image: "python:3", steps: []string{"pip install . pytest && pytest"}}
 }
 
 func makeProject(text string) proposal {
-	p := proposal{name: "make", found: "Makefile", image: "buildpack-deps:stable"}
+	p := proposal{name: "make", buildFile: "Makefile", image: "buildpack-deps:stable"}
 	for _, target := range []string{"check", "test"} {
 		if regexp.MustCompile(`(?m)^` + target + `\s*:([^=]|$)`).MatchString(text) {
 			p.steps = append(p.steps, "make "+target)
@@ -160,8 +183,8 @@ func exists(dir fs.FS, name string) bool {
 	return err == nil
 }
 
-// written is the file: one job at the top, several under jobs.
-func written(jobs []proposal, url string) string {
+// formatFile returns the text of a file. A single job is written at the top level, several ones under jobs.
+func formatFile(jobs []proposal, url string) string {
 	var b strings.Builder
 	if url != "" {
 		fmt.Fprintf(&b, "# yaml-language-server: $schema=%s%s\n", strings.TrimSuffix(url, "/"), pipeline.SchemaURL)

@@ -27,7 +27,7 @@ type logsCmd struct {
 	Step   []string `sep:"none" help:"Only this step. Can be given several times."`
 }
 
-// Help has examples.
+// Help returns examples.
 func (logsCmd) Help() string {
 	return `Examples:
   yaci logs -f
@@ -40,18 +40,18 @@ With --json it prints a list of the steps with their logs. With -f too, it print
 
 // Run prints one step after the other, in the order of the file.
 func (l logsCmd) Run(ctx context.Context, out output) error {
-	c, t, err := l.find(ctx)
+	c, v, err := l.find(ctx)
 	if err != nil {
 		return err
 	}
-	jobs, err := jobsOf(ctx, c, t)
+	jobs, err := jobsOf(ctx, c, v)
 	if err != nil {
 		return err
 	}
 	list := []stepOutput{}
 	for _, job := range jobs {
 		if l.Follow {
-			if job, err = waitForStart(ctx, c, t, job, terminal.New(out.stderr, os.Getenv)); err != nil {
+			if job, err = waitForStart(ctx, c, v, job, terminal.New(out.stderr, os.Getenv)); err != nil {
 				return err
 			}
 		}
@@ -61,7 +61,7 @@ func (l logsCmd) Run(ctx context.Context, out output) error {
 			}
 			log := stepLog{
 				client: c,
-				run:    t,
+				run:    v,
 				job:    job,
 				index:  i,
 			}
@@ -114,7 +114,7 @@ func (l logsCmd) print(ctx context.Context, log stepLog, out output) error {
 	if l.Raw {
 		return log.copy(ctx, l.Follow, out.stdout)
 	}
-	return log.copy(ctx, l.Follow, terminal.NewSanitizer(out.stdout)) // a log is text of a stranger
+	return log.copy(ctx, l.Follow, terminal.NewSanitizer(out.stdout)) // a log is untrusted text
 }
 
 func printHeading(s terminal.Screen, j wire.Job, step wire.Step) {
@@ -135,8 +135,8 @@ type stepOutput struct {
 
 // stepLog is the log of one step at the server.
 type stepLog struct {
-	client client.Client
-	run    told
+	client *client.Client
+	run    runView
 	job    wire.Job
 	index  int // of the step in the job
 }
@@ -164,21 +164,23 @@ func jsonLines(to io.Writer, job, step string) *logscan.LineAssembler {
 	})
 }
 
-// every is how often the server is asked for the state of a run.
-const every = time.Second
+// pollInterval is how often the server is asked for the state of a run.
+const pollInterval = time.Second
 
 // waitForStart waits until a job runs, or has ended without running, and returns it as it is
 // then. Meanwhile it shows what the job waits for.
-func waitForStart(ctx context.Context, c client.Client, t told, j wire.Job, s terminal.Screen) (wire.Job, error) {
+func waitForStart(
+	ctx context.Context, c *client.Client, v runView, j wire.Job, s terminal.Screen,
+) (wire.Job, error) {
 	defer s.Clear()
 	for j.State == ci.Queued || j.State == ci.Held {
 		s.Passing(j.Message)
 		select {
 		case <-ctx.Done():
 			return j, ctx.Err()
-		case <-time.After(every):
+		case <-time.After(pollInterval):
 		}
-		if err := c.Do(ctx, "GET", fmt.Sprintf("/api/v1/runs/%s/jobs/%s", t.ID, j.Name), nil, &j); err != nil {
+		if err := c.Do(ctx, "GET", fmt.Sprintf("/api/v1/runs/%s/jobs/%s", v.ID, j.Name), nil, &j); err != nil {
 			return j, err
 		}
 	}

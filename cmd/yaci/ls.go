@@ -15,15 +15,15 @@ import (
 // ls lists runs.
 type ls struct {
 	remote
-	All    bool   `short:"a" help:"Of all repositories."`
-	Branch string `short:"b" help:"Of this branch."`
-	State  string `enum:",queued,held,running,success,failure,error,cancelled,skipped" default:"" help:"In this state: queued, held, running, success, failure, error, cancelled or skipped."`
-	Author string `help:"Caused by this person."`
-	PR     int    `name:"pr" help:"Of this pull request."`
-	Limit  int    `short:"n" default:"20" help:"At most so many, to 100."`
+	All    bool   `short:"a" help:"List runs of all repositories."`
+	Branch string `short:"b" help:"Only runs of this branch."`
+	State  string `enum:",queued,held,running,success,failure,error,cancelled,skipped" default:"" help:"Only runs in this state: queued, held, running, success, failure, error, cancelled or skipped."`
+	Author string `help:"Only runs started by this GitHub user."`
+	PR     int    `name:"pr" help:"Only runs of this pull request."`
+	Limit  int    `short:"n" default:"20" help:"Maximum number of runs (1-100)."`
 }
 
-// Help has examples.
+// Help returns examples.
 func (ls) Help() string {
 	return `Examples:
   yaci ls
@@ -31,17 +31,37 @@ func (ls) Help() string {
   yaci ls --all --json`
 }
 
-// Run prints the newest first.
+// Run prints the runs, newest first.
 func (l ls) Run(ctx context.Context, out output) error {
 	c, err := l.server()
 	if err != nil {
 		return err
 	}
+	q, err := l.query(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := listRuns(ctx, c, q)
+	if err != nil {
+		return err
+	}
+	if l.JSON {
+		return printJSON(out, append([]runView{}, list...))
+	}
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(out.stderr, "No runs.")
+		return err
+	}
+	return terminal.New(out.stdout, os.Getenv).Table(l.rows(list, time.Now()))
+}
+
+// query returns the filters as parameters of GET /api/v1/runs.
+func (l ls) query(ctx context.Context) (url.Values, error) {
 	q := url.Values{"limit": {strconv.Itoa(l.Limit)}}
 	if !l.All {
 		repo, err := l.repository(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		q.Set("repo", repo)
 	}
@@ -53,18 +73,10 @@ func (l ls) Run(ctx context.Context, out output) error {
 	if l.PR != 0 {
 		q.Set("pr", strconv.Itoa(l.PR))
 	}
-	list, err := runs(ctx, c, q)
-	if err != nil {
-		return err
-	}
-	if l.JSON {
-		return printJSON(out, append([]told{}, list...))
-	}
-	if len(list) == 0 {
-		_, err := fmt.Fprintln(out.stderr, "No runs.")
-		return err
-	}
-	now := time.Now()
+	return q, nil
+}
+
+func (l ls) rows(list []runView, now time.Time) [][]terminal.Cell {
 	titles := []string{"RUN", "STATE", "TITLE", "WHERE", "WHO", "TOOK", "AGE"}
 	if l.All {
 		titles = append([]string{"REPOSITORY"}, titles...)
@@ -73,13 +85,13 @@ func (l ls) Run(ctx context.Context, out output) error {
 	for _, r := range list {
 		took := ""
 		if r.Started != nil {
-			took = terminal.Took(r.took(now))
+			took = terminal.Took(r.duration(now))
 		}
 		row := []terminal.Cell{
 			{Text: r.name()},
 			terminal.State(r.State),
 			{Text: terminal.Cut(r.Title, 50)},
-			{Text: terminal.Cut(r.where(), 30)},
+			{Text: terminal.Cut(r.ref(), 30)},
 			{Text: r.Author},
 			{Text: took},
 			{Text: terminal.Ago(now.Sub(r.Created)), Colour: terminal.Dim},
@@ -89,15 +101,15 @@ func (l ls) Run(ctx context.Context, out output) error {
 		}
 		rows = append(rows, row)
 	}
-	return terminal.New(out.stdout, os.Getenv).Table(rows)
+	return rows
 }
 
-// queueCmd lists what waits.
+// queueCmd lists queued jobs.
 type queueCmd struct {
 	remote
 }
 
-// Run prints the queue in its order.
+// Run prints the queue in order.
 func (q queueCmd) Run(ctx context.Context, out output) error {
 	c, err := q.server()
 	if err != nil {
@@ -111,7 +123,7 @@ func (q queueCmd) Run(ctx context.Context, out output) error {
 		return printJSON(out, jobs)
 	}
 	if len(jobs) == 0 {
-		_, err := fmt.Fprintln(out.stderr, "Nothing waits.")
+		_, err := fmt.Fprintln(out.stderr, "No jobs are queued.")
 		return err
 	}
 	rows := [][]terminal.Cell{terminal.Header("", "JOB", "REPOSITORY", "WHO", "WAITS", "WHY")}

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,77 +20,102 @@ import (
 	"github.com/yaci-ci/yaci/internal/wire"
 )
 
-// remote is what every command that calls the server takes.
+// remote has the flags of every command that calls the server.
 type remote struct {
 	URL      string `name:"url" env:"YACI_URL" help:"Address of the server; default: that of yaci login."`
-	APIToken string `name:"api-token" env:"YACI_API_TOKEN" help:"Token; default: that of yaci login."`
-	Repo     string `short:"R" env:"YACI_REPO" placeholder:"OWNER/NAME" help:"Repository; default: the one that git remote names."`
+	APIToken string `name:"api-token" env:"YACI_API_TOKEN" help:"API token; default: that of yaci login."`
+	Repo     string `short:"R" env:"YACI_REPO" placeholder:"OWNER/NAME" help:"Repository; default: that of the git remote."`
 	JSON     bool   `name:"json" help:"Print JSON."`
 }
 
-// account is what yaci login keeps.
+// account is what yaci login stores.
 type account struct {
 	URL   string `json:"url"`
 	Token string `json:"token"`
 }
 
+// accountFile returns the path of the stored account.
 func accountFile() (string, error) {
 	dir, err := os.UserConfigDir()
 	return filepath.Join(dir, "yaci", "account.json"), err
 }
 
-// server is the client for what was given, or else for what yaci login keeps. A
-// kept token goes to the server that it was kept for alone.
-func (r remote) server() (client.Client, error) {
-	c := client.Client{BaseURL: r.URL, Token: r.APIToken}
-	if c.BaseURL != "" && c.Token != "" {
-		return c, nil
-	}
+// storedAccount returns what yaci login stored, or the zero account.
+func storedAccount() (account, error) {
+	var stored account
 	path, err := accountFile()
 	if err != nil {
-		return c, err
+		return stored, err
 	}
 	data, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return c, err
+	if errors.Is(err, os.ErrNotExist) {
+		return stored, nil
 	}
-	var kept account
-	if len(data) > 0 {
-		if err := json.Unmarshal(data, &kept); err != nil {
-			return c, fmt.Errorf("%s: %w", path, err)
-		}
+	if err != nil {
+		return stored, err
 	}
-	if c.BaseURL == "" {
-		c.BaseURL = kept.URL
+	if len(data) == 0 {
+		return stored, nil
 	}
-	if c.Token == "" && strings.TrimSuffix(c.BaseURL, "/") == strings.TrimSuffix(kept.URL, "/") {
-		c.Token = kept.Token
+	if err := json.Unmarshal(data, &stored); err != nil {
+		return stored, fmt.Errorf("%s: %w", path, err)
 	}
-	if c.BaseURL == "" {
-		return c, errors.New("no server is known: yaci login URL, or set YACI_URL and YACI_API_TOKEN")
-	}
-	return c, nil
+	return stored, nil
 }
 
-// repository is owner/name.
+// server returns a client for the account of the flags.
+func (r remote) server() (*client.Client, error) {
+	a, err := r.account()
+	if err != nil {
+		return nil, err
+	}
+	return client.New(client.Config{URL: a.URL, Token: a.Token})
+}
+
+// account returns the flags, completed by what yaci login stored. A stored token is only used for the server that it
+// was stored for.
+func (r remote) account() (account, error) {
+	a := account{URL: r.URL, Token: r.APIToken}
+	if a.URL != "" && a.Token != "" {
+		return a, nil
+	}
+	stored, err := storedAccount()
+	if err != nil {
+		return a, err
+	}
+	if a.URL == "" {
+		a.URL = stored.URL
+	}
+	if a.Token == "" && strings.TrimSuffix(a.URL, "/") == strings.TrimSuffix(stored.URL, "/") {
+		a.Token = stored.Token
+	}
+	if a.URL == "" {
+		return a, errors.New("no server is known: run yaci login URL, or set YACI_URL and YACI_API_TOKEN")
+	}
+	return a, nil
+}
+
+// repositoryName matches owner/name.
+var repositoryName = regexp.MustCompile(`^[^/\s]+/[^/\s]+$`)
+
+// repository returns owner/name: of the flag, or of the git remote.
 func (r remote) repository(ctx context.Context) (string, error) {
 	if r.Repo != "" {
-		if !regexp.MustCompile(`^[^/\s]+/[^/\s]+$`).MatchString(r.Repo) {
-			return "", fmt.Errorf("%q is no repository: write owner/name", r.Repo)
+		if !repositoryName.MatchString(r.Repo) {
+			return "", fmt.Errorf("%q is not a repository: write owner/name", r.Repo)
 		}
 		return r.Repo, nil
 	}
-	names, err := gitSays(ctx, "remote")
-	if err != nil || names == "" {
+	remotes, err := gitOutput(ctx, "remote")
+	if err != nil || remotes == "" {
 		return "", errors.New("there is no git remote here that names the repository: use -R owner/name")
 	}
-	name := strings.Fields(names)[0]
-	for _, n := range strings.Fields(names) {
-		if n == "origin" {
-			name = n
-		}
+	names := strings.Fields(remotes)
+	name := names[0]
+	if slices.Contains(names, "origin") {
+		name = "origin"
 	}
-	address, err := gitSays(ctx, "remote", "get-url", name)
+	address, err := gitOutput(ctx, "remote", "get-url", name)
 	if err != nil {
 		return "", err
 	}
@@ -100,7 +126,8 @@ func (r remote) repository(ctx context.Context) (string, error) {
 	return repo, nil
 }
 
-// repositoryOf reads https://host/owner/name.git, ssh://git@host/owner/name and git@host:owner/name.
+// repositoryOf returns owner/name of a git address: https://host/owner/name.git, ssh://git@host/owner/name or
+// git@host:owner/name. It returns "" for any other address.
 func repositoryOf(address string) string {
 	path := address
 	u, err := url.Parse(address)
@@ -116,8 +143,8 @@ func repositoryOf(address string) string {
 	return parts[0] + "/" + parts[1]
 }
 
-// gitSays is the output of a git command in the current directory.
-func gitSays(ctx context.Context, args ...string) (string, error) {
+// gitOutput returns the trimmed output of a git command in the current directory.
+func gitOutput(ctx context.Context, args ...string) (string, error) {
 	out, err := exec.CommandContext(ctx, "git", args...).Output()
 	if err != nil {
 		return "", fmt.Errorf("git %s: %w", strings.Join(args, " "), err)
@@ -125,133 +152,147 @@ func gitSays(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// told is a run as the API tells of it.
-type told wire.Run
+// runView is a run as the API returns it.
+type runView wire.Run
 
-// name is how people call a run.
-func (t told) name() string {
-	if t.Number == 0 {
-		return string(t.ID)
+// name returns what users call the run: #12, or its id if it has no number.
+func (v runView) name() string {
+	if v.Number == 0 {
+		return string(v.ID)
 	}
-	return fmt.Sprintf("#%d", t.Number)
+	return fmt.Sprintf("#%d", v.Number)
 }
 
-// where is the branch, tag or pull request.
-func (t told) where() string {
+// ref returns the branch, tag or pull request of the run, or else its event.
+func (v runView) ref() string {
 	switch {
-	case t.PR != 0:
-		return fmt.Sprintf("PR #%d", t.PR)
-	case t.Tag != "":
-		return t.Tag
-	case t.Branch != "":
-		return t.Branch
+	case v.PR != 0:
+		return fmt.Sprintf("PR #%d", v.PR)
+	case v.Tag != "":
+		return v.Tag
+	case v.Branch != "":
+		return v.Branch
 	}
-	return string(t.Event)
+	return string(v.Event)
 }
 
-// took is how long it runs, or ran; zero before it has begun.
-func (t told) took(now time.Time) time.Duration {
-	if t.Started == nil {
+// duration returns how long the run has been running, or ran; zero before its start.
+func (v runView) duration(now time.Time) time.Duration {
+	if v.Started == nil {
 		return 0
 	}
-	if t.Finished != nil {
-		now = *t.Finished
+	if v.Finished != nil {
+		now = *v.Finished
 	}
-	return now.Sub(*t.Started)
+	return now.Sub(*v.Started)
 }
 
-// page is the path of its page.
-func (t told) page() string {
-	if t.Number == 0 || t.Repo == "" {
-		return "/-/runs/" + string(t.ID)
+// path returns the path of the run's page.
+func (v runView) path() string {
+	if v.Number == 0 || v.Repo == "" {
+		return "/-/runs/" + string(v.ID)
 	}
-	return fmt.Sprintf("/%s/runs/%d", t.Repo, t.Number)
+	return fmt.Sprintf("/%s/runs/%d", v.Repo, v.Number)
 }
 
-// runs asks for the newest runs that a query selects.
-func runs(ctx context.Context, c client.Client, q url.Values) ([]told, error) {
+// listRuns returns the newest runs that a query selects.
+func listRuns(ctx context.Context, c *client.Client, q url.Values) ([]runView, error) {
 	var page struct {
-		Runs []told `json:"runs"`
+		Runs []runView `json:"runs"`
 	}
 	err := c.Do(ctx, "GET", "/api/v1/runs?"+q.Encode(), nil, &page)
 	return page.Runs, err
 }
 
-// find is the run that an argument means: #12 or 12, an id, a commit (or what
-// git takes for one), or nothing for the newest of the branch that is checked out.
-func (r remote) find(ctx context.Context, c client.Client, arg string) (told, error) {
-	q := url.Values{"limit": {"1"}}
-	number := strings.TrimPrefix(arg, "#")
+// find returns the run that an argument names: a number (#12 or 12), an id, a commit, or "" for the newest run of the
+// current branch.
+func (r remote) find(ctx context.Context, c *client.Client, arg string) (runView, error) {
 	if isRunID(arg) {
-		var t told
-		err := c.Do(ctx, "GET", "/api/v1/runs/"+arg, nil, &t)
-		return t, err
+		return runByID(ctx, c, arg)
 	}
 	if oldRunID.MatchString(arg) {
-		var t told
-		err := c.Do(ctx, "GET", "/api/v1/runs/"+arg, nil, &t)
-		no, ok := errors.AsType[*client.Error](err)
-		if !ok || no.Status != http.StatusNotFound {
-			return t, err
+		v, err := runByID(ctx, c, arg)
+		failed, ok := errors.AsType[*client.Error](err)
+		if !ok || failed.Status != http.StatusNotFound {
+			return v, err
 		}
 	}
 	repo, err := r.repository(ctx)
 	if err != nil {
-		return told{}, err
+		return runView{}, err
 	}
-	q.Set("repo", repo)
-	what := ""
-	switch {
-	case arg == "":
-		branch, err := gitSays(ctx, "branch", "--show-current")
-		if err == nil && branch != "" && r.Repo == "" {
-			q.Set("branch", branch)
-			what = " of the branch " + branch
-		}
-	case regexp.MustCompile(`^\d{1,6}$`).MatchString(number):
-		q.Set("number", number)
-		what = " #" + number
-	default:
-		sha, err := commit(ctx, arg)
-		if err != nil {
-			return told{}, err
-		}
-		q.Set("sha", sha)
-		what = " of the commit " + arg
-	}
-	list, err := runs(ctx, c, q)
+	q := url.Values{"limit": {"1"}, "repo": {repo}}
+	description, err := r.selectRun(ctx, q, arg)
 	if err != nil {
-		return told{}, err
+		return runView{}, err
+	}
+	list, err := listRuns(ctx, c, q)
+	if err != nil {
+		return runView{}, err
 	}
 	if len(list) == 0 {
-		return told{}, fmt.Errorf("%s has no run%s; yaci ls shows those there are", repo, what)
+		return runView{}, fmt.Errorf("%s has no run%s; yaci ls lists its runs", repo, description)
 	}
 	return list[0], nil
 }
 
-// oldRunID is what a run's id of an earlier version can look like that could be a commit's as well.
-var oldRunID = regexp.MustCompile(`^[a-f2-7]{10}$`)
-
-// isRunID reports whether an argument is the id of a run and nothing else. Ids begin with an r, which no commit's has;
-// those of earlier versions are ten letters and digits of base32.
-func isRunID(arg string) bool {
-	return regexp.MustCompile(`^[a-z2-7]{10}$`).MatchString(arg) && strings.Trim(arg, "0123456789abcdef") != ""
+func runByID(ctx context.Context, c *client.Client, id string) (v runView, err error) {
+	err = c.Do(ctx, "GET", "/api/v1/runs/"+id, nil, &v)
+	return v, err
 }
 
-// commit is the id of what git takes for a commit here; digits that git does not know stay as they are.
-func commit(ctx context.Context, name string) (string, error) {
-	sha, err := gitSays(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}")
+// selectRun adds what an argument means to a query, and returns words for it. A repository that was given by a flag has
+// no current branch.
+func (r remote) selectRun(ctx context.Context, q url.Values, arg string) (description string, err error) {
+	number := strings.TrimPrefix(arg, "#")
+	switch {
+	case arg == "":
+		branch, err := gitOutput(ctx, "branch", "--show-current")
+		if err != nil || branch == "" || r.Repo != "" {
+			return "", nil
+		}
+		q.Set("branch", branch)
+		return " of the branch " + branch, nil
+	case runNumber.MatchString(number):
+		q.Set("number", number)
+		return " #" + number, nil
+	}
+	sha, err := resolveCommit(ctx, arg)
+	if err != nil {
+		return "", err
+	}
+	q.Set("sha", sha)
+	return " of the commit " + arg, nil
+}
+
+var (
+	runNumber = regexp.MustCompile(`^\d{1,6}$`)
+	runID     = regexp.MustCompile(`^[a-z2-7]{10}$`)
+	// oldRunID matches ids of earlier versions that can be the beginning of a commit id as well.
+	oldRunID = regexp.MustCompile(`^[a-f2-7]{10}$`)
+	commitID = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
+)
+
+// isRunID reports whether an argument can only be the id of a run: ten characters of base32, of which one is not a
+// hexadecimal digit. Ids of this version begin with an r.
+func isRunID(arg string) bool {
+	return runID.MatchString(arg) && strings.Trim(arg, "0123456789abcdef") != ""
+}
+
+// resolveCommit returns the id of a commit that git knows by some name. A hexadecimal id that git does not know is
+// returned unchanged.
+func resolveCommit(ctx context.Context, name string) (string, error) {
+	sha, err := gitOutput(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}")
 	if err == nil {
 		return sha, nil
 	}
-	if regexp.MustCompile(`^[0-9a-f]{7,64}$`).MatchString(name) {
+	if commitID.MatchString(name) {
 		return name, nil
 	}
-	return "", fmt.Errorf("%q is no run, and git knows no such commit here", name)
+	return "", fmt.Errorf("%q is neither a run nor a commit that git knows here", name)
 }
 
-// post makes a call that is carried out once, however often it is sent.
-func post(ctx context.Context, c client.Client, path string, in, out any) error {
-	c.Key = rand.Text()
-	return c.Do(ctx, "POST", path, in, out)
+// post makes a call with a new idempotency key, so that the server executes it once even if it is sent repeatedly.
+func post(ctx context.Context, c *client.Client, path string, in, out any) error {
+	return c.WithIdempotencyKey(rand.Text()).Do(ctx, "POST", path, in, out)
 }

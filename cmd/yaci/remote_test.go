@@ -133,7 +133,7 @@ func TestRemoteCommands(t *testing.T) {
 		"wait, passed":     {"wait " + sha, "success", 0, "✓ passed", ""},
 		"wait, failed":     {"wait " + sha, "failure", 2, "✗ failed", ""},
 		"S5, seven digits": {"approve 12 " + sha, "held", 1, "", ""},
-		"view, held":       {"view 12", "held", 0, "A sentence.\nRead it, then: yaci approve 12 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", ""},
+		"view, held":       {"view 12", "held", 0, "A sentence.\nReview it, then run: yaci approve 12 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", ""},
 		"wait, held":       {"wait " + sha, "held", 3, "‖ held", ""},
 		"wait, error":      {"wait " + sha + " --json", "error", 5, `"state": "error"`, ""},
 		"wait, never":      {"wait bbbbbbb --start 1ms", "success", 4, "", ""},
@@ -180,12 +180,12 @@ func TestLogin(t *testing.T) {
 	if mode := modeOf(t, path); mode != 0o600 {
 		t.Errorf("%s has mode %o", path, mode)
 	}
-	c, err := (remote{}).server()
-	if err != nil || c.Token != "t" || c.BaseURL != url {
-		t.Errorf("kept: %+v, %v", c, err)
+	a, err := (remote{}).account()
+	if err != nil || a != (account{URL: url, Token: "t"}) {
+		t.Errorf("stored: %+v, %v", a, err)
 	}
-	if c, err := (remote{URL: "https://elsewhere.example"}).server(); err != nil || c.Token != "" {
-		t.Errorf("the token would go to another server: %+v, %v", c, err)
+	if a, err := (remote{URL: "https://elsewhere.example"}).account(); err != nil || a.Token != "" {
+		t.Errorf("the token would be sent to another server: %+v, %v", a, err)
 	}
 	if err := (login{URL: url}).Run(t.Context(), strings.NewReader("wrong\n"), say); err == nil {
 		t.Error("a bad token is kept")

@@ -9,27 +9,26 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/yaci-ci/yaci/internal/config"
-	"github.com/yaci-ci/yaci/internal/server"
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
-// event is what the file is held against.
+// event has the flags that describe an event for render and explain.
 type event struct {
 	File   string   `arg:"" optional:"" default:".yaci.yml" help:"File to read."`
-	Event  string   `enum:"push,tag,pull_request,merge_group" default:"push" help:"push, tag, pull_request or merge_group."`
-	Branch string   `default:"main" help:"Branch that was pushed, or a pull request's head."`
-	Tag    string   `help:"Tag, of a tag event."`
-	Base   string   `default:"main" help:"Branch that a pull request would merge into."`
+	Event  string   `enum:"push,tag,pull_request,merge_group" default:"push" help:"Event: push, tag, pull_request or merge_group."`
+	Branch string   `default:"main" help:"Branch that was pushed, or the head of the pull request."`
+	Tag    string   `help:"Tag that was pushed."`
+	Base   string   `default:"main" help:"Branch that the pull request would be merged into."`
 	PR     int      `name:"pr" default:"1" help:"Number of the pull request."`
-	Action string   `default:"opened" help:"What happened to the pull request."`
+	Action string   `default:"opened" help:"Action of the pull request event."`
 	Repo   string   `default:"owner/name" help:"Repository."`
 	SHA    string   `name:"sha" default:"0000000000000000000000000000000000000000" help:"Commit."`
-	Paths  []string `name:"path" sep:"none" help:"A path that the event changed; may be given several times. Without it paths are not known, and filters on them match."`
+	Paths  []string `name:"path" sep:"none" help:"A path that the event changed; can be repeated. Without it, the changed paths are unknown, and filters on them match."`
 }
 
+// parse reads the file and returns it with the input of the event.
 func (e event) parse() (*pipeline.File, pipeline.Input, error) {
 	in := pipeline.Input{
-
 		RunID:      "render",
 		JobName:    "yaci-render-1",
 		Attempt:    1,
@@ -42,9 +41,11 @@ func (e event) parse() (*pipeline.File, pipeline.Input, error) {
 	}
 	switch e.Event {
 	case "push":
-		in.Branch, in.Ref = e.Branch, "refs/heads/"+e.Branch
+		in.Branch = e.Branch
+		in.Ref = "refs/heads/" + e.Branch
 	case "tag":
-		in.Tag, in.Ref = e.Tag, "refs/tags/"+e.Tag
+		in.Tag = e.Tag
+		in.Ref = "refs/tags/" + e.Tag
 	case "pull_request":
 		in.Branch = e.Branch
 		in.PR = e.PR
@@ -65,31 +66,32 @@ func (e event) parse() (*pipeline.File, pipeline.Input, error) {
 	return file, in, err
 }
 
-// shown prints problems, and turns them into the exit code.
-func (e event) shown(out output, err error) error {
+// printProblems prints problems of a file and returns errProblems. It returns any other error unchanged.
+func printProblems(path string, err error, out output) error {
 	var problems pipeline.Problems
 	if !errors.As(err, &problems) {
 		return err
 	}
-	fmt.Fprintln(out.stderr, named(e.File, problems))
-	return errFound
+	fmt.Fprintln(out.stderr, withPath(path, problems))
+	return errProblems
 }
 
+// render prints the Jobs that the server would create.
 type render struct {
 	event
 	config.Pods
 }
 
-// Run prints the Jobs that the server would create.
+// Run prints the Jobs as YAML.
 func (r render) Run(out output) error {
 	file, in, err := r.parse()
 	if err != nil {
-		return r.shown(out, err)
+		return printProblems(r.File, err, out)
 	}
 	in.Secrets = grantAll(file)
-	jobs, err := pipeline.Compile(file, in, server.Operator(r.Pods))
+	jobs, err := pipeline.Compile(file, in, r.Pods.Operator())
 	if err != nil {
-		return r.shown(out, err)
+		return printProblems(r.File, err, out)
 	}
 	if len(jobs) == 0 {
 		fmt.Fprintln(out.stderr, file.Select(in).Why)
@@ -101,18 +103,16 @@ func (r render) Run(out output) error {
 			return err
 		}
 		for _, image := range j.Images {
-			fmt.Fprintf(
-				out.stderr,
-				"%s: what it runs is asked at its registry when the job starts; here are the file's args alone.\n",
-				image,
-			)
+			const note = "%s: the server reads the command of this image from its registry when the job starts; " +
+				"only the args of the file are shown here.\n"
+			fmt.Fprintf(out.stderr, note, image)
 		}
 		fmt.Fprintf(out.stdout, "---\n%s", strings.ReplaceAll(string(data), "status: {}\n", ""))
 	}
 	return nil
 }
 
-// grantAll lets every secret be named: who may have which is known to the server alone.
+// grantAll grants every secret that a file names, since only the server knows the real grants.
 func grantAll(file *pipeline.File) map[string]pipeline.SecretRef {
 	all := map[string]pipeline.SecretRef{}
 	for _, j := range file.Jobs {
@@ -125,36 +125,37 @@ func grantAll(file *pipeline.File) map[string]pipeline.SecretRef {
 	return all
 }
 
+// explain prints which filters decide what runs.
 type explain struct {
 	event
 }
 
-// Run says what runs and why.
+// Run prints each decision with its reason.
 func (e explain) Run(out output) error {
 	file, in, err := e.parse()
 	if err != nil {
-		return e.shown(out, err)
+		return printProblems(e.File, err, out)
 	}
-	s := file.Select(in)
-	line := func(indent string, d pipeline.Decision) {
+	printDecision := func(indent string, d pipeline.Decision) {
 		mark := "✗"
 		if d.Runs {
 			mark = "✓"
 		}
 		fmt.Fprintf(out.stdout, "%s%s %s: %s\n", indent, mark, d.What, d.Why)
 	}
-	for _, d := range s.Trigger {
-		line("", d)
+	selection := file.Select(in)
+	for _, d := range selection.Trigger {
+		printDecision("", d)
 	}
-	for _, j := range s.Jobs {
+	for _, j := range selection.Jobs {
 		if j.What == "" {
 			j.What = "job"
 		}
-		line("", j.Decision)
+		printDecision("", j.Decision)
 		for _, d := range j.Steps {
-			line("  ", d)
+			printDecision("  ", d)
 		}
 	}
-	fmt.Fprintln(out.stdout, s.Why)
+	fmt.Fprintln(out.stdout, selection.Why)
 	return nil
 }

@@ -10,87 +10,86 @@ import (
 	"github.com/yaci-ci/yaci/internal/wire"
 )
 
-// repo is the commands about what repositories may read of each other. They call the server.
+// repo has the commands about which repositories the runs of others may clone.
 type repo struct {
-	URL      string `name:"url" env:"YACI_URL" help:"Address of the server, as https://ci.example.com."`
-	APIToken string `name:"api-token" env:"YACI_API_TOKEN" help:"A token for admin; the server's own YACI_API_TOKEN is one."`
+	adminRemote
 
 	Allow    repoAllow    `cmd:"" help:"Let the runs of another repository clone this one, for example as a submodule."`
-	Disallow repoDisallow `cmd:"" help:"Take that back."`
+	Disallow repoDisallow `cmd:"" help:"Revoke what yaci repo allow has granted."`
 	Access   repoAccess   `cmd:"" help:"List which repositories the runs of others may clone."`
 }
 
-func (r repo) server() (client.Client, error) {
-	return token{URL: r.URL, APIToken: r.APIToken}.server()
-}
-
+// repoAllow grants access.
 type repoAllow struct {
-	Repo string `arg:"" help:"Repository that may be read, owner/name."`
-	From string `required:"" placeholder:"OWNER/NAME" help:"Repository whose runs may read it. Runs of forks never do."`
+	Repo string `arg:"" help:"Repository to be cloned, owner/name."`
+	From string `required:"" placeholder:"OWNER/NAME" help:"Repository whose runs may clone it. Runs of forks never may."`
 	JSON bool   `name:"json" help:"Print JSON."`
 }
 
-// Run allows access.
+// Run grants access.
 func (c repoAllow) Run(ctx context.Context, r *repo, out output) error {
 	server, err := r.server()
 	if err != nil {
 		return err
 	}
 	var allowed wire.Access
-	asked := map[string]string{"repo": c.Repo, "from": c.From}
-	if err := server.Do(ctx, "POST", "/api/v1/access", asked, &allowed); err != nil {
+	request := map[string]string{"repo": c.Repo, "from": c.From}
+	if err := server.Do(ctx, "POST", "/api/v1/access", request, &allowed); err != nil {
 		return err
 	}
 	if c.JSON {
 		return printJSON(out, allowed)
 	}
-	_, err = fmt.Fprintf(out.stderr, "Runs of %s may read %s from now on.\n", allowed.From.Name, allowed.Repo.Name)
+	_, err = fmt.Fprintf(out.stderr, "Runs of %s may clone %s from now on.\n", allowed.From.Name, allowed.Repo.Name)
 	return err
 }
 
+// repoDisallow revokes access.
 type repoDisallow struct {
-	Repo string `arg:"" help:"Repository that may be read, owner/name or its number."`
-	From string `required:"" placeholder:"OWNER/NAME" help:"Repository whose runs may read it, owner/name or its number."`
+	Repo string `arg:"" help:"Repository to be cloned, owner/name or its id."`
+	From string `required:"" placeholder:"OWNER/NAME" help:"Repository whose runs may clone it, owner/name or its id."`
 }
 
-// Run removes access. It is found in the list, by the names that were given
-// when it was allowed or by numbers, since a repository may have another name now.
+// Run revokes access. It looks for the repositories in the list of what was allowed, by the names at that time or by
+// id, since a repository may have another name now.
 func (c repoDisallow) Run(ctx context.Context, r *repo, out output) error {
 	server, err := r.server()
 	if err != nil {
 		return err
 	}
-	list, err := accessOf(ctx, server)
+	list, err := listAccess(ctx, server)
 	if err != nil {
 		return err
 	}
-	is := func(ref wire.RepoRef, said string) bool {
-		return strings.EqualFold(ref.Name, said) || fmt.Sprint(ref.ID) == said
+	is := func(ref wire.RepoRef, arg string) bool {
+		return strings.EqualFold(ref.Name, arg) || fmt.Sprint(ref.ID) == arg
 	}
-	for _, one := range list {
-		if !is(one.Repo, c.Repo) || !is(one.From, c.From) {
+	for _, a := range list {
+		if !is(a.Repo, c.Repo) || !is(a.From, c.From) {
 			continue
 		}
-		if err := server.Do(ctx, "DELETE", fmt.Sprintf("/api/v1/access/%d/%d", one.Repo.ID, one.From.ID), nil, nil); err != nil {
+		path := fmt.Sprintf("/api/v1/access/%d/%d", a.Repo.ID, a.From.ID)
+		if err := server.Do(ctx, "DELETE", path, nil, nil); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out.stderr, "Runs of %s cannot read %s any more.\n", one.From.Name, one.Repo.Name)
+		_, err = fmt.Fprintf(out.stderr, "Runs of %s can no longer clone %s.\n", a.From.Name, a.Repo.Name)
 		return err
 	}
-	return fmt.Errorf("runs of %s were not allowed to read %s; yaci repo access lists what is allowed", c.From, c.Repo)
+	return fmt.Errorf("runs of %s were not allowed to clone %s; yaci repo access lists what is allowed", c.From, c.Repo)
 }
 
+// repoAccess lists access.
 type repoAccess struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
-// Run lists.
+// Run prints a table of what is allowed.
 func (c repoAccess) Run(ctx context.Context, r *repo, out output) error {
 	server, err := r.server()
 	if err != nil {
 		return err
 	}
-	list, err := accessOf(ctx, server)
+	list, err := listAccess(ctx, server)
 	if err != nil {
 		return err
 	}
@@ -98,14 +97,14 @@ func (c repoAccess) Run(ctx context.Context, r *repo, out output) error {
 		return printJSON(out, list)
 	}
 	w := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "REPOSITORY\tMAY BE READ BY\tALLOWED\tBY")
+	fmt.Fprintln(w, "REPOSITORY\tMAY BE CLONED BY\tALLOWED\tBY")
 	for _, a := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", a.Repo.Name, a.From.Name, day(&a.Allowed), a.By)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", a.Repo.Name, a.From.Name, date(&a.Allowed), a.By)
 	}
 	return w.Flush()
 }
 
-func accessOf(ctx context.Context, server client.Client) ([]wire.Access, error) {
+func listAccess(ctx context.Context, server *client.Client) ([]wire.Access, error) {
 	var page struct {
 		Access []wire.Access `json:"access"`
 	}

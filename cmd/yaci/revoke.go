@@ -11,36 +11,35 @@ import (
 	"github.com/yaci-ci/yaci/internal/runner"
 )
 
-// revokeToken gives an installation token back: DELETE /installation/token
-// (docs.github.com, "Revoke an installation access token"). The clone container
-// calls it, with the token on its standard input, where no list of processes shows it.
+// revokeToken revokes an installation token: DELETE /installation/token (docs.github.com, "Revoke an installation
+// access token"). The clone container runs it with the token on standard input, where no list of processes shows it.
 type revokeToken struct {
-	Address string `arg:"" help:"Where GitHub takes tokens back."`
+	Address string `arg:"" help:"Address of GitHub that revokes tokens."`
 }
 
-// A call that is lost is made again, within the time that the clone container gives for all.
+// A call that fails is repeated within the time that the clone container gives for all of them.
 const (
-	revokeTries = 3
-	revokeTime  = runner.RevokeTimeout / 2
-	revokePause = 250 * time.Millisecond
+	revokeAttempts = 3
+	revokeTimeout  = runner.RevokeTimeout / 2
+	revokePause    = 250 * time.Millisecond
 )
 
-// Run gives the token back. It follows no redirect, so that the token goes nowhere else.
+// Run revokes the token. It follows no redirect, so that the token is sent nowhere else.
 func (r revokeToken) Run(ctx context.Context, in io.Reader) error {
 	token, err := io.ReadAll(io.LimitReader(in, 64<<10))
 	if err != nil {
 		return fmt.Errorf("revoke token: %w", err)
 	}
 	client := http.Client{
-		Timeout:       revokeTime,
+		Timeout:       revokeTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	for try := 1; ; try++ {
-		again, err := r.call(ctx, &client, strings.TrimSpace(string(token)))
+	for attempt := 1; ; attempt++ {
+		retryable, err := r.call(ctx, &client, strings.TrimSpace(string(token)))
 		if err == nil {
 			return nil
 		}
-		if !again || try == revokeTries {
+		if !retryable || attempt == revokeAttempts {
 			return fmt.Errorf("revoke token: %w", err)
 		}
 		select {
@@ -51,8 +50,8 @@ func (r revokeToken) Run(ctx context.Context, in io.Reader) error {
 	}
 }
 
-// call tells whether another try can help.
-func (r revokeToken) call(ctx context.Context, client *http.Client, token string) (again bool, err error) {
+// call makes one call and reports whether repeating it can help.
+func (r revokeToken) call(ctx context.Context, client *http.Client, token string) (retryable bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, r.Address, nil)
 	if err != nil {
 		return false, err
@@ -63,7 +62,8 @@ func (r revokeToken) call(ctx context.Context, client *http.Client, token string
 		return true, err
 	}
 	res.Body.Close()
-	if res.StatusCode == http.StatusNoContent || res.StatusCode == http.StatusUnauthorized { // it is worth nothing already
+	switch res.StatusCode {
+	case http.StatusNoContent, http.StatusUnauthorized: // revoked now, or no longer valid
 		return false, nil
 	}
 	return res.StatusCode >= http.StatusInternalServerError, fmt.Errorf("github: %s", res.Status)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -13,58 +12,66 @@ import (
 	"github.com/yaci-ci/yaci/internal/wire"
 )
 
-// token is the commands about API tokens. They call the server.
-type token struct {
+// adminRemote has the flags of commands that call the server with an admin token.
+type adminRemote struct {
 	URL      string `name:"url" env:"YACI_URL" help:"Address of the server, as https://ci.example.com."`
-	APIToken string `name:"api-token" env:"YACI_API_TOKEN" help:"A token for admin; the server's own YACI_API_TOKEN is one."`
-
-	Create tokenCreate `cmd:"" help:"Make a token; it is printed once and stored as a hash."`
-	Ls     tokenLs     `cmd:"" help:"List tokens, with their last use."`
-	Revoke tokenRevoke `cmd:"" help:"Revoke a token; the next call with it is refused."`
+	APIToken string `name:"api-token" env:"YACI_API_TOKEN" help:"A token with the scope admin; the server's own YACI_API_TOKEN is one."`
 }
 
-func (t token) server() (client.Client, error) {
-	c := client.Client{BaseURL: t.URL, Token: t.APIToken}
-	if c.BaseURL == "" || c.Token == "" {
-		return c, errors.New("set YACI_URL to the server's address and YACI_API_TOKEN to a token for admin")
+// server returns a client. Both flags are required: a token that yaci login stored may lack the scope.
+func (a adminRemote) server() (*client.Client, error) {
+	if a.URL == "" || a.APIToken == "" {
+		return nil, errors.New("set YACI_URL to the server's address and YACI_API_TOKEN to an admin token")
 	}
-	return c, nil
+	return client.New(client.Config{URL: a.URL, Token: a.APIToken})
 }
 
+// token has the commands about API tokens.
+type token struct {
+	adminRemote
+
+	Create tokenCreate `cmd:"" help:"Create a token. It is printed once and stored as a hash."`
+	Ls     tokenLs     `cmd:"" help:"List tokens and when they were last used."`
+	Revoke tokenRevoke `cmd:"" help:"Revoke a token. The next call with it is refused."`
+}
+
+// tokenCreate creates a token.
 type tokenCreate struct {
-	Name  string `arg:"" help:"What it is for; unique."`
-	Scope string `enum:"read,run,admin" default:"read" help:"What it may do: read; run (start, retry, cancel too); admin (everything)."`
-	Days  int    `help:"Days that it is good; 0: until it is revoked."`
+	Name  string `arg:"" help:"What the token is for; must be unique."`
+	Scope string `enum:"read,run,admin" default:"read" help:"What the token permits: read; run (also start, retry and cancel); or admin (everything)."`
+	Days  int    `help:"Days until the token expires; 0 means never."`
 	JSON  bool   `name:"json" help:"Print JSON."`
 }
 
-// Run prints what the holder sends, alone on its line.
+// Run prints the token alone on standard output.
 func (c tokenCreate) Run(ctx context.Context, t *token, out output) error {
 	server, err := t.server()
 	if err != nil {
 		return err
 	}
-	asked := map[string]any{"name": c.Name, "scope": c.Scope}
+	request := map[string]any{"name": c.Name, "scope": c.Scope}
 	if c.Days > 0 {
-		asked["expires"] = time.Now().UTC().AddDate(0, 0, c.Days).Truncate(time.Second)
+		request["expires"] = time.Now().UTC().AddDate(0, 0, c.Days).Truncate(time.Second)
 	}
-	var made wire.Token
-	if err := server.Do(ctx, "POST", "/api/v1/tokens", asked, &made); err != nil {
+	var created wire.Token
+	if err := server.Do(ctx, "POST", "/api/v1/tokens", request, &created); err != nil {
 		return err
 	}
 	if c.JSON {
-		return printJSON(out, made)
+		return printJSON(out, created)
 	}
-	fmt.Fprintf(out.stderr, "Token %s for %s. Keep it: it is not shown again.\n", made.ID, made.Scope)
-	_, err = fmt.Fprintln(out.stdout, made.Token)
+	const message = "Created token %s with scope %s. Store it now: it is not shown again.\n"
+	fmt.Fprintf(out.stderr, message, created.ID, created.Scope)
+	_, err = fmt.Fprintln(out.stdout, created.Token)
 	return err
 }
 
+// tokenLs lists tokens.
 type tokenLs struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
-// Run lists.
+// Run prints a table of all tokens.
 func (c tokenLs) Run(ctx context.Context, t *token, out output) error {
 	server, err := t.server()
 	if err != nil {
@@ -82,30 +89,25 @@ func (c tokenLs) Run(ctx context.Context, t *token, out output) error {
 	w := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tNAME\tSCOPE\tCREATED\tLAST USED\tEXPIRES")
 	for _, k := range page.Tokens {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, k.Scope, day(&k.Created), day(k.Used), day(k.Expires))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, k.Scope, date(&k.Created), date(k.Used), date(k.Expires))
 	}
 	return w.Flush()
 }
 
-// day is a moment in a list, in universal time; never without one.
-func day(t *time.Time) string {
+// date returns a time in UTC for a table; "never" for nil.
+func date(t *time.Time) string {
 	if t == nil {
 		return "never"
 	}
 	return t.UTC().Format("2006-01-02 15:04")
 }
 
-func printJSON(out output, v any) error {
-	to := json.NewEncoder(out.stdout)
-	to.SetIndent("", "  ")
-	return to.Encode(v)
-}
-
+// tokenRevoke revokes a token.
 type tokenRevoke struct {
-	ID string `arg:"" help:"Id, as yaci token ls shows it."`
+	ID string `arg:"" help:"Id of the token, as yaci token ls shows it."`
 }
 
-// Run revokes.
+// Run revokes the token.
 func (c tokenRevoke) Run(ctx context.Context, t *token, out output) error {
 	server, err := t.server()
 	if err != nil {

@@ -16,49 +16,28 @@ import (
 	"github.com/yaci-ci/yaci/internal/wire"
 )
 
-// oneRun is what commands on a run take.
+// oneRun has the flags and the argument of commands on a run.
 type oneRun struct {
 	remote
-	ID string `arg:"" optional:"" name:"run" help:"Number, id, or a commit; default: the newest run of the branch that is checked out."`
+	ID string `arg:"" optional:"" name:"run" help:"Number, id, or a commit; default: the newest run of the current branch."`
 }
 
-// find is the run and the server that has it.
-func (o oneRun) find(ctx context.Context) (client.Client, told, error) {
+// find returns the run and a client of its server.
+func (o oneRun) find(ctx context.Context) (*client.Client, runView, error) {
 	c, err := o.server()
 	if err != nil {
-		return c, told{}, err
+		return nil, runView{}, err
 	}
-	t, err := o.remote.find(ctx, c, o.ID)
-	return c, t, err
+	v, err := o.remote.find(ctx, c, o.ID)
+	return c, v, err
 }
 
-// why is what a person should know besides the state.
-func why(s wire.Step) string {
-	if s.Attempts > 1 {
-		return strings.TrimPrefix(fmt.Sprintf("%s, %d attempts", whyOnce(s), s.Attempts), ", ")
-	}
-	return whyOnce(s)
-}
-
-// whyOnce is why, whatever the number of attempts.
-func whyOnce(s wire.Step) string {
-	switch {
-	case s.Reason != "":
-		return s.Reason
-	case s.State == ci.Failure && s.Allowed:
-		return fmt.Sprintf("exit %d, which is allowed", s.Exit)
-	case s.State == ci.Failure:
-		return fmt.Sprintf("exit %d", s.Exit)
-	}
-	return ""
-}
-
-// jobsOf are the jobs of a run's newest attempt.
-func jobsOf(ctx context.Context, c client.Client, t told) ([]wire.Job, error) {
+// jobsOf returns the jobs of a run's newest attempt.
+func jobsOf(ctx context.Context, c *client.Client, v runView) ([]wire.Job, error) {
 	var page struct {
 		Jobs []wire.Job `json:"jobs"`
 	}
-	err := c.Do(ctx, "GET", fmt.Sprintf("/api/v1/runs/%s/jobs?attempt=%d", t.ID, t.Attempt), nil, &page)
+	err := c.Do(ctx, "GET", fmt.Sprintf("/api/v1/runs/%s/jobs?attempt=%d", v.ID, v.Attempt), nil, &page)
 	return page.Jobs, err
 }
 
@@ -67,7 +46,7 @@ type view struct {
 	oneRun
 }
 
-// Help has examples.
+// Help returns examples.
 func (view) Help() string {
 	return `Examples:
   yaci view            the newest run of this branch
@@ -77,84 +56,36 @@ func (view) Help() string {
 
 // Run prints the run, its jobs and their steps.
 func (v view) Run(ctx context.Context, out output) error {
-	c, t, err := v.find(ctx)
+	c, found, err := v.find(ctx)
 	if err != nil {
 		return err
 	}
-	jobs, err := jobsOf(ctx, c, t)
+	jobs, err := jobsOf(ctx, c, found)
 	if err != nil {
 		return err
 	}
 	if v.JSON {
 		return printJSON(out, struct {
-			told
+			runView
 			Jobs []wire.Job `json:"jobs"`
-		}{t, append([]wire.Job{}, jobs...)})
+		}{found, append([]wire.Job{}, jobs...)})
 	}
-	return shown(terminal.New(out.stdout, os.Getenv), c, t, jobs, time.Now())
+	return printRun(terminal.New(out.stdout, os.Getenv), c, found, jobs, time.Now())
 }
 
-func shown(s terminal.Screen, c client.Client, t told, jobs []wire.Job, now time.Time) error {
-	icon, word, colour := terminal.Look(t.State)
-	s.Say(
-		"%s  %s",
-		s.Paint(colour, icon+" "+word),
-		s.Paint(terminal.Bold, terminal.Clean(strings.TrimSpace(t.Repo+" "+t.name()+"  "+t.Title))),
-	)
-	about := []string{t.where()}
-	if t.SHA != "" {
-		about = append(about, t.SHA.Short())
+func printRun(s terminal.Screen, c *client.Client, v runView, jobs []wire.Job, now time.Time) error {
+	icon, word, colour := terminal.Look(v.State)
+	title := terminal.Clean(strings.TrimSpace(v.Repo + " " + v.name() + "  " + v.Title))
+	s.Say("%s  %s", s.Paint(colour, icon+" "+word), s.Paint(terminal.Bold, title))
+	s.Say("%s", s.Paint(terminal.Dim, terminal.Clean(strings.Join(runDetails(v, now), " · "))))
+	s.Say("%s", terminal.Clean(v.Message))
+	if v.State == ci.Held {
+		s.Say("Review it, then run: yaci approve %s %s", strings.TrimPrefix(v.name(), "#"), v.SHA)
 	}
-	if t.Author != "" {
-		about = append(about, "by "+t.Author)
-	}
-	about = append(about, terminal.Ago(now.Sub(t.Created)))
-	if t.Started != nil {
-		about = append(about, "took "+terminal.Took(t.took(now)))
-	}
-	if t.Attempt > 1 {
-		about = append(about, fmt.Sprintf("attempt %d", t.Attempt))
-	}
-	s.Say("%s", s.Paint(terminal.Dim, terminal.Clean(strings.Join(about, " · "))))
-	s.Say("%s", terminal.Clean(t.Message))
-	if t.State == ci.Held {
-		s.Say("Read it, then: yaci approve %s %s", strings.TrimPrefix(t.name(), "#"), t.SHA)
-	}
+
 	var rows [][]terminal.Cell
 	for _, j := range jobs {
-		indent := ""
-		if j.Title != "" {
-			indent = "  "
-			state := terminal.State(j.State)
-			rows = append(
-				rows,
-				[]terminal.Cell{
-					state,
-					{Text: terminal.Cut(j.Title, 50), Colour: terminal.Bold},
-					{Text: span(j.Started, j.Finished, now)},
-					{Text: j.Message},
-				},
-			)
-		}
-		for _, service := range j.Services {
-			state := terminal.State(service.State)
-			state.Text = indent + state.Text
-			name := indent + terminal.Cut(service.Name, 40) + " (service)"
-			rows = append(rows, []terminal.Cell{state, {Text: name}, {Text: span(service.Started, service.Finished, now)}, {}})
-		}
-		for _, st := range j.Steps {
-			state := terminal.State(st.State)
-			state.Text = indent + state.Text
-			rows = append(
-				rows,
-				[]terminal.Cell{
-					state,
-					{Text: indent + terminal.Cut(st.Name, 50)},
-					{Text: span(st.Started, st.Finished, now)},
-					{Text: why(st)},
-				},
-			)
-		}
+		rows = append(rows, jobRows(j, now)...)
 	}
 	if len(rows) > 0 {
 		s.Say("")
@@ -162,12 +93,75 @@ func shown(s terminal.Screen, c client.Client, t told, jobs []wire.Job, now time
 			return err
 		}
 	}
-	s.Say("\n%s", s.Paint(terminal.Dim, strings.TrimSuffix(c.BaseURL, "/")+t.page()))
+	s.Say("\n%s", s.Paint(terminal.Dim, c.URL()+v.path()))
 	return nil
 }
 
-// span is a duration; empty for what has not begun.
-func span(from, to *time.Time, now time.Time) string {
+// runDetails returns what is shown about a run below its title.
+func runDetails(v runView, now time.Time) []string {
+	details := []string{v.ref()}
+	if v.SHA != "" {
+		details = append(details, v.SHA.Short())
+	}
+	if v.Author != "" {
+		details = append(details, "by "+v.Author)
+	}
+	details = append(details, terminal.Ago(now.Sub(v.Created)))
+	if v.Started != nil {
+		details = append(details, "took "+terminal.Took(v.duration(now)))
+	}
+	if v.Attempt > 1 {
+		details = append(details, fmt.Sprintf("attempt %d", v.Attempt))
+	}
+	return details
+}
+
+// jobRows returns the rows of a job's services and steps, indented below its own row if it has a title.
+func jobRows(j wire.Job, now time.Time) [][]terminal.Cell {
+	var rows [][]terminal.Cell
+	indent := ""
+	if j.Title != "" {
+		indent = "  "
+		rows = append(rows, []terminal.Cell{
+			terminal.State(j.State),
+			{Text: terminal.Cut(j.Title, 50), Colour: terminal.Bold},
+			{Text: elapsed(j.Started, j.Finished, now)},
+			{Text: j.Message},
+		})
+	}
+	add := func(state ci.State, name, took, reason string) {
+		cell := terminal.State(state)
+		cell.Text = indent + cell.Text
+		rows = append(rows, []terminal.Cell{cell, {Text: indent + name}, {Text: took}, {Text: reason}})
+	}
+	for _, service := range j.Services {
+		name := terminal.Cut(service.Name, 40) + " (service)"
+		add(service.State, name, elapsed(service.Started, service.Finished, now), "")
+	}
+	for _, step := range j.Steps {
+		add(step.State, terminal.Cut(step.Name, 50), elapsed(step.Started, step.Finished, now), stepReason(step))
+	}
+	return rows
+}
+
+// stepReason returns what to know about a step besides its state: why it ended so, and its attempts if it had several.
+func stepReason(s wire.Step) string {
+	reason := s.Reason
+	switch {
+	case reason != "" || s.State != ci.Failure:
+	case s.Allowed:
+		reason = fmt.Sprintf("exit %d, which is allowed", s.Exit)
+	default:
+		reason = fmt.Sprintf("exit %d", s.Exit)
+	}
+	if s.Attempts > 1 {
+		reason = strings.TrimPrefix(fmt.Sprintf("%s, %d attempts", reason, s.Attempts), ", ")
+	}
+	return reason
+}
+
+// elapsed returns the time between two moments, or until now if the second is nil; "" if the first is nil.
+func elapsed(from, to *time.Time, now time.Time) string {
 	if from == nil {
 		return ""
 	}
@@ -177,25 +171,27 @@ func span(from, to *time.Time, now time.Time) string {
 	return terminal.Took(now.Sub(*from))
 }
 
-// open shows a run in the browser.
+// open opens a run in the browser.
 type open struct {
 	oneRun
-	Print bool `help:"Print the address alone."`
+	Print bool `help:"Only print the address."`
 }
 
-// Run opens the page.
+// Run prints the address of the run's page, and opens it if standard output is a terminal.
 func (o open) Run(ctx context.Context, out output) error {
-	c, t, err := o.find(ctx)
+	c, v, err := o.find(ctx)
 	if err != nil {
 		return err
 	}
-	address := strings.TrimSuffix(c.BaseURL, "/") + t.page()
+	address := c.URL() + v.path()
 	if o.JSON {
 		return printJSON(out, map[string]string{"url": address})
 	}
-	_, err = fmt.Fprintln(out.stdout, address)
-	if err != nil || o.Print || !terminal.New(out.stdout, os.Getenv).Live {
+	if _, err := fmt.Fprintln(out.stdout, address); err != nil {
 		return err
+	}
+	if o.Print || !terminal.New(out.stdout, os.Getenv).Live {
+		return nil
 	}
 	opener := map[string]string{"darwin": "open", "windows": "explorer"}[runtime.GOOS]
 	if opener == "" {

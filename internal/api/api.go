@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -30,32 +31,72 @@ type Logbook interface {
 	Read(ctx context.Context, id ci.LogID, want ci.LogRange, to func(ci.LogLine) error) error
 }
 
-// API answers the calls. A nil dependency is allowed only if its calls are not routed.
-type API struct {
-	Clock   ci.Clock // of the database
-	Token   string   // from the configuration, with all scopes; "": there is none
-	Keys    Keys
-	Tokens  Tokens
-	Image   string // for commands that set none
+// Config is what an [API] needs. All fields are required unless they say otherwise.
+type Config struct {
+	Clock ci.Clock // of the database; nil: this machine's clock
+	Token string   // of the configuration, with every scope; empty: there is none
+
+	Keys   Keys
+	Tokens Tokens
+
+	Image   string // of commands that name none
 	Starter Starter
-
-	RepoAccess RepoAccess
-	AccessList AccessList
-
-	Commits     Commits
-	Jobs        Jobs
-	Runs        Runs
-	Repos       Repos
-	Idempotency Idempotency
-	Canceller   Canceller
-	Queue       Queue
-	Logs        func(ctx context.Context, name ci.JobName) (any, error) // a JSON list of pods
-	Logbook     Logbook
-	Inbox       Inbox
-	// errors of Starter and Commits that are answered with 409
+	Commits Commits
+	// Conflicts are the errors of Starter and Commits for a run that is not in the right state to be retried, approved or
+	// started. nil: there are none.
 	Conflicts []error
-	Failures  Failures
-	Log       *slog.Logger
+	Canceller Canceller
+
+	Jobs    Jobs
+	Runs    Runs
+	Repos   Repos
+	Queue   Queue
+	Logbook Logbook
+	// Logs returns the pods of a Job with their logs, as a value that can be written as a JSON list.
+	Logs func(ctx context.Context, name ci.JobName) (any, error)
+
+	RepoAccess  RepoAccess
+	AccessList  AccessList
+	Inbox       Inbox
+	Idempotency Idempotency
+	Log         *slog.Logger
+}
+
+// API answers calls of programs. Make it with [New].
+type API struct {
+	Config
+	failures failures
+}
+
+// New returns an API, or an error that names what is missing.
+func New(cfg Config) (*API, error) {
+	for _, required := range []struct {
+		name    string
+		missing bool
+	}{
+		{"Keys", cfg.Keys == nil},
+		{"Tokens", cfg.Tokens == nil},
+		{"Image", cfg.Image == ""},
+		{"Starter", cfg.Starter == nil},
+		{"Commits", cfg.Commits == nil},
+		{"Canceller", cfg.Canceller == nil},
+		{"Jobs", cfg.Jobs == nil},
+		{"Runs", cfg.Runs == nil},
+		{"Repos", cfg.Repos == nil},
+		{"Queue", cfg.Queue == nil},
+		{"Logbook", cfg.Logbook == nil},
+		{"Logs", cfg.Logs == nil},
+		{"RepoAccess", cfg.RepoAccess == nil},
+		{"AccessList", cfg.AccessList == nil},
+		{"Inbox", cfg.Inbox == nil},
+		{"Idempotency", cfg.Idempotency == nil},
+		{"Log", cfg.Log == nil},
+	} {
+		if required.missing {
+			return nil, fmt.Errorf("api: %s is required", required.name)
+		}
+	}
+	return &API{Config: cfg}, nil
 }
 
 // Run answers POST /run: it runs the command in the body, and answers {"name": "..."}.

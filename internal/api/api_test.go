@@ -73,18 +73,51 @@ func (runsAt) Run(_ context.Context, id ci.RunID) (ci.Run, error) {
 	return ci.Run{ID: id, Event: ci.Event{SHA: "6113728f27ae82c7b1a177c8d03f9e96e0adf246"}}, nil
 }
 
+// Of a struct with an embedded Tokens or Repos, the name would be a field and no method.
+type (
+	tokenStore   = api.Tokens
+	repoStore    = api.Repos
+	unusedTokens struct{ tokenStore }
+	unusedRepos  struct{ repoStore }
+)
+
 func newAPI(token string) (*api.API, *starter) {
 	s := &starter{}
-	return &api.API{
-		Runs:      runsAt{},
+	a, err := api.New(api.Config{
 		Token:     token,
 		Image:     "default:1",
 		Starter:   s,
-		Jobs:      jobs{},
 		Conflicts: []error{errNotFinished},
-		Log:       slog.New(slog.DiscardHandler),
+		Jobs:      jobs{},
+		Runs:      runsAt{},
 		Logs:      func(context.Context, ci.JobName) (any, error) { return []string{"a pod"}, nil },
-	}, s
+		Log:       slog.New(slog.DiscardHandler),
+
+		// Calls of these would panic.
+		Keys:        struct{ api.Keys }{},
+		Tokens:      unusedTokens{},
+		Commits:     struct{ api.Commits }{},
+		Canceller:   struct{ api.Canceller }{},
+		Repos:       unusedRepos{},
+		Queue:       struct{ api.Queue }{},
+		Logbook:     struct{ api.Logbook }{},
+		RepoAccess:  struct{ api.RepoAccess }{},
+		AccessList:  struct{ api.AccessList }{},
+		Inbox:       struct{ api.Inbox }{},
+		Idempotency: struct{ api.Idempotency }{},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return a, s
+}
+
+// A dependency that is missing is named when the API is made, not when it is first called.
+func TestNewNamesWhatIsMissing(t *testing.T) {
+	_, err := api.New(api.Config{})
+	if err == nil || err.Error() != "api: Keys is required" {
+		t.Errorf("error %v", err)
+	}
 }
 
 func TestAnswers(t *testing.T) {

@@ -130,7 +130,7 @@ func (a *API) RequireScope(need ci.Scope) func(http.HandlerFunc) http.HandlerFun
 
 // unauthorized answers 401, or 429 after too many failures from the same address.
 func (a *API) unauthorized(w http.ResponseWriter, r *http.Request, why error) {
-	if a.Failures.tooMany(r, time.Now()) {
+	if a.failures.tooMany(r, time.Now()) {
 		w.Header().Set("Retry-After", "60")
 		Problem(w, http.StatusTooManyRequests, "too many requests without a valid token; try again in a minute")
 		return
@@ -146,16 +146,16 @@ const (
 	maxClients      = 10_000 // that are counted at once; above it, counting starts again
 )
 
-// Failures counts failed authentications by the address of the connection. X-Forwarded-For is not
+// failures counts failed authentications by the address of the connection. X-Forwarded-For is not
 // used, because clients can set it. The zero value is ready to use.
-type Failures struct {
+type failures struct {
 	mu     sync.Mutex
 	since  time.Time
 	counts map[string]int
 }
 
 // tooMany counts a failure and reports whether there were too many.
-func (f *Failures) tooMany(r *http.Request, now time.Time) bool {
+func (f *failures) tooMany(r *http.Request, now time.Time) bool {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		host = r.RemoteAddr

@@ -48,8 +48,8 @@ func called(call *ast.CallExpr) string {
 func TestJobsOnlyFromTheStore(t *testing.T) {
 	launchers := []string{ // file and function
 		"internal/queue/launch.go launch",
-		"internal/server/lead.go Launch", // for the queue: it first asks whether this server leads
-		"internal/server/probe.go run",   // of the doctor
+		"internal/server/adapters.go Launch", // for the queue: it first asks whether this server leads
+		"internal/admin/probe.go launch",     // of the doctor
 	}
 	creators := []string{"internal/kube/launch.go", "internal/kube/local.go"}
 	seen := map[string]bool{}

@@ -121,17 +121,17 @@ func threats() map[string]string {
 		"CVE-2022-3064":       "pipeline TestThreats/",         //
 		"CVE-2022-28948":      "pipeline TestThreats/",         //
 		"GHSA-4fcp-jxh7-23x8": "pipeline TestThreats/",         //
-		"CVE-2024-52009":      "internal/server TestNoSecretIsLogged",
-		"Woodpecker #4551":    "internal/server TestNoSecretIsLogged",
-		"PAC 2c03760fd":       "internal/server TestNoSecretIsLogged",
-		"CVE-2025-23216":      "internal/server TestNoSecretIsLogged",
+		"CVE-2024-52009":      "internal/redact TestNoSecretIsLogged",
+		"Woodpecker #4551":    "internal/redact TestNoSecretIsLogged",
+		"PAC 2c03760fd":       "internal/redact TestNoSecretIsLogged",
+		"CVE-2025-23216":      "internal/redact TestNoSecretIsLogged",
 		"Woodpecker #5305":    "internal/flow TestSecretIsReferredTo",              // values stood in the pod's spec
 		"Woodpecker #1352":    "cmd/yaci-step TestPrepareKeepsTheTokenToItself",    // steps saw the clone token
 		"GHSA-hg62-49fv-33pp": "internal/server TestFailedAuthenticationIsLimited", //
 		"GitLab #26833":       "pipeline TestInvariants/",                          // CAP_NET_RAW
 		"GitLab #3642":        "internal/e2e TestRedTeam",                          // the metadata address
-		"Woodpecker #2466":    "internal/server TestNoSecretIsLogged",
-		"Woodpecker #4583":    "internal/server TestNoSecretIsLogged",
+		"Woodpecker #2466":    "internal/redact TestNoSecretIsLogged",
+		"Woodpecker #4583":    "internal/redact TestNoSecretIsLogged",
 		"CVE-2025-62157":      "internal/e2e TestCanaries", // the API showed credentials
 		"CVE-2026-42295":      "internal/e2e TestCanaries",
 		"CVE-2025-55190":      "internal/e2e TestCanaries",

@@ -20,7 +20,6 @@ import (
 	"github.com/yaci-ci/yaci/internal/config"
 	"github.com/yaci-ci/yaci/internal/e2e"
 	"github.com/yaci-ci/yaci/internal/kube"
-	"github.com/yaci-ci/yaci/internal/server"
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
@@ -102,7 +101,7 @@ func pushes(t *testing.T, w *e2e.World, n int) (payloads [][]byte, commits []com
 func plainJobs(t *testing.T, client kubernetes.Interface, n int) time.Duration {
 	t.Helper()
 	file := must(pipeline.Parse([]byte(strings.ReplaceAll(scaleYAML, "IMAGE", os.Getenv("YACI_RUN_IMAGE")))))(t)
-	op := server.Operator(config.Pods{
+	op := config.Pods{
 		Image:         os.Getenv("YACI_IMAGE"),
 		Timeout:       time.Hour,
 		KeepJobs:      time.Hour,
@@ -110,7 +109,7 @@ func plainJobs(t *testing.T, client kubernetes.Interface, n int) time.Duration {
 		MemoryRequest: "32Mi",
 		MemoryLimit:   "4Gi",
 		DiskLimit:     "10Gi",
-	})
+	}.Operator()
 	group := fmt.Sprintf("scale-%d", time.Now().UnixNano()%1e12)
 	var jobs []ci.Job
 	for i := range n {

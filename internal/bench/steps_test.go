@@ -23,7 +23,6 @@ import (
 	"github.com/yaci-ci/yaci/internal/config"
 	"github.com/yaci-ci/yaci/internal/e2e"
 	"github.com/yaci-ci/yaci/internal/kube"
-	"github.com/yaci-ci/yaci/internal/server"
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
@@ -192,7 +191,7 @@ func yaciJob(keys string) func(t *testing.T, client kubernetes.Interface, name s
 			"', '",
 		) + "']\n"
 		file := must(pipeline.Parse([]byte(text)))(t)
-		op := server.Operator(config.Pods{
+		op := config.Pods{
 			Image:         os.Getenv("YACI_IMAGE"),
 			Timeout:       time.Minute,
 			KeepJobs:      time.Minute,
@@ -200,7 +199,7 @@ func yaciJob(keys string) func(t *testing.T, client kubernetes.Interface, name s
 			MemoryRequest: "32Mi",
 			MemoryLimit:   "1Gi",
 			DiskLimit:     "1Gi",
-		})
+		}.Operator()
 		compiled := must(pipeline.Compile(file, pipeline.Input{
 			RunID:   name,
 			JobName: name,

@@ -41,7 +41,10 @@ func TestDo(t *testing.T) {
 	}))
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
-	c := client.Client{BaseURL: srv.URL + "/", Token: "t"}
+	c, err := client.New(client.Config{URL: srv.URL + "/", Token: "t"})
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	var got struct{ Name string }
 	var log strings.Builder
@@ -82,10 +85,18 @@ func TestDo(t *testing.T) {
 func TestNoServer(t *testing.T) {
 	srv := httptest.NewServer(http.NotFoundHandler())
 	srv.Close()
-	for base, want := range map[string]string{"": "no address of a server", "ci.example.com": "no address of a server", srv.URL: "cannot be reached"} {
-		err := (client.Client{BaseURL: base}).Do(t.Context(), "GET", "/x", nil, nil)
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %s", base, err, want)
+	c, err := client.New(client.Config{URL: srv.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.Do(t.Context(), "GET", "/x", nil, nil)
+	if err == nil || !strings.Contains(err.Error(), "cannot be reached") {
+		t.Errorf("a server that has ended: %v", err)
+	}
+	for _, url := range []string{"", "ci.example.com", "ftp://ci.example.com", "https://"} {
+		_, err := client.New(client.Config{URL: url})
+		if err == nil || !strings.Contains(err.Error(), "is not a server URL") {
+			t.Errorf("%q: %v", url, err)
 		}
 	}
 }

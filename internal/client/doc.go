@@ -1,5 +1,4 @@
-// Package client calls the API of a YACI server, for the command line.
+// Package client calls the API of a YACI server for the command line.
 //
-// Invariant: the token goes to the server that BaseURL names and to no other;
-// redirects are not followed.
+// Invariant: the token is sent to the server that the Config names and to no other one; redirects are not followed.
 package client

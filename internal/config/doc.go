@@ -1,3 +1,4 @@
-// Package config is the one documented struct of what an operator can set. The
-// command line fills it from flags and environment; nothing else reads either.
+// Package config defines every setting of YACI in one documented struct. The command line fills it from flags and
+// environment variables; no other package reads either. [Pods.Operator] and [Pods.ForkOperator] turn the settings of
+// pods into what pipeline.Compile takes.
 package config

@@ -5,13 +5,13 @@ import (
 	"net/url"
 )
 
-// Pages is what people see in a browser.
+// Pages has the settings of the pages, of signing in, and of what GitHub shows.
 type Pages struct {
-	PublicURL    string `name:"public-url" env:"YACI_PUBLIC_URL" help:"Where people reach this server, as https://ci.example.com. Commit statuses then link to the page of their run."`
-	Checks       string `default:"off" env:"YACI_CHECKS" help:"on: show each outcome as a check run too, with the end of the failed log, annotations and a Re-run button. The App needs checks: write and the check_run event."`
-	ClientID     string `name:"github-client-id" env:"YACI_GITHUB_CLIENT_ID" help:"Client id of the GitHub App: people can then sign in, see private repositories as on GitHub, and retry, cancel and approve where they may write. The App's callback URL is YACI_PUBLIC_URL and /-/signed-in behind it."`
+	PublicURL    string `name:"public-url" env:"YACI_PUBLIC_URL" help:"Public address of this server, as https://ci.example.com. Commit statuses link to its pages."`
+	Checks       string `default:"off" env:"YACI_CHECKS" help:"on also reports check runs, with the end of the failed log, annotations and a Re-run button. The App needs the permission checks: write and the event check_run."`
+	ClientID     string `name:"github-client-id" env:"YACI_GITHUB_CLIENT_ID" help:"Client id of the GitHub App. With it, people can sign in, see the private repositories that they see on GitHub, and retry, cancel and approve where they have write access. Set the App's callback URL to YACI_PUBLIC_URL followed by /-/signed-in."`
 	ClientSecret string `name:"github-client-secret" env:"YACI_GITHUB_CLIENT_SECRET" help:"Client secret of the GitHub App."`
-	PrivatePages bool   `name:"private-pages" env:"YACI_PRIVATE_PAGES" help:"Show private repositories, and commands of POST /run, to everybody who reaches this server. For installations that only their owners can reach."`
+	PrivatePages bool   `name:"private-pages" env:"YACI_PRIVATE_PAGES" help:"Show private repositories and the commands of POST /run to everybody who can reach this server. Use it only where nobody else can."`
 }
 
 // SignIn reports whether people can sign in.

@@ -5,10 +5,10 @@ import (
 	"regexp"
 )
 
-// Registries is what the server may use to ask container registries what images of steps without run are made to run.
+// Registries has the settings for reading from container registries which command an image runs, for steps without run.
 type Registries struct {
-	Registries     []string `env:"YACI_REGISTRIES" placeholder:"HOST:PORT" help:"Registries in private networks that the server may ask what images run, as host or host:port, or http://host:port for one without TLS. Public ones need no entry."`
-	RegistryConfig string   `env:"YACI_REGISTRY_CONFIG" help:"File with credentials for registries, as a pull Secret has it (.dockerconfigjson). Never used for pull requests from forks."`
+	Registries     []string `env:"YACI_REGISTRIES" placeholder:"HOST:PORT" help:"Registries in private networks that the server may read the commands of images from, as host or host:port, or http://host:port without TLS. Public registries need no entry."`
+	RegistryConfig string   `env:"YACI_REGISTRY_CONFIG" help:"File with credentials for registries in the format of a pull Secret (.dockerconfigjson). They are never used for pull requests from forks."`
 }
 
 var registryAddress = regexp.MustCompile(`^(https?://)?([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?$`)

@@ -2,21 +2,21 @@ package config
 
 import "fmt"
 
-// Retention is how much of the past is kept. The server sweeps once a day, and
-// yaci prune does so when it is called.
+// Retention says how long runs, logs and deliveries are kept. The server deletes older ones once a day, and yaci prune
+// does so on demand.
 type Retention struct {
-	KeepRunsDays       int   `default:"90" env:"YACI_KEEP_RUNS_DAYS" help:"Days that ended runs and their logs are kept; 0: for ever."`
-	KeepRuns           int64 `default:"0" env:"YACI_KEEP_RUNS" help:"Newest runs of each repository that are kept; 0: all."`
-	RepoStoreLimit     int64 `default:"268435456" env:"YACI_REPO_STORE_LIMIT" help:"Bytes of the database that the unfinished jobs of one repository may take; a run above it ends in error. 0: no limit."`
-	KeepDeliveriesDays int   `default:"14" env:"YACI_KEEP_DELIVERIES_DAYS" help:"Days that handled deliveries are kept."`
+	KeepRunsDays       int   `default:"90" env:"YACI_KEEP_RUNS_DAYS" help:"Days to keep finished runs and their logs; 0 means forever."`
+	KeepRuns           int64 `default:"0" env:"YACI_KEEP_RUNS" help:"Number of newest runs of each repository to keep; 0 means all."`
+	RepoStoreLimit     int64 `default:"268435456" env:"YACI_REPO_STORE_LIMIT" help:"Maximum size in the database of the unfinished jobs of one repository, in bytes; a run that exceeds it ends in error. 0 means no limit."`
+	KeepDeliveriesDays int   `default:"14" env:"YACI_KEEP_DELIVERIES_DAYS" help:"Days to keep handled deliveries."`
 }
 
-// Problems returns a sentence for each thing that is wrong.
+// Problems returns a sentence for each problem of the settings.
 func (r Retention) Problems() (ps []string) {
 	if r.KeepRunsDays < 0 {
 		ps = append(
 			ps,
-			fmt.Sprintf("YACI_KEEP_RUNS_DAYS is %d: write a number of days, or 0 to keep runs for ever.", r.KeepRunsDays),
+			fmt.Sprintf("YACI_KEEP_RUNS_DAYS is %d: write a number of days, or 0 to keep runs forever.", r.KeepRunsDays),
 		)
 	}
 	if r.KeepRuns < 0 {
@@ -32,7 +32,7 @@ func (r Retention) Problems() (ps []string) {
 		ps = append(
 			ps,
 			fmt.Sprintf(
-				"YACI_KEEP_DELIVERIES_DAYS is %d: at least 4 are needed, since GitHub may deliver again for three days.",
+				"YACI_KEEP_DELIVERIES_DAYS is %d: set at least 4, since GitHub may redeliver for three days.",
 				r.KeepDeliveriesDays,
 			),
 		)

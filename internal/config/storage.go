@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Storage is where runs and logs are kept; tools need it without the rest.
+// Storage says where runs and logs are stored. Tools need these settings without the others.
 type Storage struct {
-	DatabaseURL    string `default:"sqlite:///var/lib/yaci/yaci.db" env:"YACI_DATABASE_URL" help:"Where runs are kept: sqlite:///path/to/file, or postgres://user:password@host/database."`
-	LogStoreShared bool   `env:"YACI_LOG_STORE_SHARED" help:"With Postgres: the directory of YACI_LOG_STORE is a volume that all servers share, or there is only one server."`
-	LogStore       string `default:"/var/lib/yaci/logs" env:"YACI_LOG_STORE" help:"Where logs are kept: a directory, s3://bucket?region=x, gs://bucket or azblob://container."`
+	DatabaseURL    string `default:"sqlite:///var/lib/yaci/yaci.db" env:"YACI_DATABASE_URL" help:"Database of runs: sqlite:///path/to/file, or postgres://user:password@host/database."`
+	LogStoreShared bool   `env:"YACI_LOG_STORE_SHARED" help:"With Postgres: YACI_LOG_STORE is a volume that all servers share, or there is only one server."`
+	LogStore       string `default:"/var/lib/yaci/logs" env:"YACI_LOG_STORE" help:"Storage of logs: a directory, s3://bucket?region=x, gs://bucket or azblob://container."`
 }
 
-// Problems returns a sentence for each thing that is wrong.
+// Problems returns a sentence for each problem of the settings.
 func (s Storage) Problems() []string {
 	u, err := url.Parse(s.DatabaseURL)
 	switch {
@@ -34,7 +34,7 @@ const ownDirectory = "YACI_LOG_STORE is the directory %s, and with Postgres othe
 
 const notADatabase = "YACI_DATABASE_URL is %q: write sqlite:///path/to/file or postgres://user:password@host/database."
 
-// DatabasePath is the file of a sqlite URL, and empty for Postgres.
+// DatabasePath returns the file of a sqlite URL; "" for Postgres.
 func (s Storage) DatabasePath() string {
 	path, ok := strings.CutPrefix(s.DatabaseURL, "sqlite:")
 	if !ok {
@@ -43,7 +43,7 @@ func (s Storage) DatabasePath() string {
 	return strings.TrimPrefix(path, "//")
 }
 
-// Database is what to open: the file of a sqlite URL, or the URL of a Postgres database.
+// Database returns what to open: the file of a sqlite URL, or the URL of a Postgres database.
 func (s Storage) Database() string {
 	if path := s.DatabasePath(); path != "" {
 		return path

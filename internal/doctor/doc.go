@@ -1,6 +1,6 @@
-// Package doctor says what is wrong with an installation and how to mend it.
-// internal/server gathers the facts; [Examine] is pure and judges them. [Look] is
-// the one part that acts: it runs inside a build's pod and tells what a build can reach.
+// Package doctor judges an installation: what is wrong with it and how to fix it. internal/admin gathers [Facts], and
+// [Examine] turns them into findings without any I/O. [InspectPod] is the exception: it runs inside a probe pod and
+// reports what a build can see and reach there.
 //
-// Called by internal/server for yaci doctor. Invariant: a finding that is not good says what to do.
+// Called by internal/admin for yaci doctor. Invariant: every finding that is not good says what to do.
 package doctor

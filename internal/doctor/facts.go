@@ -6,98 +6,104 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Facts is what was found out about an installation.
+// Facts is everything that was found out about an installation.
 type Facts struct {
-	Settings []string // what is wrong with the configuration
+	Settings []string // problems of the configuration, as "what is wrong: what to do"
 	Database Database
 	Cluster  Cluster
 	Builds   Builds
-	Forks    *Builds // what those of forks meet; nil when it is what all do
+	Forks    *Builds // pods of pull requests from forks; nil: they run like all others
 	GitHub   GitHub
-	Grants   []string // sentences about grants whose name is another repository's now
+	Grants   []string // sentences about grants of secrets whose name another repository has now
 }
 
-// Database is the one that runs are kept in.
+// Database describes the database of runs.
 type Database struct {
 	Err     error         // it cannot be opened, read or written
-	New     bool          // there is none yet; the first start makes it
-	Version int64         // of the last migration that was carried out
-	Latest  int64         // that this YACI knows
-	Skew    time.Duration // our clock before the database's
+	New     bool          // there is none yet
+	Version int64         // of its schema
+	Latest  int64         // schema version of this YACI
+	Skew    time.Duration // how far this machine's clock is ahead of the database's
 }
 
-// Right is something that may be done in a namespace.
-type Right struct{ Namespace, Group, Resource, Subresource, Verb string }
+// Permission is an action on a resource of the cluster. An empty Namespace means cluster-wide.
+type Permission struct {
+	Namespace   string
+	Group       string
+	Resource    string
+	Subresource string
+	Verb        string
+}
 
-// Cluster is what the one who runs this may do there.
+// Cluster describes what the current identity is permitted to do.
 type Cluster struct {
-	Err    error
-	Denied []Right // needed, and not allowed
-	Beyond []Right // allowed, and better not
+	Err       error        // the API server does not answer
+	Missing   []Permission // required, but not granted
+	Excessive []Permission // granted, but better not
 }
 
-// Builds is what a build's pod meets.
+// Builds describes the pods of builds in one namespace.
 type Builds struct {
-	Namespace  string
-	Err        error // no pod could look
-	Skipped    bool
-	Sight      Sight
-	Privileged bool  // the cluster takes a privileged pod there
-	PodErr     error // it could not be found out whether it does
-	Wanted     Wanted
-	Limits     string // what LimitRanges ask of each container, in words; empty: nothing
+	Namespace        string
+	Settings         PodSettings
+	Skipped          bool // no probe pod was started
+	ProbeErr         error
+	Pod              PodReport // valid unless Skipped or ProbeErr is set
+	AllowsPrivileged bool      // the namespace accepts privileged pods
+	PrivilegedErr    error     // AllowsPrivileged could not be determined
+	Limits           string    // what LimitRanges require of each container, in words; empty: nothing
 }
 
-// Wanted is what the configuration asks for.
-type Wanted struct {
+// PodSettings is what the configuration demands of pods.
+type PodSettings struct {
 	UserNamespaces bool
 	RuntimeClass   string // empty: the cluster's default
 }
 
-// Sight is what a build sees of where it runs; [Look] prints it as JSON.
-type Sight struct {
-	Dials      map[string]string `json:"dials"`        // name of a target: open, or why not
-	UserSpace  bool              `json:"user_space"`   // root here is not root of the node
-	Seccomp    bool              `json:"seccomp"`      // a filter is in force
-	NoNewPrivs bool              `json:"no_new_privs"` // setuid programs gain nothing
-	Token      bool              `json:"token"`        // a service account's token is mounted
-	Processes  Processes         `json:"processes"`
+// PodReport is what a process in a pod sees of its environment. [InspectPod] prints it as JSON, which may be read by a
+// newer YACI, so its keys do not change.
+type PodReport struct {
+	Dials         map[string]string `json:"dials"`        // by target: Reached, or why not
+	UserNamespace bool              `json:"user_space"`   // root in the pod is not root on the node
+	Seccomp       bool              `json:"seccomp"`      // a seccomp filter is in force
+	NoNewPrivs    bool              `json:"no_new_privs"` // setuid programs gain no privileges
+	Token         bool              `json:"token"`        // a service account token is mounted
+	Threads       ThreadReport      `json:"processes"`
 }
 
-// Processes is what a build met that started one thread after another. A limit of the kubelet counts threads as
-// processes.
-type Processes struct {
-	Started int    `json:"started"`         // threads
-	Refused bool   `json:"refused"`         // the kernel refused one more
-	Err     string `json:"error,omitempty"` // why that is not known
+// ThreadReport is how many threads a process could start. A process limit of the kubelet counts threads.
+type ThreadReport struct {
+	Started int    `json:"started"`
+	Refused bool   `json:"refused"`         // the kernel refused another thread
+	Err     string `json:"error,omitempty"` // why the limit is unknown
 }
 
-// Names of what a build tries to reach.
+// Names of the addresses that a probe pod tries to reach.
 const (
-	Peer     = "another pod"
-	Metadata = "the metadata address"
-	API      = "the API server"
-	Kubelet  = "the node's kubelet"
-	// Nobody is an address that nobody has (RFC 5737). Who is reached there is a
-	// proxy in between that answers for every address.
-	Nobody = "nobody"
-	// Open is a target that was reached.
-	Open = "open"
+	TargetPod       = "another pod"
+	TargetMetadata  = "the metadata address"
+	TargetAPIServer = "the API server"
+	TargetKubelet   = "the node's kubelet"
+	// TargetUnassigned is an address that nobody has (RFC 5737). If it answers, a proxy answers for every address.
+	TargetUnassigned = "nobody"
+
+	// Reached is the result for a target that answered.
+	Reached = "open"
 )
 
-// GitHub is how it knows us.
+// GitHub describes what GitHub knows about this installation.
 type GitHub struct {
-	Err         error
-	Personal    bool          // a personal token, not an App
-	Checks      bool          // check runs are wanted
-	Clock       bool          // it was told
-	Skew        time.Duration // our clock before GitHub's
-	App         string
-	Settings    string // page where its permissions and events are changed; empty: not known
+	Err         error         // GitHub does not answer, or refuses the credentials
+	Personal    bool          // a personal token is used, not an App
+	Checks      bool          // check runs are enabled
+	ClockKnown  bool          // GitHub answered with its time
+	Skew        time.Duration // how far this machine's clock is ahead of GitHub's
+	App         string        // name of the App
+	Settings    string        // page that changes permissions and events; empty: unknown
 	Permissions map[string]string
 	Events      []string
 	HookErr     error
-	Hook        string            // address that it delivers to
-	PublicURL   string            // ours, as the configuration has it
-	Sent        []ci.HookDelivery // newest first
+	Hook        string    // address of the App's webhook
+	PublicURL   string    // address of this server, from the configuration
+	Sent        []ci.HookDelivery // latest webhook deliveries, newest first
 }

@@ -7,10 +7,10 @@ import (
 	"text/tabwriter"
 )
 
-// Level is how bad a finding is.
+// Level is the severity of a finding.
 type Level string
 
-// Levels. Unknown is what could not be looked at.
+// Unknown is the level of a check that could not be made.
 const (
 	Good    Level = "ok"
 	Unknown Level = "unknown"
@@ -20,13 +20,18 @@ const (
 
 // Finding is the result of one check.
 type Finding struct {
-	Check string `json:"check"`
-	Level Level  `json:"level"`
-	Found string `json:"found"`          // one sentence
-	Mend  string `json:"mend,omitempty"` // what to do; empty when all is good
+	Check   string `json:"check"`
+	Level   Level  `json:"level"`
+	Summary string `json:"summary"`       // one or two sentences
+	Fix     string `json:"fix,omitempty"` // what to do; empty for Good
 }
 
-// Problems counts the findings that keep YACI from doing what it should.
+// good returns the finding of a check that passed.
+func good(check, summary string) Finding {
+	return Finding{Check: check, Level: Good, Summary: summary}
+}
+
+// Problems returns the number of findings that keep YACI from working as it should.
 func Problems(all []Finding) (n int) {
 	for _, f := range all {
 		if f.Level == Problem {
@@ -36,20 +41,20 @@ func Problems(all []Finding) (n int) {
 	return n
 }
 
-// Write prints findings for people, each with what to do below it.
+// Write prints findings as a table, with the fix below each.
 func Write(out io.Writer, all []Finding) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "CHECK\tRESULT\tFOUND")
+	fmt.Fprintln(w, "CHECK\tRESULT\tSUMMARY")
 	for _, f := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Check, f.Level, f.Found)
-		if f.Mend != "" {
-			fmt.Fprintf(w, "\t\t-> %s\n", f.Mend)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Check, f.Level, f.Summary)
+		if f.Fix != "" {
+			fmt.Fprintf(w, "\t\t-> %s\n", f.Fix)
 		}
 	}
 	return w.Flush()
 }
 
-// WriteJSON prints them for programs: {"findings": [...]}.
+// WriteJSON prints findings as {"findings": [...]}.
 func WriteJSON(out io.Writer, all []Finding) error {
 	e := json.NewEncoder(out)
 	e.SetIndent("", "  ")

@@ -36,18 +36,18 @@ func TestDoctorOnIsolation(t *testing.T) {
 	})
 	forks, w := withForks(t, client), NewWorld(t)
 	for _, c := range []struct {
-		env, check  string
-		level       doctor.Level
-		found, mend string
+		env, check   string
+		level        doctor.Level
+		summary, fix string
 	}{
-		{"YACI_FORK_NAMESPACE=" + forks, "forks: pod security", doctor.Warning, forks + " takes privileged pods", "kubectl label namespace " + forks},
-		{"YACI_FORK_NAMESPACE=yaci-nowhere", "cluster rights", doctor.Problem, "create jobs.batch in yaci-nowhere", "deploy/forks"},
+		{"YACI_FORK_NAMESPACE=" + forks, "forks: pod security", doctor.Warning, forks + " accepts privileged pods", "kubectl label namespace " + forks},
+		{"YACI_FORK_NAMESPACE=yaci-nowhere", "cluster permissions", doctor.Problem, "create jobs.batch in yaci-nowhere", "deploy/forks"},
 		{"YACI_FORK_RUNTIME_CLASS=yaci-none", "forks: runtime class", doctor.Problem, "The cluster has no RuntimeClass yaci-none", "YACI_FORK_RUNTIME_CLASS"},
-		{"YACI_RUNTIME_CLASS=" + handlerless.Name, "runtime class", doctor.Problem, "does not know the handler of the RuntimeClass " + handlerless.Name, "nodeSelector"},
+		{"YACI_RUNTIME_CLASS=" + handlerless.Name, "runtime class", doctor.Problem, "does not have the handler of the RuntimeClass " + handlerless.Name, "nodeSelector"},
 		{"YACI_USER_NAMESPACES=true", "user namespaces", doctor.Problem, "no pod starts: the container runtime of the node does not support user namespaces", "containerd 2"},
 	} {
 		f := w.doctor(t, c.env)[c.check]
-		if f.Level != c.level || !strings.Contains(f.Found, c.found) || !strings.Contains(f.Mend, c.mend) {
+		if f.Level != c.level || !strings.Contains(f.Summary, c.summary) || !strings.Contains(f.Fix, c.fix) {
 			t.Errorf("%s: %s: %+v", c.env, c.check, f)
 		}
 	}
@@ -65,7 +65,7 @@ func TestS15DoctorTellsWhetherProcessesAreLimited(t *testing.T) {
 	}
 	w := NewWorld(t)
 	if f := w.doctor(t)["process limit"]; f.Level != doctor.Good ||
-		!strings.Contains(f.Found, "podPidsLimit of the kubelet is in force") {
+		!strings.Contains(f.Summary, "podPidsLimit of the kubelet is in force") {
 		t.Errorf("with a limit: %+v", f)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -76,8 +76,8 @@ func TestS15DoctorTellsWhetherProcessesAreLimited(t *testing.T) {
 	if n := <-lifted; n == 0 {
 		t.Error("no pod of the doctor's was found in the cgroups")
 	}
-	if f.Level != doctor.Warning || !strings.Contains(f.Found, "was refused none") ||
-		!strings.Contains(f.Mend, "podPidsLimit") {
+	if f.Level != doctor.Warning || !strings.Contains(f.Summary, "was refused none") ||
+		!strings.Contains(f.Fix, "podPidsLimit") {
 		t.Errorf("without a limit: %+v", f)
 	}
 }

@@ -53,7 +53,7 @@ func TestOperatorsSee(t *testing.T) {
 	w.Until("not ready", func() bool { return strings.HasPrefix(see("/readyz"), "not ready\n") })
 	if body := see("/readyz"); !strings.Contains(
 		body,
-		"\ncluster: ok\ngithub: does not answer to this App's key, or token; what arrives waits. yaci doctor says more (the App: github: ",
+		"\ncluster: ok\ngithub: does not accept the App's key or the token; webhooks are stored and wait. Run `yaci doctor` for details. (the App: github: ",
 	) {
 		t.Errorf("not ready: %q", body)
 	}

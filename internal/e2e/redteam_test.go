@@ -82,7 +82,7 @@ func TestRedTeam(t *testing.T) {
 		}
 	}
 	f := found["network policy"]
-	if reached && (f.Level != doctor.Warning || !strings.Contains(f.Found, "another pod")) {
+	if reached && (f.Level != doctor.Warning || !strings.Contains(f.Summary, "another pod")) {
 		t.Errorf("a pod was reached, and the doctor says %+v", f)
 	}
 }
@@ -158,7 +158,7 @@ func (w *World) doctor(t *testing.T, env ...string) map[string]doctor.Finding {
 	}
 	found := map[string]doctor.Finding{}
 	for _, f := range all.Findings {
-		t.Logf("%-16s %-8s %s", f.Check, f.Level, f.Found)
+		t.Logf("%-16s %-8s %s", f.Check, f.Level, f.Summary)
 		found[f.Check] = f
 	}
 	return found

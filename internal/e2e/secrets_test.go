@@ -14,14 +14,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/yaci-ci/yaci/internal/server"
+	"github.com/yaci-ci/yaci/internal/admin"
 )
 
 // keepSecret stores a secret for a repository until the test ends, and returns its id.
 func keepSecret(t *testing.T, name, value, repo string) string {
 	t.Helper()
-	secrets := must(server.OpenSecrets(os.Getenv("KUBECONFIG"), BuildNamespace))(t)
-	id := must(secrets.Set(t.Context(), name, []byte(value), server.Grant{Repositories: []string{repo}}))(t)
+	secrets := must(admin.OpenSecrets(os.Getenv("KUBECONFIG"), BuildNamespace))(t)
+	id := must(secrets.Set(t.Context(), name, []byte(value), admin.Grant{Repositories: []string{repo}}))(t)
 	t.Cleanup(func() { secrets.Remove(context.Background(), id) })
 	return id
 }

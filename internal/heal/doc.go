@@ -1,7 +1,9 @@
-// Package heal recovers events whose webhooks were missed. GitHub delivers a webhook once, and never again by itself.
-// At start and every few minutes, a [Healer] reads GitHub's delivery log and stores the deliveries that are missing.
-// Then it compares the heads of branches, tags and open pull requests with what is known, and makes events for the
-// differences. Both go into the inbox like webhooks, and so through the same gate. internal/server runs one Healer.
+// Package heal recovers webhooks that never arrived, since GitHub delivers each webhook once and does not retry. At
+// start and every few minutes a [Healer] reads GitHub's delivery log and fetches the deliveries that are missing here.
+// Then it compares the heads of branches, tags and open pull requests with the known ones, and creates an event for
+// each unknown head. Both are put into the inbox like a webhook, and so pass the same gate.
 //
-// Invariant: an event that is made here has no actor, so that it has nobody's rights.
+// internal/server runs one Healer on the leader.
+//
+// Invariant: an event that is created here has no actor, so that it never runs with somebody's rights.
 package heal

@@ -29,6 +29,7 @@ type world struct {
 	ada    citest.User
 	repo   *citest.Repo
 	db     *store.Store
+	config heal.Config
 	healer *heal.Healer
 	woken  int
 }
@@ -74,17 +75,25 @@ func newWorld(t *testing.T) *world {
 		AppID:  citest.AppID,
 		AppKey: w.github.AppKeyPEM(),
 	}))(w)
-	w.healer = &heal.Healer{
+	w.config = heal.Config{
 		Inbox:       w.db,
 		Cursors:     w.db,
 		DeliveryLog: client,
 		Refs:        client,
-		Read:        w.read,
+		Decode:      w.read,
 		Classify:    github.ClassifyError,
 		Wake:        func() { w.woken++ },
 		Log:         log,
 	}
+	w.configure(func(*heal.Config) {})
 	return w
+}
+
+// configure makes the Healer anew, with something changed.
+func (w *world) configure(change func(*heal.Config)) {
+	w.Helper()
+	change(&w.config)
+	w.healer = must(heal.New(w.config))(w)
 }
 
 func must[T any](v T, err error) func(*world) T {
@@ -313,16 +322,19 @@ func TestLateWebhook(t *testing.T) {
 	w.github.DropWebhooks(1)
 	sha := w.commit("main")
 	d := w.github.Deliveries()[1]
-	w.healer.DeliveryLog, w.healer.Grace = nil, 300*time.Millisecond
 	arrived := make(chan error, 1)
-	w.healer.Refs = late{w.healer.Refs, func() {
-		arrived <- w.db.AddDelivery(t.Context(), w.read(ci.NewDelivery{
-			HookID: 1,
-			GUID:   d.GUID,
-			Name:   d.Event,
-			Body:   d.Payload,
-		}))
-	}}
+	w.configure(func(cfg *heal.Config) {
+		cfg.DeliveryLog = nil
+		cfg.Grace = 300 * time.Millisecond
+		cfg.Refs = late{cfg.Refs, func() {
+			arrived <- w.db.AddDelivery(t.Context(), w.read(ci.NewDelivery{
+				HookID: 1,
+				GUID:   d.GUID,
+				Name:   d.Event,
+				Body:   d.Payload,
+			}))
+		}}
+	})
 	w.pass()
 	if err := <-arrived; err != nil {
 		t.Fatal(err)
@@ -367,7 +379,10 @@ func TestOldHeads(t *testing.T) {
 			Ref:  "refs/heads/never",
 			SHA:  "c",
 		}}}
-	w.healer.DeliveryLog, w.healer.Refs = nil, heads
+	w.configure(func(cfg *heal.Config) {
+		cfg.DeliveryLog = nil
+		cfg.Refs = heads
+	})
 	w.pass()
 	w.pass()
 	state := map[string]ci.DeliveryState{}
@@ -408,8 +423,11 @@ func TestLimitedInstallation(t *testing.T) {
 		}
 	}
 	heads := &fixed{err: errors.New("limit")}
-	w.healer.DeliveryLog, w.healer.Refs = nil, heads
-	w.healer.Classify = func(error, time.Time) ci.APIError { return ci.APIError{InstallationWide: true} }
+	w.configure(func(cfg *heal.Config) {
+		cfg.DeliveryLog = nil
+		cfg.Refs = heads
+		cfg.Classify = func(error, time.Time) ci.APIError { return ci.APIError{InstallationWide: true} }
+	})
 	if err := w.healer.Pass(t.Context()); err == nil {
 		t.Error("the limit is lost")
 	}

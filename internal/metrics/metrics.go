@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -15,126 +16,117 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Metrics counts what this server has seen since its start, and reads what waits
-// when it is asked.
-type Metrics struct {
-	registry *prometheus.Registry
-	requests *prometheus.HistogramVec
-	passes   *prometheus.CounterVec
-	waits    prometheus.Histogram
-	jobs     *prometheus.HistogramVec
-	losses   prometheus.Counter
-	leads    prometheus.Gauge
-	logsFull prometheus.Gauge
-	logsLost prometheus.Counter
+// maxScrapes is how many scrapes are answered at once.
+const maxScrapes = 4
+
+// Config is what [Metrics] need.
+type Config struct {
+	Store Store // required
 }
 
-// New makes metrics that read what waits from a store.
-func New(store Store) *Metrics {
+// Metrics counts what happened since the start of this server, and reads what is waiting at each scrape. Make it with
+// [New].
+type Metrics struct {
+	registry      *prometheus.Registry
+	requests      *prometheus.HistogramVec
+	passes        *prometheus.CounterVec
+	jobWait       prometheus.Histogram
+	jobDuration   *prometheus.HistogramVec
+	interruptions prometheus.Counter
+	leader        prometheus.Gauge
+	logsFull      prometheus.Gauge
+	logsDropped   prometheus.Counter
+}
+
+// New returns Metrics, or an error if the Config has no Store.
+func New(cfg Config) (*Metrics, error) {
+	if cfg.Store == nil {
+		return nil, errors.New("metrics: Store is required")
+	}
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewHistogramVec(
-			prometheus.HistogramOpts{
-				Name:    "yaci_http_request_seconds",
-				Help:    "Requests by route, method and code; live logs last as long as somebody reads.",
-				Buckets: []float64{.005, .02, .05, .1, .25, .5, 1, 2.5, 5, 10},
-			},
-			[]string{"route", "method", "code"},
-		),
-		passes: prometheus.NewCounterVec(
-			prometheus.CounterOpts{
-				Name: "yaci_loop_passes_total",
-				Help: "Passes of the server's loops (inbox, queue, outbox, ...) by result: ok or error.",
-			},
-			[]string{"loop", "result"},
-		),
-		waits: prometheus.NewHistogram(
-			prometheus.HistogramOpts{
-				Name:    "yaci_job_wait_seconds",
-				Help:    "From the event to the launch of its job, counted at the job's end.",
-				Buckets: []float64{.1, .5, 1, 5, 15, 60, 300, 900, 3600},
-			},
-		),
-		jobs: prometheus.NewHistogramVec(
-			prometheus.HistogramOpts{
-				Name:    "yaci_job_seconds",
-				Help:    "From a job's launch to its end, by what it came to: failure is the build's, error is not. Cancelled and skipped jobs are not counted.",
-				Buckets: []float64{1, 5, 15, 60, 180, 600, 1800, 3600},
-			},
-			[]string{"state"},
-		),
-		losses: prometheus.NewCounter(
-			prometheus.CounterOpts{
-				Name: "yaci_job_losses_total",
-				Help: "Times that the cluster lost a job's pod, so that it was run again.",
-			},
-		),
-		leads: prometheus.NewGauge(
-			prometheus.GaugeOpts{
-				Name: "yaci_leader",
-				Help: "1 on the server that launches, watches and reports; the sum over all servers should be 1.",
-			},
-		),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "yaci_http_request_seconds",
+			Help:    "Duration of requests by route, method and status code. Live logs last as long as somebody reads.",
+			Buckets: []float64{.005, .02, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"route", "method", "code"}),
+		passes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "yaci_loop_passes_total",
+			Help: "Passes of the server's loops (inbox, queue, outbox, ...) by result: ok or error.",
+		}, []string{"loop", "result"}),
+		jobWait: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "yaci_job_wait_seconds",
+			Help:    "Time from an event to the launch of its job, observed when the job ends.",
+			Buckets: []float64{.1, .5, 1, 5, 15, 60, 300, 900, 3600},
+		}),
+		jobDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "yaci_job_seconds",
+			Help: "Time from a job's launch to its end, by state. A failure is caused by the build, an error is not. " +
+				"Cancelled and skipped jobs are not counted.",
+			Buckets: []float64{1, 5, 15, 60, 180, 600, 1800, 3600},
+		}, []string{"state"}),
+		interruptions: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "yaci_job_losses_total",
+			Help: "Jobs that were queued again because the cluster lost their pod.",
+		}),
+		leader: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "yaci_leader",
+			Help: "1 on the server that launches, watches and reports; the sum over all servers should be 1.",
+		}),
+		logsFull: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "yaci_log_reserve_reached",
+			Help: "1 while logs are dropped because the rest of the disk is reserved for the database (YACI_LOG_RESERVE).",
+		}),
+		logsDropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "yaci_log_dropped_bytes_total",
+			Help: "Compressed bytes of logs that were dropped because of YACI_LOG_RESERVE.",
+		}),
 	}
-	m.logsFull = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "yaci_log_reserve_reached",
-		Help: "1 while logs are not stored, since the rest of the disk is reserved for the database (YACI_LOG_RESERVE).",
-	})
-	m.logsLost = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "yaci_log_dropped_bytes_total",
-		Help: "Compressed bytes of logs that were not stored because of YACI_LOG_RESERVE.",
-	})
 	m.registry.MustRegister(
-		m.requests,
-		m.passes,
-		m.waits,
-		m.jobs,
-		m.losses,
-		m.leads,
-		m.logsFull,
-		m.logsLost,
-		newWaiting(store),
+		m.requests, m.passes, m.jobWait, m.jobDuration, m.interruptions, m.leader, m.logsFull, m.logsDropped,
+		newBacklog(cfg.Store),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	return m
+	return m, nil
 }
 
-// Handler serves all of it.
+// Handler answers scrapes.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(
-		m.registry,
-		promhttp.HandlerOpts{MaxRequestsInFlight: 4, ErrorHandling: promhttp.ContinueOnError},
-	)
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		MaxRequestsInFlight: maxScrapes,
+		ErrorHandling:       promhttp.ContinueOnError,
+	})
 }
 
-// Requests counts what a chi router answers, by the pattern of its route.
+// Requests measures the requests of a chi router. The label is the pattern of the route, never the path.
 func (m *Metrics) Requests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer, begun := middleware.NewWrapResponseWriter(w, r.ProtoMajor), time.Now()
+		response := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		began := time.Now()
 		defer func() {
 			route := chi.RouteContext(r.Context()).RoutePattern()
 			if route == "" || route == "/*" {
 				route = "none"
 			}
-			m.requests.WithLabelValues(route, method(r.Method), strconv.Itoa(cmp.Or(answer.Status(), http.StatusOK))).
-				Observe(time.Since(begun).Seconds())
+			code := strconv.Itoa(cmp.Or(response.Status(), http.StatusOK))
+			m.requests.WithLabelValues(route, methodLabel(r.Method), code).Observe(time.Since(began).Seconds())
 		}()
-		next.ServeHTTP(answer, r)
+		next.ServeHTTP(response, r)
 	})
 }
 
-// method is one that routes here know, since a request can name any.
-func method(name string) string {
-	switch name {
+// methodLabel returns a method that a route can have, or "other", since a client can send any word.
+func methodLabel(method string) string {
+	switch method {
 	case http.MethodGet, http.MethodPost, http.MethodDelete, http.MethodHead:
-		return name
+		return method
 	}
 	return "other"
 }
 
-// Pass counts one pass of a loop.
-func (m *Metrics) Pass(loop string, err error) {
+// CountPass counts a pass of a loop; err is what it returned.
+func (m *Metrics) CountPass(loop string, err error) {
 	result := "ok"
 	if err != nil {
 		result = "error"
@@ -142,36 +134,33 @@ func (m *Metrics) Pass(loop string, err error) {
 	m.passes.WithLabelValues(loop, result).Inc()
 }
 
-// Ended counts a job that has just come to its end.
-func (m *Metrics) Ended(j ci.Job) {
-	if j.Started.IsZero() { // it could not be launched
-		m.jobs.WithLabelValues(string(j.State)).Observe(0)
+// CountFinished counts a job that has just ended. A job that could not be launched counts with a duration of zero.
+func (m *Metrics) CountFinished(j ci.Job) {
+	duration := m.jobDuration.WithLabelValues(string(j.State))
+	if j.Started.IsZero() {
+		duration.Observe(0)
 		return
 	}
-	m.waits.Observe(j.Started.Sub(j.Created).Seconds())
-	m.jobs.WithLabelValues(string(j.State)).Observe(time.Since(j.Started).Seconds())
+	m.jobWait.Observe(j.Started.Sub(j.Created).Seconds())
+	duration.Observe(time.Since(j.Started).Seconds())
 }
 
-// Lost counts a job that the cluster lost.
-func (m *Metrics) Lost() { m.losses.Inc() }
+// CountInterruption counts a job that was queued again because the cluster lost its pod.
+func (m *Metrics) CountInterruption() { m.interruptions.Inc() }
 
-// Leads tells whether this server is the one that leads.
-func (m *Metrics) Leads(yes bool) {
-	leads := 0.0
-	if yes {
-		leads = 1
+// SetLeader records whether this server is the leader.
+func (m *Metrics) SetLeader(leads bool) { setBool(m.leader, leads) }
+
+// SetLogsFull records whether logs are dropped to leave space for the database.
+func (m *Metrics) SetLogsFull(full bool) { setBool(m.logsFull, full) }
+
+// CountDroppedLog counts the bytes of a log that were dropped.
+func (m *Metrics) CountDroppedLog(bytes int64) { m.logsDropped.Add(float64(bytes)) }
+
+func setBool(g prometheus.Gauge, v bool) {
+	if v {
+		g.Set(1)
+	} else {
+		g.Set(0)
 	}
-	m.leads.Set(leads)
 }
-
-// LogsFull tells whether logs are dropped, since the rest of the disk is reserved for the database.
-func (m *Metrics) LogsFull(yes bool) {
-	full := 0.0
-	if yes {
-		full = 1
-	}
-	m.logsFull.Set(full)
-}
-
-// LogDropped counts bytes of a log that were dropped.
-func (m *Metrics) LogDropped(size int64) { m.logsLost.Add(float64(size)) }

@@ -57,14 +57,17 @@ func TestMetrics(t *testing.T) {
 		Held:           5,
 		Statuses:       6,
 	}}
-	m := metrics.New(s)
+	m, err := metrics.New(metrics.Config{Store: s})
+	if err != nil {
+		t.Fatal(err)
+	}
 	now := time.Now()
-	m.Ended(ci.Job{State: ci.Success, Created: now.Add(-70 * time.Second), Started: now.Add(-40 * time.Second)})
-	m.Ended(ci.Job{State: ci.Error, Created: now})
-	m.Lost()
-	m.Leads(true)
-	m.Pass("queue", nil)
-	m.Pass("queue", errors.New("x"))
+	m.CountFinished(ci.Job{State: ci.Success, Created: now.Add(-70 * time.Second), Started: now.Add(-40 * time.Second)})
+	m.CountFinished(ci.Job{State: ci.Error, Created: now})
+	m.CountInterruption()
+	m.SetLeader(true)
+	m.CountPass("queue", nil)
+	m.CountPass("queue", errors.New("x"))
 	r := chi.NewRouter()
 	r.Use(m.Requests)
 	r.Get("/runs/{run}", func(http.ResponseWriter, *http.Request) {})
@@ -113,8 +116,11 @@ func TestMetrics(t *testing.T) {
 
 // When the database does not answer, the rest is told all the same.
 func TestDatabaseDown(t *testing.T) {
-	m := metrics.New(&store{err: errors.New("locked")})
-	m.Leads(false)
+	m, err := metrics.New(metrics.Config{Store: &store{err: errors.New("locked")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.SetLeader(false)
 	text := scrape(t, m)
 	has(t, text, `yaci_database_up 0`, `yaci_leader 0`)
 	if strings.Contains(text, "\nyaci_jobs{") {

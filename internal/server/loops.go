@@ -8,48 +8,51 @@ import (
 	"github.com/yaci-ci/yaci/internal/metrics"
 )
 
-// bell wakes a loop; ringing it often wakes it once.
-type bell chan struct{}
+// signal wakes a loop. Notifying it several times before the loop is ready wakes it once.
+type signal chan struct{}
 
-func newBell() bell { return make(bell, 1) }
+func newSignal() signal { return make(signal, 1) }
 
-func (b bell) ring() {
+func (s signal) notify() {
 	select {
-	case b <- struct{}{}:
+	case s <- struct{}{}:
 	default:
 	}
 }
 
-// loops runs what is done again and again.
+// loops runs passes repeatedly, and logs and counts their results.
 type loops struct {
-	log  *slog.Logger
-	seen *metrics.Metrics
+	log     *slog.Logger
+	metrics *metrics.Metrics
 }
 
-// run calls pass at once, at each ring, and every so often in any case.
-func (l loops) run(ctx context.Context, name string, b bell, every time.Duration, pass func(context.Context) error) {
-	tick := time.NewTicker(every)
+// run calls pass at once, whenever s is notified, and after each interval, until ctx ends.
+func (l loops) run(
+	ctx context.Context, name string, s signal, interval time.Duration, pass func(context.Context) error,
+) {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
-		if err := pass(ctx); ctx.Err() == nil {
-			l.seen.Pass(name, err)
+		err := pass(ctx)
+		if ctx.Err() == nil {
+			l.metrics.CountPass(name, err)
 			if err != nil {
-				l.log.Warn(name, "err", err)
+				l.log.Warn("loop failed", "loop", name, "err", err)
 			}
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-b:
+		case <-s:
 		case <-tick.C:
 		}
 	}
 }
 
-// limited gives each call of a pass a time limit.
-func limited(limit time.Duration, pass func(context.Context) error) func(context.Context) error {
+// withTimeout limits the time of each call of a pass.
+func withTimeout(timeout time.Duration, pass func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, limit)
+		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		return pass(ctx)
 	}

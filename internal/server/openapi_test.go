@@ -21,11 +21,9 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/api"
 	"github.com/yaci-ci/yaci/internal/ci"
-	"github.com/yaci-ci/yaci/internal/config"
+	"github.com/yaci-ci/yaci/internal/decide"
 	"github.com/yaci-ci/yaci/internal/flow"
-	"github.com/yaci-ci/yaci/internal/metrics"
 	"github.com/yaci-ci/yaci/internal/store"
-	"github.com/yaci-ci/yaci/webhook"
 )
 
 // described is the served description, against which answers are held.
@@ -194,6 +192,12 @@ func (directory) MayAdmin(context.Context, ci.Repo, ci.Actor) (bool, error) { re
 
 func (directory) MayRead(context.Context, ci.Repo, ci.Actor) (bool, error) { return true, nil }
 
+// permit returns a permit of the gate for the jobs of a push.
+func permit(ev ci.Event) decide.Permit {
+	_, p := decide.Gate(ev, decide.Facts{})
+	return p
+}
+
 // apiFront is the API over a real database with three runs.
 func apiFront(t testing.TB) (http.Handler, *operator) {
 	t.Helper()
@@ -271,33 +275,20 @@ func apiFront(t testing.TB) (http.Handler, *operator) {
 		Ignored: "Ignored: x.",
 	}))
 	log := slog.New(slog.DiscardHandler)
-	hook, err := webhook.New(secret, inbox{db.AddDelivery, newBell()}, log)
-	must(err)
 	op := &operator{}
 	access, err := flow.NewRepoAccess(flow.RepoAccessConfig{Directory: directory{}, List: db, Log: log})
 	must(err)
-	return routes(hook, &api.API{
-		RepoAccess:  access,
-		AccessList:  db,
-		Token:       "t",
-		Keys:        db,
-		Tokens:      db,
-		Image:       "alpine",
-		Starter:     op,
-		Jobs:        db,
-		Runs:        db,
-		Repos:       db,
-		Idempotency: db,
-		Canceller:   op,
-		Queue:       op,
-		Logbook:     op,
-		Inbox:       db,
-		Commits:     op,
-		Conflicts:   []error{flow.ErrNotFinished},
-		Log:         log,
-		Logs:        func(context.Context, ci.JobName) (any, error) { return []map[string]string{{"pod": "p"}}, nil },
-	},
-		pagesOf(config.Pages{}, db, nil, log), metrics.New(db), &readiness{}), op
+	return routesOver(t, db, func(cfg *api.Config) {
+		cfg.Token = "t"
+		cfg.Starter = op
+		cfg.Commits = op
+		cfg.Conflicts = []error{flow.ErrNotFinished}
+		cfg.Canceller = op
+		cfg.Queue = op
+		cfg.Logbook = op
+		cfg.Logs = func(context.Context, ci.JobName) (any, error) { return []map[string]string{{"pod": "p"}}, nil }
+		cfg.RepoAccess = access
+	}), op
 }
 
 func ask(h http.Handler, method, path, body, token, key string) *httptest.ResponseRecorder {

@@ -72,19 +72,19 @@ func newReporters(parts reporterParts) (map[string]report.Reporter, error) {
 }
 
 // newSender returns what sends the reports of the outbox, and what verifies them.
-func (t term) newSender(db *store.Store) (*report.Sender, *report.Verifier, error) {
-	reporters, err := newReporters(reporterParts{db: db, gh: t.gh, logs: t.logs})
+func (t term) newSender() (*report.Sender, *report.Verifier, error) {
+	reporters, err := newReporters(reporterParts{db: t.db, gh: t.github, logs: t.logs})
 	if err != nil {
 		return nil, nil, err
 	}
 	sender, err := report.NewSender(report.SenderConfig{
-		Outbox:      db,
-		Backoffs:    db,
+		Outbox:      t.db,
+		Backoffs:    t.db,
 		Reporters:   reporters,
 		Classify:    github.ClassifyError,
-		LowUntil:    t.gh.LowUntil,
-		Wake:        t.bells.ended.ring,
-		Clock:       db.Now,
+		LowUntil:    t.github.LowUntil,
+		Wake:        t.signals.changed.notify,
+		Clock:       t.db.Now,
 		PublicURL:   strings.TrimSuffix(t.cfg.PublicURL, "/"),
 		VerifyAfter: 2 * t.cfg.HealEvery,
 		Log:         t.log,
@@ -93,10 +93,10 @@ func (t term) newSender(db *store.Store) (*report.Sender, *report.Verifier, erro
 		return nil, nil, err
 	}
 	verifier, err := report.NewVerifier(report.VerifierConfig{
-		Outbox:     db,
+		Outbox:     t.db,
 		Reporters:  reporters,
 		Classify:   github.ClassifyError,
-		Wake:       t.bells.ended.ring,
+		Wake:       t.signals.changed.notify,
 		RetryAfter: 2 * t.cfg.HealEvery,
 		Log:        t.log,
 	})

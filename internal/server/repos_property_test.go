@@ -29,6 +29,7 @@ import (
 	"github.com/yaci-ci/yaci/internal/github"
 	"github.com/yaci-ci/yaci/internal/heal"
 	"github.com/yaci-ci/yaci/internal/store"
+	"github.com/yaci-ci/yaci/internal/web"
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
@@ -305,13 +306,13 @@ type estateWorld struct {
 	gh     *github.Client
 	flow   *flow.Flow
 	healer *heal.Healer
-	seen   *visibility
+	seen   *web.RepositoryChecker
 	now    time.Time
 	rnd    *mathrand.Rand
 	mine   []*hubRepo // of this sequence
 	names  []string
 	events []ci.Event // that GitHub has not delivered yet, or delivers again
-	grants grantList
+	grants []ci.Grant
 	for_   map[string]int64 // secret to the repository that it is meant for
 	played []string
 }
@@ -390,16 +391,23 @@ func newEstateWorld(t *testing.T) *estateWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.healer = &heal.Healer{
+	w.healer, err = heal.New(heal.Config{
 		Inbox:    w.db,
 		Cursors:  w,
 		Refs:     w.gh,
 		Classify: github.ClassifyError,
-		Wake:     func() {},
 		Log:      slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	w.seen = newVisibility(w.gh)
-	w.seen.now = func() time.Time { return w.now }
+	w.seen, err = web.NewRepositoryChecker(web.RepositoryCheckerConfig{
+		GitHub: w.gh,
+		Clock:  func() time.Time { return w.now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return w
 }
 
@@ -498,7 +506,7 @@ func (w *estateWorld) locked(do func()) {
 // step is one thing that YACI or its users do, with anything happening in between.
 func (w *estateWorld) step() error {
 	ctx := w.t.Context()
-	w.now = w.now.Add(visibilityFresh)
+	w.now = w.now.Add(time.Minute) // so that GitHub is asked again
 	switch w.rnd.IntN(7) {
 	case 0, 1:
 		return w.deliver(ctx)
@@ -747,7 +755,7 @@ func (w *estateWorld) play(n int, seed uint64) {
 	})
 	byName, byID := fmt.Sprintf("secret-name-%d", n), fmt.Sprintf("secret-id-%d", n)
 	w.for_ = map[string]int64{byName: w.mine[0].id, byID: w.mine[0].id}
-	w.grants = grantList{
+	w.grants = []ci.Grant{
 		{ID: byName, UID: byName, Name: "KEY", Repositories: []string{w.mine[0].full()}},
 		{
 			ID:           byID,
@@ -761,7 +769,11 @@ func (w *estateWorld) play(n int, seed uint64) {
 	if err := w.handle(w.t.Context(), w.events[0]); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := (pinner{w, w.db, w.gh}).Pass(w.t.Context()); err != nil {
+	pinner, err := flow.NewGrantPinner(flow.GrantPinnerConfig{Secrets: w, Pins: w.db, GitHub: w.gh})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := pinner.Pass(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
 	w.locked(func() {

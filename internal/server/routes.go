@@ -10,15 +10,21 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/api"
 	"github.com/yaci-ci/yaci/internal/ci"
+	"github.com/yaci-ci/yaci/internal/httpserver"
 	"github.com/yaci-ci/yaci/internal/metrics"
 	"github.com/yaci-ci/yaci/internal/web"
 	"github.com/yaci-ci/yaci/pipeline"
 )
 
-// routes is the HTTP surface for GitHub, people and programs.
-func routes(hook http.Handler, a *api.API, pages *web.Pages, seen *metrics.Metrics, ready *readiness) http.Handler {
+// maxWebhookBytes bounds the bytes of webhooks that are being read at once.
+const maxWebhookBytes = 128 << 20
+
+// routes serves the public address: GitHub's webhooks, the API and the pages.
+func routes(
+	hook http.Handler, a *api.API, pages *web.Pages, m *metrics.Metrics, ready *httpserver.Readiness,
+) http.Handler {
 	r := chi.NewRouter()
-	r.Use(seen.Requests, middleware.Recoverer, headers)
+	r.Use(m.Requests, middleware.Recoverer, httpserver.SecurityHeaders)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.Header.Get("Accept"), "text/html") {
 			pages.NotFound(w, r)
@@ -27,12 +33,26 @@ func routes(hook http.Handler, a *api.API, pages *web.Pages, seen *metrics.Metri
 		api.Problem(w, http.StatusNotFound, "there is nothing at this address")
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
-		api.Problem(w, http.StatusMethodNotAllowed, "this address does not know the method")
+		api.Problem(w, http.StatusMethodNotAllowed, "this address does not support the method")
 	})
-	r.Method(http.MethodPost, "/webhook", (&budget{limit: bodyBudget}).guard(hook))
+	r.Method(http.MethodPost, "/webhook", httpserver.LimitBodies(maxWebhookBytes, api.Problem, hook))
+	r.Get("/healthz", healthz)
+	r.Get("/readyz", ready.Handler(false))
+	r.Get(pipeline.SchemaURL, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/schema+json")
+		io.WriteString(w, pipeline.Schema())
+	})
+	apiRoutes(r, a)
+	pages.Routes(r)
+	return r
+}
+
+// apiRoutes adds the API. Each route says which scope its caller's token needs.
+func apiRoutes(r chi.Router, a *api.API) {
 	read := a.RequireScope(ci.ScopeRead)
 	run := a.RequireScope(ci.ScopeRun)
 	admin := a.RequireScope(ci.ScopeAdmin)
+
 	r.Post("/run", run(a.Idempotent(a.Run)))
 	r.Get("/get", read(a.Get))
 	r.Post("/retry", run(a.Idempotent(a.Retry)))
@@ -57,12 +77,4 @@ func routes(hook http.Handler, a *api.API, pages *web.Pages, seen *metrics.Metri
 	r.Get("/api/v1/access", admin(a.ListAccess))
 	r.Post("/api/v1/access", admin(a.Idempotent(a.AllowAccess)))
 	r.Delete("/api/v1/access/{repo}/{from}", admin(a.RemoveAccess))
-	r.Get(pipeline.SchemaURL, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/schema+json")
-		io.WriteString(w, pipeline.Schema())
-	})
-	r.Get("/healthz", alive)
-	r.Get("/readyz", ready.answer(false))
-	pages.Routes(r)
-	return r
 }

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -13,9 +15,13 @@ import (
 	"testing"
 
 	"github.com/yaci-ci/yaci/internal/api"
+	"github.com/yaci-ci/yaci/internal/ci"
 	"github.com/yaci-ci/yaci/internal/config"
+	"github.com/yaci-ci/yaci/internal/httpserver"
+	"github.com/yaci-ci/yaci/internal/inbox"
 	"github.com/yaci-ci/yaci/internal/metrics"
 	"github.com/yaci-ci/yaci/internal/store"
+	"github.com/yaci-ci/yaci/internal/web"
 	"github.com/yaci-ci/yaci/webhook"
 )
 
@@ -35,18 +41,52 @@ func front(t *testing.T) (http.Handler, *sql.DB) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { raw.Close() })
-	log := slog.New(slog.DiscardHandler)
-	hook, err := webhook.New(secret, inbox{db.AddDelivery, newBell()}, log)
-	if err != nil {
-		t.Fatal(err)
+	return routesOver(t, db, nil), raw
+}
+
+// routesOver is the server's HTTP surface over a database. Whatever no test calls is missing; configure may add it.
+func routesOver(t testing.TB, db *store.Store, configure func(*api.Config)) http.Handler {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	return routes(
-		hook,
-		&api.API{Log: log, Keys: db, Tokens: db},
-		pagesOf(config.Pages{}, db, nil, log),
-		metrics.New(db),
-		&readiness{},
-	), raw
+	log := slog.New(slog.DiscardHandler)
+	sink, err := inbox.NewSink(inbox.Config{Deliveries: db})
+	must(err)
+	hook, err := webhook.New(secret, sink, log)
+	must(err)
+	cfg := api.Config{
+		Keys:        db,
+		Tokens:      db,
+		Image:       "alpine",
+		Starter:     struct{ api.Starter }{},
+		Commits:     struct{ api.Commits }{},
+		Canceller:   struct{ api.Canceller }{},
+		Jobs:        db,
+		Runs:        db,
+		Repos:       db,
+		Queue:       struct{ api.Queue }{},
+		Logbook:     struct{ api.Logbook }{},
+		Logs:        func(context.Context, ci.JobName) (any, error) { return nil, errors.New("no cluster") },
+		RepoAccess:  struct{ api.RepoAccess }{},
+		AccessList:  db,
+		Inbox:       db,
+		Idempotency: db,
+		Log:         log,
+	}
+	if configure != nil {
+		configure(&cfg)
+	}
+	a, err := api.New(cfg)
+	must(err)
+	pages, err := web.New(pagesConfig(config.Pages{}, db, struct{ web.Logbook }{}, log))
+	must(err)
+	m, err := metrics.New(metrics.Config{Store: db})
+	must(err)
+	return routes(hook, a, pages, m, httpserver.NewReadiness())
 }
 
 func deliver(h http.Handler, event, guid string, body io.Reader, signature string) *httptest.ResponseRecorder {
@@ -130,20 +170,10 @@ func TestWebhookWithoutDatabaseIs503(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.DiscardHandler)
-	hook, err := webhook.New(secret, inbox{db.AddDelivery, newBell()}, log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := routesOver(t, db, nil)
 	db.Close()
 	w := deliver(
-		routes(
-			hook,
-			&api.API{Log: log, Keys: db, Tokens: db},
-			pagesOf(config.Pages{}, db, nil, log),
-			metrics.New(db),
-			&readiness{},
-		),
+		h,
 		"ping",
 		"g",
 		strings.NewReader("{}"),

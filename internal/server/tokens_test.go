@@ -3,7 +3,6 @@ package server
 import (
 	"database/sql"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -13,8 +12,6 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/api"
 	"github.com/yaci-ci/yaci/internal/ci"
-	"github.com/yaci-ci/yaci/internal/config"
-	"github.com/yaci-ci/yaci/internal/metrics"
 	"github.com/yaci-ci/yaci/internal/store"
 )
 
@@ -42,17 +39,7 @@ func TestTokensAreStoredHashed(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	log := slog.New(slog.DiscardHandler)
-	a := &api.API{
-		Token:       "t",
-		Keys:        db,
-		Tokens:      db,
-		Idempotency: db,
-		Repos:       db,
-		Runs:        db,
-		Log:         log,
-	}
-	h := routes(nil, a, pagesOf(config.Pages{}, db, nil, log), metrics.New(db), &readiness{})
+	h := routesOver(t, db, func(cfg *api.Config) { cfg.Token = "t" })
 	made := makeToken(t, h, "laptop", ci.ScopeRead)
 	again := makeToken(t, h, "other", ci.ScopeRead)
 	if again.Token == made.Token || again.ID == made.ID {

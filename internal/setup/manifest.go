@@ -5,10 +5,10 @@ import (
 	"net/url"
 )
 
-// manifest is what the App is to be (docs.github.com, "Registering a GitHub App
-// from a manifest", with the permissions that YACI uses and no others).
+// manifest describes the App to create (docs.github.com, "Registering a GitHub App from a manifest"), with the
+// permissions that YACI uses and no others.
 type manifest struct {
-	Name        string            `json:"name"` // 34 characters at most; GitHub lets people change it
+	Name        string            `json:"name"`
 	URL         string            `json:"url"`
 	Hook        hook              `json:"hook_attributes"`
 	Redirect    string            `json:"redirect_url"`
@@ -23,12 +23,12 @@ type hook struct {
 	Active bool   `json:"active"`
 }
 
-// maxName is GitHub's bound on an App's name.
+// maxName is GitHub's limit on the name of an App. People can change the name at GitHub.
 const maxName = 34
 
-// manifestFor describes the App of a server that people reach at a URL, with check runs or without.
-func manifestFor(public string, checks bool) (string, error) {
-	u, err := url.Parse(public)
+// manifestFor returns the manifest, as JSON, for a server with this public URL. checks adds what check runs need.
+func manifestFor(publicURL string, checks bool) (string, error) {
+	u, err := url.Parse(publicURL)
 	if err != nil {
 		return "", err
 	}
@@ -37,12 +37,11 @@ func manifestFor(public string, checks bool) (string, error) {
 		name = name[:maxName]
 	}
 	m := manifest{
-
 		Name:      name,
-		URL:       public,
-		Hook:      hook{public + "/webhook", true},
-		Redirect:  public + "/setup/created",
-		Callbacks: []string{public + "/-/signed-in"},
+		URL:       publicURL,
+		Hook:      hook{URL: publicURL + "/webhook", Active: true},
+		Redirect:  publicURL + "/setup/created",
+		Callbacks: []string{publicURL + "/-/signed-in"},
 		Permissions: map[string]string{
 			"contents":      "read",
 			"metadata":      "read",
@@ -53,7 +52,8 @@ func manifestFor(public string, checks bool) (string, error) {
 		Events: []string{"push", "pull_request", "merge_group", "issue_comment", "repository", "public"},
 	}
 	if checks {
-		m.Permissions["checks"], m.Events = "write", append(m.Events, "check_run")
+		m.Permissions["checks"] = "write"
+		m.Events = append(m.Events, "check_run")
 	}
 	data, err := json.Marshal(m)
 	return string(data), err

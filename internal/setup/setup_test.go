@@ -19,7 +19,7 @@ import (
 
 const public, site = "https://a-host-with-a-very-long-name.ci.example.com", "https://github.com"
 
-func get(s *setup.Setup, address string) *httptest.ResponseRecorder {
+func get(s *setup.Page, address string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, strings.TrimPrefix(address, public), nil))
 	return w
@@ -38,18 +38,25 @@ func found(t *testing.T, page, pattern string) string {
 func TestSetup(t *testing.T) {
 	var saved []ci.App
 	taken := false
-	s, err := setup.New(public+"/", site, func(_ context.Context, code string) (ci.App, error) {
-		if code != "good" {
-			return ci.App{}, errors.New("404")
-		}
-		return ci.App{ID: 7, Slug: "yaci-x", Page: site + "/apps/yaci-x"}, nil
-	}, func(_ context.Context, a ci.App) error {
-		if taken {
-			return ci.ErrTaken
-		}
-		saved = append(saved, a)
-		return nil
-	}, slog.New(slog.DiscardHandler))
+	cfg := setup.Config{
+		PublicURL: public + "/",
+		SiteURL:   site,
+		CreateApp: func(_ context.Context, code string) (ci.App, error) {
+			if code != "good" {
+				return ci.App{}, errors.New("404")
+			}
+			return ci.App{ID: 7, Slug: "yaci-x", Page: site + "/apps/yaci-x"}, nil
+		},
+		SaveApp: func(_ context.Context, a ci.App) error {
+			if taken {
+				return ci.ErrTaken
+			}
+			saved = append(saved, a)
+			return nil
+		},
+		Log: slog.New(slog.DiscardHandler),
+	}
+	s, err := setup.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,15 +87,18 @@ func TestSetup(t *testing.T) {
 	if m.Permissions["checks"] != "" {
 		t.Error("asks for checks that nobody wants")
 	}
-	s.Checks = true
-	if page := html.UnescapeString(get(s, s.URL()).Body.String()); !strings.Contains(page, `"checks":"write"`) ||
-		!strings.Contains(page, `"check_run"`) {
-		t.Errorf("no checks in %s", page)
+	cfg.Checks = true
+	withChecks, err := setup.New(cfg)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if a := found(t, get(s, s.URL()+"&organization=acme").Body.String(), `<form method="post" action="([^"]*)"`); !strings.HasPrefix(
-		a,
-		site+"/organizations/acme/settings/apps/new?state=",
-	) {
+	checksPage := html.UnescapeString(get(withChecks, withChecks.URL()).Body.String())
+	if !strings.Contains(checksPage, `"checks":"write"`) || !strings.Contains(checksPage, `"check_run"`) {
+		t.Errorf("no checks in %s", checksPage)
+	}
+	ofAcme := get(s, s.URL()+"&organization=acme").Body.String()
+	a := found(t, ofAcme, `<form method="post" action="([^"]*)"`)
+	if !strings.HasPrefix(a, site+"/organizations/acme/settings/apps/new?state=") {
 		t.Errorf("an organization's form goes to %s", a)
 	}
 	w := get(s, s.URL()+"&organization="+url.QueryEscape(`../x"><script>`))

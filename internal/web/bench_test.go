@@ -72,7 +72,7 @@ func benchPagesOn(t *testing.T, driver, where string) {
 	})
 	must(t, err)
 	log := slog.New(slog.DiscardHandler)
-	pages := &web.Pages{
+	pages, err := web.New(web.Config{
 		Runs:    db,
 		Jobs:    db,
 		Repos:   db,
@@ -80,7 +80,8 @@ func benchPagesOn(t *testing.T, driver, where string) {
 		Log:     log,
 		Logbook: book,
 		Sight:   ci.Sight{Repos: []int64{10, 20, 30}},
-	}
+	})
+	must(t, err)
 	router := chi.NewRouter()
 	pages.Routes(router)
 	numbers := *benchPages/200 - 1 // of a repository's runs

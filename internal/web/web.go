@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -41,28 +42,53 @@ type Logbook interface {
 	Extent(ctx context.Context, id ci.LogID) (ci.LogExtent, error)
 }
 
-// Pages serves the pages. Runs, Jobs, Repos, Logbook, Inbox and Log must be set.
-type Pages struct {
+// Config is what [Pages] need. All fields are required unless they say otherwise.
+type Config struct {
 	Runs    Runs
 	Jobs    Jobs
 	Repos   Repos
 	Logbook Logbook
 	Inbox   Inbox
-	Sight   ci.Sight // what all readers can view
+	Sight   ci.Sight // what all readers may see; the zero value: public repositories
 
-	PublicChecker PublicChecker // nil: repositories stored as public are not checked
+	PublicChecker PublicChecker // nil: every repository that is stored as public is shown to everybody
 
-	URL  string // of this server, without a trailing slash; "": not known
-	Site string // of GitHub's pages, without a trailing slash; "": no links to GitHub
+	URL  string // of this server, without a slash at its end; empty: unknown
+	Site string // of GitHub's pages, without a slash at its end; empty: nothing links there
 
-	GitHub   GitHub // nil: signing in is off, and so are actions
-	Sessions Sessions
-	Actions  Actions
-	Refusals []error // errors of Actions and RepoAccess that are shown to the reader
+	GitHub   GitHub   // nil: nobody can sign in
+	Sessions Sessions // required with GitHub
+	Actions  Actions  // required with GitHub
+	Refusals []error  // the errors of Actions and RepoAccess whose text is shown to the user
 
-	RepoAccess RepoAccess // nil: the page of repository access is off
+	RepoAccess RepoAccess // nil: users cannot let runs read other repositories
 
 	Log *slog.Logger
+}
+
+// Pages answers requests of browsers. Make it with [New].
+type Pages struct{ Config }
+
+// New returns Pages, or an error that names what is missing.
+func New(cfg Config) (*Pages, error) {
+	for _, required := range []struct {
+		name    string
+		missing bool
+	}{
+		{"Runs", cfg.Runs == nil},
+		{"Jobs", cfg.Jobs == nil},
+		{"Repos", cfg.Repos == nil},
+		{"Logbook", cfg.Logbook == nil},
+		{"Inbox", cfg.Inbox == nil},
+		{"Sessions", cfg.GitHub != nil && cfg.Sessions == nil},
+		{"Actions", cfg.GitHub != nil && cfg.Actions == nil},
+		{"Log", cfg.Log == nil},
+	} {
+		if required.missing {
+			return nil, fmt.Errorf("pages: %s is required", required.name)
+		}
+	}
+	return &Pages{Config: cfg}, nil
 }
 
 // Routes adds the pages to a router.

@@ -88,7 +88,7 @@ func newWorld(t *testing.T) *world {
 	})
 	must(t, err)
 	t.Cleanup(func() { w.logs.Wait(); bucket.Close(); db.Close() })
-	w.pages = &web.Pages{
+	w.pages, err = web.New(web.Config{
 		Runs:    db,
 		Jobs:    db,
 		Repos:   db,
@@ -96,8 +96,9 @@ func newWorld(t *testing.T) *world {
 		Log:     log,
 		URL:     "https://ci.test",
 		Site:    "https://hub.test",
-	}
-	w.pages.Inbox = db
+		Inbox:   db,
+	})
+	must(t, err)
 	w.route()
 	return w
 }
