@@ -349,7 +349,7 @@ func (m *memory) AddLogChunk(_ context.Context, _ ci.LogID, _ ci.JobName, c ci.L
 	return nil
 }
 
-func (m *memory) DropLogChunk(context.Context, ci.LogID, int) error { return nil }
+func (m *memory) DeleteLogChunk(context.Context, ci.LogID, int) error { return nil }
 
 // The runner's own sentences hold names that the file chose, and are escaped too.
 func TestL2InTheRunnersOwnSentences(t *testing.T) {

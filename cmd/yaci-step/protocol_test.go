@@ -334,7 +334,6 @@ func (p *protocolPod) observe(compiled *pipeline.Compiled) ci.Job {
 		UID:     "u",
 		State:   ci.Running,
 		Started: time.Now(),
-		Files:   files,
 	}
 	for _, step := range compiled.Steps {
 		stored.Steps = append(stored.Steps, ci.Step{Name: step.Name, Container: step.Container, State: ci.Queued})
@@ -348,6 +347,7 @@ func (p *protocolPod) observe(compiled *pipeline.Compiled) ci.Job {
 		ContainerStatuses:     p.statuses,
 	}
 	return watch.Observe(watch.Observation{
+		Files:  files,
 		Stored: stored,
 		Job:    job,
 		Pods:   []*corev1.Pod{seen},

@@ -143,7 +143,7 @@ func (p probe) launch(ctx context.Context, change func(*batchv1.Job), args ...st
 		defer cancel()
 		p.cluster.DeleteAll(ctx, job.Name) //nolint:errcheck // what is left expires, and yaci uninstall removes it
 	}
-	if _, err := p.cluster.Launch(ctx, ci.Launch{Job: job}); err != nil {
+	if _, err := p.cluster.Launch(ctx, ci.Launch{JobWithSpec: job}); err != nil {
 		remove()
 		return "", nil, err
 	}
@@ -151,16 +151,16 @@ func (p probe) launch(ctx context.Context, change func(*batchv1.Job), args ...st
 }
 
 // compile returns the Job of a probe.
-func (p probe) compile(change func(*batchv1.Job), args []string) (ci.Job, error) {
+func (p probe) compile(change func(*batchv1.Job), args []string) (ci.JobWithSpec, error) {
 	program := path.Join(runner.ImageDir, runner.ServerProgram)
 	command, err := json.Marshal(append([]string{program, "probe"}, args...))
 	if err != nil {
-		return ci.Job{}, err
+		return ci.JobWithSpec{}, err
 	}
 	const format = "image: %q\nclone: false\ntimeout: 10m\nsteps:\n  - {name: look, run: %s, quiet: true}\n"
 	file, err := pipeline.Parse(fmt.Appendf(nil, format, p.operator.Image, command))
 	if err != nil {
-		return ci.Job{}, err
+		return ci.JobWithSpec{}, err
 	}
 
 	id := strings.ReplaceAll(uuid.NewString(), "-", "")[:10]
@@ -174,18 +174,18 @@ func (p probe) compile(change func(*batchv1.Job), args []string) (ci.Job, error)
 	op.MaxTimeoutSeconds = 0
 	compiled, err := pipeline.Compile(file, in, op)
 	if err != nil {
-		return ci.Job{}, err
+		return ci.JobWithSpec{}, err
 	}
 	if len(compiled) != 1 {
-		return ci.Job{}, fmt.Errorf("the probe has %d Jobs", len(compiled))
+		return ci.JobWithSpec{}, fmt.Errorf("the probe has %d Jobs", len(compiled))
 	}
 	if change != nil {
 		change(compiled[0].Job)
 	}
-	job := ci.Job{Name: ci.JobName(in.JobName), Run: ci.RunID(in.RunID)}
+	job := ci.JobWithSpec{Job: ci.Job{Name: ci.JobName(in.JobName), Run: ci.RunID(in.RunID)}}
 	job.Manifest, err = json.Marshal(compiled[0].Job)
 	if err != nil {
-		return ci.Job{}, err
+		return ci.JobWithSpec{}, err
 	}
 	job.Files, err = json.Marshal(compiled[0].Files)
 	return job, err

@@ -21,10 +21,10 @@ type PrunedRows interface {
 	// OldRuns returns up to limit ended runs that were created before a time, or that are beyond the newest keep runs of
 	// their repository. A zero time or keep selects none.
 	OldRuns(ctx context.Context, before time.Time, keep int64, limit int) ([]ci.RunID, error)
-	LogsOf(ctx context.Context, run ci.RunID) ([]ci.LogID, error)
-	DropRun(ctx context.Context, run ci.RunID) error
-	// DropDeliveries deletes some handled deliveries from before a time, and returns how many; 0 if none is left.
-	DropDeliveries(ctx context.Context, before time.Time) (int64, error)
+	RunLogs(ctx context.Context, run ci.RunID) ([]ci.LogID, error)
+	DeleteRun(ctx context.Context, run ci.RunID) error
+	// DeleteDeliveries deletes some handled deliveries from before a time, and returns how many; 0 if none is left.
+	DeleteDeliveries(ctx context.Context, before time.Time) (int64, error)
 }
 
 // PrunedLogs deletes stored logs. Removing a log that does not exist is no error.
@@ -83,7 +83,7 @@ func (p *Pruner) Prune(ctx context.Context) (done Pruned, err error) {
 		}
 	}
 	for {
-		n, err := p.cfg.Rows.DropDeliveries(ctx, now.AddDate(0, 0, -keep.KeepDeliveriesDays))
+		n, err := p.cfg.Rows.DeleteDeliveries(ctx, now.AddDate(0, 0, -keep.KeepDeliveriesDays))
 		done.Deliveries += n
 		if err != nil || n == 0 {
 			return done, err
@@ -94,7 +94,7 @@ func (p *Pruner) Prune(ctx context.Context) (done Pruned, err error) {
 // dropRun deletes the objects of a run's logs before the rows that name them, so that the next pass can finish what a
 // crash has interrupted.
 func (p *Pruner) dropRun(ctx context.Context, run ci.RunID) error {
-	ids, err := p.cfg.Rows.LogsOf(ctx, run)
+	ids, err := p.cfg.Rows.RunLogs(ctx, run)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (p *Pruner) dropRun(ctx context.Context, run ci.RunID) error {
 			return err
 		}
 	}
-	return p.cfg.Rows.DropRun(ctx, run)
+	return p.cfg.Rows.DeleteRun(ctx, run)
 }
 
 // Prune is yaci prune: it deletes what is past its retention, whether a server runs or not.

@@ -31,7 +31,7 @@ func (a *API) Start(w http.ResponseWriter, r *http.Request) {
 			"param branch")
 		return
 	}
-	repo, err := a.Repos.RepoNamed(r.Context(), chi.URLParam(r, "owner"), chi.URLParam(r, "repo"))
+	repo, err := a.Repos.RepoByName(r.Context(), chi.URLParam(r, "owner"), chi.URLParam(r, "repo"))
 	if errors.Is(err, ci.ErrNotFound) {
 		Problem(
 			w,

@@ -21,7 +21,7 @@ import (
 // id.
 type Keys interface {
 	Token(ctx context.Context, id string) (ci.Token, error)
-	TokenUsed(ctx context.Context, id string) error
+	MarkTokenUsed(ctx context.Context, id string) error
 }
 
 // A token is a prefix, an id and a secret of 256 random bits: yaci_IIIIIIIIIISSSS... The prefix lets
@@ -102,7 +102,7 @@ func (a *API) identify(r *http.Request) (caller, error) {
 	case t.Expired(a.Clock.Now()):
 		return caller{}, errExpired
 	}
-	if err := a.Keys.TokenUsed(r.Context(), t.ID); err != nil {
+	if err := a.Keys.MarkTokenUsed(r.Context(), t.ID); err != nil {
 		a.Log.Warn("record use of token", "err", err) // no reason to reject the call
 	}
 	return caller{t.ID, t.Name, t.Scope}, nil

@@ -11,12 +11,12 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Idempotency stores the responses to requests that must not be executed twice. BeginAnswer claims
-// a key for a request, or returns what is known about it. EndAnswer stores the response; an answer
+// Idempotency stores the responses to requests that must not be executed twice. ClaimIdempotencyKey claims
+// a key for a request, or returns what is known about it. SaveIdempotentResponse stores the response; an answer
 // without a status releases the key.
 type Idempotency interface {
-	BeginAnswer(ctx context.Context, key, request string) (a ci.Answer, claimed bool, err error)
-	EndAnswer(ctx context.Context, key string, a ci.Answer) error
+	ClaimIdempotencyKey(ctx context.Context, key, request string) (a ci.IdempotentResponse, claimed bool, err error)
+	SaveIdempotentResponse(ctx context.Context, key string, a ci.IdempotentResponse) error
 }
 
 // maxKeyBytes limits an idempotency key.
@@ -43,7 +43,7 @@ func (a *API) Idempotent(next http.HandlerFunc) http.HandlerFunc {
 		}
 		sum := sha256.Sum256(body)
 		request := tokenIDOf(r) + r.Method + " " + r.URL.RequestURI() + " " + hex.EncodeToString(sum[:])
-		known, claimed, err := a.Idempotency.BeginAnswer(r.Context(), key, request)
+		known, claimed, err := a.Idempotency.ClaimIdempotencyKey(r.Context(), key, request)
 		switch {
 		case err != nil:
 			a.internal(w, r, err)
@@ -66,21 +66,21 @@ func (a *API) Idempotent(next http.HandlerFunc) http.HandlerFunc {
 // executeOnce stores the response before the caller gets it, so that a response that somebody has
 // seen is never lost.
 func (a *API) executeOnce(w http.ResponseWriter, r *http.Request, key string, next http.HandlerFunc) {
-	answer := ci.Answer{}
+	answer := ci.IdempotentResponse{}
 	ctx := context.WithoutCancel(r.Context()) // a caller who disconnects must not stop the request halfway
 	defer func() {
 		if answer.Status == 0 { // it panicked
-			a.Idempotency.EndAnswer(ctx, key, answer)
+			a.Idempotency.SaveIdempotentResponse(ctx, key, answer)
 		}
 	}()
 	held := &bufferedResponse{header: http.Header{}}
 	next(held, r)
-	answer = ci.Answer{Status: held.status, Body: held.body.Bytes()}
+	answer = ci.IdempotentResponse{Status: held.status, Body: held.body.Bytes()}
 	if kept := answer; kept.Status < 500 {
-		if err := a.Idempotency.EndAnswer(ctx, key, kept); err != nil {
+		if err := a.Idempotency.SaveIdempotentResponse(ctx, key, kept); err != nil {
 			a.Log.Warn("store response for idempotency key", "path", r.URL.Path, "err", err)
 		}
-	} else if err := a.Idempotency.EndAnswer(ctx, key, ci.Answer{}); err != nil {
+	} else if err := a.Idempotency.SaveIdempotentResponse(ctx, key, ci.IdempotentResponse{}); err != nil {
 		a.Log.Warn("release idempotency key", "path", r.URL.Path, "err", err)
 	}
 	write(w, answer.Status, answer.Body)

@@ -24,12 +24,12 @@ type Runs interface {
 
 // Repos finds repositories.
 type Repos interface {
-	RepoNamed(ctx context.Context, owner, name string) (ci.Repo, error)
-	Repos(ctx context.Context, sight ci.Sight) ([]ci.RepoSummary, error)
+	RepoByName(ctx context.Context, owner, name string) (ci.Repo, error)
+	Repos(ctx context.Context, sight ci.Visibility) ([]ci.RepoSummary, error)
 }
 
 // allRepos is what holders of API tokens may see.
-func allRepos() ci.Sight { return ci.Sight{All: true} }
+func allRepos() ci.Visibility { return ci.Visibility{All: true} }
 
 // maxRuns is the most runs in one answer.
 const maxRuns = 100 // in one answer
@@ -79,12 +79,12 @@ func (a *API) ListRuns(w http.ResponseWriter, r *http.Request) {
 func (a *API) filter(r *http.Request) (f ci.RunFilter, err error) {
 	q := r.URL.Query()
 	f = ci.RunFilter{
-		Sight:  allRepos(),
-		Branch: q.Get("branch"),
-		Kind:   ci.Kind(q.Get("event")),
-		State:  ci.State(q.Get("state")),
-		Actor:  q.Get("author"),
-		Limit:  30,
+		Visibility: allRepos(),
+		Branch:     q.Get("branch"),
+		Kind:       ci.Kind(q.Get("event")),
+		State:      ci.State(q.Get("state")),
+		Actor:      q.Get("author"),
+		Limit:      30,
 	}
 	if text := q.Get("limit"); text != "" {
 		f.Limit, err = strconv.Atoi(text)
@@ -113,7 +113,7 @@ func (a *API) filter(r *http.Request) (f ci.RunFilter, err error) {
 	}
 	if name := q.Get("repo"); name != "" {
 		owner, short, _ := strings.Cut(name, "/")
-		repo, err := a.Repos.RepoNamed(r.Context(), owner, short)
+		repo, err := a.Repos.RepoByName(r.Context(), owner, short)
 		if err != nil {
 			return f, err
 		}
@@ -226,7 +226,7 @@ func (a *API) ListRepos(w http.ResponseWriter, r *http.Request) {
 
 // Queue returns all waiting jobs in order.
 type Queue interface {
-	Positions(ctx context.Context) ([]ci.Place, error)
+	Positions(ctx context.Context) ([]ci.QueuePosition, error)
 }
 
 // ListQueue answers GET /api/v1/queue: all jobs that wait, in the order in which they will start,
@@ -239,7 +239,7 @@ func (a *API) ListQueue(w http.ResponseWriter, r *http.Request) {
 	}
 	jobs := make([]wire.QueuedJob, len(places))
 	for i, p := range places {
-		jobs[i] = wire.OfPlace(p)
+		jobs[i] = wire.OfQueuePosition(p)
 	}
 	reply(w, http.StatusOK, jobs)
 }

@@ -48,7 +48,7 @@ func looseLayout() map[string]int {
 		"internal/report":         2,
 		"internal/server":         22,
 		"internal/setup":          3,
-		"internal/store":          95,
+		"internal/store":          36,
 		"internal/store/pgtest":   1,
 		"internal/terminal":       2,
 		"internal/web":            62,

@@ -111,7 +111,7 @@ func plainJobs(t *testing.T, client kubernetes.Interface, n int) time.Duration {
 		DiskLimit:     "10Gi",
 	}.Operator()
 	group := fmt.Sprintf("scale-%d", time.Now().UnixNano()%1e12)
-	var jobs []ci.Job
+	var jobs []ci.JobWithSpec
 	for i := range n {
 		name := fmt.Sprintf("%s-%d", group, i)
 		c := must(pipeline.Compile(file, pipeline.Input{
@@ -122,11 +122,9 @@ func plainJobs(t *testing.T, client kubernetes.Interface, n int) time.Duration {
 			Branch:  "main",
 		}, op))(t)[0]
 		c.Job.Labels["bench"], c.Job.Spec.Template.Labels["bench"] = group, group
-		jobs = append(jobs, ci.Job{
-			Name:     ci.JobName(name),
-			Run:      ci.RunID(name),
-			Manifest: must(json.Marshal(c.Job))(t),
-			Files:    must(json.Marshal(c.Files))(t),
+		jobs = append(jobs, ci.JobWithSpec{
+			Job:     ci.Job{Name: ci.JobName(name), Run: ci.RunID(name)},
+			JobSpec: ci.JobSpec{Manifest: must(json.Marshal(c.Job))(t), Files: must(json.Marshal(c.Files))(t)},
 		})
 	}
 	none := must(client.CoreV1().Pods(e2e.BuildNamespace).List(t.Context(), metav1.ListOptions{LabelSelector: "no=such"}))(t)
@@ -140,8 +138,8 @@ func plainJobs(t *testing.T, client kubernetes.Interface, n int) time.Duration {
 	defer pods.Stop()
 	start := time.Now()
 	cluster := must(kube.New(client, kube.Config{Namespace: e2e.BuildNamespace}))(t)
-	go together(jobs, 16, func(j ci.Job) {
-		if _, err := cluster.Launch(t.Context(), ci.Launch{Job: j}); err != nil {
+	go together(jobs, 16, func(j ci.JobWithSpec) {
+		if _, err := cluster.Launch(t.Context(), ci.Launch{JobWithSpec: j}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -160,7 +158,7 @@ func plainJobs(t *testing.T, client kubernetes.Interface, n int) time.Duration {
 		}
 	}
 	took := time.Since(start)
-	together(jobs, 16, func(j ci.Job) {
+	together(jobs, 16, func(j ci.JobWithSpec) {
 		_ = cluster.DeleteJobSecret(t.Context(), j.Name)
 		_ = cluster.RemoveFinalizer(t.Context(), j.Name)
 		now := metav1.DeletePropagationBackground

@@ -207,14 +207,15 @@ func yaciJob(keys string) func(t *testing.T, client kubernetes.Interface, name s
 			Event:   "push",
 			Branch:  "main",
 		}, op))(t)
-		job := ci.Job{
-			Name:     ci.JobName(name),
-			Run:      ci.RunID(name),
-			Manifest: must(json.Marshal(compiled[0].Job))(t),
-			Files:    must(json.Marshal(compiled[0].Files))(t),
+		job := ci.JobWithSpec{
+			Job: ci.Job{Name: ci.JobName(name), Run: ci.RunID(name)},
+			JobSpec: ci.JobSpec{
+				Manifest: must(json.Marshal(compiled[0].Job))(t),
+				Files:    must(json.Marshal(compiled[0].Files))(t),
+			},
 		}
 		cluster := must(kube.New(client, kube.Config{Namespace: e2e.BuildNamespace}))(t)
-		must(cluster.Launch(t.Context(), ci.Launch{Job: job}))(t)
+		must(cluster.Launch(t.Context(), ci.Launch{JobWithSpec: job}))(t)
 		t.Cleanup(func() { _ = cluster.DeleteJobSecret(t.Context(), job.Name) })
 	}
 }

@@ -37,28 +37,28 @@ const (
 
 // Event is what a delivery means to YACI.
 type Event struct {
-	Kind     Kind
-	Repo     Repo
-	SHA      SHA    // the commit to run and to report on
-	Ref      string // full: refs/heads/main, refs/tags/v1, refs/pull/7/head
-	Branch   string // of a push; the head branch of a pull request
-	Tag      string
-	Title    string // first line of the commit, or the pull request's title
-	Actor    Actor
-	Author   Actor     // who opened the pull request
-	At       time.Time // when it happened, by GitHub's clock, to the second; zero when it is not told
-	Deleted  bool      // the ref is gone
-	Before   SHA       // of a push: what the ref pointed to; all zeros when it is new
-	PR       int       // number; 0 when this is no pull request
-	PRAction string    // of a repository: what became of it
-	PRBase   string    // branch that the pull request, or the merge group, would merge into
-	BaseSHA  SHA       // what that branch pointed to
-	Fork     bool      // the pull request's head lives in another repository
-	Retarget bool      // the pull request's base is another branch now
-	Comment  int64     // id of the comment
-	Body     string    // what was written
-	Command  string    // of API events: the shell command
-	Image    string    // of API events: the image to run it in
+	Kind       Kind
+	Repo       Repo
+	SHA        SHA    // the commit to run and to report on
+	Ref        string // full: refs/heads/main, refs/tags/v1, refs/pull/7/head
+	Branch     string // of a push; the head branch of a pull request
+	Tag        string
+	Title      string // first line of the commit, or the pull request's title
+	Actor      Actor
+	Author     Actor     // who opened the pull request
+	At         time.Time // when it happened, by GitHub's clock, to the second; zero when it is not told
+	Deleted    bool      // the ref is gone
+	Before     SHA       // of a push: what the ref pointed to; all zeros when it is new
+	PR         int       // number; 0 when this is no pull request
+	PRAction   string    // of a repository: what became of it
+	PRBase     string    // branch that the pull request, or the merge group, would merge into
+	BaseSHA    SHA       // what that branch pointed to
+	Fork       bool      // the pull request's head lives in another repository
+	Retargeted bool      // the pull request's base is another branch now
+	Comment    int64     // id of the comment
+	Body       string    // what was written
+	Command    string    // of API events: the shell command
+	Image      string    // of API events: the image to run it in
 
 	Removed []int64 // of a removal: the repositories; none: all of the installation
 
@@ -68,8 +68,8 @@ type Event struct {
 	// HeadBy is who brought the head of a pull request, kept by the events that bring none; see [Event.BroughtBy].
 	HeadBy Actor
 
-	Asked bool // somebody asked for this commit by the API; no webhook told of it
-	Past  bool // when it was asked for it was not its branch's head, but of its history
+	Requested bool // somebody asked for this commit by the API; no webhook told of it
+	NotHead   bool // when it was asked for it was not its branch's head, but of its history
 
 }
 

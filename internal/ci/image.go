@@ -33,8 +33,3 @@ func (i Image) Command(args []string) ([]string, error) {
 	}
 	return command, nil
 }
-
-// ImagesKnown reports whether the registries of all images of steps without run have been asked.
-func (j Job) ImagesKnown() bool {
-	return !slices.ContainsFunc(j.Images, func(i Image) bool { return i.Pinned == "" })
-}

@@ -8,30 +8,30 @@ import (
 	"time"
 )
 
-// Sight is which repositories somebody may see: public ones and those listed, or all.
-type Sight struct {
+// Visibility is which repositories somebody may see: public ones and those listed, or all.
+type Visibility struct {
 	All   bool // also runs that belong to no repository
 	Repos []int64
 }
 
-// Sees reports whether a repository is in sight.
-func (s Sight) Sees(r Repo) bool {
+// CanView reports whether a repository is in sight.
+func (s Visibility) CanView(r Repo) bool {
 	return s.All || r.ID != 0 && (!r.Private || slices.Contains(s.Repos, r.ID))
 }
 
 // RunFilter selects runs, newest first. Zero values select everything.
 type RunFilter struct {
-	Sight  Sight
-	Repo   int64
-	Number int64
-	SHA    SHA // or the first digits of one
-	Branch string
-	PR     int
-	Kind   Kind
-	State  State
-	Actor  string    // login; case does not matter
-	After  RunCursor // go on behind it
-	Limit  int       // at most this many
+	Visibility Visibility
+	Repo       int64
+	Number     int64
+	SHA        SHA // or the first digits of one
+	Branch     string
+	PR         int
+	Kind       Kind
+	State      State
+	Actor      string    // login; case does not matter
+	After      RunCursor // go on behind it
+	Limit      int       // at most this many
 }
 
 // RunCursor is a place in a list of runs. The zero value is its beginning.
@@ -82,8 +82,8 @@ type BrokenFile struct {
 	Problems []Problem
 }
 
-// Answer is what a call with an idempotency key was answered with.
-type Answer struct {
+// IdempotentResponse is what a call with an idempotency key was answered with.
+type IdempotentResponse struct {
 	Request string // what the key was first used for
 	Status  int    // of HTTP; 0 while the call is under way
 	Body    []byte

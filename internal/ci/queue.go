@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// Contender is a job that has not ended, as the queue sees it.
-type Contender struct {
-	Job     JobName
-	Run     RunID
-	Title   string
-	State   State // Queued or Running
-	Ready   bool  // all that it needs has succeeded
-	Again   bool  // the cluster lost it, so that it runs again
-	Created time.Time
-	Started time.Time // zero until launched
-	Group   string    // concurrency group; empty: none
-	Limit   int       // how many runs may be in the group at once
-	CPU     int64     // requested, in thousandths of a core
-	Memory  int64     // requested, in bytes
-	Disk    int64     // limit of one container, in bytes
+// QueuedJob is a job that has not ended, as the queue sees it.
+type QueuedJob struct {
+	Job      JobName
+	Run      RunID
+	Title    string
+	State    State // Queued or Running
+	Ready    bool  // all that it needs has succeeded
+	Requeued bool  // the cluster lost it, so that it runs again
+	Created  time.Time
+	Started  time.Time // zero until launched
+	Group    string    // concurrency group; empty: none
+	Limit    int       // how many runs may be in the group at once
+	CPU      int64     // requested, in thousandths of a core
+	Memory   int64     // requested, in bytes
+	Disk     int64     // limit of one container, in bytes
 	// what its pod needs besides amounts: namespace, runtime class and the like; jobs of one pool compete for the same
 	// nodes
 	Pool     string
@@ -27,18 +27,18 @@ type Contender struct {
 	Login    string
 	Repo     int64  // 0: none
 	RepoName string // owner/name
-	Waits    string // the key of what it was last said to wait for
+	WaitKey  string // the key of what it was last said to wait for
 }
 
-// Spent is what a job that has ended has used.
-type Spent struct {
+// Usage is what a job that has ended has used.
+type Usage struct {
 	Person, Repo      int64
 	CPU, Memory       int64
 	Started, Finished time.Time
 }
 
-// Place is where a job stands in the queue.
-type Place struct {
+// QueuePosition is where a job stands in the queue.
+type QueuePosition struct {
 	Job      JobName
 	Run      RunID
 	Repo     string
@@ -46,10 +46,10 @@ type Place struct {
 	Created  time.Time
 	Position int           // from 1
 	Reason   string        // in one word, as the Wait constants
-	Why      string        // a sentence
-	Starts   time.Duration // from now, as far as history tells; 0: unknown
+	Message  string        // a sentence
+	StartsIn time.Duration // from now, as far as history tells; 0: unknown
 	Launch   bool          // it is its turn now
-	Key      string        // changes when people should be told anew
+	WaitKey  string        // changes when people should be told anew
 }
 
 // Resource is something that a pod needs of the cluster.

@@ -70,7 +70,7 @@ type NewJob struct {
 	CPU      int64     // that its pod requests, in thousandths of a core
 	Memory   int64     // that its pod requests, in bytes
 	Disk     int64     // limit of one of its containers, in bytes
-	Pool     string    // what its pod needs besides amounts; see [Contender]
+	Pool     string    // what its pod needs besides amounts; see [QueuedJob]
 	State    State
 	Message  string
 	Manifest []byte  // the batch/v1 Job as JSON
@@ -80,42 +80,57 @@ type NewJob struct {
 	Services []Service
 
 	// Of a job that keeps the result of the attempt before, or that is skipped; zero for all others.
-	UID      string
-	Started  time.Time
-	Finished time.Time
-	Settled  bool
+	UID       string
+	Started   time.Time
+	Finished  time.Time
+	CleanedUp bool
 }
 
-// Job is one Kubernetes Job of one attempt.
-type Job struct {
-	Name     JobName
-	Run      RunID
-	Attempt  int
-	Title    string // as people wrote it, with its matrix values; empty for the only job of a run
-	Group    string // concurrency group; empty: none
-	Limit    int    // how many runs may be in the group at once
-	When     When   // whether it runs when jobs that it needs did not pass
-	Ready    bool   // nothing that it needs keeps it from being launched
-	State    State
-	Message  string
-	Detail   string  // the cluster's own words behind the message; empty: there are none
+// JobSpec is what launching a job takes. It is most of what is stored of a job, and deleted once the job has ended.
+type JobSpec struct {
 	Manifest []byte  // the batch/v1 Job as JSON, compiled when the run was created
 	Files    []byte  // JSON map of file name to content that the clone container hands to the steps
 	Images   []Image // of its steps without run
-	UID      string  // of the Kubernetes Job, empty until it exists; of a job that waits to be run again, the lost one's
-	Losses   []Loss  // times that it was run again, at most MaxLosses
-	Waits    string  // in one word what it was last said to wait for (the Wait constants)
-	Settled  bool    // nothing of it in the cluster is needed any more
-	Steps    []Step
-	Services []Service
-	Created  time.Time
-	Started  time.Time // zero until launched
-	Finished time.Time // zero until final
+}
+
+// ImagesKnown reports whether the registries of all images of steps without run have been asked.
+func (s JobSpec) ImagesKnown() bool {
+	return !slices.ContainsFunc(s.Images, func(i Image) bool { return i.Pinned == "" })
+}
+
+// JobWithSpec is a job together with what launching it takes.
+type JobWithSpec struct {
+	Job
+	JobSpec
+}
+
+// Job is one Kubernetes Job of one attempt, without its spec.
+type Job struct {
+	Name          JobName
+	Run           RunID
+	Attempt       int
+	Title         string // as people wrote it, with its matrix values; empty for the only job of a run
+	Group         string // concurrency group; empty: none
+	Limit         int    // how many runs may be in the group at once
+	When          When   // whether it runs when jobs that it needs did not pass
+	Ready         bool   // nothing that it needs keeps it from being launched
+	State         State
+	Message       string
+	Detail        string         // the cluster's own words behind the message; empty: there are none
+	UID           string         // of the Kubernetes Job; empty: it has none yet; of a requeued job: of the lost one
+	Interruptions []Interruption // times that it was run again, at most MaxInterruptions
+	WaitKey       string         // in one word what it was last said to wait for (the Wait constants)
+	CleanedUp     bool           // nothing of it in the cluster is needed any more
+	Steps         []Step
+	Services      []Service
+	Created       time.Time
+	Started       time.Time // zero until launched
+	Finished      time.Time // zero until final
 }
 
 // Launch is a job with what its pod gets at the moment of its launch, which is not stored.
 type Launch struct {
-	Job
+	JobWithSpec
 	Access   CloneAccess // zero: what it clones needs no token
 	CloneURL string      // where its repository is now; empty: where the manifest says
 }
@@ -139,15 +154,15 @@ type Step struct {
 	Attempts  int   // how often its command was run; 0 in rows of earlier versions
 }
 
-// Loss is a time that the cluster lost a job's pod, so that it is run again.
-type Loss struct {
+// Interruption is a time that the cluster lost a job's pod, so that it is run again.
+type Interruption struct {
 	At     time.Time
-	Why    string // a sentence without the full stop
+	Reason string // a sentence without the full stop
 	Detail string // the cluster's own words
 }
 
-// MaxLosses is how many times a job is run again after the cluster lost it.
-const MaxLosses = 3
+// MaxInterruptions is how many times a job is run again after the cluster lost it.
+const MaxInterruptions = 3
 
 // Service is a container beside the steps.
 type Service struct {

@@ -5,19 +5,19 @@ import "time"
 // Session is a person who has signed in with GitHub.
 type Session struct {
 	ID      string // SHA-256, in hexadecimal digits, of the secret that only the browser has
-	Who     Actor
+	User    Actor
 	Token   []byte // GitHub's, for this person, sealed with that secret
-	Reach   Reach
+	Access  UserAccess
 	Created time.Time
 }
 
 // SessionTime is how long a session lasts, unless GitHub ends it before.
 const SessionTime = 7 * 24 * time.Hour
 
-// Reach is what a person can do, as GitHub told it, with the repositories that
+// UserAccess is what a person can do, as GitHub told it, with the repositories that
 // YACI is installed on.
-type Reach struct {
-	Private []int64 // private ones that they see
-	Writes  []int64 // those that they may write to
-	At      time.Time
+type UserAccess struct {
+	Private  []int64 // private ones that they see
+	Writable []int64 // those that they may write to
+	At       time.Time
 }

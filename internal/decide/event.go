@@ -71,7 +71,7 @@ func push(ev ci.Event) Decision {
 	if ev.Deleted {
 		return Decision{Ignore, fmt.Sprintf("Ignored: branch %s was deleted.", ev.Branch)}
 	}
-	if ev.Asked { // by name, whatever its title says
+	if ev.Requested { // by name, whatever its title says
 		return Decision{Run, fmt.Sprintf("Run: %s of %s was asked for.", ev.SHA.Short(), ev.Branch)}
 	}
 	if ev.SkipCI {

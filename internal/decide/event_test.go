@@ -33,7 +33,7 @@ func TestEvent(t *testing.T) {
 	skipped := push("Fix [skip ci]")
 	skipped.SkipCI = true
 	asked := skipped
-	asked.Asked = true
+	asked.Requested = true
 	for name, c := range map[string]struct {
 		event ci.Event
 		want  decide.Decision

@@ -15,7 +15,7 @@ import (
 // itself. By default, only pushes to the default branch may. Of events with a base, the base is the branch.
 func Granted(ev ci.Event, g ci.Grant) bool {
 	isThis := func(name string) bool { return isRepository(name, ev.Repo, g.Pins) }
-	if ev.Fork || ev.Past || ev.Repo.ID == 0 || !slices.ContainsFunc(g.Repositories, isThis) {
+	if ev.Fork || ev.NotHead || ev.Repo.ID == 0 || !slices.ContainsFunc(g.Repositories, isThis) {
 		return false
 	}
 	events := g.Events

@@ -40,7 +40,7 @@ func TestGranted(t *testing.T) {
 	fork.PRBase = "main"
 	fork.Fork = true
 	api.Kind = ci.API
-	past.Asked, past.Past = true, true
+	past.Requested, past.NotHead = true, true
 	unknown.Repo.DefaultBranch = ""
 	here := []string{"Ada/Hello"}
 	everything := []string{"push", "tag", "pull_request", "merge_group", "api", "comment"}

@@ -103,7 +103,7 @@ type GitHub struct {
 	Permissions map[string]string
 	Events      []string
 	HookErr     error
-	Hook        string    // address of the App's webhook
-	PublicURL   string    // address of this server, from the configuration
+	Hook        string            // address of the App's webhook
+	PublicURL   string            // address of this server, from the configuration
 	Sent        []ci.HookDelivery // latest webhook deliveries, newest first
 }

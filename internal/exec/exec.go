@@ -161,7 +161,7 @@ func (r *Runner) runJob(ctx context.Context, c *pipeline.Compiled, tree *Snapsho
 	printed := make(chan struct{})
 	go func() {
 		defer close(printed)
-		r.printLogs(ctx, job)
+		r.printLogs(ctx, job.Job)
 	}()
 	sent := make(chan error, 1)
 	if needsPack(launched) {
@@ -194,7 +194,7 @@ func (r *Runner) deleteJob(ctx context.Context, name ci.JobName) {
 }
 
 // asStored returns a job as the database of a server would have it after the launch.
-func asStored(launched *batchv1.Job, c *pipeline.Compiled) (ci.Job, error) {
+func asStored(launched *batchv1.Job, c *pipeline.Compiled) (ci.JobWithSpec, error) {
 	job := ci.Job{
 		Name:    ci.JobName(launched.Name),
 		Title:   c.Name,
@@ -202,9 +202,9 @@ func asStored(launched *batchv1.Job, c *pipeline.Compiled) (ci.Job, error) {
 		State:   ci.Running,
 		Started: time.Now(),
 	}
-	var err error
-	if job.Files, err = json.Marshal(c.Files); err != nil {
-		return job, fmt.Errorf("encode files: %w", err)
+	files, err := json.Marshal(c.Files)
+	if err != nil {
+		return ci.JobWithSpec{}, fmt.Errorf("encode files: %w", err)
 	}
 	for _, s := range c.Steps {
 		job.Steps = append(job.Steps, ci.Step{Name: s.Name, Container: s.Container, State: ci.Queued})
@@ -212,7 +212,7 @@ func asStored(launched *batchv1.Job, c *pipeline.Compiled) (ci.Job, error) {
 	for _, s := range c.Services {
 		job.Services = append(job.Services, ci.Service{Name: s.Name, Container: s.Container})
 	}
-	return job, nil
+	return ci.JobWithSpec{Job: job, JobSpec: ci.JobSpec{Files: files}}, nil
 }
 
 // useImages completes the steps without run of a job.
@@ -232,17 +232,18 @@ func (r *Runner) useImages(ctx context.Context, c *pipeline.Compiled) error {
 }
 
 // await polls a job until it has a final verdict. It returns an error if the snapshot could not be sent.
-func (r *Runner) await(ctx context.Context, stored ci.Job, sent <-chan error) (ci.Job, error) {
+func (r *Runner) await(ctx context.Context, stored ci.JobWithSpec, sent <-chan error) (ci.Job, error) {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	var since time.Time // when the final verdict was first seen
 	for {
 		job, pods, err := r.cfg.Cluster.JobAndPods(ctx, stored.Name)
 		if err != nil {
-			return stored, errors.Join(ctx.Err(), err)
+			return stored.Job, errors.Join(ctx.Err(), err)
 		}
 		v := watch.Observe(watch.Observation{
-			Stored:         stored,
+			Stored:         stored.Job,
+			Files:          stored.Files,
 			Job:            job,
 			Pods:           pods,
 			PendingTimeout: r.cfg.PendingTimeout,
@@ -262,10 +263,10 @@ func (r *Runner) await(ctx context.Context, stored ci.Job, sent <-chan error) (c
 		}
 		select {
 		case <-ctx.Done():
-			return stored, ctx.Err()
+			return stored.Job, ctx.Err()
 		case err := <-sent:
 			if err != nil {
-				return stored, err
+				return stored.Job, err
 			}
 		case <-tick.C:
 		}

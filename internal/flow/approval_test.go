@@ -26,7 +26,7 @@ func TestG2HeldAttempt(t *testing.T) {
 		t.Fatalf("shown: %q", got)
 	}
 	ev := forkAt("edited", "a")
-	ev.Retarget = true
+	ev.Retargeted = true
 	ev.PRBase = "release"
 	ev.At = ev.At.Add(time.Minute)
 	w.pulls.pull.Base = "release"
@@ -121,7 +121,7 @@ func TestS5HeadOfAnother(t *testing.T) {
 				next.Actor = ada
 				next.At = pushed.At.Add(2 * time.Minute)
 				if action == "edited" {
-					next.Retarget = true
+					next.Retargeted = true
 					next.PRBase = "release"
 					w.pulls.pull.Base = "release"
 				}
@@ -167,7 +167,7 @@ func TestS5HeadComesBack(t *testing.T) {
 // cluster takes every job, and counts what registries are asked.
 type cluster struct {
 	mu       sync.Mutex
-	launched []ci.Job
+	launched []ci.JobWithSpec
 	asked    []string
 	anyone   bool // all questions were anonymous
 	answered chan struct{}
@@ -183,7 +183,7 @@ func (c *cluster) Renew(context.Context, ci.Launch) error { return nil }
 func (c *cluster) Launch(_ context.Context, launch ci.Launch) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.launched = append(c.launched, launch.Job)
+	c.launched = append(c.launched, launch.JobWithSpec)
 	return "uid", nil
 }
 

@@ -35,7 +35,7 @@ func TestG2ReopenedTwice(t *testing.T) {
 func TestG2(t *testing.T) {
 	retarget := func(base string, seconds int) ci.Event {
 		ev := at(pull("edited", "topic", false), seconds)
-		ev.Retarget, ev.PRBase = true, base
+		ev.Retargeted, ev.PRBase = true, base
 		return ev
 	}
 	action := func(name string, seconds int) ci.Event { return at(pull(name, "topic", false), seconds) }
@@ -86,13 +86,13 @@ func TestG2(t *testing.T) {
 					Base:   newestBase(c.events),
 					Open:   ev.PRAction != "closed",
 				}
-				if ev.Retarget {
+				if ev.Retargeted {
 					w.pulls.pull.Base = ev.PRBase
 				}
 				w.deliver(fmt.Sprint("g", i), ev)
 			}
 			last := c.events[0]
-			run, err := w.db.RunOf(t.Context(), last.Repo.ID, last.SHA, last.Kind, last.Ref)
+			run, err := w.db.RunOfEvent(t.Context(), last.Repo.ID, last.SHA, last.Kind, last.Ref)
 			if c.want == 0 {
 				if err == nil {
 					t.Errorf("a run: %+v", run)
@@ -176,7 +176,7 @@ func TestC15(t *testing.T) {
 			opened := at(pull("opened", "x", c.fork), 0)
 			w.deliver("g", opened)
 			if c.running {
-				w.must(w.db.Launched(t.Context(), ci.JobNameOf(w.runOf(opened).ID, 1), "uid"))
+				w.must(w.db.MarkLaunched(t.Context(), ci.JobNameOf(w.runOf(opened).ID, 1), "uid"))
 			}
 			w.pulls.pull = ci.Pull{
 				Number: 7,
@@ -258,7 +258,7 @@ func TestARefThatComesBack(t *testing.T) {
 func TestRecovered(t *testing.T) {
 	w := newWorld(t)
 	ev := pull("synchronize", "main", true)
-	w.must(w.db.AddRecovered(t.Context(), ci.NewDelivery{GUID: "r", Name: "pull_request"}, ev))
+	w.must(w.db.AddRecoveredEvent(t.Context(), ci.NewDelivery{GUID: "r", Name: "pull_request"}, ev))
 	w.drain()
 	if run := w.runOf(ev); run.State != ci.Held {
 		t.Errorf("run %+v, want it held", run)

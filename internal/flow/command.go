@@ -19,9 +19,9 @@ type Comments interface {
 
 // Refusals limits how often somebody is told that a command is refused.
 type Refusals interface {
-	// MayRefuse reports whether a person is to be told on a pull request that something is refused: once an hour. It is
-	// true again for the same delivery, so that handling it again posts the comment.
-	MayRefuse(ctx context.Context, repo int64, pull int, person, delivery int64) (bool, error)
+	// ClaimRefusalNotice reports whether a delivery is the one for which a person is told on a pull request that
+	// something is refused: one an hour. Asked again for the same delivery, it reports the same.
+	ClaimRefusalNotice(ctx context.Context, repo int64, pull int, person, delivery int64) (bool, error)
 }
 
 // refusal is the error of a command that is not carried out: a sentence for the author of the comment.
@@ -57,7 +57,7 @@ func (f *Flow) act(ctx context.Context, d ci.Delivery, ev ci.Event) error {
 // refuse posts why a command is not carried out, unless its author was told so within the hour. Otherwise a stranger
 // could make YACI write as many comments as they do.
 func (f *Flow) refuse(ctx context.Context, d ci.Delivery, ev ci.Event, no refusal) error {
-	post, err := f.store.MayRefuse(ctx, ev.Repo.ID, ev.PR, ev.Actor.ID, d.ID)
+	post, err := f.store.ClaimRefusalNotice(ctx, ev.Repo.ID, ev.PR, ev.Actor.ID, d.ID)
 	if err != nil || !post {
 		return err
 	}
@@ -101,7 +101,7 @@ func (f *Flow) runCommand(ctx context.Context, d ci.Delivery, ev ci.Event) error
 
 // cancelCommit cancels all unfinished runs of a commit.
 func (f *Flow) cancelCommit(ctx context.Context, d ci.Delivery, ev ci.Event, sha ci.SHA) error {
-	runs, err := f.store.RunsAt(ctx, ev.Repo.ID, sha)
+	runs, err := f.store.RunsOfCommit(ctx, ev.Repo.ID, sha)
 	if err != nil {
 		return err
 	}
@@ -136,11 +136,11 @@ func (f *Flow) ignoreCancelled(ctx context.Context, d ci.Delivery, cancelled int
 
 // okToTest approves the held run of a pull request's head.
 func (f *Flow) okToTest(ctx context.Context, d ci.Delivery, ev ci.Event, c decide.Command, pull ci.Pull) error {
-	run, err := f.store.RunOf(ctx, ev.Repo.ID, pull.Head, ci.PullRequest, pullRef(ev.PR))
+	run, err := f.store.RunOfEvent(ctx, ev.Repo.ID, pull.Head, ci.PullRequest, pullRef(ev.PR))
 	if err := ignoreNotFound(err); err != nil {
 		return err
 	}
-	heads, err := f.store.HeadsOf(ctx, ev.Repo.ID, pullRef(ev.PR))
+	heads, err := f.store.KnownHeads(ctx, ev.Repo.ID, pullRef(ev.PR))
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (f *Flow) rerunChecks(ctx context.Context, d ci.Delivery, ev ci.Event) erro
 		text := "Refused: only people with write access to %s may run checks again."
 		return f.ignore(ctx, d, fmt.Sprintf(text, ev.Repo.FullName()))
 	}
-	runs, err := f.store.RunsAt(ctx, ev.Repo.ID, ev.SHA)
+	runs, err := f.store.RunsOfCommit(ctx, ev.Repo.ID, ev.SHA)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func passed(run ci.Run) bool { return run.State == ci.Success || run.State == ci
 
 // retryCommit retries the finished runs of a commit: all of them, or those that did not pass.
 func (f *Flow) retryCommit(ctx context.Context, d ci.Delivery, ev ci.Event, sha ci.SHA, all bool) error {
-	runs, err := f.store.RunsAt(ctx, ev.Repo.ID, sha)
+	runs, err := f.store.RunsOfCommit(ctx, ev.Repo.ID, sha)
 	if err != nil {
 		return err
 	}

@@ -18,18 +18,18 @@ func TestRetryByComment(t *testing.T) {
 		w.arrive("g", ev)
 		run := w.runOf(ev)
 		for i, state := range []ci.State{ci.Success, ci.Failure} {
-			job, err := w.db.Job(t.Context(), ci.JobName(fmt.Sprintf("yaci-%s-1-%d", run.ID, i+1)))
+			job, err := w.db.JobWithSpec(t.Context(), ci.JobName(fmt.Sprintf("yaci-%s-1-%d", run.ID, i+1)))
 			w.must(err)
-			w.must(w.db.Launched(t.Context(), job.Name, fmt.Sprint("uid-", i)))
+			w.must(w.db.MarkLaunched(t.Context(), job.Name, fmt.Sprint("uid-", i)))
 			job.State, job.Message = state, string(state)
-			_, err = w.db.Observe(t.Context(), job)
+			_, err = w.db.Observe(t.Context(), job.Job)
 			w.must(err)
 		}
 		w.pulls.pull = ci.Pull{Head: ev.SHA, Base: "main"}
 		return w, w.runOf(ev)
 	}
 	states := func(w *world, run ci.Run) (s string) {
-		jobs, err := w.db.JobsOf(w.Context(), run.ID, run.Attempt)
+		jobs, err := w.db.AttemptJobs(w.Context(), run.ID, run.Attempt)
 		w.must(err)
 		for _, j := range jobs {
 			s += j.Title + " " + string(j.State) + " " + j.UID + ";"
@@ -54,7 +54,7 @@ func TestRetryByComment(t *testing.T) {
 		if len(jobs) != 1 || jobs[0].Title != "bad" {
 			t.Errorf("queued %+v", jobs)
 		}
-		left, err := w.db.UnsettledJobs(t.Context())
+		left, err := w.db.JobsToCleanUp(t.Context())
 		if err != nil || len(left) != 1 { // bad of the first attempt; good's too
 			t.Logf("unsettled %d, %v", len(left), err)
 		}

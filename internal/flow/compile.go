@@ -87,15 +87,15 @@ func newJobs(run ci.Run, selection pipeline.Selection, compiled []*pipeline.Comp
 // skippedJob returns the row of a job of which nothing matches the event. No Kubernetes Job ever has its name.
 func skippedJob(run ci.Run, index int, s pipeline.JobSelection) ci.NewJob {
 	return ci.NewJob{
-		Name:     ci.JobName(fmt.Sprintf("%s-skipped-%d", ci.JobNameOf(run.ID, run.Attempt), index+1)),
-		Run:      run.ID,
-		Attempt:  run.Attempt,
-		Title:    s.What,
-		State:    ci.Skipped,
-		Message:  fmt.Sprintf("Skipped: %s.", s.Why),
-		Manifest: []byte{},
-		Files:    []byte{},
-		Settled:  true,
+		Name:      ci.JobName(fmt.Sprintf("%s-skipped-%d", ci.JobNameOf(run.ID, run.Attempt), index+1)),
+		Run:       run.ID,
+		Attempt:   run.Attempt,
+		Title:     s.What,
+		State:     ci.Skipped,
+		Message:   fmt.Sprintf("Skipped: %s.", s.Why),
+		Manifest:  []byte{},
+		Files:     []byte{},
+		CleanedUp: true,
 	}
 }
 

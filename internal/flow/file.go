@@ -149,7 +149,7 @@ func (f *Flow) coveringPush(ctx context.Context, ev ci.Event, file *pipeline.Fil
 	if ev.Kind != ci.PullRequest || ev.Fork || file.Distinguishes() {
 		return "", nil
 	}
-	run, err := f.store.RunOf(ctx, ev.Repo.ID, ev.SHA, ci.Push, "refs/heads/"+ev.Branch)
+	run, err := f.store.RunOfEvent(ctx, ev.Repo.ID, ev.SHA, ci.Push, "refs/heads/"+ev.Branch)
 	if errors.Is(err, ci.ErrNotFound) {
 		return "", nil
 	}
@@ -175,7 +175,7 @@ func (f *Flow) input(run ci.Run) pipeline.Input {
 		PRBase:       ev.PRBase,
 		PRBaseSHA:    string(ev.BaseSHA),
 		PRAction:     ev.PRAction,
-		PRRetargeted: ev.Retarget,
+		PRRetargeted: ev.Retargeted,
 		Fork:         ev.Fork,
 		Actor:        ev.Actor.Login,
 	}

@@ -24,9 +24,9 @@ type Deliveries interface {
 type Runs interface {
 	Run(ctx context.Context, id ci.RunID) (ci.Run, error)
 	// RunOf returns the run of a commit for one kind of event and one ref. There is at most one.
-	RunOf(ctx context.Context, repo int64, sha ci.SHA, kind ci.Kind, ref string) (ci.Run, error)
+	RunOfEvent(ctx context.Context, repo int64, sha ci.SHA, kind ci.Kind, ref string) (ci.Run, error)
 	// RunsAt returns all runs of a commit, oldest first.
-	RunsAt(ctx context.Context, repo int64, sha ci.SHA) ([]ci.Run, error)
+	RunsOfCommit(ctx context.Context, repo int64, sha ci.SHA) ([]ci.Run, error)
 }
 
 // Canceller ends runs that have not finished, and what of them is in the cluster. Both methods report false if the run
@@ -208,7 +208,7 @@ type candidate struct {
 
 // candidate returns the run that an event would lead to.
 func (f *Flow) candidate(ctx context.Context, ev ci.Event) (candidate, error) {
-	stored, err := f.store.RunOf(ctx, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref)
+	stored, err := f.store.RunOfEvent(ctx, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref)
 	if errors.Is(err, ci.ErrNotFound) {
 		return candidate{run: f.newRun(ev)}, nil
 	}
@@ -220,7 +220,7 @@ func (f *Flow) candidate(ctx context.Context, ev ci.Event) (candidate, error) {
 		return candidate{}, err
 	}
 	// Any event may be the first that mentions a new base branch.
-	ev.Retarget = ev.Retarget || ev.PRBase != stored.Event.PRBase && ev.PRAction != "closed"
+	ev.Retargeted = ev.Retargeted || ev.PRBase != stored.Event.PRBase && ev.PRAction != "closed"
 	return candidate{run: nextAttempt(stored, ev), stored: &stored, duplicate: duplicate}, nil
 }
 

@@ -86,7 +86,7 @@ func TestWhoNeedsNoApproval(t *testing.T) {
 			ev := forkAt("opened", "a")
 			ev.Author, ev.Actor = c.author, c.actor
 			w.arrive("g", ev)
-			run, err := w.db.RunOf(t.Context(), 1, ev.SHA, ev.Kind, ev.Ref)
+			run, err := w.db.RunOfEvent(t.Context(), 1, ev.SHA, ev.Kind, ev.Ref)
 			if run.State != c.want || c.want == "" && !errors.Is(err, ci.ErrNotFound) {
 				t.Errorf("state %q, %v; want %q", run.State, err, c.want)
 			}
@@ -104,7 +104,7 @@ func TestForkWithoutAGoodFile(t *testing.T) {
 	}
 	w.gh.err = ci.ErrNotFound
 	w.arrive("h", forkAt("opened", "b"))
-	if _, err := w.db.RunOf(t.Context(), 1, shaOf("b"), ci.PullRequest, "refs/pull/7/head"); !errors.Is(
+	if _, err := w.db.RunOfEvent(t.Context(), 1, shaOf("b"), ci.PullRequest, "refs/pull/7/head"); !errors.Is(
 		err,
 		ci.ErrNotFound,
 	) {
@@ -232,7 +232,7 @@ func TestOKToTestBeforeARetarget(t *testing.T) {
 	w := newWorld(t)
 	w.arrive("g", forkAt("opened", "a"))
 	ev := forkAt("edited", "a")
-	ev.Retarget = true
+	ev.Retargeted = true
 	ev.PRBase = "release"
 	ev.At = ev.At.Add(time.Minute)
 	w.pulls.pull = ci.Pull{Head: shaOf("a"), Base: "release"}
@@ -289,7 +289,7 @@ func TestWhatVoidsAnApproval(t *testing.T) {
 	t.Run("another base does", func(t *testing.T) {
 		w := approved(t)
 		ev := forkAt("edited", "a")
-		ev.Retarget = true
+		ev.Retargeted = true
 		ev.PRBase = "release"
 		ev.At = ev.At.Add(time.Minute)
 		w.pulls.pull.Base = "release"
@@ -311,7 +311,7 @@ func TestWhatVoidsAnApproval(t *testing.T) {
 		w := approved(t)
 		for i, base := range []string{"release", "main"} {
 			ev := forkAt("edited", "a")
-			ev.Retarget, ev.PRBase = true, base
+			ev.Retargeted, ev.PRBase = true, base
 			w.pulls.pull.Base = base
 			w.arrive(fmt.Sprint("r", i), ev)
 		}

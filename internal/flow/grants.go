@@ -13,10 +13,10 @@ import (
 // PinStore stores which repository or account a name in a grant means, and finds repositories by name.
 type PinStore interface {
 	GrantPins
-	// RepoNamed returns the repository that has a name now, or an error that is ci.ErrNotFound.
-	RepoNamed(ctx context.Context, owner, name string) (ci.Repo, error)
-	// ReposOf returns the repositories that an account has now.
-	ReposOf(ctx context.Context, owner string) ([]ci.Repo, error)
+	// RepoByName returns the repository that has a name now, or an error that is ci.ErrNotFound.
+	RepoByName(ctx context.Context, owner, name string) (ci.Repo, error)
+	// ReposOfOwner returns the repositories that an account has now.
+	ReposOfOwner(ctx context.Context, owner string) ([]ci.Repo, error)
 }
 
 // RepositoryStates asks GitHub for the current state of a repository. The error is ci.ErrGone, wrapped, if there is no
@@ -93,9 +93,9 @@ func (p *GrantPinner) pin(ctx context.Context, g ci.Grant, fullName string) erro
 func (p *GrantPinner) knownRepo(ctx context.Context, fullName string) (ci.Repo, error) {
 	owner, name, _ := strings.Cut(fullName, "/")
 	if name != "*" {
-		return p.pins.RepoNamed(ctx, owner, name)
+		return p.pins.RepoByName(ctx, owner, name)
 	}
-	repos, err := p.pins.ReposOf(ctx, owner)
+	repos, err := p.pins.ReposOfOwner(ctx, owner)
 	if err != nil {
 		return ci.Repo{}, err
 	}
@@ -147,7 +147,7 @@ func MisnamedGrants(ctx context.Context, secrets Secrets, pins PinStore) ([]stri
 	for _, g := range grants {
 		for _, fullName := range g.Repositories {
 			owner, _, _ := strings.Cut(fullName, "/")
-			repos, err := pins.ReposOf(ctx, owner)
+			repos, err := pins.ReposOfOwner(ctx, owner)
 			if err != nil {
 				return nil, err
 			}

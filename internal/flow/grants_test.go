@@ -44,7 +44,7 @@ func TestS12NamesArePinnedEarly(t *testing.T) {
 			Name:    name,
 			OwnerID: id * 10,
 		}
-		if err := db.LearnRepo(t.Context(), ci.RepoState{Repo: repo, Answered: time.Unix(second, 0)}); err != nil {
+		if err := db.SaveRepoState(t.Context(), ci.RepoState{Repo: repo, Answered: time.Unix(second, 0)}); err != nil {
 			t.Fatal(err)
 		}
 		return repo

@@ -81,7 +81,7 @@ func TestS8RepositoriesAreHandledSideBySide(t *testing.T) {
 	arrive(2, 0, true)
 	start(1) // the second repository's; the first one's others wait
 	<-free
-	runs, err := w.db.RunsAt(t.Context(), 2, ci.SHA(fmt.Sprintf("%039d%d", 2, 0)))
+	runs, err := w.db.RunsOfCommit(t.Context(), 2, ci.SHA(fmt.Sprintf("%039d%d", 2, 0)))
 	if err != nil || len(runs) != 1 {
 		t.Errorf("runs of the second repository %+v, %v", runs, err)
 	}

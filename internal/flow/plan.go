@@ -15,8 +15,8 @@ import (
 type Approvals interface {
 	// Approval returns the newest approval of a run for its present base, or nil.
 	Approval(ctx context.Context, run ci.Run) (*ci.Approval, error)
-	// HeadsOf returns all commits that a ref is known to have pointed to, in the order in which YACI learned of them.
-	HeadsOf(ctx context.Context, repo int64, ref string) ([]ci.SHA, error)
+	// KnownHeads returns all commits that a ref is known to have pointed to, in the order in which YACI learned of them.
+	KnownHeads(ctx context.Context, repo int64, ref string) ([]ci.SHA, error)
 }
 
 // Members answers what somebody may do now.
@@ -237,7 +237,7 @@ func (f *Flow) awaitedPulls(ctx context.Context, ev ci.Event, file *pipeline.Fil
 		if !isHead || pull.Fork || pull.Number == ev.PR || !file.CouldSelectPull(pull.Base) {
 			continue
 		}
-		_, err := f.store.RunOf(ctx, ev.Repo.ID, ev.SHA, ci.PullRequest, pullRef(pull.Number))
+		_, err := f.store.RunOfEvent(ctx, ev.Repo.ID, ev.SHA, ci.PullRequest, pullRef(pull.Number))
 		switch {
 		case errors.Is(err, ci.ErrNotFound):
 			awaited = append(awaited, pull.Number)

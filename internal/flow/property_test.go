@@ -118,7 +118,7 @@ func (p *pullStory) happens(action string) {
 	ev.SHA = p.sha(p.head)
 	ev.PRBase = p.base
 	ev.At = p.now
-	ev.Retarget = action == "edited"
+	ev.Retargeted = action == "edited"
 	p.late = append(p.late, ev)
 }
 
@@ -201,14 +201,14 @@ func (p *pullStory) finish() {
 		return
 	}
 	job := waiting[p.rnd.IntN(len(waiting))]
-	p.must(p.db.Launched(p.Context(), job.Name, "uid-"+string(job.Name)))
+	p.must(p.db.MarkLaunched(p.Context(), job.Name, "uid-"+string(job.Name)))
 	job.State = ci.Success
 	if p.rnd.IntN(3) == 0 {
 		job.State = ci.Failure
 	}
 	job.Message = string(job.State)
 	p.passed[job.Name] = job.State == ci.Success
-	_, err := p.db.Observe(p.Context(), job)
+	_, err := p.db.Observe(p.Context(), job.Job)
 	p.must(err)
 }
 
@@ -240,7 +240,7 @@ func (p *pullStory) check() {
 		if st.State != "success" {
 			continue
 		}
-		runs, err := p.db.RunsAt(p.Context(), p.repo, sha)
+		runs, err := p.db.RunsOfCommit(p.Context(), p.repo, sha)
 		p.must(err)
 		ran := false
 		for _, run := range runs {
@@ -262,7 +262,7 @@ func (p *pullStory) checkRun(file *pipeline.File, sha ci.SHA, run ci.Run) bool {
 	if run.State != ci.Success {
 		p.fail(sha, "run %s is %s", run.ID, run.State)
 	}
-	jobs, err := p.db.JobsOf(p.Context(), run.ID, run.Attempt)
+	jobs, err := p.db.AttemptJobs(p.Context(), run.ID, run.Attempt)
 	p.must(err)
 	selected, ended := 0, 0
 	for _, j := range file.Select(p.input(run.Event)).Jobs {
@@ -293,7 +293,7 @@ func (p *pullStory) input(ev ci.Event) pipeline.Input {
 		Branch:       ev.Branch,
 		PRBase:       ev.PRBase,
 		PRAction:     ev.PRAction,
-		PRRetargeted: ev.Retarget,
+		PRRetargeted: ev.Retargeted,
 	}
 	in.Paths, in.PathsKnown, _ = p.ChangedPaths(p.Context(), ev)
 	return in
@@ -313,7 +313,7 @@ func (p *pullStory) checkSkip(file *pipeline.File, sha ci.SHA, runs []ci.Run) {
 	}
 	// A pull request that was opened or retargeted after the skip is judged by its own event.
 	late := slices.ContainsFunc(slices.Concat(p.late, p.bases[sha]), func(ev ci.Event) bool {
-		return ev.SHA == sha && (ev.PRAction == "reopened" || ev.Retarget || ev.Kind == ci.PullRequest && p.isLate(ev))
+		return ev.SHA == sha && (ev.PRAction == "reopened" || ev.Retargeted || ev.Kind == ci.PullRequest && p.isLate(ev))
 	})
 	if sha == p.sha(p.head) && p.open && file.CouldSelectPull(p.base) && !late {
 		p.fail(sha, "nothing ran, and the open pull request into %s may start a run", p.base)
@@ -338,7 +338,7 @@ func (p *pullStory) checkBase(file *pipeline.File, sha ci.SHA, runs []ci.Run) {
 		if run.Event.Kind != ci.PullRequest || sameTime || newest.PRAction == "closed" {
 			continue
 		}
-		newest.PRAction, newest.Retarget = "synchronize", true
+		newest.PRAction, newest.Retargeted = "synchronize", true
 		selected := file.Select(p.input(newest)).Selected
 		if selected && run.Event.PRBase != newest.PRBase && newest.PRBase == p.base && sha == p.sha(p.head) {
 			p.fail(sha, "run %s is for base %s, and %s is judged", run.ID, run.Event.PRBase, newest.PRBase)
@@ -447,7 +447,7 @@ func (p *pullStory) play() {
 // retire ends what is left, so that the next story has the queue for itself, and returns how many attempts there were.
 func (p *pullStory) retire() (attempts int) {
 	for n := range p.newest + 1 {
-		runs, err := p.db.RunsAt(p.Context(), p.repo, p.sha(n))
+		runs, err := p.db.RunsOfCommit(p.Context(), p.repo, p.sha(n))
 		p.must(err)
 		for _, run := range runs {
 			attempts += run.Attempt

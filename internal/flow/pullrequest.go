@@ -34,11 +34,11 @@ type MovedPulls interface {
 // UnfinishedRuns finds the runs that have not finished.
 type UnfinishedRuns interface {
 	// UnfinishedOf returns those of the repositories of an installation.
-	UnfinishedOf(ctx context.Context, installation int64) ([]ci.Run, error)
+	UnfinishedRunsOfInstallation(ctx context.Context, installation int64) ([]ci.Run, error)
 	// UnfinishedIn returns those of a repository.
-	UnfinishedIn(ctx context.Context, repo int64) ([]ci.Run, error)
+	UnfinishedRunsOfRepo(ctx context.Context, repo int64) ([]ci.Run, error)
 	// UnfinishedOfPull returns those of the pull request with this ref.
-	UnfinishedOfPull(ctx context.Context, repo int64, ref string) ([]ci.Run, error)
+	UnfinishedRunsOfPull(ctx context.Context, repo int64, ref string) ([]ci.Run, error)
 }
 
 // updatePull follows a pull request that has got another head or was closed, whatever else its event leads to: commits
@@ -77,7 +77,7 @@ func (f *Flow) updatePull(ctx context.Context, ev ci.Event) error {
 // cancelClosed cancels the runs of a pull request that is closed: those that wait, and those that run unless their file
 // keeps older runs. A run that the closing itself started goes on.
 func (f *Flow) cancelClosed(ctx context.Context, ev ci.Event) error {
-	runs, err := f.store.UnfinishedOfPull(ctx, ev.Repo.ID, ev.Ref)
+	runs, err := f.store.UnfinishedRunsOfPull(ctx, ev.Repo.ID, ev.Ref)
 	if err != nil {
 		return err
 	}

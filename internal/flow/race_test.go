@@ -64,7 +64,7 @@ func (r *race) stranger() {
 	case 1:
 		r.base = []string{"main", "release"}[r.rnd.IntN(2)]
 		ev := r.event("edited")
-		ev.Retarget = true
+		ev.Retargeted = true
 		r.happens(ev)
 	case 2:
 		r.now = r.now.Add(time.Second)
@@ -117,7 +117,7 @@ func (r *race) step() {
 		r.happens(c)
 	case 4: // and by the API
 		sha := r.sha()
-		if run, err := r.db.RunOf(ctx, r.repoID, sha, ci.PullRequest, "refs/pull/7/head"); err == nil {
+		if run, err := r.db.RunOfEvent(ctx, r.repoID, sha, ci.PullRequest, "refs/pull/7/head"); err == nil {
 			r.meant[sha] = true
 			_, _ = r.flow.ApproveAsOperator(ctx, run.ID, string(sha), "api token ops") // refusals are fine
 		}
@@ -127,7 +127,7 @@ func (r *race) step() {
 		r.happens(c)
 	case 6: // something ended and somebody retries
 		sha := ci.SHA(fmt.Sprintf("%040x", r.rnd.IntN(r.head+1)))
-		run, err := r.db.RunOf(ctx, r.repoID, sha, ci.PullRequest, "refs/pull/7/head")
+		run, err := r.db.RunOfEvent(ctx, r.repoID, sha, ci.PullRequest, "refs/pull/7/head")
 		if err != nil {
 			return
 		}
@@ -175,7 +175,7 @@ func (r *race) round(steps int) int {
 		r.check()
 	}
 	for head := range r.head + 1 { // so that the next round's queue is its own
-		runs, err := r.db.RunsAt(r.Context(), r.repoID, ci.SHA(fmt.Sprintf("%040x", head)))
+		runs, err := r.db.RunsOfCommit(r.Context(), r.repoID, ci.SHA(fmt.Sprintf("%040x", head)))
 		r.must(err)
 		for _, run := range runs {
 			_, err := r.db.CancelRun(r.Context(), run.ID, "Over.")

@@ -52,7 +52,7 @@ func (f *Flow) sameName(named ci.Repo) error {
 // appRemoved cancels the runs of repositories from which the GitHub App was removed: their code cannot be fetched any
 // more, and no status can be sent. GitHub is asked for the present state, since the event may be old.
 func (f *Flow) appRemoved(ctx context.Context, d ci.Delivery, ev ci.Event) error {
-	runs, err := f.store.UnfinishedOf(ctx, ev.Repo.Installation)
+	runs, err := f.store.UnfinishedRunsOfInstallation(ctx, ev.Repo.Installation)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (f *Flow) repositoryChanged(ctx context.Context, d ci.Delivery, ev ci.Event
 	default:
 		return f.ignore(ctx, d, fmt.Sprintf("Done: GitHub was asked about %s.", state.FullName()))
 	}
-	runs, err := f.store.UnfinishedIn(ctx, ev.Repo.ID)
+	runs, err := f.store.UnfinishedRunsOfRepo(ctx, ev.Repo.ID)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 // Jobs finds the stored jobs of runs.
 type Jobs interface {
 	// JobsOf returns the jobs of one attempt of a run, in the order of the file.
-	JobsOf(ctx context.Context, run ci.RunID, attempt int) ([]ci.Job, error)
+	AttemptJobs(ctx context.Context, run ci.RunID, attempt int) ([]ci.Job, error)
 }
 
 // Errors of what people ask for. Each is a sentence for them.
@@ -121,7 +121,7 @@ func (f *Flow) approve(ctx context.Context, delivery int64, run ci.Run, sha stri
 	if !isHead || pull.Base != run.Event.PRBase {
 		return run, ErrMoved
 	}
-	heads, err := f.store.HeadsOf(ctx, run.Event.Repo.ID, run.Event.Ref)
+	heads, err := f.store.KnownHeads(ctx, run.Event.Repo.ID, run.Event.Ref)
 	if err != nil {
 		return run, fmt.Errorf("approve %s: %w", run.ID, err)
 	}
@@ -181,12 +181,12 @@ func (f *Flow) retry(ctx context.Context, delivery int64, run ci.Run, failedOnly
 	if !run.State.Final() {
 		return run, ErrNotFinished
 	}
-	if run.Event.Asked && !run.Event.Past {
+	if run.Event.Requested && !run.Event.NotHead {
 		past, err := f.isPast(ctx, run.Event)
 		if err != nil {
 			return run, fmt.Errorf("retry %s: %w", run.ID, err)
 		}
-		run.Event.Past = past
+		run.Event.NotHead = past
 	}
 	before := run.Attempt
 	run.Attempt++
@@ -196,7 +196,7 @@ func (f *Flow) retry(ctx context.Context, delivery int64, run ci.Run, failedOnly
 		return run, fmt.Errorf("retry %s: %w", run.ID, missingFile(run, err))
 	}
 	if failedOnly {
-		earlier, err := f.store.JobsOf(ctx, run.ID, before)
+		earlier, err := f.store.AttemptJobs(ctx, run.ID, before)
 		if err != nil {
 			return p.run, err
 		}
@@ -242,6 +242,6 @@ func keepResult(j ci.NewJob, old ci.Job) ci.NewJob {
 	j.Started, j.Finished = old.Started, old.Finished
 	j.Steps, j.Services = old.Steps, old.Services
 	j.UID = old.UID
-	j.Settled = true
+	j.CleanedUp = true
 	return j
 }

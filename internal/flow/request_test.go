@@ -127,7 +127,7 @@ func TestO8RunIDs(t *testing.T) {
 }
 
 // runURLs are the values of YACI_RUN_URL in the steps of a job.
-func (w *world) runURLs(job ci.Job) (urls []string) {
+func (w *world) runURLs(job ci.JobWithSpec) (urls []string) {
 	w.Helper()
 	var j batchv1.Job
 	w.must(json.Unmarshal(job.Manifest, &j))
@@ -155,16 +155,16 @@ func TestC16StepsKnowTheAddressOfTheirRun(t *testing.T) {
 		}
 		first := jobs[0]
 		first.State = ci.Failure
-		_, err = w.db.Observe(t.Context(), first)
+		_, err = w.db.Observe(t.Context(), first.Job)
 		w.must(err)
 		_, err = w.flow.Retry(t.Context(), first.Run, true, "ada")
 		w.must(err)
-		again, err := w.db.JobsOf(t.Context(), first.Run, 2)
+		again, err := w.db.AttemptJobs(t.Context(), first.Run, 2)
 		w.must(err)
 		if len(again) != 1 {
 			t.Fatalf("%d jobs in the second attempt", len(again))
 		}
-		retried, err := w.db.Job(t.Context(), again[0].Name)
+		retried, err := w.db.JobWithSpec(t.Context(), again[0].Name)
 		w.must(err)
 		for _, job := range append(jobs, retried) {
 			want := ""

@@ -227,13 +227,13 @@ jobs:
 	run := w.runOf(ev)
 	finish := func(title string, state ci.State) {
 		t.Helper()
-		jobs, err := w.db.JobsOf(t.Context(), run.ID, 1)
+		jobs, err := w.db.AttemptJobs(t.Context(), run.ID, 1)
 		w.must(err)
 		i := slices.IndexFunc(jobs, func(j ci.Job) bool { return j.Title == title })
-		if !slices.ContainsFunc(w.queued(), func(j ci.Job) bool { return j.Title == title }) {
+		if !slices.ContainsFunc(w.queued(), func(j ci.JobWithSpec) bool { return j.Title == title }) {
 			t.Fatalf("%s may not be launched: %s %s", title, jobs[i].State, jobs[i].Message)
 		}
-		w.must(w.db.Launched(t.Context(), jobs[i].Name, "uid-"+title))
+		w.must(w.db.MarkLaunched(t.Context(), jobs[i].Name, "uid-"+title))
 		jobs[i].State, jobs[i].Message = state, string(state)
 		_, err = w.db.Observe(t.Context(), jobs[i])
 		w.must(err)

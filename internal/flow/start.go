@@ -29,7 +29,7 @@ func (f *Flow) Start(ctx context.Context, repo ci.Repo, ref, branch, by string) 
 	}
 	run, err := f.pushRun(ctx, ev)
 	if err == nil {
-		run.Event.Asked = true // this attempt was, whoever started the first: retry decides what it gets
+		run.Event.Requested = true // this attempt was, whoever started the first: retry decides what it gets
 		return f.startAgain(ctx, run, by)
 	}
 	if !errors.Is(err, ci.ErrNotFound) {
@@ -52,7 +52,7 @@ var (
 
 // resolve returns the event for a branch or a commit, as far as GitHub alone can tell: that of a commit has no ref yet.
 func (f *Flow) resolve(ctx context.Context, repo ci.Repo, ref string) (ci.Event, error) {
-	ev := ci.Event{Kind: ci.Push, Repo: repo, Asked: true}
+	ev := ci.Event{Kind: ci.Push, Repo: repo, Requested: true}
 	var err error
 	if !fullID.MatchString(ref) {
 		ev.SHA, ev.Title, err = f.github.Resolve(ctx, repo, "heads/"+ref)
@@ -70,7 +70,7 @@ func (f *Flow) resolve(ctx context.Context, repo ci.Repo, ref string) (ci.Event,
 
 // pushRun returns the newest run of a push of a commit, to the branch of the event if it has one.
 func (f *Flow) pushRun(ctx context.Context, ev ci.Event) (found ci.Run, err error) {
-	runs, err := f.store.RunsAt(ctx, ev.Repo.ID, ev.SHA)
+	runs, err := f.store.RunsOfCommit(ctx, ev.Repo.ID, ev.SHA)
 	if err != nil {
 		return found, err
 	}
@@ -97,7 +97,7 @@ func (f *Flow) onBranch(ctx context.Context, ev ci.Event) (ci.Event, error) {
 	if err != nil || head == ev.SHA {
 		return ev, explainNotFound(err, "GitHub knows no branch %q of %s; was it pushed?", ev.Branch, ev.Repo.FullName())
 	}
-	ev.Past = true
+	ev.NotHead = true
 	relation, err := f.github.Relation(ctx, ev.Repo, head, ev.SHA)
 	if err != nil {
 		return ev, err
@@ -130,7 +130,7 @@ func (f *Flow) startNew(ctx context.Context, ev ci.Event) (ci.Run, error) {
 			ev.Repo.FullName(), pipeline.FileName, ev.SHA.Short())
 	case err != nil:
 		return run, fmt.Errorf("start %s: %w", ev.SHA.Short(), err)
-	case ev.Past:
+	case ev.NotHead:
 		err = f.create(ctx, 0, p)
 	default:
 		err = f.storeRun(ctx, 0, p)
@@ -138,7 +138,7 @@ func (f *Flow) startNew(ctx context.Context, ev ci.Event) (ci.Run, error) {
 	if err != nil {
 		return run, err
 	}
-	stored, err := f.store.RunOf(ctx, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref)
+	stored, err := f.store.RunOfEvent(ctx, ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref)
 	if err == nil && stored.ID != run.ID { // its webhook came at the same moment
 		return stored, notFinished(stored)
 	}

@@ -43,8 +43,8 @@ func TestStart(t *testing.T) {
 			ev := run.Event
 			if run.State != ci.Queued || run.Number != 1 || ev.Kind != ci.Push || ev.Ref != "refs/heads/main" ||
 				ev.SHA != head ||
-				!ev.Asked ||
-				ev.Past ||
+				!ev.Requested ||
+				ev.NotHead ||
 				ev.Actor.Login != "api token x" ||
 				len(w.queued()) != 1 {
 				t.Fatalf("%+v", run)
@@ -64,7 +64,7 @@ func TestStart(t *testing.T) {
 			late := push("main")
 			late.SHA = head
 			w.arrive("late", late)
-			list, err := w.db.RunsAt(t.Context(), ev.Repo.ID, head)
+			list, err := w.db.RunsOfCommit(t.Context(), ev.Repo.ID, head)
 			if err != nil || len(list) != 1 {
 				t.Errorf("its webhook made another: %v, %v", list, err)
 			}
@@ -97,7 +97,7 @@ func TestStartRefused(t *testing.T) {
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%v, want %q", err, c.says)
 			}
-			list, err := w.db.Runs(t.Context(), ci.RunFilter{Sight: ci.Sight{All: true}, Limit: 10})
+			list, err := w.db.Runs(t.Context(), ci.RunFilter{Visibility: ci.Visibility{All: true}, Limit: 10})
 			if err != nil || len(list) != 0 {
 				t.Errorf("stored %+v, %v", list, err)
 			}
@@ -114,7 +114,7 @@ func TestStartOfHistory(t *testing.T) {
 	w.must(err)
 	run, err := start(string(old), "main")
 	w.must(err)
-	if !run.Event.Past || run.State != ci.Queued || len(w.queued()) != 2 {
+	if !run.Event.NotHead || run.State != ci.Queued || len(w.queued()) != 2 {
 		t.Errorf("%+v, %d wait", run, len(w.queued()))
 	}
 	newer, err = w.db.Run(t.Context(), newer.ID)
@@ -123,7 +123,7 @@ func TestStartOfHistory(t *testing.T) {
 	}
 	w.end(run, ci.Failure)
 	again, err := start(string(old), "")
-	if err != nil || again.Attempt != 2 || !again.Event.Past {
+	if err != nil || again.Attempt != 2 || !again.Event.NotHead {
 		t.Errorf("again: %+v, %v", again, err)
 	}
 	w.grants = grants{{ID: "s", Name: "KEY", Repositories: []string{"ada/hello"}}}

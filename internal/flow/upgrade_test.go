@@ -52,7 +52,7 @@ func upgraded(t *testing.T, file string) *world {
 // snapshot is what must not change: attempt, state and message of each run, and the jobs that may be launched.
 func (w *world) snapshot() string {
 	w.Helper()
-	runs, err := w.db.Runs(w.Context(), ci.RunFilter{Sight: ci.Sight{All: true}, Limit: 5000})
+	runs, err := w.db.Runs(w.Context(), ci.RunFilter{Visibility: ci.Visibility{All: true}, Limit: 5000})
 	w.must(err)
 	text := ""
 	for _, r := range runs {
@@ -66,7 +66,7 @@ func (w *world) snapshot() string {
 func TestG2Upgrade(t *testing.T) {
 	w := upgraded(t, beforeIdentities)
 	w.configure(func(c *flow.Config) { c.Forks = decide.ForksApproval })
-	runs, err := w.db.Runs(t.Context(), ci.RunFilter{Sight: ci.Sight{All: true}, Limit: 5000})
+	runs, err := w.db.Runs(t.Context(), ci.RunFilter{Visibility: ci.Visibility{All: true}, Limit: 5000})
 	w.must(err)
 	if len(runs) != 1000 {
 		t.Fatalf("%d runs, want 1000", len(runs))
@@ -96,7 +96,7 @@ func TestG2Upgrade(t *testing.T) {
 		healed.At = time.Time{}
 		healed.Before = ""
 		healed.Actor = ci.Actor{}
-		w.must(w.db.AddRecovered(t.Context(), ci.NewDelivery{GUID: fmt.Sprint("healed-", i), Name: "push"}, healed))
+		w.must(w.db.AddRecoveredEvent(t.Context(), ci.NewDelivery{GUID: fmt.Sprint("healed-", i), Name: "push"}, healed))
 		if i%50 == 49 {
 			w.drain()
 		}
@@ -116,15 +116,15 @@ func TestG2Upgrade(t *testing.T) {
 func TestG2AfterUpgrade(t *testing.T) {
 	w := upgraded(t, beforeIdentities)
 	runs, err := w.db.Runs(t.Context(), ci.RunFilter{
-		Sight: ci.Sight{All: true},
-		Kind:  ci.PullRequest,
-		State: ci.Success,
-		Limit: 1,
+		Visibility: ci.Visibility{All: true},
+		Kind:       ci.PullRequest,
+		State:      ci.Success,
+		Limit:      1,
 	})
 	w.must(err)
 	ev := runs[0].Event
 	ev.PRAction = "edited"
-	ev.Retarget = true
+	ev.Retargeted = true
 	ev.PRBase = "release"
 	ev.At = runs[0].JudgedUntil.AddDate(1, 0, 0)
 	w.pulls.pull = ci.Pull{
@@ -167,14 +167,14 @@ func TestS16Upgrade(t *testing.T) {
 			t.Fatalf("%s cannot be launched: %v, %.200s", job.Name, err, job.Files)
 		}
 	}
-	runs, err := w.db.Runs(t.Context(), ci.RunFilter{Sight: ci.Sight{All: true}, Limit: 5000})
+	runs, err := w.db.Runs(t.Context(), ci.RunFilter{Visibility: ci.Visibility{All: true}, Limit: 5000})
 	w.must(err)
 	retried := 0
 	for _, run := range runs {
 		jobs, err := w.db.RunJobs(t.Context(), run.ID)
 		w.must(err)
 		for _, job := range jobs {
-			got, err := w.db.Job(t.Context(), job.Name)
+			got, err := w.db.JobWithSpec(t.Context(), job.Name)
 			if err != nil || got.Title != job.Title || len(got.Steps) != len(job.Steps) {
 				t.Fatalf("%s cannot be shown: %v", job.Name, err)
 			}
@@ -185,12 +185,12 @@ func TestS16Upgrade(t *testing.T) {
 		retried++
 		again, err := w.flow.Retry(t.Context(), run.ID, false, "ada")
 		w.must(err)
-		newest, err := w.db.JobsOf(t.Context(), run.ID, again.Attempt)
+		newest, err := w.db.AttemptJobs(t.Context(), run.ID, again.Attempt)
 		w.must(err)
 		if again.Attempt != run.Attempt+1 || len(newest) == 0 {
 			t.Fatalf("run %s was retried as %+v", run.ID, again)
 		}
-		job, err := w.db.Job(t.Context(), newest[0].Name)
+		job, err := w.db.JobWithSpec(t.Context(), newest[0].Name)
 		w.must(err)
 		if !json.Valid(job.Manifest) || !strings.Contains(string(job.Manifest), string(job.Name)) {
 			t.Fatalf("the retried job's plan is %.200q", job.Manifest)
@@ -201,7 +201,7 @@ func TestS16Upgrade(t *testing.T) {
 	}
 	_, err = w.db.CancelRun(t.Context(), waiting[0].Run, "Cancelled.")
 	w.must(err)
-	cancelled, err := w.db.Job(t.Context(), waiting[0].Name)
+	cancelled, err := w.db.JobWithSpec(t.Context(), waiting[0].Name)
 	w.must(err)
 	if cancelled.State != ci.Cancelled || len(cancelled.Manifest) != 0 {
 		t.Errorf("after it was cancelled: %s with a plan of %d bytes", cancelled.State, len(cancelled.Manifest))

@@ -26,9 +26,9 @@ func (w *world) pass() {
 	w.Helper()
 	for jobs := w.queued(); len(jobs) > 0; jobs = w.queued() {
 		for _, j := range jobs {
-			w.must(w.db.Launched(w.Context(), j.Name, "uid-"+string(j.Name)))
+			w.must(w.db.MarkLaunched(w.Context(), j.Name, "uid-"+string(j.Name)))
 			j.State, j.Message = ci.Success, "Passed."
-			_, err := w.db.Observe(w.Context(), j)
+			_, err := w.db.Observe(w.Context(), j.Job)
 			w.must(err)
 		}
 	}
@@ -96,7 +96,7 @@ type forge struct {
 // unlimitedRefusals is a store that lets every refusal be posted.
 type unlimitedRefusals struct{ *store.Store }
 
-func (unlimitedRefusals) MayRefuse(context.Context, int64, int, int64, int64) (bool, error) {
+func (unlimitedRefusals) ClaimRefusalNotice(context.Context, int64, int, int64, int64) (bool, error) {
 	return true, nil
 }
 
@@ -230,13 +230,13 @@ func (w *world) must(err error) {
 }
 
 // queued are the jobs that wait for nothing but their turn.
-func (w *world) queued() (jobs []ci.Job) {
+func (w *world) queued() (jobs []ci.JobWithSpec) {
 	w.Helper()
-	all, err := w.db.Contenders(w.Context())
+	all, err := w.db.UnfinishedJobs(w.Context())
 	w.must(err)
 	for _, c := range all {
 		if c.State == ci.Queued && c.Ready {
-			job, err := w.db.Job(w.Context(), c.Job)
+			job, err := w.db.JobWithSpec(w.Context(), c.Job)
 			w.must(err)
 			jobs = append(jobs, job)
 		}
@@ -246,7 +246,7 @@ func (w *world) queued() (jobs []ci.Job) {
 
 func (w *world) runOf(ev ci.Event) ci.Run {
 	w.Helper()
-	run, err := w.db.RunOf(w.Context(), ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref)
+	run, err := w.db.RunOfEvent(w.Context(), ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref)
 	w.must(err)
 	return run
 }

@@ -74,8 +74,8 @@ const reachPages = 50
 
 // Reach returns what a person can do with the repositories of the App. The error wraps ci.ErrNotFound if the token is
 // not valid any more.
-func (s *SignIn) Reach(ctx context.Context, token string) (ci.Reach, error) {
-	reach := ci.Reach{At: time.Now()}
+func (s *SignIn) Reach(ctx context.Context, token string) (ci.UserAccess, error) {
+	reach := ci.UserAccess{At: time.Now()}
 	gh := s.client.with(bearer{token})
 	pages := 0
 	err := everyPage(&pages, func(o *github.ListOptions) (*github.Response, error) {
@@ -101,19 +101,19 @@ func (s *SignIn) Reach(ctx context.Context, token string) (ci.Reach, error) {
 		err = fmt.Errorf("%w: %w", ci.ErrNotFound, err)
 	}
 	if err != nil {
-		return ci.Reach{}, fmt.Errorf("repositories of a person: github: %w", err)
+		return ci.UserAccess{}, fmt.Errorf("repositories of a person: github: %w", err)
 	}
 	return reach, nil
 }
 
-func add(reach *ci.Reach, repos []*github.Repository) {
+func add(reach *ci.UserAccess, repos []*github.Repository) {
 	for _, r := range repos {
 		if r.GetPrivate() {
 			reach.Private = append(reach.Private, r.GetID())
 		}
 		p := r.GetPermissions()
 		if p["push"] || p["maintain"] || p["admin"] {
-			reach.Writes = append(reach.Writes, r.GetID())
+			reach.Writable = append(reach.Writable, r.GetID())
 		}
 	}
 }

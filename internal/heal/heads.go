@@ -129,7 +129,7 @@ func (h *Healer) recoverHead(ctx context.Context, ev ci.Event) error {
 	if !refToo && h.cfg.Clock.Since(at) > retention {
 		d.Ignored = "Ignored: the branch, tag or pull request is new to YACI, and its commit is older than three days."
 	}
-	if err := h.cfg.Inbox.AddRecovered(ctx, d, ev); err != nil {
+	if err := h.cfg.Inbox.AddRecoveredEvent(ctx, d, ev); err != nil {
 		return err
 	}
 	failpoint.Hit(failpoint.HeadRecovered)

@@ -16,8 +16,8 @@ type Inbox interface {
 	// KnownHead reports whether a run or a delivery knows a ref at a commit, and whether any knows the ref at all.
 	KnownHead(ctx context.Context, repo int64, ref string, sha ci.SHA) (head, refToo bool, err error)
 	AddDelivery(ctx context.Context, d ci.NewDelivery) error
-	// AddRecovered stores an event that was found by comparing heads. d has no body: the event itself is stored.
-	AddRecovered(ctx context.Context, d ci.NewDelivery, ev ci.Event) error
+	// AddRecoveredEvent stores an event that was found by comparing heads. d has no body: the event itself is stored.
+	AddRecoveredEvent(ctx context.Context, d ci.NewDelivery, ev ci.Event) error
 }
 
 // Cursors stores how far GitHub's delivery log has been read, and lists the repositories to compare.

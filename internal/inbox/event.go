@@ -53,7 +53,7 @@ func event(ev webhook.Event) ci.Event {
 		out.Fork = ev.HeadRepoID != ev.RepoID
 		out.Author = ci.Actor{ID: ev.AuthorID, Login: ev.AuthorLogin}
 		out.At = ev.At
-		out.Retarget = ev.Retargeted
+		out.Retargeted = ev.Retargeted
 	case "issue_comment":
 		out.Kind = ci.Comment
 		out.PR = ev.Number

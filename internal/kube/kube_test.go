@@ -50,11 +50,11 @@ func meta(run string) metav1.ObjectMeta {
 }
 
 // withToken returns a launch of a job whose clone container gets a token.
-func withToken(j ci.Job, token string) ci.Launch {
-	return ci.Launch{Job: j, Access: ci.CloneAccess{Token: token}}
+func withToken(j ci.JobWithSpec, token string) ci.Launch {
+	return ci.Launch{JobWithSpec: j, Access: ci.CloneAccess{Token: token}}
 }
 
-func job(t *testing.T) ci.Job {
+func job(t *testing.T) ci.JobWithSpec {
 	t.Helper()
 	m := meta("r1")
 	m.Namespace = ""
@@ -62,11 +62,9 @@ func job(t *testing.T) ci.Job {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ci.Job{
-		Name:     name,
-		Run:      "r1",
-		Manifest: manifest,
-		Files:    []byte(`{"plan.json":"[]"}`),
+	return ci.JobWithSpec{
+		Job:     ci.Job{Name: name, Run: "r1"},
+		JobSpec: ci.JobSpec{Manifest: manifest, Files: []byte(`{"plan.json":"[]"}`)},
 	}
 }
 
@@ -156,7 +154,7 @@ func TestLaunch(t *testing.T) {
 // TestLaunchWithoutToken launches a command, which has no repository and so no token.
 func TestLaunchWithoutToken(t *testing.T) {
 	c, client := newCluster()
-	if _, err := c.Launch(t.Context(), ci.Launch{Job: job(t)}); err != nil {
+	if _, err := c.Launch(t.Context(), ci.Launch{JobWithSpec: job(t)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, there := secret(t, client)["token"]; there {
@@ -268,13 +266,13 @@ func TestRefusedWithASecretLeft(t *testing.T) {
 }
 
 func TestLaunchOfABrokenJob(t *testing.T) {
-	for what, change := range map[string]func(*ci.Job){
-		"manifest": func(j *ci.Job) { j.Manifest = []byte("{") },
-		"files":    func(j *ci.Job) { j.Files = nil },
+	for what, change := range map[string]func(*ci.JobSpec){
+		"manifest": func(s *ci.JobSpec) { s.Manifest = []byte("{") },
+		"files":    func(s *ci.JobSpec) { s.Files = nil },
 	} {
 		c, client := newCluster()
 		j := job(t)
-		change(&j)
+		change(&j.JobSpec)
 		_, err := c.Launch(t.Context(), withToken(j, "x"))
 		if err == nil || hasChanged(client) {
 			t.Errorf("%s: err %v, calls %q", what, err, callsOf(client))
@@ -391,7 +389,7 @@ func TestRemoveFinalizer(t *testing.T) {
 	if err := c.RemoveFinalizer(t.Context(), name); err != nil {
 		t.Errorf("Job that is gone: %v", err)
 	}
-	if _, err := c.Launch(t.Context(), ci.Launch{Job: job(t)}); err != nil {
+	if _, err := c.Launch(t.Context(), ci.Launch{JobWithSpec: job(t)}); err != nil {
 		t.Fatal(err)
 	}
 	if got := finalizers(t, client); !slices.Equal(got, []string{kube.Finalizer}) {
@@ -427,7 +425,7 @@ func TestLaunchDeletesALostJob(t *testing.T) {
 		}
 		j := job(t)
 		j.UID = uid
-		if _, err := c.Launch(t.Context(), ci.Launch{Job: j}); err != nil {
+		if _, err := c.Launch(t.Context(), ci.Launch{JobWithSpec: j}); err != nil {
 			t.Fatal(err)
 		}
 		if got := slices.Contains(callsOf(client), "delete jobs"); got != (want == "delete") {
@@ -439,7 +437,7 @@ func TestLaunchDeletesALostJob(t *testing.T) {
 // TestKueue: with Kueue a Job is created suspended, and names its queue.
 func TestKueue(t *testing.T) {
 	c, client := clusterWith(kube.Config{Namespace: namespace, KueueQueue: "builds"})
-	if _, err := c.Launch(t.Context(), ci.Launch{Job: job(t)}); err != nil {
+	if _, err := c.Launch(t.Context(), ci.Launch{JobWithSpec: job(t)}); err != nil {
 		t.Fatal(err)
 	}
 	j, err := client.BatchV1().Jobs(namespace).Get(t.Context(), name, metav1.GetOptions{})

@@ -15,7 +15,7 @@ import (
 )
 
 // jobIn returns a job whose manifest names a namespace.
-func jobIn(t *testing.T, namespace string) ci.Job {
+func jobIn(t *testing.T, namespace string) ci.JobWithSpec {
 	t.Helper()
 	j := job(t)
 	m := meta("r1")

@@ -170,7 +170,7 @@ func newWorldIn(t *testing.T, where string, text []byte, limit int64) *world {
 		Steps:    []ci.Step{{Name: "test", Container: id.Container, State: ci.Queued}},
 	}
 	must(t, db.CreateRun(t.Context(), permit(run.Event), 0, &run, ci.NewAttempt{Jobs: []ci.NewJob{job}}))
-	must(t, db.Launched(t.Context(), job.Name, id.UID))
+	must(t, db.MarkLaunched(t.Context(), job.Name, id.UID))
 	w.job, err = db.Job(t.Context(), job.Name)
 	must(t, err)
 	w.job.Steps[0] = ci.Step{

@@ -19,7 +19,7 @@ func (o *oneJob) Log(_ context.Context, id ci.LogID) (ci.Log, error)            
 func (o *oneJob) CloseLog(context.Context, ci.Log) error                               { return nil }
 func (o *oneJob) LogChunks(context.Context, ci.LogID) ([]ci.LogChunk, error)           { return nil, nil }
 func (o *oneJob) AddLogChunk(context.Context, ci.LogID, ci.JobName, ci.LogChunk) error { return nil }
-func (o *oneJob) DropLogChunk(context.Context, ci.LogID, int) error                    { return nil }
+func (o *oneJob) DeleteLogChunk(context.Context, ci.LogID, int) error                  { return nil }
 
 // newStore returns a store over a database with one job.
 func newStore(t *testing.T, db interface {
@@ -54,13 +54,13 @@ func TestL1FollowingEndsWithTheJob(t *testing.T) {
 	ran.Started = time.Now()
 	job := func(state ci.State, uid, message string, settled bool, s ci.Step) ci.Job {
 		return ci.Job{
-			Name:     "j",
-			State:    state,
-			UID:      uid,
-			Message:  message,
-			Settled:  settled,
-			Steps:    []ci.Step{s},
-			Services: []ci.Service{{Name: "db", Container: "s1-db"}},
+			Name:      "j",
+			State:     state,
+			UID:       uid,
+			Message:   message,
+			CleanedUp: settled,
+			Steps:     []ci.Step{s},
+			Services:  []ci.Service{{Name: "db", Container: "s1-db"}},
 		}
 	}
 	for name, c := range map[string]struct {
@@ -172,7 +172,7 @@ type endsMeanwhile struct {
 func (e *endsMeanwhile) Log(context.Context, ci.LogID) (ci.Log, error) { return e.log, nil }
 
 func (e *endsMeanwhile) LogChunks(context.Context, ci.LogID) ([]ci.LogChunk, error) {
-	e.job.State, e.job.Settled = ci.Success, true
+	e.job.State, e.job.CleanedUp = ci.Success, true
 	e.log = ci.Log{Closed: true, Note: "This is the whole log."}
 	return nil, nil
 }

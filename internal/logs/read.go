@@ -190,7 +190,7 @@ func (r *reader) whyNoMore(ctx context.Context) (string, error) {
 			step = s
 		}
 	}
-	over := job.State.Final() && (job.UID == "" || job.Settled)
+	over := job.State.Final() && (job.UID == "" || job.CleanedUp)
 	switch {
 	case r.id.UID != job.UID:
 		return "The cluster lost this pod. The job runs again, with a log of its own.", nil

@@ -24,8 +24,8 @@ type Index interface {
 	LogChunks(ctx context.Context, id ci.LogID) ([]ci.LogChunk, error)
 	// AddLogChunk adds a chunk, whose object is stored.
 	AddLogChunk(ctx context.Context, id ci.LogID, job ci.JobName, c ci.LogChunk) error
-	// DropLogChunk removes a chunk, whose object is removed afterwards.
-	DropLogChunk(ctx context.Context, id ci.LogID, seq int) error
+	// DeleteLogChunk deletes a chunk, whose object is removed afterwards.
+	DeleteLogChunk(ctx context.Context, id ci.LogID, seq int) error
 }
 
 // Store reads logs. One that is being collected by the same process is read without delay,

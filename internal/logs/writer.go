@@ -169,7 +169,7 @@ func (w *chunkWriter) trimTail(ctx context.Context) error {
 	}
 	for len(w.tail) > 1 && size-w.tail[0].Bytes >= w.limit/2 {
 		seq := w.tail[0].Seq
-		if err := w.index.DropLogChunk(ctx, w.id, seq); err != nil {
+		if err := w.index.DeleteLogChunk(ctx, w.id, seq); err != nil {
 			return err
 		}
 		if err := w.bucket.drop(ctx, w.id, seq); err != nil {

@@ -14,14 +14,14 @@ const maxBlocked = 3
 // blockedJob is a launched job with the obstacle that keeps it from starting.
 type blockedJob struct {
 	ci.Obstacle
-	job *ci.Contender
+	job *ci.QueuedJob
 }
 
 // addObstacles finds the jobs of obstacles. An obstacle of an unknown job is ignored, because that job has ended.
 func (p *planner) addObstacles(obstacles []ci.Obstacle) {
 	p.blockedIn = map[int64]int{}
 	for _, o := range obstacles {
-		i := slices.IndexFunc(p.Jobs, func(j ci.Contender) bool { return j.Job == o.Job })
+		i := slices.IndexFunc(p.Jobs, func(j ci.QueuedJob) bool { return j.Job == o.Job })
 		if i < 0 {
 			continue
 		}
@@ -34,7 +34,7 @@ func (p *planner) addObstacles(obstacles []ci.Obstacle) {
 // obstacle returns the obstacle that a job would meet if it were launched, or nil. It is the obstacle of a launched job
 // that needs the same pool of nodes and requests no more of what is missing. A smaller job may fit where that one does
 // not.
-func (p *planner) obstacle(j *ci.Contender) *ci.Obstacle {
+func (p *planner) obstacle(j *ci.QueuedJob) *ci.Obstacle {
 	for i := range p.blocked {
 		b := &p.blocked[i]
 		tooMany := b.job.Repo == j.Repo && p.blockedIn[j.Repo] >= maxBlocked
@@ -47,7 +47,7 @@ func (p *planner) obstacle(j *ci.Contender) *ci.Obstacle {
 
 // meets reports whether a job would meet the obstacle of a blocked job. Each of several missing resources may be
 // missing on another node, so a job that requests less of one of them may fit.
-func meets(j *ci.Contender, b *blockedJob) bool {
+func meets(j *ci.QueuedJob, b *blockedJob) bool {
 	if b.Quota {
 		if poolNamespace(j) != poolNamespace(b.job) {
 			return false
@@ -65,7 +65,7 @@ func meets(j *ci.Contender, b *blockedJob) bool {
 
 // requested returns the amount of a resource that a job requests. It is the same for all jobs if the resource has no
 // amount.
-func requested(j *ci.Contender, resource ci.Resource) int64 {
+func requested(j *ci.QueuedJob, resource ci.Resource) int64 {
 	switch resource {
 	case ci.ResourceCPU:
 		return j.CPU
@@ -78,7 +78,7 @@ func requested(j *ci.Contender, resource ci.Resource) int64 {
 }
 
 // poolNamespace returns the namespace of a job's pool, which is the first word of its name.
-func poolNamespace(j *ci.Contender) string {
+func poolNamespace(j *ci.QueuedJob) string {
 	name, _, _ := strings.Cut(j.Pool, " ")
 	return name
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // sized returns a job that requests cores, GiB of memory and GiB of disk.
-func sized(name string, repo, cores, memory, disk int64) ci.Contender {
+func sized(name string, repo, cores, memory, disk int64) ci.QueuedJob {
 	j := job(name, repo, repo, int(repo))
 	j.CPU = cores * 1000
 	j.Memory = memory << 30
@@ -21,7 +21,7 @@ func sized(name string, repo, cores, memory, disk int64) ci.Contender {
 	return j
 }
 
-func inPool(j ci.Contender, pool string) ci.Contender { j.Pool = pool; return j }
+func inPool(j ci.QueuedJob, pool string) ci.QueuedJob { j.Pool = pool; return j }
 
 // TestS9Obstacles: behind a job that the cluster has no room for wait only those that request as much of what is
 // missing, or need the same thing.
@@ -52,7 +52,7 @@ func TestS9Obstacles(t *testing.T) {
 			Room:    10,
 			Limits:  queue.Limits{Total: 10},
 			Blocked: []ci.Obstacle{c.obstacle},
-			Jobs: []ci.Contender{
+			Jobs: []ci.QueuedJob{
 				running(sized("big", 1, 4, 4, 40)),
 				sized("same", 2, 4, 4, 40),
 				sized("larger", 3, 8, 8, 80),
@@ -66,8 +66,8 @@ func TestS9Obstacles(t *testing.T) {
 		for _, p := range queue.Plan(snapshot) {
 			if p.Launch {
 				launched = append(launched, string(p.Job))
-			} else if !strings.Contains(p.Why, "the cluster is full: no room") || p.Reason != ci.WaitCluster {
-				t.Errorf("%s: %s", name, p.Why)
+			} else if !strings.Contains(p.Message, "the cluster is full: no room") || p.Reason != ci.WaitCluster {
+				t.Errorf("%s: %s", name, p.Message)
 			}
 		}
 		want := strings.Fields(c.want)
@@ -126,7 +126,7 @@ func TestS9Property(t *testing.T) {
 			}
 			s.Jobs = append(s.Jobs, j)
 		}
-		byName := map[ci.JobName]ci.Contender{}
+		byName := map[ci.JobName]ci.QueuedJob{}
 		for _, j := range s.Jobs {
 			byName[j.Job] = j
 		}

@@ -64,7 +64,7 @@ func (q *Queue) launchOrBackOff(ctx context.Context, name ci.JobName) error {
 
 // launch creates a job's objects in the cluster and records that. A job that can never be launched ends with an error.
 func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
-	job, err := q.runs.Job(ctx, name)
+	job, err := q.runs.JobWithSpec(ctx, name)
 	if err != nil || job.State != ci.Queued { // it may have been cancelled since the snapshot
 		return err
 	}
@@ -77,12 +77,12 @@ func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
 		return nil
 	}
 
-	launch := ci.Launch{Job: job}
+	launch := ci.Launch{JobWithSpec: job}
 	repo := run.Event.Repo
 	if repo.ID != 0 {
 		launch.Access, err = q.cloneAccess(ctx, run)
 		if errors.Is(err, ci.ErrNotFound) {
-			return q.failJob(ctx, job, fmt.Sprintf("GitHub does not let YACI read %s. "+
+			return q.failJob(ctx, job.Job, fmt.Sprintf("GitHub does not let YACI read %s. "+
 				"Install the GitHub App on it, then retry the run.", repo.FullName()))
 		}
 		if err != nil {
@@ -98,15 +98,15 @@ func (q *Queue) launch(ctx context.Context, name ci.JobName) error {
 	uid, err := q.launcher.Launch(ctx, launch)
 	switch {
 	case errors.Is(err, ci.ErrInvalid):
-		return q.failJob(ctx, job, sentence(err))
+		return q.failJob(ctx, job.Job, sentence(err))
 	case errors.Is(err, ci.ErrRefused):
-		return q.failJob(ctx, job, "The cluster does not accept the job: "+err.Error())
+		return q.failJob(ctx, job.Job, "The cluster does not accept the job: "+err.Error())
 	case err != nil:
 		return err
 	}
 	q.log.Info("launched job", "run", run.ID, "job", job.Name, "repo", repo.FullName(), "sha", run.Event.SHA.Short())
 	failpoint.Hit(failpoint.JobMade)
-	if err := q.runs.Launched(ctx, job.Name, uid); err != nil {
+	if err := q.runs.MarkLaunched(ctx, job.Name, uid); err != nil {
 		return err
 	}
 	failpoint.Hit(failpoint.JobLaunched)

@@ -26,7 +26,7 @@ func newSlots() slots {
 }
 
 // take counts a job. A job without a repository, such as a probe, counts in the total only.
-func (s *slots) take(j *ci.Contender) {
+func (s *slots) take(j *ci.QueuedJob) {
 	s.total++
 	if j.Repo != 0 {
 		s.byRepo[j.Repo]++
@@ -40,7 +40,7 @@ func (s *slots) take(j *ci.Contender) {
 func reached(used, limit int) bool { return limit > 0 && used >= limit }
 
 // mayStart reports whether nothing prevents a job from starting.
-func (p *planner) mayStart(j *ci.Contender) bool {
+func (p *planner) mayStart(j *ci.QueuedJob) bool {
 	_, lookingUp := p.Lookups[j.Job]
 	if lookingUp || p.LaunchFailed[j.Job] != "" {
 		return false
@@ -66,7 +66,7 @@ type groupRun struct {
 }
 
 // joinGroup enters a job's run into its concurrency group, if it has one. Jobs are entered oldest first.
-func (p *planner) joinGroup(j *ci.Contender) {
+func (p *planner) joinGroup(j *ci.QueuedJob) {
 	if j.Group == "" {
 		return
 	}
@@ -94,7 +94,7 @@ func (g *group) start(run ci.RunID) { g.runs[g.index(run)].running = true }
 
 // admits reports whether the group lets a job start: fewer than its limit of other runs are running or were created
 // before it. A nil group admits all jobs.
-func (g *group) admits(j *ci.Contender) bool {
+func (g *group) admits(j *ci.QueuedJob) bool {
 	if g == nil {
 		return true
 	}

@@ -163,33 +163,33 @@ func (q *Queue) runLookup(ctx context.Context, l *imageLookup) {
 // lookUp looks up the images of a job, if it is still queued, and stores them. It ends the job if they cannot be had.
 // An error means that the lookup should be retried later.
 func (q *Queue) lookUp(ctx context.Context, l *imageLookup) error {
-	job, err := q.runs.Job(ctx, l.job)
+	job, err := q.runs.JobWithSpec(ctx, l.job)
 	if err != nil || job.State != ci.Queued {
 		return err
 	}
-	images, err := q.lookUpImages(ctx, job, l.fork)
+	images, err := q.lookUpImages(ctx, job.JobSpec, l.fork)
 	elapsed := time.Since(l.since)
 	switch {
 	case err == nil:
 		return q.runs.SaveImages(ctx, job.Name, images)
 	case errors.Is(err, ci.ErrInvalid):
-		return q.failJob(ctx, job, sentence(err))
+		return q.failJob(ctx, job.Job, sentence(err))
 	case elapsed > giveUpLookupAfter:
-		return q.failJob(ctx, job, fmt.Sprintf("%s YACI gave up after %s. Retry the run later, or set run on the step.",
+		return q.failJob(ctx, job.Job, fmt.Sprintf("%s YACI gave up after %s. Retry the run later, or set run on the step.",
 			sentence(err), ci.Duration(elapsed)))
 	}
 	return err
 }
 
 // lookUpImages returns the images of a job, and asks the registries for those that are not known.
-func (q *Queue) lookUpImages(ctx context.Context, job ci.Job, fork bool) ([]ci.Image, error) {
+func (q *Queue) lookUpImages(ctx context.Context, spec ci.JobSpec, fork bool) ([]ci.Image, error) {
 	if q.registry == nil {
 		return nil, fmt.Errorf("%w: this server does not look up images: set run on the step", ci.ErrInvalid)
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	var images []ci.Image
-	for _, image := range job.Images {
+	for _, image := range spec.Images {
 		if image.Pinned == "" {
 			var err error
 			if image, err = q.registry.Image(ctx, image.Name, fork); err != nil {

@@ -10,8 +10,8 @@ import (
 // Snapshot is the input of Plan.
 type Snapshot struct {
 	Now     time.Time
-	Jobs    []ci.Contender // all queued and running jobs, oldest first
-	Usage   []ci.Spent     // of finished jobs, newest first
+	Jobs    []ci.QueuedJob // all queued and running jobs, oldest first
+	Usage   []ci.Usage     // of finished jobs, newest first
 	Limits  Limits
 	Room    int           // how many jobs may be launched now
 	Blocked []ci.Obstacle // launched jobs that the cluster has no room for
@@ -28,16 +28,16 @@ type Snapshot struct {
 // https://slurm.schedmd.com/priority_multifactor.html#fairshare: the next job is the oldest one of the user with the
 // least usage, from the repository of that user with the least usage. A job that is picked counts as usage at once, so
 // users take turns.
-func Plan(s Snapshot) []ci.Place {
+func Plan(s Snapshot) []ci.QueuePosition {
 	p := newPlanner(s)
-	var positions []ci.Place
+	var positions []ci.QueuePosition
 	for range s.Room {
 		j := p.next(p.mayStart)
 		if j == nil {
 			break
 		}
 		p.start(j)
-		positions = append(positions, ci.Place{
+		positions = append(positions, ci.QueuePosition{
 			Job:    j.Job,
 			Run:    j.Run,
 			Launch: true,
@@ -56,7 +56,7 @@ func Plan(s Snapshot) []ci.Place {
 // planner is the state of one call of Plan.
 type planner struct {
 	Snapshot
-	requeued  []*ci.Contender // oldest first
+	requeued  []*ci.QueuedJob // oldest first
 	users     []*userQueue    // with waiting jobs
 	slots     slots
 	groups    map[string]*group
@@ -79,7 +79,7 @@ type userQueue struct {
 // repoQueue holds the waiting jobs of one user in one repository.
 type repoQueue struct {
 	id   int64
-	jobs []*ci.Contender // oldest first
+	jobs []*ci.QueuedJob // oldest first
 }
 
 // userKey returns the key under which a job's usage is counted: GitHub's id of the user who caused it. If the user is
@@ -123,7 +123,7 @@ func newPlanner(s Snapshot) *planner {
 }
 
 // add puts a job where it belongs. Jobs are added oldest first.
-func (p *planner) add(j *ci.Contender, user *userQueue) {
+func (p *planner) add(j *ci.QueuedJob, user *userQueue) {
 	p.joinGroup(j)
 	switch {
 	case j.State == ci.Running:
@@ -133,7 +133,7 @@ func (p *planner) add(j *ci.Contender, user *userQueue) {
 		p.charge(user, j, max(elapsed, expected))
 		p.remaining = append(p.remaining, max(expected-elapsed, 0))
 	case !j.Ready:
-	case j.Again:
+	case j.Requeued:
 		p.requeued = append(p.requeued, j)
 	default:
 		if len(user.repos) == 0 {
@@ -144,14 +144,14 @@ func (p *planner) add(j *ci.Contender, user *userQueue) {
 }
 
 // charge counts the expected usage of a job that runs or was picked.
-func (p *planner) charge(user *userQueue, j *ci.Contender, d time.Duration) {
+func (p *planner) charge(user *userQueue, j *ci.QueuedJob, d time.Duration) {
 	seconds := coreSeconds(j.CPU, j.Memory, d)
 	user.usage += seconds
 	p.repoUsage[j.Repo] += seconds
 }
 
 // start takes a slot, and a place in the job's concurrency group.
-func (p *planner) start(j *ci.Contender) {
+func (p *planner) start(j *ci.QueuedJob) {
 	p.slots.take(j)
 	p.remaining = append(p.remaining, p.expectedDuration(j.Repo))
 	if g := p.groups[j.Group]; g != nil {
@@ -161,7 +161,7 @@ func (p *planner) start(j *ci.Contender) {
 
 // next removes the job that is next from the planner and returns it. Jobs that accept refuses are passed over; nil
 // accepts all. It returns nil if no job is left.
-func (p *planner) next(accept func(*ci.Contender) bool) *ci.Contender {
+func (p *planner) next(accept func(*ci.QueuedJob) bool) *ci.QueuedJob {
 	if i := indexAccepted(p.requeued, accept); i >= 0 {
 		j := p.requeued[i]
 		p.requeued = slices.Delete(p.requeued, i, i+1)
@@ -191,7 +191,7 @@ func (p *planner) next(accept func(*ci.Contender) bool) *ci.Contender {
 
 // nextOf returns the repository of a user that is next, and the index of its next job. The repository is nil if accept
 // refuses all jobs.
-func (p *planner) nextOf(user *userQueue, accept func(*ci.Contender) bool) (best *repoQueue, index int) {
+func (p *planner) nextOf(user *userQueue, accept func(*ci.QueuedJob) bool) (best *repoQueue, index int) {
 	for _, repo := range user.repos {
 		if best != nil && !p.repoBefore(repo, best) {
 			continue
@@ -203,12 +203,12 @@ func (p *planner) nextOf(user *userQueue, accept func(*ci.Contender) bool) (best
 	return best, index
 }
 
-func indexAccepted(jobs []*ci.Contender, accept func(*ci.Contender) bool) int {
-	return slices.IndexFunc(jobs, func(j *ci.Contender) bool { return accept == nil || accept(j) })
+func indexAccepted(jobs []*ci.QueuedJob, accept func(*ci.QueuedJob) bool) int {
+	return slices.IndexFunc(jobs, func(j *ci.QueuedJob) bool { return accept == nil || accept(j) })
 }
 
 // add appends a job, which is newer than all others of the user.
-func (u *userQueue) add(j *ci.Contender) {
+func (u *userQueue) add(j *ci.QueuedJob) {
 	i := slices.IndexFunc(u.repos, func(r *repoQueue) bool { return r.id == j.Repo })
 	if i < 0 {
 		i = len(u.repos)
@@ -226,8 +226,8 @@ func (u *userQueue) before(other *userQueue) bool {
 }
 
 // oldest returns the user's oldest waiting job; nil if there is none.
-func (u *userQueue) oldest() *ci.Contender {
-	var oldest *ci.Contender
+func (u *userQueue) oldest() *ci.QueuedJob {
+	var oldest *ci.QueuedJob
 	for _, r := range u.repos {
 		if olderThan(r.oldest(), oldest) {
 			oldest = r.oldest()
@@ -244,7 +244,7 @@ func (p *planner) repoBefore(r, other *repoQueue) bool {
 	return olderThan(r.oldest(), other.oldest())
 }
 
-func (r *repoQueue) oldest() *ci.Contender {
+func (r *repoQueue) oldest() *ci.QueuedJob {
 	if len(r.jobs) == 0 {
 		return nil
 	}
@@ -252,6 +252,6 @@ func (r *repoQueue) oldest() *ci.Contender {
 }
 
 // olderThan reports whether a was created before b. A job is older than none, nil.
-func olderThan(a, b *ci.Contender) bool {
+func olderThan(a, b *ci.QueuedJob) bool {
 	return a != nil && (b == nil || a.Created.Before(b.Created))
 }

@@ -16,8 +16,8 @@ import (
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 // job returns a queued job that requests one core, created some seconds after noon.
-func job(name string, person, repo int64, second int) ci.Contender {
-	return ci.Contender{
+func job(name string, person, repo int64, second int) ci.QueuedJob {
+	return ci.QueuedJob{
 		Job:      ci.JobName(name),
 		Run:      ci.RunID(name),
 		State:    ci.Queued,
@@ -31,20 +31,20 @@ func job(name string, person, repo int64, second int) ci.Contender {
 	}
 }
 
-func running(j ci.Contender) ci.Contender {
+func running(j ci.QueuedJob) ci.QueuedJob {
 	j.State, j.Started = ci.Running, noon.Add(-10*time.Second)
 	return j
 }
 
-func grouped(j ci.Contender, name string, limit int) ci.Contender {
+func grouped(j ci.QueuedJob, name string, limit int) ci.QueuedJob {
 	j.Group, j.Limit = "1/"+name, limit
 	return j
 }
 
-func lost(j ci.Contender) ci.Contender { j.Again = true; return j }
+func lost(j ci.QueuedJob) ci.QueuedJob { j.Requeued = true; return j }
 
-func used(person, repo int64, core time.Duration, ago time.Duration) ci.Spent {
-	return ci.Spent{
+func used(person, repo int64, core time.Duration, ago time.Duration) ci.Usage {
+	return ci.Usage{
 		Person:   person,
 		Repo:     repo,
 		CPU:      1000,
@@ -63,48 +63,48 @@ func TestPlan(t *testing.T) {
 	}{
 		"nothing": {queue.Snapshot{Limits: two}, "", nil},
 		"oldest first": {
-			queue.Snapshot{Limits: two, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 1, 1, 2), job("c", 1, 1, 3)}},
+			queue.Snapshot{Limits: two, Jobs: []ci.QueuedJob{job("a", 1, 1, 1), job("b", 1, 1, 2), job("c", 1, 1, 3)}},
 			"a b",
 			[]string{"c: Waiting: 1st in line, 2 of 2 slots busy; starts in about 1m."},
 		},
 		"two users take turns": {
-			queue.Snapshot{Limits: two, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 1, 1, 2), job("c", 2, 2, 3)}},
+			queue.Snapshot{Limits: two, Jobs: []ci.QueuedJob{job("a", 1, 1, 1), job("b", 1, 1, 2), job("c", 2, 2, 3)}},
 			"a c",
 			[]string{"b: Waiting: 1st in line, 2 of 2 slots busy; starts in about 1m."},
 		},
 		"less usage": {
-			queue.Snapshot{Limits: queue.Limits{Total: 1}, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 2, 2, 2)},
-				Usage: []ci.Spent{used(1, 1, time.Minute, 0)}},
+			queue.Snapshot{Limits: queue.Limits{Total: 1}, Jobs: []ci.QueuedJob{job("a", 1, 1, 1), job("b", 2, 2, 2)},
+				Usage: []ci.Usage{used(1, 1, time.Minute, 0)}},
 			"b",
 			[]string{"a: Waiting: 1st in line, 1 of 1 slots busy; starts in about 1m."},
 		},
 		"old usage counts less": {
-			queue.Snapshot{Limits: queue.Limits{Total: 1}, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 2, 2, 2)},
-				Usage: []ci.Spent{used(2, 2, 10*time.Minute, 0), used(1, 1, 30*time.Minute, 5*time.Hour)}},
+			queue.Snapshot{Limits: queue.Limits{Total: 1}, Jobs: []ci.QueuedJob{job("a", 1, 1, 1), job("b", 2, 2, 2)},
+				Usage: []ci.Usage{used(2, 2, 10*time.Minute, 0), used(1, 1, 30*time.Minute, 5*time.Hour)}},
 			"a",
 			[]string{"b: Waiting: 1st in line, 1 of 1 slots busy; starts in about 30m."},
 		},
 		"running jobs count": {
-			queue.Snapshot{Limits: two, Jobs: []ci.Contender{running(job("x", 1, 1, 0)), job("a", 1, 1, 1), job("b", 2, 2, 2)}},
+			queue.Snapshot{Limits: two, Jobs: []ci.QueuedJob{running(job("x", 1, 1, 0)), job("a", 1, 1, 1), job("b", 2, 2, 2)}},
 			"b",
 			[]string{"a: Waiting: 1st in line, 2 of 2 slots busy; starts in about 1m."},
 		},
 		"repositories of one user": {
-			queue.Snapshot{Limits: queue.Limits{Total: 1}, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 1, 2, 2)},
-				Usage: []ci.Spent{used(3, 1, time.Minute, 0)}},
+			queue.Snapshot{Limits: queue.Limits{Total: 1}, Jobs: []ci.QueuedJob{job("a", 1, 1, 1), job("b", 1, 2, 2)},
+				Usage: []ci.Usage{used(3, 1, time.Minute, 0)}},
 			"b",
 			[]string{"a: Waiting: 1st in line, 1 of 1 slots busy; starts in about 1m."},
 		},
 		"requeued job": {
-			queue.Snapshot{Limits: queue.Limits{Total: 1}, Jobs: []ci.Contender{job("a", 2, 2, 1), lost(job("b", 1, 1, 2))},
-				Usage: []ci.Spent{used(1, 1, time.Hour, 0)}},
+			queue.Snapshot{Limits: queue.Limits{Total: 1}, Jobs: []ci.QueuedJob{job("a", 2, 2, 1), lost(job("b", 1, 1, 2))},
+				Usage: []ci.Usage{used(1, 1, time.Hour, 0)}},
 			"b",
 			[]string{"a: Waiting: 1st in line, 1 of 1 slots busy; starts in about 1h."},
 		},
 		"limit of a user": {
 			queue.Snapshot{
 				Limits: queue.Limits{Total: 9, PerUser: 1},
-				Jobs:   []ci.Contender{job("a", 1, 1, 1), job("b", 1, 2, 2), job("c", 2, 2, 3)},
+				Jobs:   []ci.QueuedJob{job("a", 1, 1, 1), job("b", 1, 2, 2), job("c", 2, 2, 3)},
 			},
 			"a c",
 			[]string{"b: Waiting: 1st in line, 1 of 1 slots of p1 busy; starts in about 1m."},
@@ -112,7 +112,7 @@ func TestPlan(t *testing.T) {
 		"limit of a repository": {
 			queue.Snapshot{
 				Limits: queue.Limits{Total: 9, PerRepo: 1},
-				Jobs:   []ci.Contender{job("a", 1, 1, 1), job("b", 2, 1, 2), job("c", 2, 2, 3)},
+				Jobs:   []ci.QueuedJob{job("a", 1, 1, 1), job("b", 2, 1, 2), job("c", 2, 2, 3)},
 			},
 			"a c",
 			[]string{"b: Waiting: 1st in line, 1 of 1 slots of acme/r1 busy; starts in about 1m."},
@@ -120,7 +120,7 @@ func TestPlan(t *testing.T) {
 		"concurrency group": {
 			queue.Snapshot{
 				Limits: queue.Limits{Total: 9},
-				Jobs: []ci.Contender{
+				Jobs: []ci.QueuedJob{
 					grouped(job("a", 1, 1, 1), "deploy", 1),
 					grouped(job("b", 1, 1, 2), "deploy", 1),
 					job("c", 1, 1, 3),
@@ -131,16 +131,16 @@ func TestPlan(t *testing.T) {
 		},
 		"concurrency group keeps its order": {
 			queue.Snapshot{Limits: queue.Limits{Total: 9}, LaunchFailed: map[ci.JobName]string{"a": "x"},
-				Jobs: []ci.Contender{grouped(job("a", 1, 1, 1), "deploy", 1), grouped(job("b", 1, 1, 2), "deploy", 1)}},
+				Jobs: []ci.QueuedJob{grouped(job("a", 1, 1, 1), "deploy", 1), grouped(job("b", 1, 1, 2), "deploy", 1)}},
 			"",
 			[]string{
 				"a: Waiting: 1st in line, retrying soon: x.",
 				"b: Waiting: 2nd in line, behind older runs of concurrency group deploy.",
 			},
 		},
-		"needs are not met": {queue.Snapshot{Limits: two, Jobs: []ci.Contender{{Job: "a", State: ci.Queued}}}, "", nil},
+		"needs are not met": {queue.Snapshot{Limits: two, Jobs: []ci.QueuedJob{{Job: "a", State: ci.Queued}}}, "", nil},
 		"little room": {
-			queue.Snapshot{Limits: queue.Limits{Total: 9}, Room: 1, Jobs: []ci.Contender{job("a", 1, 1, 1), job("b", 1, 1, 2)}},
+			queue.Snapshot{Limits: queue.Limits{Total: 9}, Room: 1, Jobs: []ci.QueuedJob{job("a", 1, 1, 1), job("b", 1, 1, 2)}},
 			"a",
 			[]string{"b: Waiting: 1st in line, others are being launched; starts in about 1m."},
 		},
@@ -148,7 +148,7 @@ func TestPlan(t *testing.T) {
 			queue.Snapshot{
 				Limits:  two,
 				Blocked: []ci.Obstacle{{Job: "x", Why: "no node"}},
-				Jobs:    []ci.Contender{running(job("x", 1, 1, 0)), job("a", 1, 1, 1)},
+				Jobs:    []ci.QueuedJob{running(job("x", 1, 1, 0)), job("a", 1, 1, 1)},
 			},
 			"",
 			[]string{"a: Waiting: 1st in line, the cluster is full: no node."},
@@ -157,7 +157,7 @@ func TestPlan(t *testing.T) {
 			queue.Snapshot{
 				Limits:  two,
 				Blocked: []ci.Obstacle{{Job: "x", Why: "no node"}},
-				Jobs:    []ci.Contender{job("a", 1, 1, 1)},
+				Jobs:    []ci.QueuedJob{job("a", 1, 1, 1)},
 			},
 			"a",
 			nil,
@@ -174,7 +174,7 @@ func TestPlan(t *testing.T) {
 				if p.Launch {
 					launch = append(launch, string(p.Job))
 				} else {
-					waits = append(waits, string(p.Job)+": "+p.Why)
+					waits = append(waits, string(p.Job)+": "+p.Message)
 				}
 			}
 			got := strings.Join(launch, " ")
@@ -193,7 +193,7 @@ func TestFewPositionKeys(t *testing.T) {
 	}
 	keys := map[string]bool{}
 	for i, p := range queue.Plan(s)[1:] {
-		keys[p.Key] = true
+		keys[p.WaitKey] = true
 		if p.Position != i+1 {
 			t.Fatalf("position %d, want %d", p.Position, i+1)
 		}
@@ -218,7 +218,7 @@ func TestPlanKeepsLimits(t *testing.T) {
 			if r.IntN(3) == 0 {
 				j = grouped(j, fmt.Sprint(r.IntN(3)), 1+r.IntN(2))
 			}
-			if j.Ready, j.Again = r.IntN(5) > 0, r.IntN(9) == 0; r.IntN(4) == 0 {
+			if j.Ready, j.Requeued = r.IntN(5) > 0, r.IntN(9) == 0; r.IntN(4) == 0 {
 				j = running(j)
 			} else if j.Ready {
 				ready++
@@ -228,7 +228,7 @@ func TestPlanKeepsLimits(t *testing.T) {
 		before := map[string]int{}
 		after := map[string]int{}
 		seen := map[ci.JobName]bool{}
-		count := func(of map[string]int, j ci.Contender) {
+		count := func(of map[string]int, j ci.QueuedJob) {
 			of["all"]++
 			of[fmt.Sprint("repo ", j.Repo)]++
 			if j.Person != 0 {
@@ -256,7 +256,7 @@ func TestPlanKeepsLimits(t *testing.T) {
 				continue
 			}
 			launched++
-			j := s.Jobs[slices.IndexFunc(s.Jobs, func(j ci.Contender) bool { return j.Job == p.Job })]
+			j := s.Jobs[slices.IndexFunc(s.Jobs, func(j ci.QueuedJob) bool { return j.Job == p.Job })]
 			count(after, j)
 			if j.Group != "" {
 				limits["group "+j.Group] = max(limits["group "+j.Group], j.Limit)
@@ -297,9 +297,9 @@ func clone(s queue.Snapshot) queue.Snapshot { s.Jobs = slices.Clone(s.Jobs); ret
 type simulation struct {
 	now    time.Time
 	limits queue.Limits
-	jobs   []ci.Contender
+	jobs   []ci.QueuedJob
 	took   map[ci.JobName]time.Duration
-	recent []ci.Spent
+	recent []ci.Usage
 	share  map[int64]time.Duration // of repositories
 	starts []ci.JobName
 }
@@ -313,7 +313,7 @@ func (s *simulation) launch() {
 		Room:   1000,
 	}) {
 		if p.Launch {
-			j := &s.jobs[slices.IndexFunc(s.jobs, func(j ci.Contender) bool { return j.Job == p.Job })]
+			j := &s.jobs[slices.IndexFunc(s.jobs, func(j ci.QueuedJob) bool { return j.Job == p.Job })]
 			j.State, j.Started = ci.Running, s.now
 			s.starts = append(s.starts, j.Job)
 		}
@@ -322,8 +322,8 @@ func (s *simulation) launch() {
 
 // finish advances the time to the end of the next job.
 func (s *simulation) finish() {
-	ends := func(j ci.Contender) time.Time { return j.Started.Add(s.took[j.Job]) }
-	var now []ci.Contender
+	ends := func(j ci.QueuedJob) time.Time { return j.Started.Add(s.took[j.Job]) }
+	var now []ci.QueuedJob
 	for _, j := range s.jobs {
 		if j.State == ci.Running {
 			now = append(now, j)
@@ -331,11 +331,11 @@ func (s *simulation) finish() {
 	}
 	next := slices.MinFunc(
 		now,
-		func(a, b ci.Contender) int { return cmp.Or(ends(a).Compare(ends(b)), cmp.Compare(a.Job, b.Job)) },
+		func(a, b ci.QueuedJob) int { return cmp.Or(ends(a).Compare(ends(b)), cmp.Compare(a.Job, b.Job)) },
 	)
 	s.now = ends(next)
 	s.share[next.Repo] += s.took[next.Job]
-	s.recent = slices.Insert(s.recent, 0, ci.Spent{
+	s.recent = slices.Insert(s.recent, 0, ci.Usage{
 		Person:   next.Person,
 		Repo:     next.Repo,
 		CPU:      next.CPU,
@@ -345,7 +345,7 @@ func (s *simulation) finish() {
 	if len(s.recent) > 2000 {
 		s.recent = s.recent[:2000]
 	}
-	s.jobs = slices.DeleteFunc(s.jobs, func(j ci.Contender) bool { return j.Job == next.Job })
+	s.jobs = slices.DeleteFunc(s.jobs, func(j ci.QueuedJob) bool { return j.Job == next.Job })
 }
 
 // TestSecondUserIsNext: one user has 500 jobs and another user has one, which starts with the next free slot.
@@ -393,7 +393,7 @@ func TestEqualShares(t *testing.T) {
 			}
 			slices.SortFunc(
 				s.jobs,
-				func(a, b ci.Contender) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Job, b.Job)) },
+				func(a, b ci.QueuedJob) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Job, b.Job)) },
 			)
 			for s.launch(); s.now.Before(noon.Add(time.Hour)); s.launch() { // less than any has to do
 				s.finish()
@@ -420,7 +420,7 @@ func TestJobsWithoutARepository(t *testing.T) {
 		Now:    noon,
 		Room:   10,
 		Limits: queue.Limits{Total: 9, PerRepo: 1, PerUser: 1},
-		Jobs:   []ci.Contender{running(job("x", 1, 1, 0)), job("command", 0, 0, 1)},
+		Jobs:   []ci.QueuedJob{running(job("x", 1, 1, 0)), job("command", 0, 0, 1)},
 	}
 	positions := queue.Plan(s)
 	if len(positions) != 1 || !positions[0].Launch {

@@ -13,9 +13,9 @@ import (
 
 // Runs reads jobs and runs, and records that a job was launched.
 type Runs interface {
-	Job(ctx context.Context, name ci.JobName) (ci.Job, error)
+	JobWithSpec(ctx context.Context, name ci.JobName) (ci.JobWithSpec, error)
 	Run(ctx context.Context, id ci.RunID) (ci.Run, error)
-	Launched(ctx context.Context, name ci.JobName, uid string) error
+	MarkLaunched(ctx context.Context, name ci.JobName, uid string) error
 	SaveImages(ctx context.Context, name ci.JobName, images []ci.Image) error
 }
 
@@ -151,15 +151,15 @@ func (q *Queue) Pass(ctx context.Context) error {
 
 	savedKeys := map[ci.JobName]string{}
 	for _, j := range s.Jobs {
-		savedKeys[j.Job] = j.Waits
+		savedKeys[j.Job] = j.WaitKey
 	}
 	var launch []ci.JobName
-	var changed []ci.Place // positions whose stored reason is out of date
+	var changed []ci.QueuePosition // positions whose stored reason is out of date
 	for _, p := range Plan(s) {
 		switch {
 		case p.Launch:
 			launch = append(launch, p.Job)
-		case p.Reason != ci.WaitTurn && p.Key != savedKeys[p.Job] && len(changed) < maxSavedReasons:
+		case p.Reason != ci.WaitTurn && p.WaitKey != savedKeys[p.Job] && len(changed) < maxSavedReasons:
 			changed = append(changed, p)
 		}
 	}

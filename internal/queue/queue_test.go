@@ -18,7 +18,7 @@ import (
 
 // world implements all dependencies of a queue. Jobs keep their order.
 type world struct {
-	jobs     []ci.Job
+	jobs     []ci.JobWithSpec
 	repo     ci.Repo
 	tokenErr map[ci.JobName]error // by the job that is launched
 	launch   map[ci.JobName]error
@@ -48,12 +48,12 @@ func newWorld(queued ...ci.JobName) *world {
 		started:  time.Now(),
 	}
 	for _, name := range queued {
-		w.jobs = append(w.jobs, ci.Job{Name: name, Run: ci.RunID(name), State: ci.Queued})
+		w.jobs = append(w.jobs, ci.JobWithSpec{Job: ci.Job{Name: name, Run: ci.RunID(name), State: ci.Queued}})
 	}
 	return w
 }
 
-func (w *world) in(state ci.State, limit int) (found []ci.Job) {
+func (w *world) in(state ci.State, limit int) (found []ci.JobWithSpec) {
 	for _, j := range w.jobs {
 		if j.State == state && len(found) < limit {
 			found = append(found, j)
@@ -69,17 +69,17 @@ func (w *world) running() (names []ci.JobName) {
 	return names
 }
 
-func (w *world) job(name ci.JobName) *ci.Job {
-	return &w.jobs[slices.IndexFunc(w.jobs, func(j ci.Job) bool { return j.Name == name })]
+func (w *world) job(name ci.JobName) *ci.JobWithSpec {
+	return &w.jobs[slices.IndexFunc(w.jobs, func(j ci.JobWithSpec) bool { return j.Name == name })]
 }
 
-func (w *world) Contenders(context.Context) (list []ci.Contender, err error) {
+func (w *world) UnfinishedJobs(context.Context) (list []ci.QueuedJob, err error) {
 	time.Sleep(w.slow)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i, j := range w.jobs {
 		if j.State == ci.Queued || j.State == ci.Running {
-			list = append(list, ci.Contender{
+			list = append(list, ci.QueuedJob{
 				Job:     j.Name,
 				Run:     j.Run,
 				State:   j.State,
@@ -87,7 +87,7 @@ func (w *world) Contenders(context.Context) (list []ci.Contender, err error) {
 				Repo:    w.repo.ID,
 				Created: time.UnixMilli(int64(i)),
 				Started: w.started,
-				Waits:   w.waits[j.Name],
+				WaitKey: w.waits[j.Name],
 			})
 		}
 	}
@@ -116,25 +116,25 @@ func TestFullQuota(t *testing.T) {
 	}
 }
 
-func (w *world) Spent(context.Context, time.Time, int) ([]ci.Spent, error) { return nil, nil }
+func (w *world) RecentUsage(context.Context, time.Time, int) ([]ci.Usage, error) { return nil, nil }
 
-func (w *world) SaveWaitReasons(_ context.Context, places []ci.Place) error {
+func (w *world) SaveWaitReasons(_ context.Context, places []ci.QueuePosition) error {
 	for _, p := range places {
-		w.saved = append(w.saved, string(p.Job)+": "+p.Why)
-		w.waits[p.Job] = p.Key
+		w.saved = append(w.saved, string(p.Job)+": "+p.Message)
+		w.waits[p.Job] = p.WaitKey
 	}
 	return nil
 }
 
 func (w *world) Unplaced([]ci.JobName) (int, []ci.Obstacle) { return w.underway, w.blocked }
 
-func (w *world) Job(_ context.Context, name ci.JobName) (ci.Job, error) {
+func (w *world) JobWithSpec(_ context.Context, name ci.JobName) (ci.JobWithSpec, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return *w.job(name), nil
 }
 
-func (w *world) Launched(ctx context.Context, name ci.JobName, uid string) error {
+func (w *world) MarkLaunched(ctx context.Context, name ci.JobName, uid string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if ctx.Err() != nil {
@@ -153,7 +153,7 @@ func (w *world) Run(_ context.Context, id ci.RunID) (ci.Run, error) {
 	defer w.mu.Unlock()
 	repo := w.repo
 	if repo.ID != 0 {
-		repo.Installation = int64(slices.IndexFunc(w.jobs, func(j ci.Job) bool { return j.Run == id }))
+		repo.Installation = int64(slices.IndexFunc(w.jobs, func(j ci.JobWithSpec) bool { return j.Run == id }))
 	}
 	return ci.Run{ID: id, Event: ci.Event{Repo: repo, Fork: w.fork}}, nil
 }
@@ -161,7 +161,7 @@ func (w *world) Run(_ context.Context, id ci.RunID) (ci.Run, error) {
 func (w *world) Observe(_ context.Context, job ci.Job) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	*w.job(job.Name) = job
+	w.job(job.Name).Job = job
 	return true, w.writeErr
 }
 

@@ -11,9 +11,9 @@ import (
 
 // Jobs is the part of the database that the queue reads and writes.
 type Jobs interface {
-	Contenders(ctx context.Context) ([]ci.Contender, error)
-	Spent(ctx context.Context, since time.Time, limit int) ([]ci.Spent, error)
-	SaveWaitReasons(ctx context.Context, positions []ci.Place) error
+	UnfinishedJobs(ctx context.Context) ([]ci.QueuedJob, error)
+	RecentUsage(ctx context.Context, since time.Time, limit int) ([]ci.Usage, error)
+	SaveWaitReasons(ctx context.Context, positions []ci.QueuePosition) error
 }
 
 // Cluster counts which of the launched jobs have no node yet, and returns an obstacle for each that the scheduler
@@ -64,7 +64,7 @@ const (
 )
 
 // Positions returns all waiting jobs in order.
-func (r *Reader) Positions(ctx context.Context) ([]ci.Place, error) {
+func (r *Reader) Positions(ctx context.Context) ([]ci.QueuePosition, error) {
 	s, err := r.snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (r *Reader) Positions(ctx context.Context) ([]ci.Place, error) {
 func (r *Reader) snapshot(ctx context.Context) (Snapshot, error) {
 	s := Snapshot{Now: r.clock.Now(), Limits: r.limits, Room: math.MaxInt}
 	var err error
-	if s.Jobs, err = r.jobs.Contenders(ctx); err != nil {
+	if s.Jobs, err = r.jobs.UnfinishedJobs(ctx); err != nil {
 		return s, err
 	}
 	if r.delayed != nil {
@@ -100,13 +100,13 @@ func (r *Reader) snapshot(ctx context.Context) (Snapshot, error) {
 
 	mustWait := ready > min(s.Room, s.Limits.Total-len(running)) || len(s.Blocked) > 0
 	if mustWait || s.Limits.PerRepo > 0 || s.Limits.PerUser > 0 {
-		s.Usage, err = r.jobs.Spent(ctx, s.Now.Add(-usagePeriod), maxUsageJobs)
+		s.Usage, err = r.jobs.RecentUsage(ctx, s.Now.Add(-usagePeriod), maxUsageJobs)
 	}
 	return s, err
 }
 
 // jobsByState returns the names of the running jobs, and how many queued ones are ready to start.
-func jobsByState(jobs []ci.Contender) (running []ci.JobName, ready int) {
+func jobsByState(jobs []ci.QueuedJob) (running []ci.JobName, ready int) {
 	for _, j := range jobs {
 		switch {
 		case j.State == ci.Running:
@@ -119,10 +119,10 @@ func jobsByState(jobs []ci.Contender) (running []ci.JobName, ready int) {
 }
 
 // quotaObstacles returns an obstacle for each launched job whose pod the namespace's quota does not admit.
-func quotaObstacles(jobs []ci.Contender) []ci.Obstacle {
+func quotaObstacles(jobs []ci.QueuedJob) []ci.Obstacle {
 	var obstacles []ci.Obstacle
 	for _, j := range jobs {
-		reason, lacks := ci.ParseWait(j.Waits)
+		reason, lacks := ci.ParseWait(j.WaitKey)
 		if j.State != ci.Running || reason != ci.WaitQuota {
 			continue
 		}

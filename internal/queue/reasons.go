@@ -9,7 +9,7 @@ import (
 )
 
 // position describes a waiting job: its place in the queue, why it waits, and when it is expected to start.
-func (p *planner) position(j *ci.Contender, number int, starts time.Duration) ci.Place {
+func (p *planner) position(j *ci.QueuedJob, number int, starts time.Duration) ci.QueuePosition {
 	reason, detail := p.waitReason(j)
 	switch reason {
 	case ci.WaitTrouble, ci.WaitRegistry, ci.WaitCluster, ci.WaitGroup:
@@ -19,7 +19,7 @@ func (p *planner) position(j *ci.Contender, number int, starts time.Duration) ci
 	if starts > 0 {
 		sentence += "; starts in about " + roughly(starts)
 	}
-	return ci.Place{
+	return ci.QueuePosition{
 		Job:      j.Job,
 		Run:      j.Run,
 		Repo:     j.RepoName,
@@ -27,14 +27,14 @@ func (p *planner) position(j *ci.Contender, number int, starts time.Duration) ci
 		Created:  j.Created,
 		Position: number,
 		Reason:   reason,
-		Why:      sentence + ".",
-		Starts:   starts,
-		Key:      positionKey(reason, number, detail),
+		Message:  sentence + ".",
+		StartsIn: starts,
+		WaitKey:  positionKey(reason, number, detail),
 	}
 }
 
 // waitReason returns the first thing that prevents a job from starting, as a ci.Wait constant and in words.
-func (p *planner) waitReason(j *ci.Contender) (reason, detail string) {
+func (p *planner) waitReason(j *ci.QueuedJob) (reason, detail string) {
 	switch {
 	case p.LaunchFailed[j.Job] != "":
 		return ci.WaitTrouble, "retrying soon: " + p.LaunchFailed[j.Job]

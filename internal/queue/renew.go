@@ -15,11 +15,11 @@ import (
 const renewAfter = 45 * time.Minute
 
 // withOldTokens returns the launched jobs whose pods still wait and whose tokens are older than renewAfter.
-func withOldTokens(now time.Time, jobs []ci.Contender, renewedAt map[ci.JobName]time.Time) []ci.JobName {
+func withOldTokens(now time.Time, jobs []ci.QueuedJob, renewedAt map[ci.JobName]time.Time) []ci.JobName {
 	beforeClone := []string{ci.WaitNode, ci.WaitQuota, ci.WaitImage, ci.WaitKueue}
 	var names []ci.JobName
 	for _, j := range jobs {
-		reason, _ := ci.ParseWait(j.Waits)
+		reason, _ := ci.ParseWait(j.WaitKey)
 		if j.State != ci.Running || j.Repo == 0 || !slices.Contains(beforeClone, reason) {
 			continue
 		}
@@ -46,7 +46,7 @@ func (q *Queue) renewTokens(ctx context.Context, s Snapshot) error {
 }
 
 func (q *Queue) renewToken(ctx context.Context, name ci.JobName, now time.Time) error {
-	job, err := q.runs.Job(ctx, name)
+	job, err := q.runs.JobWithSpec(ctx, name)
 	if err != nil || job.State != ci.Running {
 		return err
 	}
@@ -58,7 +58,7 @@ func (q *Queue) renewToken(ctx context.Context, name ci.JobName, now time.Time) 
 	if err != nil {
 		return err
 	}
-	if err := q.renewer.Renew(ctx, ci.Launch{Job: job, Access: access}); err != nil {
+	if err := q.renewer.Renew(ctx, ci.Launch{JobWithSpec: job, Access: access}); err != nil {
 		return err
 	}
 	q.renewedAt[name] = now

@@ -34,9 +34,9 @@ type recorder struct {
 	m *midway
 }
 
-func (r recorder) Launched(ctx context.Context, name ci.JobName, uid string) error {
+func (r recorder) MarkLaunched(ctx context.Context, name ci.JobName, uid string) error {
 	r.m.launched, r.m.recorded = true, ctx.Err()
-	return errors.Join(ctx.Err(), r.world.Launched(ctx, name, uid))
+	return errors.Join(ctx.Err(), r.world.MarkLaunched(ctx, name, uid))
 }
 
 // TestT1ShutdownFinishesTheLaunch: a launch that has begun is finished and recorded when the server shuts down, or the

@@ -31,7 +31,7 @@ func decay(usage float64, age time.Duration) float64 {
 
 // medianDurations returns the median duration of the newest jobs of each repository, and that of the newest jobs of
 // all, which is defaultDuration if there are none. The history must be newest first.
-func medianDurations(history []ci.Spent) (byRepo map[int64]time.Duration, total time.Duration) {
+func medianDurations(history []ci.Usage) (byRepo map[int64]time.Duration, total time.Duration) {
 	durations := map[int64][]time.Duration{}
 	var all []time.Duration
 	for _, u := range history {

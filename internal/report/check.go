@@ -18,7 +18,7 @@ const CheckReporter = "check"
 
 // Runs finds the runs and jobs that a check run describes.
 type Runs interface {
-	RunsAt(ctx context.Context, repo int64, sha ci.SHA) ([]ci.Run, error)
+	RunsOfCommit(ctx context.Context, repo int64, sha ci.SHA) ([]ci.Run, error)
 	RunJobs(ctx context.Context, run ci.RunID) ([]ci.Job, error)
 }
 
@@ -110,7 +110,7 @@ func progress(st ci.Status, run ci.Run) (status, conclusion string) {
 // subject returns the run that a report is about, and its jobs, or the one job that the report is about: of all jobs of
 // the commit with this context, the worst.
 func (c *Checks) subject(ctx context.Context, st ci.Status) (worst ci.Run, jobs []ci.Job, err error) {
-	runs, err := c.cfg.Runs.RunsAt(ctx, st.Repo.ID, st.SHA)
+	runs, err := c.cfg.Runs.RunsOfCommit(ctx, st.Repo.ID, st.SHA)
 	if err != nil || len(runs) == 0 {
 		return worst, nil, err
 	}

@@ -20,7 +20,7 @@ type commit struct {
 	posted []ci.Check
 }
 
-func (w *commit) RunsAt(context.Context, int64, ci.SHA) ([]ci.Run, error) {
+func (w *commit) RunsOfCommit(context.Context, int64, ci.SHA) ([]ci.Run, error) {
 	if w.run.State != ci.Failure {
 		return []ci.Run{w.run}, nil
 	}

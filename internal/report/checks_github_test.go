@@ -102,7 +102,7 @@ func TestStatusAndCheckReachGitHub(t *testing.T) {
 		}
 	}
 	sent(1, 1)
-	fine(t, db.Launched(t.Context(), queued.Name, "u1"))
+	fine(t, db.MarkLaunched(t.Context(), queued.Name, "u1"))
 	job, err := db.Job(t.Context(), queued.Name)
 	fine(t, err)
 	job.State, job.Message = ci.Failure, "vet failed in 2.0s (exit 1)."

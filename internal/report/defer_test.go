@@ -20,8 +20,8 @@ func TestFewCallsLeft(t *testing.T) {
 		w.start("b")
 		w.run(2 * time.Second)
 		for _, sha := range []ci.SHA{"a", "b"} {
-			reason := ci.Place{Job: ci.JobNameOf(ci.RunID(sha), 1), Key: "turn", Why: "Waiting: 2nd in line."}
-			if err := w.outbox.SaveWaitReasons(t.Context(), []ci.Place{reason}); err != nil {
+			reason := ci.QueuePosition{Job: ci.JobNameOf(ci.RunID(sha), 1), WaitKey: "turn", Message: "Waiting: 2nd in line."}
+			if err := w.outbox.SaveWaitReasons(t.Context(), []ci.QueuePosition{reason}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -26,9 +26,9 @@ func (m metricsStore) Observe(ctx context.Context, job ci.Job) (bool, error) {
 	return changed, err
 }
 
-// Lost records that the cluster lost a job; see store.Lost.
-func (m metricsStore) Lost(ctx context.Context, job ci.Job, why string) (bool, error) {
-	requeued, err := m.Store.Lost(ctx, job, why)
+// RecordInterruption records that the cluster lost a job; see store.RecordInterruption.
+func (m metricsStore) RecordInterruption(ctx context.Context, job ci.Job, why string) (bool, error) {
+	requeued, err := m.Store.RecordInterruption(ctx, job, why)
 	if requeued {
 		m.metrics.CountInterruption()
 	}
@@ -65,7 +65,7 @@ type queuePositions struct {
 }
 
 // Positions returns the jobs that are waiting, in order.
-func (p *queuePositions) Positions(ctx context.Context) ([]ci.Place, error) {
+func (p *queuePositions) Positions(ctx context.Context) ([]ci.QueuePosition, error) {
 	if q := p.leader.Load(); q != nil {
 		return q.Positions(ctx)
 	}

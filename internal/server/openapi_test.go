@@ -157,14 +157,14 @@ func (o *operator) CancelRun(_ context.Context, id ci.RunID, _ string) (bool, er
 	return id == "r1", nil
 }
 
-func (o *operator) Positions(context.Context) ([]ci.Place, error) {
-	return []ci.Place{{
+func (o *operator) Positions(context.Context) ([]ci.QueuePosition, error) {
+	return []ci.QueuePosition{{
 		Job:      "yaci-r3-1",
 		Run:      "r3",
 		Created:  time.Now(),
 		Position: 1,
 		Reason:   ci.WaitAll,
-		Why:      "All slots are busy.",
+		Message:  "All slots are busy.",
 	}}, nil
 }
 
@@ -247,7 +247,7 @@ func apiFront(t testing.TB) (http.Handler, *operator) {
 			Steps:    []ci.Step{{Name: "test", Container: "1-test", State: ci.Queued, Limit: 1 << 30}},
 		}}}))
 	}
-	must(db.Launched(ctx, "yaci-r1-1", "u"))
+	must(db.MarkLaunched(ctx, "yaci-r1-1", "u"))
 	_, err = db.Observe(ctx, ci.Job{
 		Name:    "yaci-r1-1",
 		Run:     "r1",

@@ -360,7 +360,7 @@ func newEstateWorld(t *testing.T) *estateWorld {
 			APIURL:  srv.URL + "/api/v3",
 			AppID:   7,
 			AppKey:  pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}),
-			Learned: w.db.LearnRepo,
+			Learned: w.db.SaveRepoState,
 		})
 	}
 	if err != nil {
@@ -614,7 +614,7 @@ func (w *estateWorld) heal(ctx context.Context) error {
 // runs are those of this sequence.
 func (w *estateWorld) runs(ctx context.Context) (mine []ci.Run, err error) {
 	for _, r := range w.mine {
-		list, err := w.db.Runs(ctx, ci.RunFilter{Sight: ci.Sight{All: true}, Repo: r.id, Limit: 100})
+		list, err := w.db.Runs(ctx, ci.RunFilter{Visibility: ci.Visibility{All: true}, Repo: r.id, Limit: 100})
 		if err != nil {
 			return nil, err
 		}
@@ -640,12 +640,12 @@ func (w *estateWorld) retry(ctx context.Context) error {
 
 // launch does what the queue and a pod do: mint a token for the id, clone by the name, and end.
 func (w *estateWorld) launch(ctx context.Context) error {
-	all, err := w.db.Contenders(ctx)
+	all, err := w.db.UnfinishedJobs(ctx)
 	if err != nil {
 		return err
 	}
 	for _, c := range all {
-		job, err := w.db.Job(ctx, c.Job)
+		job, err := w.db.JobWithSpec(ctx, c.Job)
 		if err != nil {
 			return err
 		}
@@ -674,7 +674,7 @@ func (w *estateWorld) launch(ctx context.Context) error {
 }
 
 // check holds a job against what it is allowed.
-func (w *estateWorld) check(run ci.Run, job ci.Job) {
+func (w *estateWorld) check(run ci.Run, job ci.JobWithSpec) {
 	w.locked(func() {
 		if w.hub.origin[run.Event.SHA] != run.Event.Repo.ID {
 			w.hub.wrong = append(
@@ -719,7 +719,7 @@ func (w *estateWorld) report(ctx context.Context) error {
 func (w *estateWorld) read(ctx context.Context) error {
 	for _, owner := range []string{"ada", "bob", "eve"} {
 		for _, name := range w.names {
-			repo, err := w.db.RepoNamed(ctx, owner, name)
+			repo, err := w.db.RepoByName(ctx, owner, name)
 			if errors.Is(err, ci.ErrNotFound) {
 				continue
 			}
@@ -794,7 +794,7 @@ func (w *estateWorld) play(n int, seed uint64) {
 		w.t.Fatal(err)
 	}
 	for _, run := range runs {
-		w.check(run, ci.Job{})
+		w.check(run, ci.JobWithSpec{})
 	}
 	if len(w.hub.wrong) > 0 {
 		w.t.Fatalf("seed %d: %s\n%s", seed, strings.Join(w.hub.wrong, "\n"), strings.Join(w.played, "\n"))

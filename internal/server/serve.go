@@ -58,7 +58,7 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	redactor = redactSecrets(handler, cfg) // setup may have added secrets
 	log = slog.New(redactor)
 	db.Redact = redactor.Text
-	gh, err := setup.Connect(cfg, db.LearnRepo)
+	gh, err := setup.Connect(cfg, db.SaveRepoState)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func openDatabase(ctx context.Context, cfg config.Config, log *slog.Logger) (*st
 		db.Close()
 		unlock()
 	}
-	db.LimitPlans(cfg.RepoStoreLimit)
+	db.LimitSpecs(cfg.RepoStoreLimit)
 	if cfg.DatabasePath() == "" {
 		return db, closeDatabase, nil
 	}

@@ -242,7 +242,7 @@ func pagesConfig(cfg config.Pages, db *store.Store, logbook web.Logbook, log *sl
 		Logbook:  logbook,
 		Inbox:    db,
 		Sessions: db,
-		Sight:    ci.Sight{All: cfg.PrivatePages},
+		Sight:    ci.Visibility{All: cfg.PrivatePages},
 		URL:      strings.TrimSuffix(cfg.PublicURL, "/"),
 		Log:      log,
 	}

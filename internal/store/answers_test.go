@@ -12,9 +12,9 @@ func TestAnswers(t *testing.T) { both(t, answers) }
 // A key belongs to who comes first, until its answer is there for all, or it is given back.
 func answers(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	begin := func(want bool) ci.Answer {
+	begin := func(want bool) ci.IdempotentResponse {
 		t.Helper()
-		a, claimed, err := s.BeginAnswer(ctx, "k", "POST /run")
+		a, claimed, err := s.ClaimIdempotencyKey(ctx, "k", "POST /run")
 		must(t, err)
 		if claimed != want {
 			t.Errorf("claimed %v, want %v", claimed, want)
@@ -26,10 +26,10 @@ func answers(t *testing.T, s *store.Store) {
 	if a.Status != 0 || a.Request != "POST /run" {
 		t.Errorf("under way: %+v", a)
 	}
-	must(t, s.EndAnswer(ctx, "k", ci.Answer{}))
+	must(t, s.SaveIdempotentResponse(ctx, "k", ci.IdempotentResponse{}))
 	begin(true)
-	must(t, s.EndAnswer(ctx, "k", ci.Answer{Status: 200, Body: []byte("{}")}))
-	must(t, s.EndAnswer(ctx, "k", ci.Answer{Status: 500}))
+	must(t, s.SaveIdempotentResponse(ctx, "k", ci.IdempotentResponse{Status: 200, Body: []byte("{}")}))
+	must(t, s.SaveIdempotentResponse(ctx, "k", ci.IdempotentResponse{Status: 500}))
 	a = begin(false)
 	if a.Status != 200 || string(a.Body) != "{}" {
 		t.Errorf("answered: %+v", a)

@@ -21,7 +21,7 @@ func cancel(t *testing.T, s *store.Store) {
 	second.Needs = []ci.JobName{"yaci-r1-1"}
 	jobs[0].Title, jobs[0].Steps = "first", []ci.Step{{Name: "test", Container: "1-test", State: ci.Queued}}
 	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: append(jobs, second)}))
-	must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
+	must(t, s.MarkLaunched(ctx, "yaci-r1-1", "uid-1"))
 	for _, want := range []bool{true, false} { // the first ends it, and the second finds it ended
 		got, err := s.CancelRun(ctx, "r1", "Cancelled by @ada.")
 		if err != nil || got != want {
@@ -46,7 +46,7 @@ func cancel(t *testing.T, s *store.Store) {
 	if len(due) != 3 {
 		t.Errorf("%d statuses, want those of the run and of two jobs", len(due))
 	}
-	left, err := s.UnsettledJobs(ctx)
+	left, err := s.JobsToCleanUp(ctx)
 	must(t, err)
 	if len(left) != 2 {
 		t.Errorf("%d jobs to be cleared up, want both: the second might have been in the middle of its launch", len(left))
@@ -70,7 +70,7 @@ func cancelRaces(t *testing.T, s *store.Store) {
 			run, jobs := pushRun(id, "refs/heads/"+string(id))
 			must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 			if c.then != "launched" {
-				must(t, s.Launched(ctx, jobs[0].Name, "uid-1"))
+				must(t, s.MarkLaunched(ctx, jobs[0].Name, "uid-1"))
 			}
 			job, err := s.Job(ctx, jobs[0].Name)
 			must(t, err)
@@ -83,9 +83,9 @@ func cancelRaces(t *testing.T, s *store.Store) {
 					done.State, done.Message = ci.Success, "Passed in 1s"
 					_, err = s.Observe(ctx, done)
 				case "launched":
-					err = s.Launched(ctx, job.Name, "uid-2")
+					err = s.MarkLaunched(ctx, job.Name, "uid-2")
 				case "lost":
-					_, err = s.Lost(ctx, job, "x")
+					_, err = s.RecordInterruption(ctx, job, "x")
 				}
 				must(t, err)
 			}

@@ -42,7 +42,7 @@ func TestH5TimesAreTheDatabases(t *testing.T) {
 	run, jobs := pushRun("r1", "refs/heads/main")
 	run.Created = s.Now()
 	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
-	must(t, s.Launched(ctx, jobs[0].Name, "uid-1"))
+	must(t, s.MarkLaunched(ctx, jobs[0].Name, "uid-1"))
 	job, err := s.Job(ctx, jobs[0].Name)
 	must(t, err)
 	job.State = ci.Success

@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3"
 )
 
@@ -14,7 +17,7 @@ import (
 type db struct {
 	write, read *sql.DB // one and the same on Postgres
 	dialect     goose.Dialect
-	epoch       int64 // of the leader who writes; 0: no leader's work
+	epoch       int64 // of the leader that writes; 0: it writes not as the leader
 	clock       *clock
 	url         string // of a Postgres database
 }
@@ -38,7 +41,7 @@ func (d db) tx(ctx context.Context, f func(*sql.Tx) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer tx.Rollback()
-	if err := d.alone(ctx, tx); err != nil {
+	if err := d.lockWriters(ctx, tx); err != nil {
 		return err
 	}
 	if err := f(tx); err != nil {
@@ -62,10 +65,10 @@ func (d db) QueryRowContext(ctx context.Context, query string, args ...any) *sql
 
 func (d db) postgres() bool { return d.dialect == goose.DialectPostgres }
 
-// alone has a transaction wait until it is the only one that writes, and refuses
-// that of a leader whom another has followed. SQLite has one writer and one
-// server, and sees to both itself; on Postgres the row of the leader is the lock.
-func (d db) alone(ctx context.Context, tx *sql.Tx) error {
+// lockWriters makes a transaction wait until it is the only one that writes. The error is [ErrDeposed] if the
+// transaction is that of a leader after whom another server was elected. On Postgres the row of the leader is the lock.
+// SQLite needs none, since it has one writer and one server.
+func (d db) lockWriters(ctx context.Context, tx *sql.Tx) error {
 	if !d.postgres() {
 		return nil
 	}
@@ -84,4 +87,31 @@ func (d db) close() error {
 		return d.write.Close()
 	}
 	return errors.Join(d.read.Close(), d.write.Close())
+}
+
+// clock returns the time of the database from this machine's clock and the difference between the two. The difference
+// is measured with each new connection, and no connection is older than connAge. With SQLite both are the same clock.
+type clock struct {
+	ahead atomic.Int64 // how far the database's clock is ahead of ours, in nanoseconds
+}
+
+// maxMeasureTime is how long a measurement may take to count: the answer is from some moment between its start and end.
+const maxMeasureTime = time.Second
+
+func (c *clock) now() time.Time { return time.Now().Add(c.difference()) }
+
+// difference returns how far the database's clock is ahead.
+func (c *clock) difference() time.Duration { return time.Duration(c.ahead.Load()) }
+
+func (c *clock) measure(ctx context.Context, conn *pgx.Conn) error {
+	asked := time.Now()
+	var answer time.Time
+	if err := conn.QueryRow(ctx, `SELECT clock_timestamp()`, pgx.QueryExecModeSimpleProtocol).Scan(&answer); err != nil {
+		return fmt.Errorf("clock of the database: %w", err)
+	}
+	took := time.Since(asked)
+	if took < maxMeasureTime || c.ahead.Load() == 0 {
+		c.ahead.Store(int64(answer.Sub(asked.Round(0).Add(took / 2))))
+	}
+	return nil
 }

@@ -17,7 +17,7 @@ var (
 	Numbered    = numbered
 	ForPostgres = forPostgres
 
-	DropRunStatements = dropRun
+	DeleteRunStatements = deleteRun
 
 	Publish = publish
 )
@@ -133,8 +133,8 @@ func (s *Store) Writer() *sql.DB { return s.db.write }
 
 // PlanOfRuns is how SQLite goes about finding the runs of a filter, a line a step.
 func (s *Store) PlanOfRuns(ctx context.Context, f ci.RunFilter) (plan []string, err error) {
-	query, args := s.selection(f)
-	rows, err := s.db.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, args...)
+	condition, args := s.runsCondition(f)
+	rows, err := s.db.QueryContext(ctx, "EXPLAIN QUERY PLAN SELECT "+runColumns+" FROM runs WHERE "+condition, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -11,10 +11,10 @@ import (
 	"syscall"
 )
 
-// Lock keeps other servers off a SQLite file until the returned function is called, or the process ends in whatever
-// way. Two files are locked: one beside the database, which stays when the database is replaced, and the database
-// itself, which other names of it, such as hard links, lead to as well. Symbolic links are resolved first. The lock is
-// flock(2), which does not disturb the locks of SQLite; it must be given up after the database was closed.
+// Lock prevents other servers from using a SQLite file until the returned function is called, or the process ends. Two
+// files are locked: one beside the database, which stays when the database is replaced, and the database itself, which
+// other names of it, such as hard links, lead to as well. Symbolic links are resolved first. The lock is flock(2),
+// which does not disturb the locks of SQLite. Call unlock after the database was closed.
 func Lock(path string) (unlock func() error, err error) {
 	real, err := resolve(path)
 	if err != nil {
@@ -128,7 +128,7 @@ func publish(part, to string, flush func(path string) error) error {
 	return flush(filepath.Dir(to))
 }
 
-// flush has a file, or the names in a directory, survive a power loss.
+// flush makes a file, or the names in a directory, survive a power loss.
 func flush(path string) error {
 	f, err := os.Open(path)
 	if err != nil {

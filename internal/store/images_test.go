@@ -29,7 +29,7 @@ func keptImages(t *testing.T, s *store.Store) {
 	}}
 	must(t, s.SaveImages(ctx, jobs[0].Name, known))
 	for i, j := range jobs {
-		got, err := s.Job(ctx, j.Name)
+		got, err := s.JobWithSpec(ctx, j.Name)
 		must(t, err)
 		want := j.Images
 		if i == 0 {
@@ -40,9 +40,9 @@ func keptImages(t *testing.T, s *store.Store) {
 			t.Errorf("job %d (-want +got):\n%s", i, diff)
 		}
 	}
-	must(t, s.Launched(ctx, jobs[0].Name, "uid"))
+	must(t, s.MarkLaunched(ctx, jobs[0].Name, "uid"))
 	must(t, s.SaveImages(ctx, jobs[0].Name, nil)) // too late: it runs
-	got, err := s.Job(ctx, jobs[0].Name)
+	got, err := s.JobWithSpec(ctx, jobs[0].Name)
 	if err != nil || len(got.Images) != 1 {
 		t.Errorf("a running job's images were changed: %+v, %v", got.Images, err)
 	}
@@ -53,7 +53,7 @@ func TestC19ImagesCount(t *testing.T) { both(t, countedImages) }
 // countedImages: what registries say of images counts against the limit of their repository, once, until the jobs end.
 func countedImages(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	s.LimitPlans(200 << 10)
+	s.LimitSpecs(200 << 10)
 	state := func(id ci.RunID) ci.State {
 		t.Helper()
 		run, err := s.Run(ctx, id)

@@ -13,18 +13,17 @@ import (
 const (
 	storeTime    = 5 * time.Second // GitHub gives up after ten (docs.github.com, "Best practices for using webhooks")
 	batchLimit   = 500             // deliveries of one transaction
-	batchBytes   = 8 << 20         // and their bodies; a larger one goes alone
-	waitingBytes = 64 << 20        // more than this is not kept waiting
+	batchBytes   = 8 << 20         // total size of their bodies; a larger body is committed alone
+	waitingBytes = 64 << 20        // total size of the bodies that wait; further deliveries are refused
 )
 
-// intake is where deliveries wait for their turn to be committed. While one
-// transaction is on its way to the disk those that come gather for the next, so
-// that many share the price of a commit and none waits for others to come.
+// intake commits deliveries in groups. While one transaction is written to the disk, the deliveries that arrive wait
+// for the next one, so that many share the cost of a commit, and none waits for others to arrive ("group commit").
 type intake struct {
 	mu      sync.Mutex
 	waiting []*arrival
 	bytes   int
-	active  bool // somebody commits
+	active  bool // a goroutine is committing
 }
 
 type arrival struct {
@@ -33,10 +32,9 @@ type arrival struct {
 	stored chan error
 }
 
-// AddDelivery stores a delivery and returns when it would survive a crash, or
-// with an error after five seconds at the latest. One that is known by hook and
-// GUID already is left as it is, since GitHub repeats a GUID when it delivers
-// again; but one that was set aside is tried again.
+// AddDelivery stores a delivery. It returns as soon as the delivery would survive a crash, or an error after five
+// seconds at the latest. A delivery whose hook and GUID are known is left as it is, since a redelivery by GitHub has
+// the same GUID; but one that was set aside becomes pending again.
 func (s *Store) AddDelivery(ctx context.Context, d ci.NewDelivery) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
@@ -46,7 +44,7 @@ func (s *Store) AddDelivery(ctx context.Context, d ci.NewDelivery) error {
 		return fmt.Errorf("add delivery %s: %w", d.GUID, err)
 	}
 	if first {
-		go s.takeIn()
+		go s.commitBatches()
 	}
 	select {
 	case err = <-a.stored:
@@ -59,20 +57,22 @@ func (s *Store) AddDelivery(ctx context.Context, d ci.NewDelivery) error {
 	return nil
 }
 
-// join reports whether the caller has to see to the commits.
+// join adds a delivery to those that wait. It reports whether the caller has to start a goroutine that commits.
 func (in *intake) join(a *arrival) (first bool, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.bytes > waitingBytes {
 		return false, errors.New("too many deliveries wait for the database")
 	}
-	in.waiting, in.bytes = append(in.waiting, a), in.bytes+len(a.d.Body)
-	first, in.active = !in.active, true
+	in.waiting = append(in.waiting, a)
+	in.bytes += len(a.d.Body)
+	first = !in.active
+	in.active = true
 	return first, nil
 }
 
-// next takes out the next batch, without those that nobody waits for any more.
-// When there is none the caller's work has ended.
+// next removes the next batch from those that wait, and leaves out deliveries whose callers have given up. The batch is
+// empty if none wait; the committing goroutine then ends.
 func (in *intake) next() (batch []*arrival) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -84,7 +84,8 @@ func (in *intake) next() (batch []*arrival) {
 		}
 		in.bytes -= len(a.d.Body)
 		if a.ctx.Err() == nil {
-			batch, bytes = append(batch, a), bytes+len(a.d.Body)
+			batch = append(batch, a)
+			bytes += len(a.d.Body)
 		}
 	}
 	if in.waiting = in.waiting[n:]; len(in.waiting) == 0 {
@@ -94,9 +95,8 @@ func (in *intake) next() (batch []*arrival) {
 	return batch
 }
 
-// takeIn commits batch after batch until nobody waits. When one delivery spoils
-// a batch, each is tried by itself.
-func (s *Store) takeIn() {
+// commitBatches commits batch after batch until none wait. If a batch fails, each of its deliveries is tried alone.
+func (s *Store) commitBatches() {
 	for batch := s.intake.next(); len(batch) > 0; batch = s.intake.next() {
 		err := s.insert(batch)
 		if err == nil || len(batch) == 1 {

@@ -7,13 +7,12 @@ import (
 	"fmt"
 )
 
-// ErrDeposed says that another server leads now: nothing was changed.
+// ErrDeposed is returned if another server was elected leader; nothing was changed.
 var ErrDeposed = errors.New("another server leads now")
 
-// Lead makes the caller the leader and returns the store through which it
-// writes as such. From the next call on, by whomever, everything that it would
-// change is refused with [ErrDeposed]: a leader may stand still for as long as
-// it likes, at whatever line, and wakes up without power.
+// Lead makes the caller the leader and returns the store through which it writes as such. After the next call of Lead,
+// by any server, all writes through that store fail with [ErrDeposed]. So a leader may stop at any line, for any time:
+// when it continues, it can change nothing any more.
 //
 // The epoch is the time of the database in microseconds, and more than the last one. A copy that was promoted or a
 // backup that was restored may lack the last elections, so a number that only counts up would be given a second time.
@@ -24,8 +23,8 @@ func (s *Store) Lead(ctx context.Context) (*Store, error) {
 	err := s.tx(ctx, func(tx *sql.Tx) error {
 		now := s.now().UnixMicro()
 		if s.db.postgres() {
-			const asked = `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
-			if err := tx.QueryRowContext(ctx, asked).Scan(&now); err != nil {
+			const askTime = `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
+			if err := tx.QueryRowContext(ctx, askTime).Scan(&now); err != nil {
 				return err
 			}
 		}
@@ -39,8 +38,8 @@ func (s *Store) Lead(ctx context.Context) (*Store, error) {
 	return &leader, nil
 }
 
-// Leads returns nil while the store's leader leads. It is asked before effects
-// in the cluster, which no transaction guards.
+// Leads returns nil while the store's leader leads. Callers check it before they change the cluster, which no
+// transaction protects.
 func (s *Store) Leads(ctx context.Context) error {
 	var epoch int64
 	if err := s.db.QueryRowContext(ctx, `SELECT epoch FROM leader WHERE id = 1`).Scan(&epoch); err != nil {

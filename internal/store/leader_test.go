@@ -30,7 +30,7 @@ func TestDeposed(t *testing.T) {
 	must(t, err)
 	run, jobs := pushRun("r1", "refs/heads/main")
 	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
-	must(t, old.Launched(ctx, "yaci-r1-1", "uid-1"))
+	must(t, old.MarkLaunched(ctx, "yaci-r1-1", "uid-1"))
 	job, err := s.Job(ctx, "yaci-r1-1")
 	must(t, err)
 	job.State = ci.Success
@@ -38,14 +38,14 @@ func TestDeposed(t *testing.T) {
 	leader, err := s.Lead(ctx)
 	must(t, err)
 	for name, write := range map[string]func() error{
-		"launched": func() error { return old.Launched(ctx, job.Name, "uid-2") },
+		"launched": func() error { return old.MarkLaunched(ctx, job.Name, "uid-2") },
 		"observe":  func() error { _, err := old.Observe(ctx, job); return err },
-		"lost":     func() error { _, err := old.Lost(ctx, job, "x"); return err },
-		"settled":  func() error { return old.Settled(ctx, job.Name) },
+		"lost":     func() error { _, err := old.RecordInterruption(ctx, job, "x"); return err },
+		"settled":  func() error { return old.MarkCleanedUp(ctx, job.Name) },
 		"sent":     func() error { return old.StatusSent(ctx, status, 0) },
 		"chunk":    func() error { return old.AddLogChunk(ctx, ci.LogID{UID: "uid-1"}, job.Name, ci.LogChunk{}) },
 		"log":      func() error { return old.CloseLog(ctx, ci.Log{Job: job.Name}) },
-		"prune":    func() error { _, err := old.DropDeliveries(ctx, time.Now()); return err },
+		"prune":    func() error { _, err := old.DeleteDeliveries(ctx, time.Now()); return err },
 	} {
 		if err := write(); !errors.Is(err, store.ErrDeposed) {
 			t.Errorf("%s: %v, want %v", name, err, store.ErrDeposed)

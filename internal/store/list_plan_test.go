@@ -31,7 +31,7 @@ func TestIndexOfRuns(t *testing.T) {
 		}, "SEARCH runs USING INDEX runs_pr (pr=?)"},
 		"failures on a branch anywhere": {ci.RunFilter{Branch: "main", State: ci.Failure}, "SEARCH runs USING INDEX runs_branch (branch=?)"},
 	} {
-		c.filter.Sight, c.filter.Limit = ci.Sight{All: true}, 41
+		c.filter.Visibility, c.filter.Limit = ci.Visibility{All: true}, 41
 		plan, err := s.PlanOfRuns(t.Context(), c.filter)
 		must(t, err)
 		plan = slices.DeleteFunc(plan, func(line string) bool { // the repository of each, by its id

@@ -65,32 +65,32 @@ func TestRuns(t *testing.T) { both(t, runs) }
 
 func runs(t *testing.T, s *store.Store) {
 	listed(t, s)
-	all := ci.Sight{All: true}
+	all := ci.Visibility{All: true}
 	for name, c := range map[string]struct {
 		filter ci.RunFilter
 		want   string
 	}{
-		"all":             {ci.RunFilter{Sight: all}, "r5 r4 r3 r2 r1 r0"},
+		"all":             {ci.RunFilter{Visibility: all}, "r5 r4 r3 r2 r1 r0"},
 		"public":          {ci.RunFilter{}, "r5 r4 r2 r0"},
-		"somebody's":      {ci.RunFilter{Sight: ci.Sight{Repos: []int64{9, 2}}}, "r5 r4 r2 r1 r0"},
-		"repository":      {ci.RunFilter{Sight: all, Repo: 2}, "r1"},
+		"somebody's":      {ci.RunFilter{Visibility: ci.Visibility{Repos: []int64{9, 2}}}, "r5 r4 r2 r1 r0"},
+		"repository":      {ci.RunFilter{Visibility: all, Repo: 2}, "r1"},
 		"private, unseen": {ci.RunFilter{Repo: 2}, ""},
-		"number":          {ci.RunFilter{Sight: all, Repo: 1, Number: 2}, "r2"},
-		"commit":          {ci.RunFilter{Sight: all, SHA: "NOSUCH"}, ""},
-		"branch":          {ci.RunFilter{Sight: all, Branch: "fix"}, "r4 r2"},
-		"pull request":    {ci.RunFilter{Sight: all, PR: 7}, "r2"},
-		"kind":            {ci.RunFilter{Sight: all, Kind: ci.API}, "r3"},
-		"state":           {ci.RunFilter{Sight: all, State: ci.Queued}, "r2"},
-		"author":          {ci.RunFilter{Sight: all, Actor: "ADA"}, "r5 r0"},
+		"number":          {ci.RunFilter{Visibility: all, Repo: 1, Number: 2}, "r2"},
+		"commit":          {ci.RunFilter{Visibility: all, SHA: "NOSUCH"}, ""},
+		"branch":          {ci.RunFilter{Visibility: all, Branch: "fix"}, "r4 r2"},
+		"pull request":    {ci.RunFilter{Visibility: all, PR: 7}, "r2"},
+		"kind":            {ci.RunFilter{Visibility: all, Kind: ci.API}, "r3"},
+		"state":           {ci.RunFilter{Visibility: all, State: ci.Queued}, "r2"},
+		"author":          {ci.RunFilter{Visibility: all, Actor: "ADA"}, "r5 r0"},
 		"several": {ci.RunFilter{
-			Sight:  all,
-			Actor:  "bob",
-			Branch: "fix",
-			Kind:   ci.Push,
-			State:  ci.Success,
-			Repo:   1,
+			Visibility: all,
+			Actor:      "bob",
+			Branch:     "fix",
+			Kind:       ci.Push,
+			State:      ci.Success,
+			Repo:       1,
 		}, "r4"},
-		"nothing": {ci.RunFilter{Sight: all, Actor: "bob", Branch: "none"}, ""},
+		"nothing": {ci.RunFilter{Visibility: all, Actor: "bob", Branch: "none"}, ""},
 	} {
 		for _, page := range []int{1, 2, 100} {
 			var got []string
@@ -114,16 +114,16 @@ func runs(t *testing.T, s *store.Store) {
 			}
 		}
 	}
-	counts, err := s.Unfinished(t.Context(), ci.Sight{})
+	counts, err := s.CountUnfinished(t.Context(), ci.Visibility{})
 	must(t, err)
 	if diff := cmp.Diff(map[ci.State]int{ci.Queued: 1}, counts); diff != "" {
 		t.Errorf("unfinished (-want +got):\n%s", diff)
 	}
-	r, err := s.RunNumber(t.Context(), 1, 3)
+	r, err := s.RunByNumber(t.Context(), 1, 3)
 	if err != nil || r.ID != "r4" {
 		t.Errorf("hello #3: %v %v", r.ID, err)
 	}
-	if _, err := s.RunNumber(t.Context(), 1, 9); !errors.Is(err, ci.ErrNotFound) {
+	if _, err := s.RunByNumber(t.Context(), 1, 9); !errors.Is(err, ci.ErrNotFound) {
 		t.Errorf("hello #9: %v", err)
 	}
 }
@@ -142,7 +142,7 @@ func TestRepositories(t *testing.T) { both(t, repositories) }
 func repositories(t *testing.T, s *store.Store) {
 	listed(t, s)
 	ctx := t.Context()
-	names := func(sight ci.Sight) (got []string) {
+	names := func(sight ci.Visibility) (got []string) {
 		list, err := s.Repos(ctx, sight)
 		must(t, err)
 		for _, r := range list {
@@ -150,13 +150,13 @@ func repositories(t *testing.T, s *store.Store) {
 		}
 		return got
 	}
-	if got := names(ci.Sight{}); !slices.Equal(got, []string{"Ada/Hello r5"}) {
+	if got := names(ci.Visibility{}); !slices.Equal(got, []string{"Ada/Hello r5"}) {
 		t.Errorf("public: %q", got)
 	}
-	if got := names(ci.Sight{Repos: []int64{2}}); !slices.Equal(got, []string{"Ada/Hello r5", "ada/secret r1"}) {
+	if got := names(ci.Visibility{Repos: []int64{2}}); !slices.Equal(got, []string{"Ada/Hello r5", "ada/secret r1"}) {
 		t.Errorf("with the private one: %q", got)
 	}
-	if r, err := s.RepoNamed(ctx, "ada", "HELLO"); err != nil || r != hello {
+	if r, err := s.RepoByName(ctx, "ada", "HELLO"); err != nil || r != hello {
 		t.Errorf("by name: %+v %v", r, err)
 	}
 	// Renamed and made private by an event that names no default branch; another takes the name.
@@ -183,10 +183,10 @@ func repositories(t *testing.T, s *store.Store) {
 			Created: time.Now(),
 		}, ci.NewAttempt{}))
 	}
-	if r, err := s.RepoNamed(ctx, "ada", "moved"); err != nil || r.ID != 3 {
+	if r, err := s.RepoByName(ctx, "ada", "moved"); err != nil || r.ID != 3 {
 		t.Errorf("the name's owner: %+v %v", r, err)
 	}
-	if _, err := s.RepoNamed(ctx, "ada", "hello"); !errors.Is(err, ci.ErrNotFound) {
+	if _, err := s.RepoByName(ctx, "ada", "hello"); !errors.Is(err, ci.ErrNotFound) {
 		t.Errorf("the old name: %v", err)
 	}
 	runs, err := s.Runs(ctx, ci.RunFilter{Limit: 10})
@@ -212,7 +212,7 @@ func runJobsAndTimes(t *testing.T, s *store.Store) {
 		Needs:    []ci.JobName{"yaci-r1-1"},
 	})
 	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
-	must(t, s.Launched(ctx, "yaci-r1-1", "u"))
+	must(t, s.MarkLaunched(ctx, "yaci-r1-1", "u"))
 	got, err := s.Run(ctx, "r1")
 	must(t, err)
 	if got.Started.IsZero() {
@@ -220,7 +220,7 @@ func runJobsAndTimes(t *testing.T, s *store.Store) {
 	}
 	list, err := s.RunJobs(ctx, "r1")
 	must(t, err)
-	if len(list) != 2 || list[0].UID != "u" || list[1].Title != "b" || len(list[0].Manifest) != 0 {
+	if len(list) != 2 || list[0].UID != "u" || list[1].Title != "b" {
 		t.Errorf("jobs %+v", list)
 	}
 	needs, err := s.JobNeeds(ctx, "r1")

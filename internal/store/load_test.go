@@ -50,7 +50,7 @@ func load(t *testing.T, s *store.Store) {
 		Statuses:   2,
 	})
 
-	must(t, s.Launched(ctx, jobs[0].Name, "uid"))
+	must(t, s.MarkLaunched(ctx, jobs[0].Name, "uid"))
 	statuses, err := s.DueStatuses(ctx, 9)
 	must(t, err)
 	for _, st := range statuses {

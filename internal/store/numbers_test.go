@@ -29,7 +29,7 @@ func runNumbers(t *testing.T, s *store.Store) {
 	number("r2again", 1, "2")
 	same(t, "first of another repository", int64(1), number("s1", 2, "1"))
 	for _, id := range []ci.RunID{"r1", "r2"} {
-		must(t, s.DropRun(ctx, id))
+		must(t, s.DeleteRun(ctx, id))
 	}
 	same(t, "after all were pruned", int64(3), number("r3", 1, "3"))
 

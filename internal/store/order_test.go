@@ -27,12 +27,12 @@ func jobOrder(t *testing.T, s *store.Store) {
 		listed, err := s.RunJobs(ctx, run.ID)
 		must(t, err)
 		same(t, what+": jobs of the run", want, names(listed))
-		listed, err = s.JobsOf(ctx, run.ID, 1)
+		listed, err = s.AttemptJobs(ctx, run.ID, 1)
 		must(t, err)
 		same(t, what+": jobs of the attempt", want, names(listed))
 	}
 	orders("stored now")
-	contenders, err := s.Contenders(ctx)
+	contenders, err := s.UnfinishedJobs(ctx)
 	must(t, err)
 	var queued []ci.JobName
 	for _, c := range contenders {

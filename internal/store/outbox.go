@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 	"time"
@@ -14,10 +13,10 @@ import (
 const notPaused = `NOT EXISTS (SELECT 1 FROM pauses p WHERE p.installation = statuses.installation AND p.until > ?)`
 
 // statusColumns has one parameter, the time now.
-const statusColumns = `sha, reporter, context, repo, state, description, page, version, attempts, written, unconfirmed,
+var statusColumns = `sha, reporter, context, repo, state, description, page, version, attempts, written, unconfirmed,
 	sent > 0,
 	(SELECT count(*) FROM pauses p WHERE p.installation = statuses.installation AND p.slow_until > ?) AS throttled,
-	` + currentRepo
+	` + currentRepo{}.expression()
 
 // duePerRepo is how many reports of a repository are due at once, so that one repository cannot hide the others.
 const duePerRepo = 8
@@ -53,7 +52,7 @@ func (s *Store) statuses(ctx context.Context, query string, args ...any) ([]ci.S
 
 func scanStatus(row row) (st ci.Status, err error) {
 	var repo []byte
-	var current sql.NullString
+	var current currentRepo
 	var written, unconfirmed, throttled int64
 	err = row.Scan(&st.SHA, &st.Reporter, &st.Context, &repo, &st.State, &st.Description, &st.TargetURL,
 		&st.Version, &st.Attempts, &written, &unconfirmed, &st.SentBefore, &throttled, &current)
@@ -66,7 +65,7 @@ func scanStatus(row row) (st ci.Status, err error) {
 	st.Written = moment(written)
 	st.Unconfirmed = unconfirmed != 0
 	st.Throttled = throttled != 0
-	return st, overlay(&st.Repo, current)
+	return st, current.overlay(&st.Repo)
 }
 
 // oneStatus selects the report that identity identifies.
@@ -89,7 +88,7 @@ func (s *Store) DeferStatus(
 	return s.updateStatus(ctx, "defer", st, `unconfirmed = CASE WHEN ? = 1 THEN 1 ELSE unconfirmed END,
 		attempts = CASE WHEN version = ? THEN attempts + 1 ELSE attempts END, reason = ?,
 		due = CASE WHEN version = ? THEN ? ELSE due END`,
-		integer(unconfirmed), st.Version, s.clean(reason), st.Version, s.now().Add(wait).UnixMilli())
+		unconfirmed, st.Version, s.clean(reason), st.Version, s.now().Add(wait).UnixMilli())
 }
 
 // DropStatus abandons a version of a report, for a reason. installationWide abandons all reports of its installation

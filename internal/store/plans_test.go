@@ -57,7 +57,7 @@ func smallPlans(t *testing.T, s *store.Store) {
 		t.Errorf("%d bytes of plans take %d", plain, stored)
 	}
 	for i, j := range jobs {
-		got, err := s.Job(ctx, j.Name)
+		got, err := s.JobWithSpec(ctx, j.Name)
 		must(t, err)
 		if !bytes.Equal(got.Manifest, j.Manifest) || !bytes.Equal(got.Files, j.Files) {
 			t.Fatalf("the plan of job %d came back as %d and %d bytes", i, len(got.Manifest), len(got.Files))
@@ -72,7 +72,7 @@ func smallPlans(t *testing.T, s *store.Store) {
 		})
 		must(t, err)
 		if i+1 < len(jobs) { // the first one's plan is what the others' are read with
-			got, err := s.Job(ctx, jobs[i+1].Name)
+			got, err := s.JobWithSpec(ctx, jobs[i+1].Name)
 			must(t, err)
 			if !bytes.Equal(got.Manifest, jobs[i+1].Manifest) {
 				t.Fatalf("after the end of job %d the plan of the next is not readable", i)
@@ -96,7 +96,7 @@ func TestS16ARepositoryHasALimit(t *testing.T) { both(t, planLimit) }
 // S16: a repository whose unfinished jobs fill its share gets an error that says what to do, and another one goes on.
 func planLimit(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	s.LimitPlans(1 << 20)
+	s.LimitSpecs(1 << 20)
 	refused := 0
 	for n := range 100 {
 		run, jobs := matrix(ci.RunID(fmt.Sprintf("r%d", n)), 2)
@@ -132,7 +132,7 @@ func oldPlans(t *testing.T, s *store.Store) {
 	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	_, err := s.Writer().Exec(`UPDATE jobs SET manifest = '{"a":1}', files = '{"b":"c"}', base = ''`)
 	must(t, err)
-	got, err := s.Job(ctx, jobs[0].Name)
+	got, err := s.JobWithSpec(ctx, jobs[0].Name)
 	must(t, err)
 	if string(got.Manifest) != `{"a":1}` || string(got.Files) != `{"b":"c"}` {
 		t.Errorf("plan %s, %s", got.Manifest, got.Files)
@@ -161,15 +161,15 @@ func upgradePlans(t *testing.T, s *store.Store) {
 	}
 	must(t, s.Up(ctx))
 	for id, want := range map[ci.RunID]string{"waits": old, "runs": old, "ended": ""} {
-		jobs, err := s.JobsOf(ctx, id, 1)
+		jobs, err := s.AttemptJobs(ctx, id, 1)
 		must(t, err)
-		job, err := s.Job(ctx, jobs[0].Name)
+		job, err := s.JobWithSpec(ctx, jobs[0].Name)
 		must(t, err)
 		if string(job.Manifest) != want || (len(job.Files) == 0) != (want == "") {
 			t.Errorf("the plan of run %s has %d and %d bytes, want %d", id, len(job.Manifest), len(job.Files), len(want))
 		}
 	}
-	s.LimitPlans(1 << 20) // two old plans are more
+	s.LimitSpecs(1 << 20) // two old plans are more
 	run, jobs := pushRun("next", "refs/heads/next")
 	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	if run, err := s.Run(ctx, "next"); err != nil || run.State != ci.Error ||

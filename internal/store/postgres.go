@@ -127,7 +127,7 @@ type conn struct {
 	readOnly bool
 }
 
-// bounded limits the time of a statement. The caller cancels when it has all of the answer.
+// bounded limits the time of a statement. The caller cancels once it has read the whole answer.
 func (c *conn) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	if c.limit == 0 {
 		return ctx, func() {}
@@ -138,7 +138,7 @@ func (c *conn) bounded(ctx context.Context) (context.Context, context.CancelFunc
 // readOnlyTransaction is Postgres' code for a write that a standby, or a read-only transaction, refuses.
 const readOnlyTransaction = "25006"
 
-// seen looks at an error for what it says about the connection.
+// seen returns err, and records what it says about the connection.
 func (c *conn) seen(err error) error {
 	var coded *pgconn.PgError
 	if errors.As(err, &coded) && coded.Code == readOnlyTransaction {
@@ -219,7 +219,8 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	return boundedRows{rows, cancel}, nil
 }
 
-// forPgx leaves a query without ? as it is: goose writes its own for Postgres.
+// forPgx numbers the parameters of a query and converts their values. A query without ? is left as it is: goose writes
+// queries for Postgres.
 func forPgx(query string, args []driver.NamedValue) (string, []driver.NamedValue, error) {
 	numbered := numbered(query)
 	if numbered == query {
@@ -236,8 +237,7 @@ func forPgx(query string, args []driver.NamedValue) (string, []driver.NamedValue
 	return numbered, plain, nil
 }
 
-// plainValue makes booleans 0 and 1, and text what Postgres takes as such: UTF-8
-// without zero bytes.
+// plainValue converts booleans to 0 and 1, and text to what Postgres accepts: UTF-8 without zero bytes.
 func plainValue(v any) (any, error) {
 	v, err := driver.DefaultParameterConverter.ConvertValue(v)
 	switch value := v.(type) {
@@ -252,8 +252,8 @@ func plainValue(v any) (any, error) {
 	return v, err
 }
 
-// numbered writes the parameters of a query as Postgres wants them: the first ?
-// as $1. Those inside quotes are left alone.
+// numbered replaces the parameters of a query as Postgres requires: the first ? by $1, and so on. A ? inside quotes
+// stays.
 func numbered(query string) string {
 	if !strings.Contains(query, "?") {
 		return query

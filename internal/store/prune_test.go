@@ -19,7 +19,7 @@ func ended(t *testing.T, s *store.Store, id ci.RunID, ref string, at time.Time) 
 	run.Event.SHA = ci.SHA(id)
 	jobs[0].Group, jobs[0].Needs = "g", []ci.JobName{"other"}
 	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
-	must(t, s.Launched(ctx, jobs[0].Name, "uid-"+string(id)))
+	must(t, s.MarkLaunched(ctx, jobs[0].Name, "uid-"+string(id)))
 	job, err := s.Job(ctx, jobs[0].Name)
 	must(t, err)
 	job.State, job.Finished = ci.Success, at
@@ -37,7 +37,7 @@ func oldRuns(t *testing.T, s *store.Store) {
 	ended(t, s, "r3", "refs/heads/main", now.AddDate(0, 0, -98)) // not settled
 	ended(t, s, "r4", "refs/heads/main", now)
 	for _, id := range []ci.RunID{"r1", "r2", "r4"} {
-		must(t, s.Settled(ctx, ci.JobNameOf(id, 1)))
+		must(t, s.MarkCleanedUp(ctx, ci.JobNameOf(id, 1)))
 	}
 	want := func(before time.Time, newest int64, want ...ci.RunID) {
 		t.Helper()
@@ -48,7 +48,7 @@ func oldRuns(t *testing.T, s *store.Store) {
 		}
 	}
 	want(now.AddDate(0, 0, -90), 0, "r2")
-	must(t, s.Settled(ctx, "yaci-r3-1"))
+	must(t, s.MarkCleanedUp(ctx, "yaci-r3-1"))
 	want(now.AddDate(0, 0, -90), 0, "r2", "r3")
 	want(time.Time{}, 0)
 	want(time.Time{}, 2, "r2")
@@ -67,12 +67,12 @@ func dropRun(t *testing.T, s *store.Store) {
 	}
 	before, err := s.Counts(ctx)
 	must(t, err)
-	ids, err := s.LogsOf(ctx, "r1")
+	ids, err := s.RunLogs(ctx, "r1")
 	must(t, err)
 	if want := []ci.LogID{{UID: "uid-r1", Container: "1-test"}}; !slices.Equal(ids, want) {
 		t.Errorf("logs %v", ids)
 	}
-	must(t, s.DropRun(ctx, "r1"))
+	must(t, s.DeleteRun(ctx, "r1"))
 	after, err := s.Counts(ctx)
 	must(t, err)
 	for _, table := range []string{"runs", "jobs", "job_needs", "statuses", "logs", "log_chunks"} {
@@ -92,14 +92,14 @@ func mustDue(t *testing.T, s *store.Store) []ci.Status {
 	return due
 }
 
-// A table that refers to runs or jobs must be emptied by DropRun, or it fails.
+// A table that refers to runs or jobs must be emptied by DeleteRun, or it fails.
 func TestDropRunKnowsAllTables(t *testing.T) {
 	s := open(t, t.TempDir()+"/yaci.db")
 	tables, err := s.Referring(t.Context())
 	must(t, err)
 	for _, table := range tables {
-		if !strings.Contains(fmt.Sprint(store.DropRunStatements()), "DELETE FROM "+table+" ") {
-			t.Errorf("DropRun does not delete from %s: add it to dropRun in prune.go", table)
+		if !strings.Contains(fmt.Sprint(store.DeleteRunStatements()), "DELETE FROM "+table+" ") {
+			t.Errorf("DeleteRun does not delete from %s: add it to deleteRun in prune.go", table)
 		}
 	}
 	if len(tables) < 2 {
@@ -128,7 +128,7 @@ func dropDeliveries(t *testing.T, s *store.Store) {
 		before time.Time
 		want   int64
 	}{{time.Now().Add(-time.Hour), 0}, {time.Now().Add(time.Hour), 1}, {time.Now().Add(time.Hour), 0}} {
-		n, err := s.DropDeliveries(ctx, c.before)
+		n, err := s.DeleteDeliveries(ctx, c.before)
 		if err != nil || n != c.want {
 			t.Errorf("dropped %d, %v; want %d", n, err, c.want)
 		}

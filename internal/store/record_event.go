@@ -8,34 +8,34 @@ import (
 
 // eventRecord is a ci.Event in runs.event and in the body of a recovered delivery.
 type eventRecord struct {
-	Kind     ci.Kind     `json:"Kind"`
-	Repo     repoRecord  `json:"Repo"`
-	SHA      ci.SHA      `json:"SHA"`
-	Ref      string      `json:"Ref"`
-	Branch   string      `json:"Branch"`
-	Tag      string      `json:"Tag"`
-	Title    string      `json:"Title"`
-	Actor    actorRecord `json:"Actor"`
-	Author   actorRecord `json:"Author"`
-	At       time.Time   `json:"At"`
-	Deleted  bool        `json:"Deleted"`
-	Before   ci.SHA      `json:"Before"`
-	PR       int         `json:"PR"`
-	PRAction string      `json:"PRAction"`
-	PRBase   string      `json:"PRBase"`
-	BaseSHA  ci.SHA      `json:"BaseSHA"`
-	Fork     bool        `json:"Fork"`
-	Retarget bool        `json:"Retarget"`
-	Comment  int64       `json:"Comment"`
-	Body     string      `json:"Body"`
-	Command  string      `json:"Command"`
-	Image    string      `json:"Image"`
-	Removed  []int64     `json:"Removed,omitempty"`
-	Object   ci.SHA      `json:"Object,omitempty"`
-	SkipCI   bool        `json:"SkipCI,omitempty"`
-	HeadBy   actorRecord `json:"HeadBy,omitzero"`
-	Asked    bool        `json:"Asked"`
-	Past     bool        `json:"Past"`
+	Kind       ci.Kind     `json:"Kind"`
+	Repo       repoRecord  `json:"Repo"`
+	SHA        ci.SHA      `json:"SHA"`
+	Ref        string      `json:"Ref"`
+	Branch     string      `json:"Branch"`
+	Tag        string      `json:"Tag"`
+	Title      string      `json:"Title"`
+	Actor      actorRecord `json:"Actor"`
+	Author     actorRecord `json:"Author"`
+	At         time.Time   `json:"At"`
+	Deleted    bool        `json:"Deleted"`
+	Before     ci.SHA      `json:"Before"`
+	PR         int         `json:"PR"`
+	PRAction   string      `json:"PRAction"`
+	PRBase     string      `json:"PRBase"`
+	BaseSHA    ci.SHA      `json:"BaseSHA"`
+	Fork       bool        `json:"Fork"`
+	Retargeted bool        `json:"Retarget"`
+	Comment    int64       `json:"Comment"`
+	Body       string      `json:"Body"`
+	Command    string      `json:"Command"`
+	Image      string      `json:"Image"`
+	Removed    []int64     `json:"Removed,omitempty"`
+	Object     ci.SHA      `json:"Object,omitempty"`
+	SkipCI     bool        `json:"SkipCI,omitempty"`
+	HeadBy     actorRecord `json:"HeadBy,omitzero"`
+	Requested  bool        `json:"Asked"`
+	NotHead    bool        `json:"Past"`
 }
 
 // repoRecord is a ci.Repo in statuses.repo, and the repository of an event.
@@ -57,67 +57,67 @@ type actorRecord struct {
 
 func newEventRecord(ev ci.Event) eventRecord {
 	return eventRecord{
-		Kind:     ev.Kind,
-		Repo:     newRepoRecord(ev.Repo),
-		SHA:      ev.SHA,
-		Ref:      ev.Ref,
-		Branch:   ev.Branch,
-		Tag:      ev.Tag,
-		Title:    ev.Title,
-		Actor:    newActorRecord(ev.Actor),
-		Author:   newActorRecord(ev.Author),
-		At:       ev.At,
-		Deleted:  ev.Deleted,
-		Before:   ev.Before,
-		PR:       ev.PR,
-		PRAction: ev.PRAction,
-		PRBase:   ev.PRBase,
-		BaseSHA:  ev.BaseSHA,
-		Fork:     ev.Fork,
-		Retarget: ev.Retarget,
-		Comment:  ev.Comment,
-		Body:     ev.Body,
-		Command:  ev.Command,
-		Image:    ev.Image,
-		Removed:  ev.Removed,
-		Object:   ev.Object,
-		SkipCI:   ev.SkipCI,
-		HeadBy:   newActorRecord(ev.HeadBy),
-		Asked:    ev.Asked,
-		Past:     ev.Past,
+		Kind:       ev.Kind,
+		Repo:       newRepoRecord(ev.Repo),
+		SHA:        ev.SHA,
+		Ref:        ev.Ref,
+		Branch:     ev.Branch,
+		Tag:        ev.Tag,
+		Title:      ev.Title,
+		Actor:      newActorRecord(ev.Actor),
+		Author:     newActorRecord(ev.Author),
+		At:         ev.At,
+		Deleted:    ev.Deleted,
+		Before:     ev.Before,
+		PR:         ev.PR,
+		PRAction:   ev.PRAction,
+		PRBase:     ev.PRBase,
+		BaseSHA:    ev.BaseSHA,
+		Fork:       ev.Fork,
+		Retargeted: ev.Retargeted,
+		Comment:    ev.Comment,
+		Body:       ev.Body,
+		Command:    ev.Command,
+		Image:      ev.Image,
+		Removed:    ev.Removed,
+		Object:     ev.Object,
+		SkipCI:     ev.SkipCI,
+		HeadBy:     newActorRecord(ev.HeadBy),
+		Requested:  ev.Requested,
+		NotHead:    ev.NotHead,
 	}
 }
 
 func (r eventRecord) event() ci.Event {
 	return ci.Event{
-		Kind:     r.Kind,
-		Repo:     r.Repo.repo(),
-		SHA:      r.SHA,
-		Ref:      r.Ref,
-		Branch:   r.Branch,
-		Tag:      r.Tag,
-		Title:    r.Title,
-		Actor:    r.Actor.actor(),
-		Author:   r.Author.actor(),
-		At:       r.At,
-		Deleted:  r.Deleted,
-		Before:   r.Before,
-		PR:       r.PR,
-		PRAction: r.PRAction,
-		PRBase:   r.PRBase,
-		BaseSHA:  r.BaseSHA,
-		Fork:     r.Fork,
-		Retarget: r.Retarget,
-		Comment:  r.Comment,
-		Body:     r.Body,
-		Command:  r.Command,
-		Image:    r.Image,
-		Removed:  r.Removed,
-		Object:   r.Object,
-		SkipCI:   r.SkipCI,
-		HeadBy:   r.HeadBy.actor(),
-		Asked:    r.Asked,
-		Past:     r.Past,
+		Kind:       r.Kind,
+		Repo:       r.Repo.repo(),
+		SHA:        r.SHA,
+		Ref:        r.Ref,
+		Branch:     r.Branch,
+		Tag:        r.Tag,
+		Title:      r.Title,
+		Actor:      r.Actor.actor(),
+		Author:     r.Author.actor(),
+		At:         r.At,
+		Deleted:    r.Deleted,
+		Before:     r.Before,
+		PR:         r.PR,
+		PRAction:   r.PRAction,
+		PRBase:     r.PRBase,
+		BaseSHA:    r.BaseSHA,
+		Fork:       r.Fork,
+		Retargeted: r.Retargeted,
+		Comment:    r.Comment,
+		Body:       r.Body,
+		Command:    r.Command,
+		Image:      r.Image,
+		Removed:    r.Removed,
+		Object:     r.Object,
+		SkipCI:     r.SkipCI,
+		HeadBy:     r.HeadBy.actor(),
+		Requested:  r.Requested,
+		NotHead:    r.NotHead,
 	}
 }
 

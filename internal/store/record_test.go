@@ -66,7 +66,7 @@ func TestRecordsKeepEveryField(t *testing.T) {
 	keeps(t, encodeRepo, decodeRepo)
 	keeps(t, encodeSteps, decodeSteps)
 	keeps(t, encodeServices, decodeServices)
-	keeps(t, encodeLosses, decodeLosses)
+	keeps(t, encodeInterruptions, decodeInterruptions)
 	keeps(t, encodeImages, decodeImages)
 	keeps(t, encodeProblems, decodeProblems)
 }
@@ -99,7 +99,7 @@ func TestRecordsKeepTheirKeys(t *testing.T) {
 		"repo":         func() ([]byte, error) { return encodeRepo(Fill[ci.Repo]()) },
 		"steps":        func() ([]byte, error) { return encodeSteps(Fill[[]ci.Step]()) },
 		"services":     func() ([]byte, error) { return encodeServices(Fill[[]ci.Service]()) },
-		"losses":       func() ([]byte, error) { return encodeLosses(Fill[[]ci.Loss]()) },
+		"losses":       func() ([]byte, error) { return encodeInterruptions(Fill[[]ci.Interruption]()) },
 		"images":       func() ([]byte, error) { return encodeImages(Fill[[]ci.Image]()) },
 		"problems":     func() ([]byte, error) { return encodeProblems(Fill[[]ci.Problem]()) },
 		"empty event":  func() ([]byte, error) { return encodeEvent(ci.Event{}) },
@@ -107,7 +107,7 @@ func TestRecordsKeepTheirKeys(t *testing.T) {
 		"no steps":     func() ([]byte, error) { return encodeSteps(nil) },
 		"empty images": func() ([]byte, error) { return encodeImages([]ci.Image{{}}) },
 		"no images":    func() ([]byte, error) { return encodeImages(nil) },
-		"no losses":    func() ([]byte, error) { return encodeLosses(nil) },
+		"no losses":    func() ([]byte, error) { return encodeInterruptions(nil) },
 	} {
 		data, err := encode()
 		if err != nil {

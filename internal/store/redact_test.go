@@ -28,7 +28,7 @@ func reasons(t *testing.T, s *store.Store) {
 	lead, err := s.Lead(ctx)
 	must(t, err)
 	must(t, lead.Pause(ctx, 3, time.Hour, false, "canary"))
-	must(t, lead.Launched(ctx, jobs[0].Name, "u"))
+	must(t, lead.MarkLaunched(ctx, jobs[0].Name, "u"))
 	job, err := lead.Job(ctx, jobs[0].Name)
 	must(t, err)
 	job.State, job.Message = ci.Error, "create job: canary"

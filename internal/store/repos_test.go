@@ -47,7 +47,7 @@ func learnRepo(t *testing.T, s *store.Store) {
 		state.OwnerID = 9
 		state.Installation = 4
 		state.DefaultBranch = "trunk"
-		must(t, s.LearnRepo(ctx, state))
+		must(t, s.SaveRepoState(ctx, state))
 	}
 	seen := func(want ...string) {
 		t.Helper()
@@ -93,12 +93,12 @@ func learnRepo(t *testing.T, s *store.Store) {
 
 	// Another repository takes the name, and has no run of the first.
 	other := ci.RepoState{Repo: ci.Repo{ID: 2, Owner: "ADA", Name: "World"}, Answered: time.Unix(50, 0)}
-	must(t, s.LearnRepo(ctx, other))
-	r, err = s.RepoNamed(ctx, "ada", "world")
+	must(t, s.SaveRepoState(ctx, other))
+	r, err = s.RepoByName(ctx, "ada", "world")
 	if err != nil || r.ID != 2 {
 		t.Errorf("the name is of %+v, %v", r, err)
 	}
-	if _, err := s.RepoNamed(ctx, "ada", "hello"); !errors.Is(err, ci.ErrNotFound) {
+	if _, err := s.RepoByName(ctx, "ada", "hello"); !errors.Is(err, ci.ErrNotFound) {
 		t.Errorf("the first name: %v", err)
 	}
 }

@@ -105,22 +105,22 @@ func keepsAttempt(t *testing.T, s *store.Store) {
 		same(t, "awaits", true, waits)
 	}
 
-	stored, err := s.Job(ctx, job.Name)
+	stored, err := s.JobWithSpec(ctx, job.Name)
 	must(t, err)
-	contenders, err := s.Contenders(ctx)
+	contenders, err := s.UnfinishedJobs(ctx)
 	must(t, err)
 	needs, err := s.JobNeeds(ctx, run.ID)
 	must(t, err)
 	same(t, "needs", job.Needs, needs[job.Name])
 	findFields(t, job, []string{"Needs"}, stored, contenders[0])
-	keepsOutcome(t, s, stored)
+	keepsOutcome(t, s, stored.Job)
 }
 
 // keepsOutcome stores what was observed of a job.
 func keepsOutcome(t *testing.T, s *store.Store, job ci.Job) {
 	t.Helper()
 	ctx := t.Context()
-	must(t, s.Launched(ctx, job.Name, "uid"))
+	must(t, s.MarkLaunched(ctx, job.Name, "uid"))
 	before, err := s.Job(ctx, job.Name)
 	must(t, err)
 	want := store.Fill[ci.Job]()
@@ -144,14 +144,14 @@ func keepsOutcome(t *testing.T, s *store.Store, job ci.Job) {
 	want.UID = before.UID
 	want.Created = before.Created
 	want.Started = before.Started
-	want.Settled = before.Settled
-	want.Waits, want.Losses = before.Waits, before.Losses
-	want.Manifest = []byte{}
-	want.Files = []byte{}
-	want.Images = nil // dropped at the end
+	want.CleanedUp = before.CleanedUp
+	want.WaitKey, want.Interruptions = before.WaitKey, before.Interruptions
 	got, err := s.Job(ctx, job.Name)
 	must(t, err)
 	same(t, "job that ended", want, got)
+	withSpec, err := s.JobWithSpec(ctx, job.Name)
+	must(t, err)
+	same(t, "spec of a job that ended", ci.JobSpec{Manifest: []byte{}, Files: []byte{}}, withSpec.JobSpec)
 }
 
 func keepsApproval(t *testing.T, s *store.Store) {
@@ -173,7 +173,7 @@ func keepsPeople(t *testing.T, s *store.Store) {
 	t.Helper()
 	ctx := t.Context()
 	token := store.Fill[ci.Token]()
-	token.Used = time.Time{} // written by TokenUsed
+	token.Used = time.Time{} // written by MarkTokenUsed
 	must(t, s.AddToken(ctx, token))
 	tokens, err := s.Tokens(ctx)
 	must(t, err)
@@ -186,8 +186,8 @@ func keepsPeople(t *testing.T, s *store.Store) {
 	must(t, err)
 	session.Created = kept.Created
 	same(t, "session", session, kept)
-	session.Reach = ci.Reach{Private: []int64{1}, Writes: nil, At: at(5)}
-	must(t, s.SaveReach(ctx, session.ID, session.Reach))
+	session.Access = ci.UserAccess{Private: []int64{1}, Writable: nil, At: at(5)}
+	must(t, s.SaveUserAccess(ctx, session.ID, session.Access))
 	kept, err = s.Session(ctx, session.ID)
 	must(t, err)
 	same(t, "session with a new reach", session, kept)
@@ -198,11 +198,11 @@ func keepsPeople(t *testing.T, s *store.Store) {
 	must(t, err)
 	same(t, "app", app, saved)
 
-	answer := store.Fill[ci.Answer]()
-	_, _, err = s.BeginAnswer(ctx, "key", answer.Request)
+	answer := store.Fill[ci.IdempotentResponse]()
+	_, _, err = s.ClaimIdempotencyKey(ctx, "key", answer.Request)
 	must(t, err)
-	must(t, s.EndAnswer(ctx, "key", answer))
-	again, _, err := s.BeginAnswer(ctx, "key", answer.Request)
+	must(t, s.SaveIdempotentResponse(ctx, "key", answer))
+	again, _, err := s.ClaimIdempotencyKey(ctx, "key", answer.Request)
 	must(t, err)
 	same(t, "answer", answer, again)
 }
@@ -227,7 +227,7 @@ func keepsRepos(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	state := store.Fill[ci.RepoState]()
 	state.ID = 99
-	must(t, s.LearnRepo(ctx, state))
+	must(t, s.SaveRepoState(ctx, state))
 	got, err := s.RepoState(ctx, 99)
 	must(t, err)
 	same(t, "repository", state, got)

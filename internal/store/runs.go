@@ -5,272 +5,198 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/yaci-ci/yaci/internal/ci"
-	"github.com/yaci-ci/yaci/internal/decide"
 )
 
-// CreateRun stores a run with its jobs and its first status, and ends the delivery that led to it (0: none), all or
-// nothing. It sets run.Number. If the same event already has a run, the delivery ends and nothing else happens. Jobs
-// that are not finished need a permit for the event of the run; otherwise the error is [decide.ErrNoPermit], wrapped.
-func (s *Store) CreateRun(
-	ctx context.Context,
-	permit decide.Permit,
-	delivery int64,
-	run *ci.Run,
-	attempt ci.NewAttempt,
-) error {
-	err := s.tx(ctx, func(tx *sql.Tx) error {
-		event, err := encodeEvent(run.Event)
-		if err != nil {
-			return err
-		}
-		plans, err := s.fit(ctx, tx, run, &attempt)
-		if err != nil {
-			return err
-		}
-		repo := run.Event.Repo.ID
-		if err := know(ctx, tx, run.Event.Repo); err != nil {
-			return err
-		}
-		if repo != 0 {
-			if run.Number, err = nextNumber(ctx, tx, repo); err != nil {
-				return err
-			}
-		}
-		res, err := tx.ExecContext(
-			ctx,
-			`INSERT INTO runs (id, number, repo_id, sha, kind, ref, event, attempt, state, message,
-			  created, finished, branch, pr, actor, private, person, supersedes, identity)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT p.private FROM repos p WHERE p.id = ?), 1), ?, ?, ?) ON CONFLICT (repo_id, sha, kind, ref) WHERE sha <> '' DO NOTHING`,
-			run.ID,
-			run.Number,
-			repo,
-			run.Event.SHA,
-			run.Event.Kind,
-			run.Event.Ref,
-			event,
-			run.Attempt,
-			run.State,
-			run.Message,
-			millis(
-				run.Created,
-			),
-			millis(run.Finished),
-			run.Event.Branch,
-			run.Event.PR,
-			strings.ToLower(run.Event.Actor.Login),
-			repo,
-			run.Event.Actor.ID,
-			integer(run.Supersedes),
-			run.Identity,
-		)
-		if err != nil {
-			return err
-		}
-		if n, _ := res.RowsAffected(); n == 0 {
-			if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryIgnored, "", "Ignored: this event already has a run."); err != nil {
-				return err
-			}
-			return s.refreshStatuses(ctx, tx, repo, run.Event.SHA)
-		}
-		if repo != 0 {
-			if err := keepNumber(ctx, tx, repo, run.Number); err != nil {
-				return err
-			}
-		}
-		return s.beginAttempt(ctx, tx, permit, *run, attempt, plans, delivery, fmt.Sprintf("Run %s.", run.ID))
-	})
+// runRow is a row of runs.
+type runRow struct {
+	ID          ci.RunID    `sql:"id"`
+	Number      int64       `sql:"number"`
+	Event       []byte      `sql:"event"`
+	Attempt     int         `sql:"attempt"`
+	State       ci.State    `sql:"state"`
+	Message     string      `sql:"message"`
+	Created     timestamp   `sql:"created"`
+	Started     timestamp   `sql:"started"`
+	Finished    timestamp   `sql:"finished"`
+	Retargets   int         `sql:"retargets"`
+	Identity    string      `sql:"identity"`
+	JudgedUntil timestamp   `sql:"judged_until"`
+	Supersedes  bool        `sql:"supersedes"`
+	Repo        currentRepo // in place of the repository that the event names
+}
+
+var runColumns = columnsOf[runRow]()
+
+func (r runRow) run() (ci.Run, error) {
+	run := ci.Run{
+		ID:          r.ID,
+		Number:      r.Number,
+		Attempt:     r.Attempt,
+		State:       r.State,
+		Message:     r.Message,
+		Created:     r.Created.Time,
+		Started:     r.Started.Time,
+		Finished:    r.Finished.Time,
+		Retargets:   r.Retargets,
+		Identity:    r.Identity,
+		JudgedUntil: r.JudgedUntil.Time,
+		Supersedes:  r.Supersedes,
+	}
+	var err error
+	if run.Event, err = decodeEvent(r.Event); err != nil {
+		return run, fmt.Errorf("run %s: event: %w", r.ID, err)
+	}
+	return run, r.Repo.overlay(&run.Event.Repo)
+}
+
+// findRun returns the first run that a condition selects, with whatever order follows it, or ErrNotFound.
+func findRun(ctx context.Context, q rowQuerier, condition string, args ...any) (ci.Run, error) {
+	found, err := scanRow[runRow](q.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE `+condition, args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		return ci.Run{}, fmt.Errorf("run: %w", ErrNotFound)
+	}
 	if err != nil {
-		return fmt.Errorf("create run %s: %w", run.ID, err)
+		return ci.Run{}, fmt.Errorf("run: %w", err)
 	}
-	return nil
+	return found.run()
 }
 
-// AddAttempt stores the next attempt of a finished run, and ends the delivery that asked for it (0: none). It reports
-// false when the run is not finished, another attempt was faster, or its pull request has got another base since the
-// run was read. The permit is as for [Store.CreateRun].
-func (s *Store) AddAttempt(
-	ctx context.Context,
-	permit decide.Permit,
-	delivery int64,
-	run ci.Run,
-	attempt ci.NewAttempt,
-) (added bool, err error) {
-	err = s.tx(ctx, func(tx *sql.Tx) error {
-		plans, err := s.fit(ctx, tx, &run, &attempt)
-		if err != nil {
-			return err
-		}
-		res, err := tx.ExecContext(ctx, `UPDATE runs SET attempt = ?, state = ?, message = ?, started = 0, finished = ?,
-			  identity = ? WHERE id = ? AND attempt = ? AND retargets = ? AND finished > 0`,
-			run.Attempt, run.State, run.Message, millis(run.Finished), run.Identity,
-			run.ID, run.Attempt-1, run.Retargets)
-		if err != nil {
-			return err
-		}
-		if n, _ := res.RowsAffected(); n == 0 {
-			return nil
-		}
-		added = true
-		return s.beginAttempt(ctx, tx, permit, run, attempt, plans, delivery, fmt.Sprintf("Run %s again.", run.ID))
-	})
-	if err != nil {
-		return false, fmt.Errorf("attempt %d of run %s: %w", run.Attempt, run.ID, err)
-	}
-	return added, nil
+// findRuns returns the runs that a condition selects, in the order that follows it. what says in errors which they are.
+func findRuns(ctx context.Context, q querier, what, condition string, args ...any) ([]ci.Run, error) {
+	return collect(ctx, q, scanAs(runRow.run), what, `SELECT `+runColumns+` FROM runs WHERE `+condition, args...)
 }
-
-// beginAttempt stores what an attempt consists of, ends the delivery that it came from (0: none), and settles the run.
-func (s *Store) beginAttempt(
-	ctx context.Context,
-	tx *sql.Tx,
-	permit decide.Permit,
-	run ci.Run,
-	attempt ci.NewAttempt,
-	plans []plan,
-	delivery int64,
-	reason string,
-) error {
-	if err := keepBroken(ctx, tx, run, attempt.Broken); err != nil {
-		return err
-	}
-	if err := keepAwaits(ctx, tx, run.Event, attempt.Awaits); err != nil {
-		return err
-	}
-	if err := s.addJobs(ctx, tx, permit, run.Event, attempt.Jobs, plans); err != nil {
-		return err
-	}
-	if err := s.endDelivery(ctx, tx, delivery, ci.DeliveryDone, run.ID, reason); err != nil {
-		return err
-	}
-	return s.settle(ctx, tx, run.ID, run.Attempt)
-}
-
-// addJobs stores the jobs of an attempt, if the gate permits them or all of them are finished, because they were
-// skipped or keep an earlier result. It is the only way for a job into the database. [Store.settle] then decides which
-// of them may be launched.
-func (s *Store) addJobs(
-	ctx context.Context,
-	tx *sql.Tx,
-	permit decide.Permit,
-	ev ci.Event,
-	jobs []ci.NewJob,
-	plans []plan,
-) error {
-	if slices.ContainsFunc(jobs, func(j ci.NewJob) bool { return !j.State.Final() }) {
-		if err := permit.Check(ev); err != nil {
-			return err
-		}
-	}
-	now := s.now().UnixMilli()
-	for i, j := range jobs {
-		if j.State.Final() && j.Finished.IsZero() { // skipped from the start
-			j.Finished = s.now()
-		}
-		steps, err := encodeSteps(j.Steps)
-		if err != nil {
-			return err
-		}
-		services, err := encodeServices(j.Services)
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(
-			ctx,
-			`INSERT INTO jobs (name, run, attempt, ordinal, title, state, message,
-			  manifest, files, base, stored, images, steps, services, grp, grp_limit,
-			  created, uid, started, finished, settled, cpu, memory, disk, pool, run_when)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			j.Name,
-			j.Run,
-			j.Attempt,
-			i,
-			j.Title,
-			j.State,
-			j.Message,
-			plans[i].manifest,
-			plans[i].files,
-			plans[i].base,
-			plans[i].size(),
-			string(plans[i].images),
-			steps,
-			services,
-			j.Group,
-			j.Limit,
-			now,
-			j.UID,
-			millis(j.Started),
-			millis(j.Finished),
-			integer(j.Settled),
-			j.CPU,
-			j.Memory,
-			j.Disk,
-			j.Pool,
-			j.When,
-		)
-		if err != nil {
-			return err
-		}
-		for _, need := range j.Needs {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO job_needs (job, need) VALUES (?, ?)`, j.Name, need); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// integer returns b as it is stored: 1 or 0.
-func integer(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-const runColumns = `id, number, event, attempt, state, message, created, finished, started, retargets,
-	identity, judged_until, supersedes, ` + currentRepo
 
 // Run returns a run by its id, or ErrNotFound.
 func (s *Store) Run(ctx context.Context, id ci.RunID) (ci.Run, error) {
-	return scanRun(s.db.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = ?`, id))
+	return findRun(ctx, s.db, `id = ?`, id)
 }
 
-// RunOf returns the run of an event's meaning, or ErrNotFound.
-func (s *Store) RunOf(ctx context.Context, repo int64, sha ci.SHA, kind ci.Kind, ref string) (ci.Run, error) {
-	return scanRun(
-		s.db.QueryRowContext(
-			ctx,
-			`SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? AND kind = ? AND ref = ?`,
-			repo,
-			sha,
-			kind,
-			ref,
-		),
-	)
+// RunOfEvent returns the run that all events of this meaning share, or ErrNotFound.
+func (s *Store) RunOfEvent(ctx context.Context, repo int64, sha ci.SHA, kind ci.Kind, ref string) (ci.Run, error) {
+	return findRun(ctx, s.db, `repo_id = ? AND sha = ? AND kind = ? AND ref = ?`, repo, sha, kind, ref)
 }
 
-func scanRun(row row) (r ci.Run, err error) {
-	var event []byte
-	var created, finished, started, judged int64
-	var repo sql.NullString
-	err = row.Scan(&r.ID, &r.Number, &event, &r.Attempt, &r.State, &r.Message, &created, &finished, &started, &r.Retargets,
-		&r.Identity, &judged, &r.Supersedes, &repo)
-	if errors.Is(err, sql.ErrNoRows) {
-		return r, fmt.Errorf("run: %w", ErrNotFound)
+// RunByNumber returns a repository's run by its number, or ErrNotFound.
+func (s *Store) RunByNumber(ctx context.Context, repo, number int64) (ci.Run, error) {
+	return findRun(ctx, s.db, `repo_id = ? AND number = ?`, repo, number)
+}
+
+// RunsOfCommit returns the runs of a commit, oldest first.
+func (s *Store) RunsOfCommit(ctx context.Context, repo int64, sha ci.SHA) ([]ci.Run, error) {
+	return runsOfCommit(ctx, s.db, repo, sha)
+}
+
+func runsOfCommit(ctx context.Context, q querier, repo int64, sha ci.SHA) ([]ci.Run, error) {
+	return findRuns(ctx, q, "runs of "+sha.Short(), `repo_id = ? AND sha = ? ORDER BY created, id`, repo, sha)
+}
+
+// maxSiblings is how many runs SiblingRuns returns at most.
+const maxSiblings = 50
+
+// SiblingRuns returns the newest runs of other commits of an event's branch or pull request, those that have not ended
+// first. The pushes to the branch of a pull request count as well if the branch is of the same repository and not its
+// default branch, which many pull requests have in common.
+func (s *Store) SiblingRuns(ctx context.Context, ev ci.Event) ([]ci.Run, error) {
+	pushes := ""
+	if ev.Kind == ci.PullRequest && !ev.Fork && ev.Branch != ev.Repo.DefaultBranch {
+		pushes = "refs/heads/" + ev.Branch
 	}
+	return findRuns(ctx, s.db, "runs of "+ev.Ref, `repo_id = ? AND sha <> ?
+		AND (kind = ? AND ref = ? OR kind = 'push' AND ref = ?)
+		ORDER BY CASE WHEN finished = 0 THEN 0 ELSE 1 END, created DESC, id LIMIT ?`,
+		ev.Repo.ID, ev.SHA, ev.Kind, ev.Ref, pushes, maxSiblings)
+}
+
+// UnfinishedRunsOfInstallation returns the runs that have not ended of the repositories that belong to an installation
+// of the GitHub App.
+func (s *Store) UnfinishedRunsOfInstallation(ctx context.Context, installation int64) ([]ci.Run, error) {
+	return findRuns(ctx, s.db, "unfinished runs", `finished = 0
+		AND repo_id IN (SELECT id FROM repos WHERE installation = ?) ORDER BY created, id`, installation)
+}
+
+// UnfinishedRunsOfRepo returns the runs of a repository that have not ended.
+func (s *Store) UnfinishedRunsOfRepo(ctx context.Context, repo int64) ([]ci.Run, error) {
+	return findRuns(ctx, s.db, "unfinished runs", `finished = 0 AND repo_id = ? ORDER BY created, id`, repo)
+}
+
+// UnfinishedRunsOfPull returns the runs of a pull request that have not ended.
+func (s *Store) UnfinishedRunsOfPull(ctx context.Context, repo int64, ref string) ([]ci.Run, error) {
+	return findRuns(ctx, s.db, "unfinished runs of "+ref,
+		`repo_id = ? AND kind = 'pull_request' AND ref = ? AND finished = 0 ORDER BY created, id`, repo, ref)
+}
+
+// newRunRow is a row of runs as it is inserted.
+type newRunRow struct {
+	ID         ci.RunID  `sql:"id"`
+	Number     int64     `sql:"number"`
+	RepoID     int64     `sql:"repo_id"`
+	SHA        ci.SHA    `sql:"sha"`
+	Kind       ci.Kind   `sql:"kind"`
+	Ref        string    `sql:"ref"`
+	Event      []byte    `sql:"event"`
+	Attempt    int       `sql:"attempt"`
+	State      ci.State  `sql:"state"`
+	Message    string    `sql:"message"`
+	Created    timestamp `sql:"created"`
+	Finished   timestamp `sql:"finished"`
+	Branch     string    `sql:"branch"`
+	PR         int       `sql:"pr"`
+	Actor      string    `sql:"actor"`   // in lower case
+	Private    bool      `sql:"private"` // as its repository is; see writeRepo
+	Person     int64     `sql:"person"`
+	Supersedes bool      `sql:"supersedes"`
+	Identity   string    `sql:"identity"`
+}
+
+var insertRun = insertInto[newRunRow]("runs") + ` ON CONFLICT (repo_id, sha, kind, ref) WHERE sha <> '' DO NOTHING`
+
+func rowOfNewRun(run ci.Run, private bool) (newRunRow, error) {
+	ev := run.Event
+	event, err := encodeEvent(ev)
+	return newRunRow{
+		ID:         run.ID,
+		Number:     run.Number,
+		RepoID:     ev.Repo.ID,
+		SHA:        ev.SHA,
+		Kind:       ev.Kind,
+		Ref:        ev.Ref,
+		Event:      event,
+		Attempt:    run.Attempt,
+		State:      run.State,
+		Message:    run.Message,
+		Created:    timestamp{run.Created},
+		Finished:   timestamp{run.Finished},
+		Branch:     ev.Branch,
+		PR:         ev.PR,
+		Actor:      strings.ToLower(ev.Actor.Login),
+		Private:    private,
+		Person:     ev.Actor.ID,
+		Supersedes: run.Supersedes,
+		Identity:   run.Identity,
+	}, err
+}
+
+// nextNumber returns the number for the next run of a repository: one more than the last that was given out. Servers
+// of the version before the migration 101 count the stored runs and leave the counter as it is, so both are looked at.
+func nextNumber(ctx context.Context, tx *sql.Tx, repo int64) (number int64, err error) {
+	var counted, stored int64
+	err = tx.QueryRowContext(ctx, `SELECT coalesce((SELECT last FROM run_numbers WHERE repo_id = ?), 0),
+		coalesce((SELECT max(number) FROM runs WHERE repo_id = ?), 0)`, repo, repo).Scan(&counted, &stored)
 	if err != nil {
-		return r, fmt.Errorf("run: %w", err)
+		return 0, fmt.Errorf("next number of a run: %w", err)
 	}
-	r.Created = moment(created)
-	r.Finished = moment(finished)
-	r.Started = moment(started)
-	r.JudgedUntil = moment(judged)
-	if r.Event, err = decodeEvent(event); err != nil {
-		return r, fmt.Errorf("run %s: event: %w", r.ID, err)
+	return max(counted, stored) + 1, nil
+}
+
+// keepNumber records the number of a run that is stored in the same transaction.
+func keepNumber(ctx context.Context, tx *sql.Tx, repo, number int64) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO run_numbers (repo_id, last) VALUES (?, ?)
+		ON CONFLICT (repo_id) DO UPDATE SET last = excluded.last`, repo, number)
+	if err != nil {
+		return fmt.Errorf("number of a run: %w", err)
 	}
-	return r, overlay(&r.Event.Repo, repo)
+	return nil
 }

@@ -9,29 +9,79 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// AddSession stores a session that begins now, whatever session.Created says. Those that are over go.
+// sessionRow is a row of sessions.
+type sessionRow struct {
+	ID      string    `sql:"id"`
+	UserID  int64     `sql:"user_id"`
+	Login   string    `sql:"login"`
+	Token   []byte    `sql:"token"`
+	Created timestamp `sql:"created"`
+	userAccessRow
+}
+
+// userAccessRow has the columns of a session that say what its user can do. Lists are JSON.
+type userAccessRow struct {
+	Private string    `sql:"private"`
+	Writes  string    `sql:"writes"`
+	Checked timestamp `sql:"checked"`
+}
+
+var (
+	insertSession    = insertInto[sessionRow]("sessions")
+	updateUserAccess = `UPDATE sessions SET ` + assignmentsOf[userAccessRow]() + ` WHERE id = ?`
+)
+
+func rowOfUserAccess(access ci.UserAccess) (userAccessRow, error) {
+	private, err := encodeRecord(access.Private)
+	if err != nil {
+		return userAccessRow{}, err
+	}
+	writes, err := encodeRecord(access.Writable)
+	return userAccessRow{
+		Private: string(private),
+		Writes:  string(writes),
+		Checked: timestamp{access.At},
+	}, err
+}
+
+func (r sessionRow) session() (ci.Session, error) {
+	session := ci.Session{
+		ID:      r.ID,
+		User:    ci.Actor{ID: r.UserID, Login: r.Login},
+		Token:   r.Token,
+		Access:  ci.UserAccess{At: r.Checked.Time},
+		Created: r.Created.Time,
+	}
+	var err error
+	if session.Access.Private, err = decodeRecord[[]int64]([]byte(r.Private)); err != nil {
+		return session, fmt.Errorf("session: private repositories: %w", err)
+	}
+	if session.Access.Writable, err = decodeRecord[[]int64]([]byte(r.Writes)); err != nil {
+		return session, fmt.Errorf("session: writable repositories: %w", err)
+	}
+	return session, nil
+}
+
+// AddSession stores a session that begins now, whatever session.Created says, and deletes those that are over.
 func (s *Store) AddSession(ctx context.Context, session ci.Session) error {
-	private, writes, err := encodeReach(session.Reach)
+	access, err := rowOfUserAccess(session.Access)
 	if err != nil {
 		return fmt.Errorf("session: %w", err)
 	}
 	now := s.now()
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE created < ?`, now.Add(-ci.SessionTime).UnixMilli()); err != nil {
+		const deleteOld = `DELETE FROM sessions WHERE created < ?`
+		if _, err := tx.ExecContext(ctx, deleteOld, now.Add(-ci.SessionTime).UnixMilli()); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(
-			ctx,
-			`INSERT INTO sessions (id, user_id, login, token, private, writes, checked, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			session.ID,
-			session.Who.ID,
-			session.Who.Login,
-			session.Token,
-			string(private),
-			string(writes),
-			millis(session.Reach.At),
-			now.UnixMilli(),
-		)
+		_, err := tx.ExecContext(ctx, insertSession, valuesOf(sessionRow{
+			ID:            session.ID,
+			UserID:        session.User.ID,
+			Login:         session.User.Login,
+			Token:         session.Token,
+			Created:       timestamp{now},
+			userAccessRow: access,
+		})...)
 		return err
 	})
 	if err != nil {
@@ -40,53 +90,32 @@ func (s *Store) AddSession(ctx context.Context, session ci.Session) error {
 	return nil
 }
 
-// SaveReach stores what is known anew of the person of a session. A session that was ended does not come back.
-func (s *Store) SaveReach(ctx context.Context, id string, reach ci.Reach) error {
-	private, writes, err := encodeReach(reach)
+// SaveUserAccess stores anew what the user of a session can do. A session that was ended does not come back.
+func (s *Store) SaveUserAccess(ctx context.Context, id string, access ci.UserAccess) error {
+	row, err := rowOfUserAccess(access)
 	if err != nil {
 		return fmt.Errorf("session: %w", err)
 	}
-	if _, err := s.db.ExecContext(ctx, `UPDATE sessions SET private = ?, writes = ?, checked = ? WHERE id = ?`,
-		string(private), string(writes), millis(reach.At), id); err != nil {
+	if _, err := s.db.ExecContext(ctx, updateUserAccess, valuesOf(row, id)...); err != nil {
 		return fmt.Errorf("session: %w", err)
 	}
 	return nil
 }
 
-// encodeReach returns the ids of the repositories of a reach as they are stored.
-func encodeReach(reach ci.Reach) (private, writes []byte, err error) {
-	if private, err = encodeRecord(reach.Private); err != nil {
-		return nil, nil, err
-	}
-	writes, err = encodeRecord(reach.Writes)
-	return private, writes, err
-}
-
 // Session returns a session that is not over, or ErrNotFound.
 func (s *Store) Session(ctx context.Context, id string) (ci.Session, error) {
-	session := ci.Session{ID: id}
-	var private, writes string
-	var checked, created int64
-	err := s.db.QueryRowContext(ctx, `SELECT user_id, login, token, private, writes, checked, created FROM sessions WHERE id = ? AND created >= ?`,
-		id, s.now().Add(-ci.SessionTime).UnixMilli()).
-		Scan(&session.Who.ID, &session.Who.Login, &session.Token, &private, &writes, &checked, &created)
+	found, err := scanRow[sessionRow](s.db.QueryRowContext(ctx, `SELECT `+columnsOf[sessionRow]()+`
+		FROM sessions WHERE id = ? AND created >= ?`, id, s.now().Add(-ci.SessionTime).UnixMilli()))
 	if errors.Is(err, sql.ErrNoRows) {
-		return session, fmt.Errorf("session: %w", ErrNotFound)
+		return ci.Session{}, fmt.Errorf("session: %w", ErrNotFound)
 	}
 	if err != nil {
-		return session, fmt.Errorf("session: %w", err)
+		return ci.Session{}, fmt.Errorf("session: %w", err)
 	}
-	if session.Reach.Private, err = decodeRecord[[]int64]([]byte(private)); err != nil {
-		return session, fmt.Errorf("session: private repositories: %w", err)
-	}
-	if session.Reach.Writes, err = decodeRecord[[]int64]([]byte(writes)); err != nil {
-		return session, fmt.Errorf("session: writable repositories: %w", err)
-	}
-	session.Reach.At, session.Created = moment(checked), moment(created)
-	return session, nil
+	return found.session()
 }
 
-// EndSession signs somebody out.
+// EndSession signs a user out.
 func (s *Store) EndSession(ctx context.Context, id string) error {
 	if _, err := s.db.ExecContext(ctx, `DELETE FROM sessions WHERE id = ?`, id); err != nil {
 		return fmt.Errorf("session: %w", err)

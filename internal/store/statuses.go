@@ -45,8 +45,7 @@ func (s *Store) enqueueStatuses(ctx context.Context, tx *sql.Tx, run ci.Run, job
 // refreshStatuses brings the outbox up to date for a commit, if it has runs. It is called when an event of the commit
 // has been handled, because skipped jobs may be reported then.
 func (s *Store) refreshStatuses(ctx context.Context, tx *sql.Tx, repo int64, sha ci.SHA) error {
-	run, err := scanRun(tx.QueryRowContext(ctx,
-		`SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? ORDER BY created, id LIMIT 1`, repo, sha))
+	run, err := findRun(ctx, tx, `repo_id = ? AND sha = ? ORDER BY created, id LIMIT 1`, repo, sha)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
@@ -62,9 +61,7 @@ func (s *Store) refreshStatuses(ctx context.Context, tx *sql.Tx, repo int64, sha
 
 // commitRuns returns what the reports of run's commit depend on, except for what was reported before.
 func commitRuns(ctx context.Context, tx *sql.Tx, run ci.Run, jobs []ci.Job) (commit ci.CommitRuns, err error) {
-	stored, err := collect(ctx, tx, scanRun, "runs of "+run.Event.SHA.Short(),
-		`SELECT `+runColumns+` FROM runs WHERE repo_id = ? AND sha = ? ORDER BY created, id`,
-		run.Event.Repo.ID, run.Event.SHA)
+	stored, err := runsOfCommit(ctx, tx, run.Event.Repo.ID, run.Event.SHA)
 	if err != nil {
 		return commit, err
 	}
@@ -160,7 +157,7 @@ func (s *Store) enqueueStatus(ctx context.Context, tx *sql.Tx, run ci.Run, repor
 		  state = excluded.state, final = excluded.final, description = excluded.description, page = excluded.page,
 		  version = statuses.version + 1, attempts = 0, due = excluded.due, written = excluded.written`,
 		run.Event.Repo.ID, run.Event.SHA, report.Reporter, report.Context, repo, run.Event.Repo.Installation,
-		report.State, integer(report.State.Final()), report.Description, report.Page, now, now)
+		report.State, report.State.Final(), report.Description, report.Page, now, now)
 	if err != nil {
 		return fmt.Errorf("status of %s: %w", run.Event.SHA.Short(), err)
 	}

@@ -23,10 +23,14 @@ type Store struct {
 	db        db
 	now       func() time.Time
 	intake    *intake
-	planLimit int64 // bytes of the plans of a repository's unfinished jobs; 0: no limit
+	specLimit int64 // bytes of the specs of a repository's unfinished jobs; 0: no limit
 
 	planReports func(ci.CommitRuns) []ci.Report // nil: nothing is reported
 }
+
+// LimitSpecs bounds what the specs of a repository's unfinished jobs take, in bytes as stored; 0 means no limit. It is
+// called before the store is used.
+func (s *Store) LimitSpecs(limit int64) { s.specLimit = limit }
 
 // Open opens a database and brings its tables up to date. where is a
 // postgres:// URL, or the file of a SQLite database, which is created when it
@@ -91,18 +95,3 @@ func (s *Store) Close() error { return s.db.close() }
 // follow each other, those of other servers too: none sees half of another, and
 // what one has read stays true until it ends.
 func (s *Store) tx(ctx context.Context, f func(*sql.Tx) error) error { return s.db.tx(ctx, f) }
-
-// millis keeps the zero time zero.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-func moment(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
-}

@@ -86,7 +86,7 @@ func runToStatus(t *testing.T, s *store.Store) {
 		t.Errorf("number %d", run.Number)
 	}
 	first := due(ctx, t, s, "pending")
-	must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
+	must(t, s.MarkLaunched(ctx, "yaci-r1-1", "uid-1"))
 	must(t, s.StatusSent(ctx, first, time.Minute))
 	job, err := s.Job(ctx, "yaci-r1-1")
 	must(t, err)
@@ -127,7 +127,7 @@ func due(ctx context.Context, t *testing.T, s *store.Store, state ci.ReportState
 // queuedJobs are the jobs that wait for nothing but their turn.
 func queuedJobs(t *testing.T, s *store.Store) (jobs []ci.Job) {
 	t.Helper()
-	all, err := s.Contenders(t.Context())
+	all, err := s.UnfinishedJobs(t.Context())
 	must(t, err)
 	for _, c := range all {
 		if c.State == ci.Queued && c.Ready {
@@ -222,24 +222,24 @@ func lost(t *testing.T, s *store.Store) {
 	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	must(t, s.StatusSent(ctx, due(ctx, t, s, "pending"), time.Minute))
 	for i := 1; i <= 2; i++ {
-		must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
+		must(t, s.MarkLaunched(ctx, "yaci-r1-1", "uid-1"))
 		job, err := s.Job(ctx, "yaci-r1-1")
 		must(t, err)
 		job.Steps[0].State, job.Steps[0].Exit = ci.Error, 137
 		other := job
 		other.UID = "uid-0"
-		changed, err := s.Lost(ctx, other, "x")
+		changed, err := s.RecordInterruption(ctx, other, "x")
 		if err != nil || changed {
 			t.Errorf("another Job of its name was taken for it: %v %v", changed, err)
 		}
 		for _, want := range []bool{true, false} { // the second finds it lost already
-			changed, err := s.Lost(ctx, job, "its node is gone")
+			changed, err := s.RecordInterruption(ctx, job, "its node is gone")
 			if err != nil || changed != want {
 				t.Errorf("loss %d: %v %v, want %v", i, changed, err, want)
 			}
 		}
 		queued := queuedJobs(t, s)
-		if len(queued) != 1 || len(queued[0].Losses) != i || queued[0].UID != "uid-1" ||
+		if len(queued) != 1 || len(queued[0].Interruptions) != i || queued[0].UID != "uid-1" ||
 			queued[0].Steps[0] != jobs[0].Steps[0] {
 			t.Fatalf("queued %+v", queued)
 		}
@@ -257,12 +257,12 @@ func settled(t *testing.T, s *store.Store) {
 	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
 	count := func(want int) {
 		t.Helper()
-		left, err := s.UnsettledJobs(ctx)
+		left, err := s.JobsToCleanUp(ctx)
 		if err != nil || len(left) != want {
 			t.Errorf("%d unsettled, %v; want %d", len(left), err, want)
 		}
 	}
-	must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
+	must(t, s.MarkLaunched(ctx, "yaci-r1-1", "uid-1"))
 	count(0)
 	job, err := s.Job(ctx, "yaci-r1-1")
 	must(t, err)
@@ -270,6 +270,6 @@ func settled(t *testing.T, s *store.Store) {
 	_, err = s.Observe(ctx, job)
 	must(t, err)
 	count(1)
-	must(t, s.Settled(ctx, job.Name))
+	must(t, s.MarkCleanedUp(ctx, job.Name))
 	count(0)
 }

@@ -43,7 +43,7 @@ func tokens(t *testing.T, s *store.Store) {
 	}
 	used := func() time.Time {
 		t.Helper()
-		must(t, s.TokenUsed(ctx, "a"))
+		must(t, s.MarkTokenUsed(ctx, "a"))
 		got, err := s.Token(ctx, "a")
 		must(t, err)
 		return got.Used

@@ -27,7 +27,7 @@ func unfinishedOf(t *testing.T, s *store.Store) {
 		t.Fatal(cancelled, err)
 	}
 	for installation, want := range map[int64]string{5: "[r0 r3]", 6: "[r2]", 7: "[]"} {
-		runs, err := s.UnfinishedOf(t.Context(), installation)
+		runs, err := s.UnfinishedRunsOfInstallation(t.Context(), installation)
 		must(t, err)
 		ids := []ci.RunID{}
 		for _, r := range runs {

@@ -17,7 +17,7 @@ func unstorable(t *testing.T, s *store.Store) {
 	run, jobs := pushRun("r1", "refs/heads/main")
 	jobs[0].Steps = []ci.Step{{Name: "test", Container: "1-test", State: ci.Queued}}
 	must(t, s.CreateRun(ctx, permit(run.Event), 0, run, ci.NewAttempt{Jobs: jobs}))
-	must(t, s.Launched(ctx, "yaci-r1-1", "uid-1"))
+	must(t, s.MarkLaunched(ctx, "yaci-r1-1", "uid-1"))
 	job, err := s.Job(ctx, "yaci-r1-1")
 	must(t, err)
 	job.State, job.Steps[0].State = ci.Success, ci.Success

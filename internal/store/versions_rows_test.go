@@ -72,11 +72,11 @@ func versionEvents() map[ci.RunID]ci.Event {
 			Object: versionSHA("d"),
 		},
 		"rcommand00": {
-			Kind:    ci.API,
-			Command: "echo hello",
-			Image:   "alpine:3",
-			Asked:   true,
-			Past:    true,
+			Kind:      ci.API,
+			Command:   "echo hello",
+			Image:     "alpine:3",
+			Requested: true,
+			NotHead:   true,
 		},
 		"rwaiting00": {
 			Kind:   ci.Push,
@@ -273,7 +273,7 @@ func writeRuns(t *testing.T, s *store.Store, delivery int64) {
 	job.Services = versionServices()
 	job.Finished = at(30)
 	observe(t, s, job)
-	must(t, s.Settled(ctx, job.Name))
+	must(t, s.MarkCleanedUp(ctx, job.Name))
 
 	var matrix []ci.NewJob
 	for i, title := range []string{"unit go=1.25", "unit go=1.26", "deploy"} {
@@ -290,16 +290,16 @@ func writeRuns(t *testing.T, s *store.Store, delivery int64) {
 	create(0, "rmatrix000", 1, matrix...)
 	job = launch(t, s, matrix[0].Name, "uid-lost")
 	job.Detail = "Node n1 is gone."
-	lost, err := s.Lost(ctx, job, "the node went away")
+	lost, err := s.RecordInterruption(ctx, job, "the node went away")
 	must(t, err)
 	if !lost {
 		t.Fatal("the job was not lost")
 	}
 	job = launch(t, s, matrix[0].Name, "uid-runs")
-	job.Waits = "quota cpu"
+	job.WaitKey = "quota cpu"
 	job.Message = "Waiting: the quota lacks CPU."
 	job.Detail = "exceeded quota: builds"
-	must(t, s.Waits(ctx, job))
+	must(t, s.SaveWaitReason(ctx, job))
 
 	create(0, "rfailed000", 2, versionJob("rfailed000", 1))
 	job = launch(t, s, "yaci-rfailed000-1", "uid-failed")
@@ -326,7 +326,11 @@ func writeRuns(t *testing.T, s *store.Store, delivery int64) {
 		t,
 		s.SaveWaitReasons(
 			ctx,
-			[]ci.Place{{Job: "yaci-rwaiting00-1", Key: "all:soon", Why: "Waiting: 1st in line, 2 of 2 slots busy."}},
+			[]ci.QueuePosition{{
+				Job:     "yaci-rwaiting00-1",
+				WaitKey: "all:soon",
+				Message: "Waiting: 1st in line, 2 of 2 slots busy.",
+			}},
 		),
 	)
 	must(t, s.SaveImages(ctx, "yaci-rwaiting00-1", []ci.Image{{
@@ -385,7 +389,7 @@ func writeForks(t *testing.T, s *store.Store) {
 
 func launch(t *testing.T, s *store.Store, name ci.JobName, uid string) ci.Job {
 	t.Helper()
-	must(t, s.Launched(t.Context(), name, uid))
+	must(t, s.MarkLaunched(t.Context(), name, uid))
 	job, err := s.Job(t.Context(), name)
 	must(t, err)
 	return job
@@ -427,18 +431,19 @@ func writeRest(t *testing.T, s *store.Store) {
 		Note:  "The end is missing.",
 		Error: 17,
 	}))
-	_, _, err = s.BeginAnswer(ctx, "key-1", "POST /run")
+	_, _, err = s.ClaimIdempotencyKey(ctx, "key-1", "POST /run")
 	must(t, err)
-	must(t, s.EndAnswer(ctx, "key-1", ci.Answer{Status: 201, Body: []byte(`{"id":"rcommand00"}`)}))
+	response := ci.IdempotentResponse{Status: 201, Body: []byte(`{"id":"rcommand00"}`)}
+	must(t, s.SaveIdempotentResponse(ctx, "key-1", response))
 	must(t, s.AddToken(ctx, versionToken()))
-	must(t, s.TokenUsed(ctx, "tok1"))
+	must(t, s.MarkTokenUsed(ctx, "tok1"))
 	must(t, s.AddSession(ctx, versionSession()))
 	must(t, s.SaveApp(ctx, versionApp()))
-	must(t, s.LearnRepo(ctx, versionState()))
+	must(t, s.SaveRepoState(ctx, versionState()))
 	must(t, s.AllowAccess(ctx, versionAccess()))
 	_, err = s.Installation(ctx)
 	must(t, err)
-	_, err = s.MayRefuse(ctx, 11, 8, 13, 4)
+	_, err = s.ClaimRefusalNotice(ctx, 11, 8, 13, 4)
 	must(t, err)
 	_, err = s.PinGrants(ctx, []ci.GrantPin{{Grant: "grant-uid", Name: "ada/hello", ID: 11}}, []string{"grant-uid"})
 	must(t, err)
@@ -470,10 +475,10 @@ func versionToken() ci.Token {
 
 func versionSession() ci.Session {
 	return ci.Session{
-		ID:    "session1",
-		Who:   ci.Actor{ID: 9, Login: "Ada"},
-		Token: []byte{0, 2, 0xfe},
-		Reach: ci.Reach{Private: []int64{11, 12}, Writes: []int64{11}, At: at(80)},
+		ID:     "session1",
+		User:   ci.Actor{ID: 9, Login: "Ada"},
+		Token:  []byte{0, 2, 0xfe},
+		Access: ci.UserAccess{Private: []int64{11, 12}, Writable: []int64{11}, At: at(80)},
 	}
 }
 

@@ -113,12 +113,8 @@ func upgrade(t *testing.T, where string, file versionFile) {
 
 	s = open(t, where)
 	s.SetNow(func() time.Time { return at(600) })
-	if file.Release == 0 {
-		checkReadable(t, s)
-		return
-	}
-	checkVersion(t, s, file.Release)
-	continueVersion(t, s, file.Release)
+	checkVersion(t, s, versionOf(file))
+	continueVersion(t, s, versionOf(file))
 }
 
 func versionFiles(t *testing.T) (files []versionFile) {

@@ -20,7 +20,7 @@ import (
 // cleanUpEnded cleans up after a job whose outcome was stored earlier. A job that was cancelled in the database still
 // has all of its objects in the cluster.
 func (w *Watcher) cleanUpEnded(ctx context.Context, o Observation, v Verdict) error {
-	if o.Stored.State == ci.Cancelled && !o.Stored.Settled {
+	if o.Stored.State == ci.Cancelled && !o.Stored.CleanedUp {
 		v.Stop = true
 		if !beingDeleted(o.Job) {
 			if err := w.cfg.Cluster.DeleteJobSecret(ctx, o.Stored.Name); err != nil {
@@ -41,7 +41,7 @@ func (w *Watcher) cleanUp(ctx context.Context, o Observation, v Verdict) error {
 			return err
 		}
 	}
-	if job.Settled {
+	if job.CleanedUp {
 		return nil
 	}
 	for _, pod := range o.Pods {
@@ -62,7 +62,7 @@ func (w *Watcher) cleanUp(ctx context.Context, o Observation, v Verdict) error {
 		return err
 	}
 	failpoint.Hit(failpoint.JobReleased)
-	return w.cfg.Outcomes.Settled(ctx, job.Name)
+	return w.cfg.Outcomes.MarkCleanedUp(ctx, job.Name)
 }
 
 // beingDeleted reports whether a Job and its pods are being deleted already, in the foreground as

@@ -171,7 +171,7 @@ func (v *Verdict) interrupt(reason string) {
 	if reason == podDeleted {
 		v.ConfirmAfter = deletionGrace
 	}
-	if n := len(v.Job.Losses); n >= ci.MaxLosses {
+	if n := len(v.Job.Interruptions); n >= ci.MaxInterruptions {
 		v.end(ci.Error, capitalized(fmt.Sprintf("the cluster lost the job %d times, the last time because %s", n+1, reason))+
 			" Retry the run when the cluster is healthy.")
 		return

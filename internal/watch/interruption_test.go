@@ -130,7 +130,7 @@ func TestObserveLosses(t *testing.T) {
 			s.lostByRuntime()
 		}, "the node lost the pod's containers", 0, ""},
 		"lost too often": {func(s *scene) {
-			s.stored.Losses = make([]ci.Loss, ci.MaxLosses)
+			s.stored.Interruptions = make([]ci.Interruption, ci.MaxInterruptions)
 			s.disrupted("DeletionByPodGC", "x")
 		}, "", 0, "The cluster lost the job 4 times, the last time because its node is gone. Retry the run when the " +
 			"cluster is healthy."},

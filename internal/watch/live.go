@@ -47,7 +47,7 @@ func (w *Watcher) podsOf(ctx context.Context, stored ci.Job, job *batchv1.Job, s
 		return nil, err
 	}
 	pods := controlledBy(stored.UID, cached)
-	if stored.Settled {
+	if stored.CleanedUp {
 		return pods, nil
 	}
 	if len(pods) > 0 && !slices.ContainsFunc(pods, isAlive) {

@@ -14,6 +14,7 @@ import (
 // Observation is the input of Observe.
 type Observation struct {
 	Stored ci.Job        // as the database has it
+	Files  []byte        // of the job's spec, with the plan of its steps; nil: each step needs the one before
 	Job    *batchv1.Job  // nil: there is none of that name
 	Pods   []*corev1.Pod // that the Job controls, by UID
 
@@ -33,13 +34,14 @@ type Verdict struct {
 	PodLingers   bool          // only containers that admission added keep the pod running
 	ConfirmAfter time.Duration // the verdict counts if it is still the same after this time
 
+	files        []byte
 	nodes        []*corev1.Node
 	skippedByErr string // a step that was skipped because of a failure
 }
 
 // Observe returns the state of a job. It is pure: it changes nothing that it is given.
 func Observe(o Observation) Verdict {
-	v := Verdict{Job: o.Stored, nodes: o.Nodes}
+	v := Verdict{Job: o.Stored, files: o.Files, nodes: o.Nodes}
 	v.Job.Steps = slices.Clone(o.Stored.Steps)
 	v.Job.Services = slices.Clone(o.Stored.Services)
 	exists := o.Job != nil && string(o.Job.UID) == o.Stored.UID

@@ -23,7 +23,7 @@ import (
 func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 	limited, cancel := context.WithTimeout(ctx, reconcileTimeout)
 	defer cancel()
-	stored, err := w.cfg.Jobs.Job(limited, name)
+	stored, err := w.cfg.Jobs.JobWithSpec(limited, name)
 	if errors.Is(err, ci.ErrNotFound) {
 		return w.removeOrphan(limited, name)
 	}
@@ -34,7 +34,7 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 		return nil // the database does not know that it was launched
 	}
 
-	o, other, err := w.observation(limited, stored)
+	o, other, err := w.observation(limited, stored.Job)
 	switch {
 	case errors.Is(err, errTooNew):
 		return nil
@@ -43,8 +43,9 @@ func (w *Watcher) reconcile(ctx context.Context, name ci.JobName) error {
 	case other != nil:
 		return w.removeJob(limited, other)
 	}
+	o.Files = stored.Files
 	err = w.apply(limited, o)
-	if !stored.Settled { // after apply, so that a log collector finds the step's record in the database
+	if !stored.CleanedUp { // after apply, so that a log collector finds the step's record in the database
 		err = errors.Join(err, w.followLogs(ctx, o))
 	}
 	return err
@@ -142,7 +143,7 @@ func (w *Watcher) apply(ctx context.Context, o Observation) error {
 		return err
 	}
 	o.Stored = stored
-	v.Job.Waits = stored.Waits
+	v.Job.WaitKey = stored.WaitKey
 	v.Job.Message = stored.Message
 	v.Job.Detail = stored.Detail
 	return w.save(ctx, o, v)
@@ -177,14 +178,14 @@ func (w *Watcher) updateWaitReason(ctx context.Context, o Observation) (ci.Job, 
 	if checkAfter > 0 {
 		w.keys.AddAfter(o.Stored.Name, checkAfter)
 	}
-	if reason.key == o.Stored.Waits {
+	if reason.key == o.Stored.WaitKey {
 		return o.Stored, nil
 	}
 	job := o.Stored
-	job.Waits = reason.key
+	job.WaitKey = reason.key
 	job.Message = ci.CleanText(reason.message, maxMessage)
 	job.Detail = ci.CleanText(reason.detail, maxDetail)
-	if err := w.cfg.Outcomes.Waits(ctx, job); err != nil {
+	if err := w.cfg.Outcomes.SaveWaitReason(ctx, job); err != nil {
 		return o.Stored, err
 	}
 	w.cfg.Changed()
@@ -225,14 +226,14 @@ func (w *Watcher) requeueLost(ctx context.Context, stored ci.Job, v Verdict) err
 		return err
 	}
 	stored.Detail = v.Job.Detail
-	changed, err := w.cfg.Outcomes.Lost(ctx, stored, v.Interruption)
+	changed, err := w.cfg.Outcomes.RecordInterruption(ctx, stored, v.Interruption)
 	if err != nil {
 		return err
 	}
 	delete(w.secretDeleted, stored.Name)
 	if changed {
 		w.cfg.Log.Info("requeued lost job", "run", stored.Run, "job", stored.Name,
-			"interruptions", len(stored.Losses)+1, "reason", v.Interruption)
+			"interruptions", len(stored.Interruptions)+1, "reason", v.Interruption)
 		w.cfg.Changed() // the queue deletes what is left of the Job before it creates another
 	}
 	return nil

@@ -92,19 +92,19 @@ func watched(t *testing.T, s *scene) (*Watcher, *cluster) {
 // queued returns a job as it was when it was created.
 func queued(j ci.Job) ci.NewJob {
 	return ci.NewJob{
-		Name:     j.Name,
-		Run:      j.Run,
-		Attempt:  j.Attempt,
-		Title:    j.Title,
-		State:    ci.Queued,
-		Manifest: []byte("{}"),
-		Files:    []byte("{}"),
-		Steps:    j.Steps,
-		Services: j.Services,
-		UID:      j.UID,
-		Started:  j.Started,
-		Finished: j.Finished,
-		Settled:  j.Settled,
+		Name:      j.Name,
+		Run:       j.Run,
+		Attempt:   j.Attempt,
+		Title:     j.Title,
+		State:     ci.Queued,
+		Manifest:  []byte("{}"),
+		Files:     []byte("{}"),
+		Steps:     j.Steps,
+		Services:  j.Services,
+		UID:       j.UID,
+		Started:   j.Started,
+		Finished:  j.Finished,
+		CleanedUp: j.CleanedUp,
 	}
 }
 
@@ -128,7 +128,7 @@ func stored(t *testing.T, s *scene) *store.Store {
 		t.Fatal(err)
 	}
 	if s.stored.State == ci.Running {
-		if err := db.Launched(t.Context(), job.Name, s.stored.UID); err != nil {
+		if err := db.MarkLaunched(t.Context(), job.Name, s.stored.UID); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -259,8 +259,8 @@ func TestReconcileAsksForAPodThatTheCacheLacks(t *testing.T) {
 // long returns jobs as if they had been launched an hour ago.
 type long struct{ *store.Store }
 
-func (l long) Job(ctx context.Context, name ci.JobName) (ci.Job, error) {
-	job, err := l.Store.Job(ctx, name)
+func (l long) JobWithSpec(ctx context.Context, name ci.JobName) (ci.JobWithSpec, error) {
+	job, err := l.Store.JobWithSpec(ctx, name)
 	job.Started = job.Started.Add(-time.Hour)
 	return job, err
 }
@@ -356,7 +356,7 @@ func TestReconcileDoubtsADeletedPod(t *testing.T) {
 	}
 	c.check(t, ci.Queued, "drop while running")
 	job, err := c.db.Job(t.Context(), "yaci-r1-1")
-	if err != nil || len(job.Losses) != 1 || job.Losses[0].Why != podDeleted || job.UID != "uid-1" {
+	if err != nil || len(job.Interruptions) != 1 || job.Interruptions[0].Reason != podDeleted || job.UID != "uid-1" {
 		t.Errorf("job %+v, %v", job, err)
 	}
 }

@@ -132,13 +132,14 @@ func stepTimes(r runner.Record, t *corev1.ContainerStateTerminated) (started, fi
 	return started, limit(r.Finished, earliest)
 }
 
-// planOf returns the plan of a job's steps. If it cannot be read, each step is taken to need the one before.
-func planOf(job ci.Job) []runner.StepPlan {
-	plan, err := runner.PlanOf(job.Files)
-	if err == nil && len(plan) == len(job.Steps) {
+// planOf returns the plan of a job's steps from the files of its spec. If it cannot be read, or is not for this number
+// of steps, each step is taken to need the one before.
+func planOf(files []byte, steps int) []runner.StepPlan {
+	plan, err := runner.PlanOf(files)
+	if err == nil && len(plan) == steps {
 		return plan
 	}
-	plan = make([]runner.StepPlan, len(job.Steps))
+	plan = make([]runner.StepPlan, steps)
 	for i := 1; i < len(plan); i++ {
 		plan[i].Needs = []int{i - 1}
 	}
@@ -157,7 +158,7 @@ func (v *Verdict) markRunning(statuses map[string]corev1.ContainerStatus, failed
 			continue
 		}
 		if plan == nil {
-			plan = planOf(v.Job)
+			plan = planOf(v.files, len(v.Job.Steps))
 		}
 		if since, ok := v.runningSince(plan[i], running.StartedAt.Time, statuses, failed); ok {
 			step.State = ci.Running

@@ -68,9 +68,13 @@ func TestG7StepStates(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := passed()
-			s.stored.Files = c.files
 			s.live(c.build, c.test)
-			got := Observe(Observation{Stored: s.stored, Job: s.job, Pods: s.pods})
+			got := Observe(Observation{
+				Stored: s.stored,
+				Files:  c.files,
+				Job:    s.job,
+				Pods:   s.pods,
+			})
 			var states []string
 			started := int64(0)
 			for _, st := range got.Job.Steps {

@@ -211,10 +211,10 @@ func TestReconcileTellsWhatAJobWaitsFor(t *testing.T) {
 		if err != nil || err2 != nil || len(due) != 1 {
 			t.Fatal(err, err2, due)
 		}
-		if job.Waits != waits || job.Message != message || due[0].Description != status {
+		if job.WaitKey != waits || job.Message != message || due[0].Description != status {
 			t.Errorf(
 				"waits %q, message %q, status %q\nwant %q, %q, %q",
-				job.Waits,
+				job.WaitKey,
 				job.Message,
 				due[0].Description,
 				waits,

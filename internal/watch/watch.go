@@ -16,20 +16,21 @@ import (
 	"github.com/yaci-ci/yaci/internal/ci"
 )
 
-// Jobs is what the watcher reads from the database. UnsettledJobs returns finished jobs that still have something in
+// Jobs is what the watcher reads from the database. JobsToCleanUp returns finished jobs that still have something in
 // the cluster.
 type Jobs interface {
-	Job(ctx context.Context, name ci.JobName) (ci.Job, error)
+	JobWithSpec(ctx context.Context, name ci.JobName) (ci.JobWithSpec, error)
 	RunningJobs(ctx context.Context) ([]ci.JobName, error)
-	UnsettledJobs(ctx context.Context) ([]ci.JobName, error)
+	JobsToCleanUp(ctx context.Context) ([]ci.JobName, error)
 }
 
-// Outcomes is what the watcher writes to the database. Observe and Lost report whether the state of the job changed.
+// Outcomes is what the watcher writes to the database. Observe and RecordInterruption report whether the state of the
+// job changed.
 type Outcomes interface {
 	Observe(ctx context.Context, job ci.Job) (bool, error)
-	Lost(ctx context.Context, job ci.Job, why string) (bool, error)
-	Settled(ctx context.Context, name ci.JobName) error
-	Waits(ctx context.Context, job ci.Job) error
+	RecordInterruption(ctx context.Context, job ci.Job, why string) (bool, error)
+	MarkCleanedUp(ctx context.Context, name ci.JobName) error
+	SaveWaitReason(ctx context.Context, job ci.Job) error
 }
 
 // Cluster is what the watcher changes in the cluster. Each method succeeds if what it removes is gone already.
@@ -180,7 +181,7 @@ func (w *Watcher) sweep(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		running, runningErr := w.cfg.Jobs.RunningJobs(ctx)
-		ended, endedErr := w.cfg.Jobs.UnsettledJobs(ctx)
+		ended, endedErr := w.cfg.Jobs.JobsToCleanUp(ctx)
 		err := errors.Join(runningErr, endedErr)
 		if err != nil && ctx.Err() == nil {
 			w.cfg.Log.Warn("list jobs to reconcile", "err", err)

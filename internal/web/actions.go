@@ -47,11 +47,11 @@ func (p *Pages) runAction(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch chi.URLParam(r, "verb") {
 	case "retry":
-		_, err = p.Actions.RetryAs(r.Context(), run.ID, r.PostFormValue("failed") == "1", who.Who)
+		_, err = p.Actions.RetryAs(r.Context(), run.ID, r.PostFormValue("failed") == "1", who.User)
 	case "cancel":
-		err = p.Actions.CancelAs(r.Context(), run.ID, who.Who)
+		err = p.Actions.CancelAs(r.Context(), run.ID, who.User)
 	case "approve":
-		_, err = p.Actions.Approve(r.Context(), run.ID, r.PostFormValue("sha"), who.Who, "page")
+		_, err = p.Actions.Approve(r.Context(), run.ID, r.PostFormValue("sha"), who.User, "page")
 	default:
 		return ci.ErrNotFound
 	}
@@ -61,7 +61,7 @@ func (p *Pages) runAction(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p.Log.Info("run action", "run", run.ID, "action", chi.URLParam(r, "verb"), "by", who.Who.Login)
+	p.Log.Info("run action", "run", run.ID, "action", chi.URLParam(r, "verb"), "by", who.User.Login)
 	http.Redirect(w, r, run.Page(), http.StatusSeeOther)
 	return nil
 }
@@ -82,7 +82,7 @@ func refusalOf(err error) refusal {
 
 // canWrite reports whether a reader can act on a run.
 func canWrite(r *http.Request, run ci.Run) bool {
-	return run.Event.Repo.ID != 0 && slices.Contains(readerOf(r).Reach.Writes, run.Event.Repo.ID)
+	return run.Event.Repo.ID != 0 && slices.Contains(readerOf(r).Access.Writable, run.Event.Repo.ID)
 }
 
 // RepoAccess lets the runs of one repository read another one. Each method asks GitHub whether the
@@ -104,7 +104,7 @@ func (p *Pages) access(w http.ResponseWriter, r *http.Request) error {
 	if who.ID == "" || p.RepoAccess == nil {
 		return ci.ErrNotFound
 	}
-	list, err := p.RepoAccess.Administered(r.Context(), who.Reach.Writes, who.Who)
+	list, err := p.RepoAccess.Administered(r.Context(), who.Access.Writable, who.User)
 	if err != nil {
 		return err
 	}
@@ -135,10 +135,10 @@ func (p *Pages) changeAccess(w http.ResponseWriter, r *http.Request) error {
 				return ci.ErrNotFound
 			}
 		}
-		err = p.RepoAccess.Disallow(r.Context(), numbers[0], numbers[1], who.Who)
+		err = p.RepoAccess.Disallow(r.Context(), numbers[0], numbers[1], who.User)
 	} else {
 		name := func(field string) string { return strings.TrimSpace(r.PostFormValue(field)) }
-		_, err = p.RepoAccess.Allow(r.Context(), name("repo"), name("from"), who.Who)
+		_, err = p.RepoAccess.Allow(r.Context(), name("repo"), name("from"), who.User)
 	}
 	if errors.Is(err, ci.ErrInvalid) || p.isRefusal(err) {
 		return refusalOf(err)

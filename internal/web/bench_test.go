@@ -79,7 +79,7 @@ func benchPagesOn(t *testing.T, driver, where string) {
 		Inbox:   db,
 		Log:     log,
 		Logbook: book,
-		Sight:   ci.Sight{Repos: []int64{10, 20, 30}},
+		Sight:   ci.Visibility{Repos: []int64{10, 20, 30}},
 	})
 	must(t, err)
 	router := chi.NewRouter()

@@ -115,11 +115,11 @@ func (p *Pages) badge(w http.ResponseWriter, r *http.Request) error {
 		branch = repo.DefaultBranch
 	}
 	runs, err := p.Runs.Runs(r.Context(), ci.RunFilter{
-		Sight:  p.sight(r),
-		Repo:   repo.ID,
-		Branch: branch,
-		Kind:   ci.Push,
-		Limit:  20,
+		Visibility: p.sight(r),
+		Repo:       repo.ID,
+		Branch:     branch,
+		Kind:       ci.Push,
+		Limit:      20,
 	})
 	if err != nil {
 		return err

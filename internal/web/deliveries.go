@@ -11,7 +11,7 @@ import (
 
 // Inbox lists deliveries. repos selects those of repositories; nil selects all.
 type Inbox interface {
-	DeliveriesOf(
+	DeliveriesOfRepos(
 		ctx context.Context,
 		repos []int64,
 		state ci.DeliveryState,
@@ -58,7 +58,7 @@ func (p *Pages) deliveries(w http.ResponseWriter, r *http.Request) error {
 	}
 	var repos []int64
 	if !p.Sight.All {
-		repos = readerOf(r).Reach.Writes
+		repos = readerOf(r).Access.Writable
 	}
 	q := r.URL.Query()
 	v := deliveriesPage{
@@ -73,7 +73,7 @@ func (p *Pages) deliveries(w http.ResponseWriter, r *http.Request) error {
 			return fmt.Errorf("%w: before=%.40s is not the id of a delivery", ci.ErrInvalid, text)
 		}
 	}
-	list, err := p.Inbox.DeliveriesOf(r.Context(), repos, v.State, before, pageSize+1)
+	list, err := p.Inbox.DeliveriesOfRepos(r.Context(), repos, v.State, before, pageSize+1)
 	if err != nil {
 		return err
 	}
@@ -101,5 +101,5 @@ func (p *Pages) deliveries(w http.ResponseWriter, r *http.Request) error {
 
 // canViewDeliveries reports whether a reader can view any deliveries.
 func (p *Pages) canViewDeliveries(r *http.Request) bool {
-	return p.Sight.All || len(readerOf(r).Reach.Writes) > 0
+	return p.Sight.All || len(readerOf(r).Access.Writable) > 0
 }

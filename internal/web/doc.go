@@ -2,7 +2,7 @@
 // rendered on the server, work without JavaScript, and update themselves with it. internal/server
 // mounts [Pages.Routes]; templates and static files are part of the binary.
 //
-// A page depends only on the database and on what its reader may see ([ci.Sight]). To update itself, a
+// A page depends only on the database and on what its reader may see ([ci.Visibility]). To update itself, a
 // page is fetched again. Logs of running steps arrive as server-sent events, which resume after an
 // interruption.
 //

@@ -227,8 +227,8 @@ func TestWhatGitHubTakesAwayIsGone(t *testing.T) {
 	later := func() { // than what is known of grace is good for
 		s, err := w.db.Session(t.Context(), sessionOf(grace.jar["yaci"].Value))
 		must(t, err)
-		s.Reach.At = time.Now().Add(-2 * time.Minute)
-		must(t, w.db.SaveReach(t.Context(), s.ID, s.Reach))
+		s.Access.At = time.Now().Add(-2 * time.Minute)
+		must(t, w.db.SaveUserAccess(t.Context(), s.ID, s.Access))
 	}
 	grace.send("GET", "/", nil)
 	p.repo.Grant(p.hub.CreateUser("grace"), "none")

@@ -33,11 +33,11 @@ type listPage struct {
 
 // list shows the runs of all repositories that match a filter.
 func (p *Pages) list(w http.ResponseWriter, r *http.Request) error {
-	l, err := p.listOf(r, ci.RunFilter{Sight: p.sight(r)})
+	l, err := p.listOf(r, ci.RunFilter{Visibility: p.sight(r)})
 	if err != nil {
 		return err
 	}
-	if l.Counts, err = p.Repos.Unfinished(r.Context(), p.sight(r)); err != nil {
+	if l.Counts, err = p.Repos.CountUnfinished(r.Context(), p.sight(r)); err != nil {
 		return err
 	}
 	return p.show(w, r, http.StatusOK, "list.html", layout{
@@ -110,7 +110,7 @@ func with(u *url.URL, name, value string) string {
 
 // repo finds a repository that the reader can view.
 func (p *Pages) repo(r *http.Request, owner, name string) (ci.Repo, error) {
-	repo, err := p.Repos.RepoNamed(r.Context(), owner, name)
+	repo, err := p.Repos.RepoByName(r.Context(), owner, name)
 	if err != nil {
 		return repo, err
 	}
@@ -149,7 +149,7 @@ func (p *Pages) repository(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	l, err := p.listOf(r, ci.RunFilter{Sight: p.sight(r), Repo: repo.ID})
+	l, err := p.listOf(r, ci.RunFilter{Visibility: p.sight(r), Repo: repo.ID})
 	if err != nil {
 		return err
 	}
@@ -159,10 +159,10 @@ func (p *Pages) repository(w http.ResponseWriter, r *http.Request) error {
 		branch = repo.DefaultBranch
 	}
 	history, err := p.Runs.Runs(r.Context(), ci.RunFilter{
-		Sight:  p.sight(r),
-		Repo:   repo.ID,
-		Branch: branch,
-		Limit:  chartRuns,
+		Visibility: p.sight(r),
+		Repo:       repo.ID,
+		Branch:     branch,
+		Limit:      chartRuns,
 	})
 	if err != nil {
 		return err
@@ -205,7 +205,7 @@ func (p *Pages) queue(w http.ResponseWriter, r *http.Request) error {
 	}
 	for i := range groups {
 		g := &groups[i]
-		f := ci.RunFilter{Sight: p.sight(r), State: g.State, Limit: maxQueueGroup + 1}
+		f := ci.RunFilter{Visibility: p.sight(r), State: g.State, Limit: maxQueueGroup + 1}
 		runs, err := p.Runs.Runs(r.Context(), f)
 		if err != nil {
 			return err

@@ -73,7 +73,7 @@ func (p *Pages) runOf(r *http.Request) (ci.Run, error) {
 	if err != nil {
 		return ci.Run{}, ci.ErrNotFound
 	}
-	run, err := p.Runs.RunNumber(r.Context(), repo.ID, number)
+	run, err := p.Runs.RunByNumber(r.Context(), repo.ID, number)
 	if err == nil {
 		run.Event.Repo.Owner, run.Event.Repo.Name = repo.Owner, repo.Name // the current name
 	}

@@ -57,9 +57,9 @@ func TestC16AddressOfARunByItsID(t *testing.T) {
 
 	renamed := public
 	renamed.Owner, renamed.Name = "Grace", "Greetings"
-	must(t, w.db.LearnRepo(t.Context(), ci.RepoState{Repo: renamed}))
+	must(t, w.db.SaveRepoState(t.Context(), ci.RepoState{Repo: renamed}))
 	check("a stranger after a rename", stranger, shown.ID, "/Grace/Greetings/runs/1")
 	renamed.Private = true
-	must(t, w.db.LearnRepo(t.Context(), ci.RepoState{Repo: renamed}))
+	must(t, w.db.SaveRepoState(t.Context(), ci.RepoState{Repo: renamed}))
 	check("a stranger after it became private", stranger, shown.ID, "")
 }

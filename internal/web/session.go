@@ -21,7 +21,7 @@ import (
 // Sessions stores the sessions of people who have signed in.
 type Sessions interface {
 	AddSession(ctx context.Context, s ci.Session) error
-	SaveReach(ctx context.Context, id string, reach ci.Reach) error
+	SaveUserAccess(ctx context.Context, id string, reach ci.UserAccess) error
 	Session(ctx context.Context, id string) (ci.Session, error)
 	EndSession(ctx context.Context, id string) error
 }
@@ -47,7 +47,7 @@ func readerOf(r *http.Request) reader {
 }
 
 // Login returns the GitHub login, or "" for a reader who has not signed in.
-func (r reader) Login() string { return r.Who.Login }
+func (r reader) Login() string { return r.User.Login }
 
 // FormToken returns the token by which a form proves that it is from a page for this reader.
 func (r reader) FormToken() string { return hex.EncodeToString(derive(r.secret, "form")) }
@@ -120,7 +120,7 @@ func (p *Pages) authenticate(r *http.Request) (reader, error) {
 	if errors.Is(err, ci.ErrNotFound) {
 		return reader{}, nil
 	}
-	if err != nil || time.Since(who.Reach.At) < accessFreshFor {
+	if err != nil || time.Since(who.Access.At) < accessFreshFor {
 		return who, err
 	}
 	return p.reach(r.Context(), who)
@@ -139,22 +139,22 @@ func (p *Pages) reach(ctx context.Context, who reader) (reader, error) {
 	case errors.Is(err, ci.ErrNotFound): // the token was revoked
 		return reader{}, p.Sessions.EndSession(ctx, who.ID)
 	case err != nil:
-		p.Log.Warn("refresh user permissions", "login", who.Who.Login, "err", err)
-		if time.Since(who.Reach.At) > accessStaleFor {
-			who.Reach = ci.Reach{}
+		p.Log.Warn("refresh user permissions", "login", who.User.Login, "err", err)
+		if time.Since(who.Access.At) > accessStaleFor {
+			who.Access = ci.UserAccess{}
 		}
 		return who, nil
 	}
-	who.Reach = reach
-	return who, p.Sessions.SaveReach(ctx, who.ID, reach)
+	who.Access = reach
+	return who, p.Sessions.SaveUserAccess(ctx, who.ID, reach)
 }
 
 // sight returns what the sender of a request may see.
-func (p *Pages) sight(r *http.Request) ci.Sight {
+func (p *Pages) sight(r *http.Request) ci.Visibility {
 	if p.Sight.All {
 		return p.Sight
 	}
-	return ci.Sight{Repos: readerOf(r).Reach.Private}
+	return ci.Visibility{Repos: readerOf(r).Access.Private}
 }
 
 // cookie returns the name of the session cookie. Browsers protect a cookie that begins with __Host-
@@ -191,7 +191,7 @@ type GitHub interface {
 	URL(state, verifier string) string
 	Exchange(ctx context.Context, code, verifier string) (who ci.Actor, token string, err error)
 	// Reach returns what the token's user can access. The error wraps ci.ErrNotFound for a token that is no longer valid.
-	Reach(ctx context.Context, token string) (ci.Reach, error)
+	Reach(ctx context.Context, token string) (ci.UserAccess, error)
 }
 
 // signInTimeout limits how long somebody can stay on GitHub's pages.
@@ -253,8 +253,8 @@ func (p *Pages) finishSignIn(w http.ResponseWriter, r *http.Request) error {
 		p.Log.Warn("exchange sign-in code", "err", err)
 		return refusal("GitHub did not confirm the sign-in. Try again.")
 	}
-	s := ci.Session{Who: who}
-	if s.Reach, err = p.GitHub.Reach(r.Context(), token); err != nil {
+	s := ci.Session{User: who}
+	if s.Access, err = p.GitHub.Reach(r.Context(), token); err != nil {
 		return err
 	}
 	secret := rand.Text() + rand.Text()

@@ -23,7 +23,7 @@ const maxConcurrentChecks = 8
 func (p *Pages) canView(r *http.Request, repo ci.Repo) bool {
 	sight := p.sight(r)
 	switch {
-	case !sight.Sees(repo):
+	case !sight.CanView(repo):
 		return false
 	case sight.All || slices.Contains(sight.Repos, repo.ID) || p.PublicChecker == nil:
 		return true

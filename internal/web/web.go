@@ -18,7 +18,7 @@ import (
 // Runs finds runs.
 type Runs interface {
 	Run(ctx context.Context, id ci.RunID) (ci.Run, error)
-	RunNumber(ctx context.Context, repo, number int64) (ci.Run, error)
+	RunByNumber(ctx context.Context, repo, number int64) (ci.Run, error)
 	Runs(ctx context.Context, f ci.RunFilter) ([]ci.Run, error)
 }
 
@@ -31,9 +31,9 @@ type Jobs interface {
 
 // Repos finds repositories.
 type Repos interface {
-	RepoNamed(ctx context.Context, owner, name string) (ci.Repo, error)
-	Repos(ctx context.Context, sight ci.Sight) ([]ci.RepoSummary, error)
-	Unfinished(ctx context.Context, sight ci.Sight) (map[ci.State]int, error)
+	RepoByName(ctx context.Context, owner, name string) (ci.Repo, error)
+	Repos(ctx context.Context, sight ci.Visibility) ([]ci.RepoSummary, error)
+	CountUnfinished(ctx context.Context, sight ci.Visibility) (map[ci.State]int, error)
 }
 
 // Logbook reads what steps have printed.
@@ -49,7 +49,7 @@ type Config struct {
 	Repos   Repos
 	Logbook Logbook
 	Inbox   Inbox
-	Sight   ci.Sight // what all readers may see; the zero value: public repositories
+	Sight   ci.Visibility // what all readers may see; the zero value: public repositories
 
 	PublicChecker PublicChecker // nil: every repository that is stored as public is shown to everybody
 

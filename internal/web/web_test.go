@@ -198,7 +198,7 @@ func TestPrivateIsNotFound(t *testing.T) {
 			t.Errorf("GET %s tells of it", path)
 		}
 	}
-	w.pages.Sight = ci.Sight{All: true}
+	w.pages.Sight = ci.Visibility{All: true}
 	for _, path := range paths {
 		w.page(path)
 	}

@@ -164,7 +164,7 @@ func (w *world) runAt(sha ci.SHA, event ci.Event, steps ...ci.Step) ci.Run {
 	if len(steps) == 0 {
 		return run
 	}
-	must(w.t, w.db.Launched(w.t.Context(), queued.Name, "uid-"+string(run.ID)))
+	must(w.t, w.db.MarkLaunched(w.t.Context(), queued.Name, "uid-"+string(run.ID)))
 	job := ci.Job{
 		Name:    queued.Name,
 		Run:     run.ID,
@@ -221,7 +221,7 @@ func (w *world) start(event ci.Event) (ci.Run, *printer) {
 		Message: "Running.",
 		Steps:   []ci.Step{{Name: "later", Container: "1-later", State: ci.Running, Started: time.Now()}},
 	}
-	must(w.t, w.db.Launched(w.t.Context(), job.Name, job.UID))
+	must(w.t, w.db.MarkLaunched(w.t.Context(), job.Name, job.UID))
 	_, err := w.db.Observe(w.t.Context(), job)
 	must(w.t, err)
 	r, out := io.Pipe()

@@ -56,18 +56,18 @@ func OfRun(r ci.Run) Run {
 
 // Job is a job of one attempt.
 type Job struct {
-	Name     ci.JobName `json:"name"`
-	Run      ci.RunID   `json:"run"`
-	Attempt  int        `json:"attempt"`
-	Title    string     `json:"title,omitempty"`
-	State    ci.State   `json:"state"`
-	Message  string     `json:"message"`
-	Detail   string     `json:"detail,omitempty"` // the cluster's own words
-	Started  *time.Time `json:"started,omitempty"`
-	Finished *time.Time `json:"finished,omitempty"`
-	Losses   []Loss     `json:"losses"`
-	Steps    []Step     `json:"steps"`
-	Services []Service  `json:"services,omitempty"`
+	Name          ci.JobName     `json:"name"`
+	Run           ci.RunID       `json:"run"`
+	Attempt       int            `json:"attempt"`
+	Title         string         `json:"title,omitempty"`
+	State         ci.State       `json:"state"`
+	Message       string         `json:"message"`
+	Detail        string         `json:"detail,omitempty"` // the cluster's own words
+	Started       *time.Time     `json:"started,omitempty"`
+	Finished      *time.Time     `json:"finished,omitempty"`
+	Interruptions []Interruption `json:"losses"`
+	Steps         []Step         `json:"steps"`
+	Services      []Service      `json:"services,omitempty"`
 }
 
 // Service is a container beside the steps of a job.
@@ -80,10 +80,10 @@ type Service struct {
 	Finished  *time.Time `json:"finished,omitempty"`
 }
 
-// Loss is one time that the cluster lost a job.
-type Loss struct {
+// Interruption is one time that the cluster lost a job.
+type Interruption struct {
 	At     time.Time `json:"at"`
-	Why    string    `json:"why"`
+	Reason string    `json:"why"`
 	Detail string    `json:"detail,omitempty"`
 }
 
@@ -108,20 +108,20 @@ type Step struct {
 // OfJob is a job as JSON tells of it.
 func OfJob(j ci.Job) Job {
 	out := Job{
-		Name:     j.Name,
-		Run:      j.Run,
-		Attempt:  j.Attempt,
-		Title:    j.Title,
-		State:    j.State,
-		Message:  j.Message,
-		Detail:   j.Detail,
-		Started:  At(j.Started),
-		Finished: At(j.Finished),
-		Losses:   []Loss{},
-		Steps:    []Step{},
+		Name:          j.Name,
+		Run:           j.Run,
+		Attempt:       j.Attempt,
+		Title:         j.Title,
+		State:         j.State,
+		Message:       j.Message,
+		Detail:        j.Detail,
+		Started:       At(j.Started),
+		Finished:      At(j.Finished),
+		Interruptions: []Interruption{},
+		Steps:         []Step{},
 	}
-	for _, l := range j.Losses {
-		out.Losses = append(out.Losses, Loss{At: l.At, Why: l.Why, Detail: l.Detail})
+	for _, l := range j.Interruptions {
+		out.Interruptions = append(out.Interruptions, Interruption{At: l.At, Reason: l.Reason, Detail: l.Detail})
 	}
 	for _, s := range j.Steps {
 		out.Steps = append(out.Steps, Step{

@@ -19,8 +19,8 @@ type QueuedJob struct {
 	StartsIn int64      `json:"starts_in,omitempty"` // seconds, estimated; 0: unknown
 }
 
-// OfPlace returns the JSON form of a place in the queue.
-func OfPlace(p ci.Place) QueuedJob {
+// OfQueuePosition returns the JSON form of a place in the queue.
+func OfQueuePosition(p ci.QueuePosition) QueuedJob {
 	return QueuedJob{
 		Job:      p.Job,
 		Run:      p.Run,
@@ -29,7 +29,7 @@ func OfPlace(p ci.Place) QueuedJob {
 		Queued:   p.Created,
 		Position: p.Position,
 		Reason:   p.Reason,
-		Message:  p.Why,
-		StartsIn: int64(p.Starts.Seconds()),
+		Message:  p.Message,
+		StartsIn: int64(p.StartsIn.Seconds()),
 	}
 }

@@ -1,10 +1,38 @@
 package store
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
+
+// The record types are what the store writes as JSON, in columns and in the bodies of recovered deliveries. The keys
+// of a record are a storage format: rows of all earlier versions have them, so a key keeps its name and its meaning,
+// and a new one has a zero value that older rows can be read with. The types of internal/ci have no storage format and
+// may change freely; functions beside each record convert one to the other. While both have the same fields that is a
+// conversion of Go, which takes no notice of tags and does not compile when a field is added on one side only.
+
+// encodeRecord returns a record as JSON.
+func encodeRecord[T any](record T) ([]byte, error) { return json.Marshal(record) }
+
+// decodeRecord reads a record that encodeRecord wrote, in this version or an earlier one.
+func decodeRecord[T any](data []byte) (record T, err error) {
+	err = json.Unmarshal(data, &record)
+	return record, err
+}
+
+// convertAll converts each element of a list. A nil list stays nil, since null and [] differ as stored.
+func convertAll[From, To any](list []From, convert func(From) To) []To {
+	if list == nil {
+		return nil
+	}
+	converted := make([]To, len(list))
+	for i, v := range list {
+		converted[i] = convert(v)
+	}
+	return converted
+}
 
 // stepRecord is a ci.Step in jobs.steps.
 type stepRecord struct {
@@ -35,10 +63,10 @@ type serviceRecord struct {
 	Finished  time.Time `json:"Finished"`
 }
 
-// lossRecord is a ci.Loss in jobs.losses.
-type lossRecord struct {
+// interruptionRecord is a ci.Interruption in jobs.losses.
+type interruptionRecord struct {
 	At     time.Time `json:"At"`
-	Why    string    `json:"Why"`
+	Reason string    `json:"Why"`
 	Detail string    `json:"Detail,omitempty"`
 }
 
@@ -65,9 +93,9 @@ func newServiceRecord(s ci.Service) serviceRecord { return serviceRecord(s) }
 
 func (r serviceRecord) service() ci.Service { return ci.Service(r) }
 
-func newLossRecord(l ci.Loss) lossRecord { return lossRecord(l) }
+func newInterruptionRecord(l ci.Interruption) interruptionRecord { return interruptionRecord(l) }
 
-func (r lossRecord) loss() ci.Loss { return ci.Loss(r) }
+func (r interruptionRecord) interruption() ci.Interruption { return ci.Interruption(r) }
 
 func newImageRecord(i ci.Image) imageRecord { return imageRecord(i) }
 
@@ -95,13 +123,13 @@ func decodeServices(data []byte) ([]ci.Service, error) {
 	return convertAll(records, serviceRecord.service), err
 }
 
-func encodeLosses(losses []ci.Loss) ([]byte, error) {
-	return encodeRecord(convertAll(losses, newLossRecord))
+func encodeInterruptions(losses []ci.Interruption) ([]byte, error) {
+	return encodeRecord(convertAll(losses, newInterruptionRecord))
 }
 
-func decodeLosses(data []byte) ([]ci.Loss, error) {
-	records, err := decodeRecord[[]lossRecord](data)
-	return convertAll(records, lossRecord.loss), err
+func decodeInterruptions(data []byte) ([]ci.Interruption, error) {
+	records, err := decodeRecord[[]interruptionRecord](data)
+	return convertAll(records, interruptionRecord.interruption), err
 }
 
 func encodeImages(images []ci.Image) ([]byte, error) {

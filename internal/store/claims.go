@@ -44,11 +44,11 @@ func (s *Store) DueDeliveries(ctx context.Context, limit int) (due []ci.Delivery
 			if len(due) == limit {
 				break
 			}
-			if f.starts > 0 && suspect {
+			if f.Starts > 0 && suspect {
 				continue
 			}
-			suspect = suspect || f.starts > 0
-			d, err := claimDelivery(ctx, tx, f.id, now)
+			suspect = suspect || f.Starts > 0
+			d, err := claimDelivery(ctx, tx, f.ID, now)
 			if err != nil {
 				return err
 			}
@@ -66,64 +66,93 @@ func (s *Store) DueDeliveries(ctx context.Context, limit int) (due []ci.Delivery
 // are no more than the handlers of all servers that ended.
 const maxSuspects = 100
 
-type dueDelivery struct{ id, starts int64 }
+// dueRow is a delivery that may be claimed.
+type dueRow struct {
+	ID     int64 `sql:"d.id"`
+	Starts int64 `sql:"d.starts"`
+}
 
 // dueDeliveries returns the delivery that is next in each repository, in the
 // order of the repositories' turns. It walks from one repository with pending
 // deliveries to the next in the index (a "loose index scan"), so its cost depends
 // on the number of repositories, not of deliveries.
-func dueDeliveries(ctx context.Context, q querier, now time.Time, limit int) ([]dueDelivery, error) {
+func dueDeliveries(ctx context.Context, q querier, now time.Time, limit int) ([]dueRow, error) {
 	at := now.UnixMilli()
-	scan := func(r row) (d dueDelivery, err error) {
-		err = r.Scan(&d.id, &d.starts)
-		return d, err
-	}
-	return collect(ctx, q, scan, "due deliveries", `WITH RECURSIVE repositories (id) AS (
+	return collect(ctx, q, scanRow[dueRow], "due deliveries", `WITH RECURSIVE repositories (id) AS (
 			SELECT min(repo_id) FROM deliveries WHERE state = 'pending'
 			UNION ALL SELECT (SELECT min(d.repo_id) FROM deliveries AS d WHERE d.state = 'pending' AND d.repo_id > r.id)
 				FROM repositories AS r WHERE r.id IS NOT NULL
 		), firsts (repo_id, id) AS (
-			SELECT r.id, (SELECT d.id FROM deliveries AS d WHERE d.state = 'pending' AND d.repo_id = r.id AND d.due <= ? ORDER BY d.due, d.id LIMIT 1)
+			SELECT r.id, (SELECT d.id FROM deliveries AS d
+				WHERE d.state = 'pending' AND d.repo_id = r.id AND d.due <= ? ORDER BY d.due, d.id LIMIT 1)
 			FROM repositories AS r WHERE r.id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries AS c
 				WHERE c.state = 'pending' AND c.repo_id = r.id AND c.leased > 0 AND c.leased > ?)
 		)
-		SELECT d.id, d.starts FROM firsts AS f JOIN deliveries AS d ON d.id = f.id LEFT JOIN delivery_turns AS t ON t.repo_id = f.repo_id
+		SELECT `+columnsOf[dueRow]()+` FROM firsts AS f JOIN deliveries AS d ON d.id = f.id
+		LEFT JOIN delivery_turns AS t ON t.repo_id = f.repo_id
 		ORDER BY coalesce(t.at, 0), d.id LIMIT ?`, at, at, limit+maxSuspects)
 }
 
 // suspectClaimed reports whether somebody is handling a delivery that had an unfinished start before.
 func suspectClaimed(ctx context.Context, tx *sql.Tx, now time.Time) (claimed bool, err error) {
 	var n int
-	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM deliveries WHERE state = 'pending' AND leased > 0 AND leased > ? AND starts > 1`, now.UnixMilli()).
-		Scan(&n)
+	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM deliveries
+		WHERE state = 'pending' AND leased > 0 AND leased > ? AND starts > 1`, now.UnixMilli()).Scan(&n)
 	return n > 0, err
 }
 
 // startDelay is how long a delivery rests after its second unfinished start; it grows with the square of their number.
 const startDelay = 5 * time.Second
 
+// claimedRow is a row of deliveries as its handler gets it, with the body.
+type claimedRow struct {
+	ID       int64     `sql:"id"`
+	HookID   int64     `sql:"hook_id"`
+	GUID     string    `sql:"guid"`
+	Name     string    `sql:"name"`
+	Body     []byte    `sql:"body"`
+	Received timestamp `sql:"received"`
+	Attempts int       `sql:"attempts"`
+	Starts   int       `sql:"starts"`
+	Origin   ci.Origin `sql:"origin"`
+	RepoID   int64     `sql:"repo_id"`
+	Due      timestamp `sql:"due"`
+}
+
+var claim = `UPDATE deliveries SET leased = ?, starts = starts + 1,
+		due = CASE WHEN starts = 0 THEN due ELSE ? + ? * starts * starts END WHERE id = ?
+	RETURNING ` + columnsOf[claimedRow]()
+
 // claimDelivery leases a delivery to the caller, counts the start of its
 // handling, and puts its repository at the end of the turns.
-func claimDelivery(ctx context.Context, tx *sql.Tx, id int64, now time.Time) (d ci.Delivery, err error) {
-	var received, due int64
-	err = tx.QueryRowContext(ctx, `UPDATE deliveries SET leased = ?, starts = starts + 1,
-			due = CASE WHEN starts = 0 THEN due ELSE ? + ? * starts * starts END WHERE id = ?
-		RETURNING id, hook_id, guid, name, body, received, attempts, starts, origin, repo_id, due`,
-		now.Add(ci.DeliveryLease).UnixMilli(), now.UnixMilli(), startDelay.Milliseconds(), id).
-		Scan(&d.ID, &d.HookID, &d.GUID, &d.Name, &d.Body, &received, &d.Attempts, &d.Starts, &d.Origin, &d.RepoID, &due)
+func claimDelivery(ctx context.Context, tx *sql.Tx, id int64, now time.Time) (ci.Delivery, error) {
+	found, err := scanRow[claimedRow](tx.QueryRowContext(ctx, claim,
+		now.Add(ci.DeliveryLease).UnixMilli(), now.UnixMilli(), startDelay.Milliseconds(), id))
 	if err != nil {
-		return d, err
+		return ci.Delivery{}, err
 	}
-	d.Received, d.Due = moment(received), moment(due)
 	_, err = tx.ExecContext(ctx, `INSERT INTO delivery_turns (repo_id, at) VALUES (?, ?)
-		ON CONFLICT (repo_id) DO UPDATE SET at = excluded.at`, d.RepoID, now.UnixMilli())
-	return d, err
+		ON CONFLICT (repo_id) DO UPDATE SET at = excluded.at`, found.RepoID, now.UnixMilli())
+	return ci.Delivery{
+		ID:       found.ID,
+		HookID:   found.HookID,
+		GUID:     found.GUID,
+		Name:     found.Name,
+		Body:     found.Body,
+		Received: found.Received.Time,
+		Attempts: found.Attempts,
+		Starts:   found.Starts,
+		Origin:   found.Origin,
+		RepoID:   found.RepoID,
+		Due:      found.Due.Time,
+	}, err
 }
 
 // ReturnDeliveries gives up all claims. Only a server that has the database for
 // itself may do so, when it starts: they are those of one that ended.
 func (s *Store) ReturnDeliveries(ctx context.Context) error {
-	if _, err := s.db.ExecContext(ctx, `UPDATE deliveries SET leased = 0 WHERE leased > 0 AND state = 'pending'`); err != nil {
+	_, err := s.db.ExecContext(ctx, `UPDATE deliveries SET leased = 0 WHERE leased > 0 AND state = 'pending'`)
+	if err != nil {
 		return fmt.Errorf("return deliveries: %w", err)
 	}
 	return nil

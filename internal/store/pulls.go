@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/yaci-ci/yaci/internal/ci"
 )
@@ -94,17 +96,8 @@ func (s *Store) AwaitsPull(ctx context.Context, ev ci.Event) (waits bool, err er
 // forget ends the wait for a pull request of the commits that a condition on sha selects.
 func (s *Store) forget(ctx context.Context, ev ci.Event, condition string, sha ci.SHA) error {
 	err := s.tx(ctx, func(tx *sql.Tx) error {
-		scan := func(r row) (sha ci.SHA, err error) { return sha, r.Scan(&sha) }
-		shas, err := collect(
-			ctx,
-			tx,
-			scan,
-			"commits that wait",
-			`SELECT sha FROM awaits WHERE repo_id = ? AND pr = ? AND `+condition,
-			ev.Repo.ID,
-			ev.PR,
-			sha,
-		)
+		shas, err := column[ci.SHA](ctx, tx, "commits that wait",
+			`SELECT sha FROM awaits WHERE repo_id = ? AND pr = ? AND `+condition, ev.Repo.ID, ev.PR, sha)
 		if err != nil {
 			return err
 		}
@@ -123,4 +116,55 @@ func (s *Store) forget(ctx context.Context, ev ci.Event, condition string, sha c
 		return fmt.Errorf("forget pull request #%d: %w", ev.PR, err)
 	}
 	return nil
+}
+
+// refusalInterval is how often a person is told on a pull request that something is refused.
+const refusalInterval = time.Hour
+
+// refusalRow is a row of refusals.
+type refusalRow struct {
+	RepoID   int64     `sql:"repo_id"`
+	PR       int       `sql:"pr"`
+	Person   int64     `sql:"person"`
+	Delivery int64     `sql:"delivery"`
+	At       timestamp `sql:"at"`
+}
+
+var insertRefusal = insertInto[refusalRow]("refusals")
+
+// ClaimRefusalNotice reports whether a delivery is the one for which a person is told on a pull request that something
+// is refused, and records that it is. Asked again for the same delivery, it reports the same.
+func (s *Store) ClaimRefusalNotice(
+	ctx context.Context, repo int64, pull int, person, delivery int64,
+) (claimed bool, err error) {
+	err = s.tx(ctx, func(tx *sql.Tx) error {
+		now := s.now()
+		const deleteOld = `DELETE FROM refusals WHERE at <= ?`
+		if _, err := tx.ExecContext(ctx, deleteOld, now.Add(-refusalInterval).UnixMilli()); err != nil {
+			return err
+		}
+		var before int64
+		err := tx.QueryRowContext(ctx, `SELECT delivery FROM refusals WHERE repo_id = ? AND pr = ? AND person = ?`,
+			repo, pull, person).Scan(&before)
+		if err == nil {
+			claimed = before == delivery
+			return nil
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		claimed = true
+		_, err = tx.ExecContext(ctx, insertRefusal, valuesOf(refusalRow{
+			RepoID:   repo,
+			PR:       pull,
+			Person:   person,
+			Delivery: delivery,
+			At:       timestamp{now},
+		})...)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("refusals on pull request #%d: %w", pull, err)
+	}
+	return claimed, nil
 }
