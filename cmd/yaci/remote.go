@@ -241,14 +241,23 @@ func runByID(ctx context.Context, c *client.Client, id string) (v runView, err e
 	return v, err
 }
 
+// currentBranch returns the branch that is checked out; "" if there is none, or no repository.
+func currentBranch(ctx context.Context) string {
+	branch, err := gitOutput(ctx, "branch", "--show-current")
+	if err != nil {
+		return ""
+	}
+	return branch
+}
+
 // selectRun adds what an argument means to a query, and returns words for it. A repository that was given by a flag has
 // no current branch.
 func (r remote) selectRun(ctx context.Context, q url.Values, arg string) (description string, err error) {
 	number := strings.TrimPrefix(arg, "#")
 	switch {
 	case arg == "":
-		branch, err := gitOutput(ctx, "branch", "--show-current")
-		if err != nil || branch == "" || r.Repo != "" {
+		branch := currentBranch(ctx)
+		if branch == "" || r.Repo != "" {
 			return "", nil
 		}
 		q.Set("branch", branch)

@@ -89,7 +89,7 @@ func (r render) Run(out output) error {
 		return printProblems(r.File, err, out)
 	}
 	in.Secrets = grantAll(file)
-	jobs, err := pipeline.Compile(file, in, r.Pods.Operator())
+	jobs, err := pipeline.Compile(file, in, r.Operator())
 	if err != nil {
 		return printProblems(r.File, err, out)
 	}

@@ -53,11 +53,11 @@ func gatherFacts(ctx context.Context, cfg config.Config, noProbe bool) doctor.Fa
 		return f
 	}
 	f.Grants = grantFacts(ctx, cfg, f.Database, cluster)
-	f.Builds = buildFacts(ctx, cluster, cfg.Pods.Operator(), f.Cluster, noProbe)
+	f.Builds = buildFacts(ctx, cluster, cfg.Operator(), f.Cluster, noProbe)
 	if cfg.ForkNamespace != "" || cfg.ForkRuntimeClass != "" {
 		forkCluster := *cluster
 		forkCluster.Namespace = cmp.Or(cfg.ForkNamespace, cfg.Namespace)
-		forks := buildFacts(ctx, &forkCluster, cfg.Pods.ForkOperator(), f.Cluster, noProbe)
+		forks := buildFacts(ctx, &forkCluster, cfg.ForkOperator(), f.Cluster, noProbe)
 		f.Forks = &forks
 	}
 	return f
