@@ -172,8 +172,8 @@ func (s *shared) newFlow(stopper runStopper) (*flow.Flow, error) {
 		Secrets:      s.cluster,
 		Decode:       inbox.Decode,
 		Forks:        decide.Forks(s.cfg.ForkPolicy),
-		Operator:     s.cfg.Pods.Operator(),
-		ForkOperator: s.cfg.Pods.ForkOperator(),
+		Operator:     s.cfg.Operator(),
+		ForkOperator: s.cfg.ForkOperator(),
 		URL:          strings.TrimSuffix(s.cfg.PublicURL, "/"),
 		Notify: func() {
 			s.signals.queued.notify()
