@@ -29,3 +29,35 @@ func TestDocumentedFilesExist(t *testing.T) {
 		}
 	}
 }
+
+// TestQuotedMessagesExist checks that the messages which the operator's guide quotes as symptoms are in the code, so
+// that operators find them.
+func TestQuotedMessagesExist(t *testing.T) {
+	guide, err := os.ReadFile(filepath.Join(root, "deploy/README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var code strings.Builder
+	for _, s := range sources(t) {
+		data, err := os.ReadFile(filepath.Join(root, s.path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		code.Write(data)
+	}
+	_, table, _ := strings.Cut(string(guide), "\n## Troubleshooting\n")
+	quoted := regexp.MustCompile("[`\"]([a-zA-Z][^`\"]* [^`\"]*)[`\"]")
+	found := 0
+	for line := range strings.Lines(table) {
+		symptom, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+		for _, message := range quoted.FindAllStringSubmatch(symptom, -1) {
+			found++
+			if !strings.Contains(code.String(), strings.TrimSuffix(message[1], " ...")) {
+				t.Errorf("deploy/README.md quotes %q, which no code says", message[1])
+			}
+		}
+	}
+	if found < 6 {
+		t.Errorf("%d quoted messages were found: the pattern sees too little", found)
+	}
+}
