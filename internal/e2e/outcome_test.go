@@ -368,7 +368,7 @@ func TestUninstall(t *testing.T) {
 	}
 	w.Until("a Job", func() bool { return count() == 1 })
 	w.Kill()
-	for _, c := range []struct{ args, want string }{{"", "There are 1 Jobs and "}, {"--yes", "Deleted 1 Jobs and "}} {
+	for _, c := range []struct{ args, want string }{{"", "YACI has 1 Jobs and "}, {"--yes", "Deleted 1 Jobs and "}} {
 		out, err := exec.Command("../../bin/yaci", append([]string{"uninstall", "--namespace", space}, strings.Fields(c.args)...)...).
 			CombinedOutput()
 		if err != nil || !strings.HasPrefix(string(out), c.want) {

@@ -73,7 +73,7 @@ func TestRedTeam(t *testing.T) {
 		t.Errorf("only %d attempts:\n%s", held, log)
 	}
 	found := w.doctor(t)
-	for check, want := range map[string]bool{"network policy": !reached, "user namespaces": mapped, "pod hardening": true, "pod security": true, "cluster rights": true,
+	for check, want := range map[string]bool{"network policy": !reached, "user namespaces": mapped, "pod hardening": true, "pod security": true, "cluster permissions": true,
 		"settings": true, "database": true, "clock": true, "App permissions": true, "webhook": true} {
 		unknown := check == "network policy" && want && found[check].Level == doctor.Unknown
 		f := found[check]

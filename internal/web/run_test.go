@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/yaci-ci/yaci/internal/ci"
@@ -62,4 +63,17 @@ func TestC16AddressOfARunByItsID(t *testing.T) {
 	renamed.Private = true
 	must(t, w.db.SaveRepoState(t.Context(), ci.RepoState{Repo: renamed}))
 	check("a stranger after it became private", stranger, shown.ID, "")
+}
+
+// TestRunPageShowsInterruptions: the page of a run says when and why the cluster lost a job.
+func TestRunPageShowsInterruptions(t *testing.T) {
+	w := newWorld(t)
+	run, _ := w.start(ci.Event{Kind: ci.Push, Repo: public, Branch: "main"})
+	jobs, err := w.db.AttemptJobs(t.Context(), run.ID, 1)
+	must(t, err)
+	_, err = w.db.RecordInterruption(t.Context(), jobs[0], "its node is gone")
+	must(t, err)
+	if page := w.page(run.Page()); !strings.Contains(page, "job lost: its node is gone. It was retried.") {
+		t.Errorf("the page does not say it:\n%s", page)
+	}
 }
