@@ -1,11 +1,8 @@
 package e2e
 
 import (
-	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -13,25 +10,6 @@ import (
 
 	"github.com/yaci-ci/yaci/internal/citest"
 )
-
-// code is the command "code N PROGRAM ARGS": it must exit with N.
-func code(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: code N program args")
-	}
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	err = ts.Exec(args[1], args[2:]...)
-	got := 0
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		got = exit.ExitCode()
-	} else {
-		ts.Check(err)
-	}
-	if got != want {
-		ts.Fatalf("exit %d, want %d", got, want)
-	}
-}
 
 // TestSessions runs the scripts of testdata/script/server against a server on the cluster, each with a repository of
 // the script's name.
@@ -42,7 +20,7 @@ func TestSessions(t *testing.T) {
 		Dir:   "../../testdata/script/server",
 		Setup: func(env *testscript.Env) error { return w.setUpSession(env) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code":  code,
+			"code":  ExitCode,
 			"yaci":  yaciCommand,
 			"push":  w.pushCommand,
 			"begun": w.begunCommand,
